@@ -1,0 +1,96 @@
+// core/outbox.cc - the Outbox of core/seam.h: arenas that heads are written to, and the ordered list of outputs.
+#include <cstring>
+
+#include "core/check.h"
+#include "core/seam.h"
+
+namespace parley::core {
+
+Outbox::~Outbox() {
+  for (const Output& output : outputs_) {
+    if (output.kind == Output::Kind::send) pool_.release(output.slice.buffer);
+  }
+  for (Arena& a : arenas_) {
+    if (a.block != no_buffer) pool_.release(a.block);
+  }
+}
+
+char* Outbox::reserve(Lane lane, std::uint32_t bytes) {
+  Arena& a = arena(lane);
+  if (a.block != no_buffer && pool_.size(a.block) - a.used >= bytes) return pool_.data(a.block) + a.used;
+  BufferId block = bytes <= Pool::arena_bytes ? pool_.take(BlockClass::arena) : no_buffer;
+  if (block == no_buffer) block = pool_.take_heap(bytes);
+  if (block == no_buffer) return nullptr;
+  if (a.block != no_buffer) pool_.release(a.block);
+  a = {block, 0, no_conn, 0};
+  return pool_.data(block);
+}
+
+void Outbox::commit(ConnId conn, Lane lane, std::uint32_t used) {
+  Arena& a = arena(lane);
+  CHECK(a.block != no_buffer);
+  CHECK(used <= pool_.size(a.block) - a.used);
+  if (used == 0) return;
+  if (a.last_conn == conn) {
+    outputs_[a.last_output].slice.length += used;  // adjacent: the arena only grows
+  } else {
+    forget_extension(conn);
+    pool_.retain(a.block);
+    a.last_conn = conn;
+    a.last_output = outputs_.size();
+    outputs_.push_back({Output::Kind::send, conn, {a.block, a.used, used}});
+  }
+  // The other lane may not be extended past this output, or bytes of one connection would change order.
+  Arena& other = arenas_[lane == Lane::forward ? 1 : 0];
+  if (other.last_conn == conn) other.last_conn = no_conn;
+  a.used += used;
+}
+
+bool Outbox::write(ConnId conn, Lane lane, std::string_view bytes) {
+  char* at = reserve(lane, static_cast<std::uint32_t>(bytes.size()));
+  if (at == nullptr) return false;
+  std::memcpy(at, bytes.data(), bytes.size());
+  commit(conn, lane, static_cast<std::uint32_t>(bytes.size()));
+  return true;
+}
+
+void Outbox::send(ConnId conn, Slice slice) {
+  if (slice.length == 0) return;
+  pool_.retain(slice.buffer);
+  push({Output::Kind::send, conn, slice});
+}
+
+void Outbox::push(const Output& output) {
+  forget_extension(output.conn);
+  outputs_.push_back(output);
+}
+
+void Outbox::forget_extension(ConnId conn) {
+  for (Arena& a : arenas_) {
+    if (a.last_conn == conn) a.last_conn = no_conn;
+  }
+}
+
+void Outbox::clear() {
+  outputs_.clear();
+  connects_.clear();
+  resolves_.clear();
+  pipes_.clear();
+  hand_overs_.clear();
+  replies_.clear();
+  logs_.clear();
+  drained_ = false;
+  for (Arena& a : arenas_) {
+    a.last_conn = no_conn;
+    // Nobody else holds the block: start over in the same, still warm, bytes. Oversized heap blocks go home.
+    if (a.block == no_buffer || pool_.refs(a.block) != 1) continue;
+    if (pool_.block_class(a.block) == BlockClass::arena) {
+      a.used = 0;
+    } else {
+      pool_.release(a.block);
+      a.block = no_buffer;
+    }
+  }
+}
+
+}  // namespace parley::core

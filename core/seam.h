@@ -1,0 +1,255 @@
+// core/seam.h - the one door between the world and the logic: Inputs go in, Outputs come out, both plain values.
+//
+//     loop (io_uring, epoll) or simulator  --Input-->  Worker::step  --Output-->  loop or simulator
+//
+// Above the seam there is no descriptor, clock, thread, random source, TLS, DNS or disk. The contract:
+//
+//  1. A step handles one batch of Inputs; the loop then carries out the whole Outbox before the next step.
+//  2. An Input that carries a Slice carries one reference, which the loop drops after the step; a Worker that keeps the
+//     bytes retains them (and bytes that wait are copied once, so that a receive buffer goes home).
+//  3. Outbox::send retains what it is given. The loop drops that reference when the kernel has let go of the bytes.
+//     `sent` gives credit back for bytes the kernel accepted. Sends on one connection keep their order.
+//  4. What the kernel does not take at once the loop copies to an exact-size heap block: a slow peer never pins a
+//     receive buffer. How much may wait is the Worker's decision: it counts what it sent and what `sent` returned.
+//  5. After Output close(conn) no Input names that conn again. After Input closed(conn) the id is dead: Outputs that
+//     name it are ignored. A ConnId is never reused (its generation differs).
+//  6. `now` is the only way time moves. The loop calls step with an empty batch when the deadline is reached.
+//  7. `pause` stops reads; bytes already read may still arrive as one Input. `resume` takes reads up again.
+//  8. TLS is done below: `bytes` is plaintext, `opened` and `connected` come after the handshake with the verified names.
+//  9. A pipe is a connection between two shards of this process: same Inputs, same Outputs, same back-pressure.
+// 10. `hand_over` moves an accepted connection to another shard, with its TLS state and whatever was read of it and not
+//     used. What the same batch brings for it later is unused too: the Worker adds it. After the step no Input names it
+//     here; there it comes as `opened` and then `bytes`, the unused ones first. Only for connections on which nothing was
+//     sent.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/address.h"
+#include "core/pool.h"
+#include "core/time.h"
+
+namespace parley::core {
+
+struct ConnId {
+  std::uint32_t index = 0xffffffffU;
+  std::uint32_t generation = 0;
+  bool operator==(const ConnId&) const = default;
+  [[nodiscard]] bool valid() const { return index != 0xffffffffU; }
+};
+inline constexpr ConnId no_conn{};
+
+enum class Transport : std::uint8_t { tcp, tls, ws, wss, pipe };
+
+// What is known of a connection when it opens. Valid during the step that delivers it.
+struct PeerInfo {
+  Transport transport = Transport::tcp;
+  Address remote;
+  Address local;
+  std::uint16_t listener = 0;               // index in the configured listeners; accepted connections only
+  std::uint32_t from_shard = 0;             // pipes only
+  std::vector<std::string> verified_names;  // dNSNames of a certificate that chained to the trusted CA, lower case
+};
+
+enum class CloseReason : std::uint8_t {
+  peer_closed,    // orderly end by the peer, everything before it was delivered
+  reset,          // reset or any other transport error
+  tls_error,      // handshake or record failure
+  timeout,        // handshake or writer timeout enforced below the seam
+  no_memory,      // bytes that had to wait found no room
+  shutting_down,  // the loop is stopping
+};
+
+enum class ConnectError : std::uint8_t { refused, unreachable, timeout, tls_error, tls_name, no_resources };
+
+struct ResolvedAddress {
+  Address address;
+  std::string target;  // SRV target or the name asked for: what a certificate has to match
+};
+
+struct Resolution {
+  std::uint64_t token = 0;
+  std::vector<ResolvedAddress> addresses;  // in the order to try; empty: the name does not resolve
+};
+
+// A question from the admin side, answered by Outbox::admin_reply with the same id.
+struct AdminRequest {
+  enum class Kind : std::uint8_t { list_sessions, kick_session, summary };
+  std::uint64_t id = 0;
+  Kind kind = Kind::summary;
+  std::string argument;
+};
+
+// A new snapshot of everything SIGHUP may change; the Worker knows the concrete type behind it.
+struct ConfigSnapshot {
+  virtual ~ConfigSnapshot() = default;
+};
+
+struct Input {
+  enum class Kind : std::uint8_t {
+    opened,          // conn, peer: a peer connected to a listener, or another shard opened a pipe to us
+    connected,       // conn, token, peer: our connect or open_pipe succeeded
+    connect_failed,  // token, connect_error
+    bytes,           // conn, slice
+    half_closed,     // conn: the peer sends no more; it may still read
+    sent,            // conn, count: bytes the kernel has accepted since the last `sent`
+    closed,          // conn, close_reason
+    resolved,        // resolution
+    admin,           // admin
+    reload,          // snapshot
+    drain,           // stop taking new work; the Worker finishes by Outbox::drained()
+  };
+  Kind kind = Kind::bytes;
+  CloseReason close_reason = CloseReason::peer_closed;
+  ConnectError connect_error = ConnectError::refused;
+  ConnId conn;
+  Slice slice;
+  std::uint64_t count = 0;
+  std::uint64_t token = 0;
+  // Owned by the loop, valid during the step.
+  const PeerInfo* peer = nullptr;
+  const Resolution* resolution = nullptr;
+  const AdminRequest* admin = nullptr;
+  std::shared_ptr<const ConfigSnapshot> snapshot;
+};
+
+struct ConnectRequest {
+  std::uint64_t token = 0;
+  Address address;
+  bool tls = false;
+  std::string tls_name;  // SNI and the dNSName the certificate must carry
+};
+
+struct ResolveRequest {
+  std::uint64_t token = 0;
+  std::string host;
+  std::uint16_t port = 0;        // 0: ask SRV `srv_service` first, then addresses with port 2855
+  std::string srv_service;       // e.g. "_msrps._tcp"
+};
+
+struct AdminReply {
+  std::uint64_t id = 0;
+  std::string json;
+};
+
+// One closing record, refusal or state change worth an operator's line. Holds no bodies and no secrets.
+struct LogRecord {
+  enum class Level : std::uint8_t { debug, info, warn, error };
+  Level level = Level::info;
+  std::string text;  // "event key=value key=value"
+};
+
+struct Output {
+  enum class Kind : std::uint8_t {
+    send,             // conn, slice (one reference)
+    close,            // conn: what was sent before leaves first (bounded by the writer timeout), then FIN
+    abort,            // conn: at once, unsent bytes are dropped
+    pause,            // conn
+    resume,           // conn
+  };
+  Kind kind = Kind::send;
+  ConnId conn;
+  Slice slice;
+};
+
+struct HandOver {
+  ConnId conn;
+  std::uint32_t shard = 0;
+  std::string unused;  // plaintext that was delivered here and is to be delivered there
+};
+
+struct OpenPipe {
+  std::uint64_t token = 0;
+  std::uint32_t shard = 0;
+};
+
+// Everything one step wants done, in order. Lives in the loop; memory is reused from turn to turn.
+class Outbox {
+ public:
+  // Two arenas, so that bytes for two connections that are written in turn (a relay's forwarded requests and the
+  // responses to their sender) stay contiguous for each of them.
+  enum class Lane : std::uint8_t { forward, back };
+
+  explicit Outbox(Pool& pool) : pool_(pool) {}
+  ~Outbox();
+  Outbox(const Outbox&) = delete;
+  Outbox& operator=(const Outbox&) = delete;
+
+  // Room for `bytes` contiguous bytes; nullptr only when pool and heap are exhausted. Follow with commit or drop it.
+  [[nodiscard]] char* reserve(Lane lane, std::uint32_t bytes);
+  // Sends the first `used` bytes of the last reserve(lane) on conn.
+  void commit(ConnId conn, Lane lane, std::uint32_t used);
+  // reserve + copy + commit. False when memory is exhausted.
+  [[nodiscard]] bool write(ConnId conn, Lane lane, std::string_view bytes);
+  // Sends bytes by reference.
+  void send(ConnId conn, Slice slice);
+
+  void close(ConnId conn) { push({Output::Kind::close, conn, {}}); }
+  void abort(ConnId conn) { push({Output::Kind::abort, conn, {}}); }
+  void pause(ConnId conn) { push({Output::Kind::pause, conn, {}}); }
+  void resume(ConnId conn) { push({Output::Kind::resume, conn, {}}); }
+
+  void connect(ConnectRequest request) { connects_.push_back(std::move(request)); }
+  void resolve(ResolveRequest request) { resolves_.push_back(std::move(request)); }
+  void open_pipe(std::uint64_t token, std::uint32_t shard) { pipes_.push_back({token, shard}); }
+  void hand_over(ConnId conn, std::uint32_t shard, std::string unused) {
+    forget_extension(conn);
+    hand_overs_.push_back({conn, shard, std::move(unused)});
+  }
+  void admin_reply(std::uint64_t id, std::string json) { replies_.push_back({id, std::move(json)}); }
+  void log(LogRecord::Level level, std::string text) { logs_.push_back({level, std::move(text)}); }
+  // The next time step must be called even if nothing arrives; stays until set again.
+  void deadline(Instant at) { deadline_ = at; }
+  // Answer to Input::drain: nothing is left that must be finished.
+  void drained() { drained_ = true; }
+
+  // For the loop: what to carry out. Connection outputs first and in order, then the rest.
+  [[nodiscard]] std::span<const Output> outputs() const { return outputs_; }
+  [[nodiscard]] std::vector<ConnectRequest>& connects() { return connects_; }
+  [[nodiscard]] std::vector<ResolveRequest>& resolves() { return resolves_; }
+  [[nodiscard]] std::vector<OpenPipe>& pipes() { return pipes_; }
+  [[nodiscard]] std::vector<HandOver>& hand_overs() { return hand_overs_; }
+  [[nodiscard]] std::vector<AdminReply>& replies() { return replies_; }
+  [[nodiscard]] std::vector<LogRecord>& logs() { return logs_; }
+  [[nodiscard]] Instant next_deadline() const { return deadline_; }
+  [[nodiscard]] bool is_drained() const { return drained_; }
+  // For the loop, after everything above is carried out. Send references have passed to the loop by then.
+  void clear();
+
+ private:
+  struct Arena {
+    BufferId block = no_buffer;
+    std::uint32_t used = 0;
+    ConnId last_conn;                // whose output may still be extended in place
+    std::size_t last_output = 0;
+  };
+  Arena& arena(Lane lane) { return arenas_[static_cast<std::size_t>(lane)]; }
+  void push(const Output& output);
+  void forget_extension(ConnId conn);
+
+  Pool& pool_;
+  Arena arenas_[2];
+  std::vector<Output> outputs_;
+  std::vector<ConnectRequest> connects_;
+  std::vector<ResolveRequest> resolves_;
+  std::vector<OpenPipe> pipes_;
+  std::vector<HandOver> hand_overs_;
+  std::vector<AdminReply> replies_;
+  std::vector<LogRecord> logs_;
+  Instant deadline_ = never;
+  bool drained_ = false;
+};
+
+// The whole logic of one shard. Called by one thread.
+class Worker {
+ public:
+  virtual ~Worker() = default;
+  virtual void step(std::span<const Input> batch, const Now& now, Outbox& out) = 0;
+};
+
+}  // namespace parley::core

@@ -1,0 +1,114 @@
+// core/socket.cc - see socket.h.
+#include "core/socket.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace parley::core {
+namespace {
+
+constexpr int backlog = 4096;          // the usual net.core.somaxconn: a burst of connects must not be refused
+constexpr int keepalive_idle_s = 120;  // a peer that vanished without a word is noticed within 4 minutes
+constexpr int keepalive_interval_s = 30;
+constexpr int keepalive_probes = 4;
+constexpr unsigned user_timeout_ms = 30'000;  // bytes that stay unacknowledged end the connection
+
+void set_int(int fd, int level, int option, int value) { (void)::setsockopt(fd, level, option, &value, sizeof value); }
+
+void set_tcp_options(int fd) {
+  set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_s);
+  set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_s);
+  set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes);
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
+}
+
+int family_of(const Address& address) { return address.family == Address::Family::v6 ? AF_INET6 : AF_INET; }
+
+}  // namespace
+
+::socklen_t to_sockaddr(const Address& address, ::sockaddr_storage& out) {
+  out = {};
+  if (address.family == Address::Family::v6) {
+    ::sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(address.port);
+    std::memcpy(&v6.sin6_addr, address.ip.data(), 16);
+    std::memcpy(&out, &v6, sizeof v6);
+    return sizeof v6;
+  }
+  ::sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(address.port);
+  std::memcpy(&v4.sin_addr, address.ip.data(), 4);
+  std::memcpy(&out, &v4, sizeof v4);
+  return sizeof v4;
+}
+
+Address from_sockaddr(const ::sockaddr_storage& in) {
+  Address address;
+  if (in.ss_family == AF_INET6) {
+    ::sockaddr_in6 v6{};
+    std::memcpy(&v6, &in, sizeof v6);
+    address.family = Address::Family::v6;
+    address.port = ntohs(v6.sin6_port);
+    std::memcpy(address.ip.data(), &v6.sin6_addr, 16);
+  } else if (in.ss_family == AF_INET) {
+    ::sockaddr_in v4{};
+    std::memcpy(&v4, &in, sizeof v4);
+    address.family = Address::Family::v4;
+    address.port = ntohs(v4.sin_port);
+    std::memcpy(address.ip.data(), &v4.sin_addr, 4);
+  }
+  return address;
+}
+
+Address local_address(int fd) {
+  ::sockaddr_storage storage{};
+  ::socklen_t size = sizeof storage;
+  if (::getsockname(fd, reinterpret_cast<::sockaddr*>(&storage), &size) != 0) return {};
+  return from_sockaddr(storage);
+}
+
+Address remote_address(int fd) {
+  ::sockaddr_storage storage{};
+  ::socklen_t size = sizeof storage;
+  if (::getpeername(fd, reinterpret_cast<::sockaddr*>(&storage), &size) != 0) return {};
+  return from_sockaddr(storage);
+}
+
+Listening listen_tcp(const Address& address, bool share_port) {
+  Listening made;
+  const auto failed = [&](const char* call) {
+    made.error = std::string(call) + ": " + std::strerror(errno);
+    if (made.fd >= 0) ::close(made.fd);
+    made.fd = -1;
+    return made;
+  };
+  made.fd = ::socket(family_of(address), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (made.fd < 0) return failed("socket");
+  set_int(made.fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (share_port) set_int(made.fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  // "[::]" means IPv6 alone; who wants both names both, so that an address has one listener.
+  if (address.family == Address::Family::v6) set_int(made.fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  set_tcp_options(made.fd);
+  ::sockaddr_storage storage;
+  const ::socklen_t size = to_sockaddr(address, storage);
+  if (::bind(made.fd, reinterpret_cast<const ::sockaddr*>(&storage), size) != 0) return failed("bind");
+  if (::listen(made.fd, backlog) != 0) return failed("listen");
+  made.bound = local_address(made.fd);
+  return made;
+}
+
+int dial_socket(const Address& address, int flags) {
+  const int fd = ::socket(family_of(address), SOCK_STREAM | flags, 0);
+  if (fd >= 0) set_tcp_options(fd);
+  return fd;
+}
+
+}  // namespace parley::core

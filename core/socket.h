@@ -1,0 +1,31 @@
+// core/socket.h - the few things done to a socket besides moving bytes: addresses, options, listening.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <optional>
+#include <string>
+
+#include "core/address.h"
+
+namespace parley::core {
+
+::socklen_t to_sockaddr(const Address& address, ::sockaddr_storage& out);
+Address from_sockaddr(const ::sockaddr_storage& in);
+Address local_address(int fd);
+Address remote_address(int fd);
+
+struct Listening {
+  int fd = -1;
+  Address bound;      // the real port when 0 was asked for
+  std::string error;  // when fd is -1
+};
+// A listening TCP socket. Accepted sockets inherit its options: TCP_NODELAY, keep-alive, TCP_USER_TIMEOUT. With
+// `share_port` each shard binds its own socket to one port (SO_REUSEPORT) and the kernel spreads connections by hash:
+// no shard is woken for another's connection, which a shared descriptor with N armed accepts would do.
+Listening listen_tcp(const Address& address, bool share_port);
+
+// An outgoing socket with the same options; -1 and errno on failure. `flags` as for socket(2).
+int dial_socket(const Address& address, int flags);
+
+}  // namespace parley::core

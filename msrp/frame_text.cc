@@ -1,0 +1,49 @@
+// msrp/frame_text.cc - see frame_text.h.
+#include "msrp/frame_text.h"
+
+namespace parley::msrp {
+
+namespace {
+void put_range_number(TextOut& out, std::uint64_t value) {
+  if (value == ByteRange::unknown) {
+    out.put('*');
+  } else {
+    out.number(value);
+  }
+}
+}  // namespace
+
+void put_range_line(TextOut& out, std::uint64_t start, std::uint64_t end, std::uint64_t total) {
+  out.put("Byte-Range: ").number(start).put('-');
+  put_range_number(out, end);
+  out.put('/');
+  put_range_number(out, total);
+  out.put("\r\n");
+}
+
+void put_request_line(TextOut& out, std::string_view tid, std::string_view method) {
+  out.put("MSRP ").put(tid).put(' ').put(method).put("\r\n");
+}
+
+void put_end_line(TextOut& out, std::string_view tid, Flag flag, bool after_body) {
+  out.put(after_body ? "\r\n-------" : "-------").put(tid).put(static_cast<char>(flag)).put("\r\n");
+}
+
+std::string_view reason_phrase(std::uint16_t status) {
+  switch (status) {
+    case 200: return "OK";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 408: return "Request Timeout";
+    case 413: return "Stop Sending Message";
+    case 415: return "Unsupported Media Type";
+    case 423: return "Interval Out-of-Bounds";
+    case 481: return "Session Does Not Exist";
+    case 501: return "Unknown Request";
+    case 506: return "Session Already In Use";
+    default: return "Error";
+  }
+}
+
+}  // namespace parley::msrp

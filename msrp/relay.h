@@ -1,0 +1,260 @@
+// msrp/relay.h - an MSRP relay (RFC 4976): AUTH, and requests forwarded between connections as they arrive.
+//
+// One per shard, one thread. Everything comes in as core::Input and leaves through core::Outbox. The parts:
+//   relay_conn.cc     connections: opening, closing, timers, flow control, dialling, pipes to other shards
+//   relay_input.cc    bytes to frames
+//   relay_route.cc    who may send what where (RFC 4976 sections 6.2 to 6.4), and the path lines that result
+//   relay_send.cc     SEND, whole or cut through chunk by chunk
+//   relay_other.cc    REPORT and other methods, responses, the reports the relay itself makes
+//   relay_auth.cc     AUTH and the life of sessions
+//   relay_admin.cc    what operators ask
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/metrics.h"
+#include "core/pool.h"
+#include "core/random.h"
+#include "core/seam.h"
+#include "core/session_table.h"
+#include "core/slot_map.h"
+#include "core/timer_wheel.h"
+#include "msrp/auth.h"
+#include "msrp/frame_text.h"
+#include "msrp/relay_config.h"
+#include "msrp/relay_types.h"
+#include "msrp/transactions.h"
+#include "msrp/uri.h"
+
+namespace parley::msrp {
+
+class Relay {
+ public:
+  struct Parts {
+    std::uint32_t shard = 0;
+    std::uint32_t shard_count = 1;
+    core::Pool& pool;
+    core::Metrics& metrics;
+    core::SessionTable& table;
+    core::Random& random;
+    std::shared_ptr<const RelayConfig> config;
+  };
+  explicit Relay(const Parts& parts);
+  ~Relay();
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+
+  // One batch; the Worker calls it from its own step.
+  void step(std::span<const core::Input> batch, const core::Now& now, core::Outbox& out);
+
+  // For tests at rest.
+  [[nodiscard]] std::uint32_t live_sessions() const { return sessions_.size(); }
+  [[nodiscard]] std::uint32_t live_connections() const { return conns_.size(); }
+  [[nodiscard]] std::uint32_t live_transactions() const { return transactions_.live(); }
+  [[nodiscard]] std::size_t armed_timers() const { return wheel_.size(); }
+
+ private:
+  // The frame being handled: its head, where its bytes are, and from whom.
+  struct Frame {
+    const Head& head;
+    std::string_view bytes;  // from the first byte of the head
+    [[nodiscard]] std::string_view operator()(Span span) const { return span.of(bytes); }
+  };
+
+  enum class Refusal : std::uint8_t {
+    none,
+    bad_path,         // 400
+    foreign,          // not addressed to this relay: the connection is dropped
+    unknown_session,  // 481
+    not_authorised,   // answered like unknown_session, so that nothing is learned from the difference
+    bound_elsewhere,  // 506
+    unreachable,      // 408
+    for_us,           // the path ends here
+    no_resources,     // 413
+    elsewhere,        // a fresh connection whose session lives on another shard: it moves there
+  };
+  struct Resolved {
+    Refusal refusal = Refusal::none;
+    Route* route = nullptr;   // when refusal is none; the connection's cache holds a reference
+    std::uint32_t shard = 0;  // when elsewhere
+  };
+
+  // --- connections (relay_conn.cc)
+  void on_opened(const core::Input& input, Conn::Kind kind);
+  void on_connected(const core::Input& input);
+  void on_connect_failed(const core::Input& input);
+  void on_resolved(const core::Resolution& resolution);
+  void on_half_closed(Conn& conn);
+  void on_sent(Conn& conn, std::uint64_t count);
+  void on_drain();
+  [[nodiscard]] Conn* find(core::ConnId id);
+  [[nodiscard]] Conn* live(ConnHandle handle);  // dialling or open, not closing
+  Conn* make_conn(Conn::Kind kind);
+  void prove(Conn& conn);
+  // Asks the loop to close; what was written leaves first. The rest of the clean-up follows at once.
+  void close(Conn& conn);
+  void forget(Conn& conn);  // everything that hangs on a connection ends; the handle dies
+  void try_next_address(Conn& conn);
+  Conn* dial(Session& session, const Uri& next_hop);
+  [[nodiscard]] bool dial_allowed(const core::Address& address) const;
+  [[nodiscard]] const RelayPeer* configured_peer(std::string_view host, std::uint16_t port) const;
+  Conn* pipe_to(Conn& conn, std::uint32_t shard);
+  void hold_if_slow(Conn& source, Conn& dest);
+  void hold_if_not_reading(Conn& conn);
+  void release_one(Conn& source);
+  void release_held(Conn& dest);
+  // What a relay's connection may make one receiver owe; such a source is not held back.
+  [[nodiscard]] bool overrun(const Conn& source, const Conn& dest);
+  [[nodiscard]] bool is_slow(const Conn& dest) const;
+  void arm_conn_timer(Conn& conn);
+  void on_conn_timer(Conn& conn);
+  void expire_transactions();
+  void run_timers();
+  void finish_step();
+
+  // --- writing (relay_conn.cc): every frame starts with begin_frame, which ends a chunk that is open on the connection
+  void begin_frame(Conn& conn);
+  [[nodiscard]] char* reserve(Conn& conn, core::Outbox::Lane lane, std::size_t bytes);
+  void commit(Conn& conn, core::Outbox::Lane lane, std::uint32_t used);
+  void write_shared(Conn& conn, core::Slice slice);
+  void write_copy(Conn& conn, core::Outbox::Lane lane, std::string_view bytes);
+
+  // --- frames (relay_input.cc)
+  void on_bytes(Conn& conn, core::Slice slice);
+  // Handles what stands at the start of `slice`; returns how much of it is used up, 0 when the connection ended.
+  std::uint32_t consume(Conn& conn, core::Slice slice);
+  std::uint32_t consume_partial(Conn& conn, core::Slice slice);
+  std::uint32_t consume_collected_body(Conn& conn, core::Slice slice);
+  void keep_partial(Conn& conn, std::string_view bytes);
+  void drop_partial(Conn& conn);
+  void free_partial(Partial& p);
+  void on_bad_head(Conn& conn, const HeadParser& parser, std::string_view bytes);
+  // `rest` is what follows the head in the receive buffer; returns how much of it belongs to this frame.
+  std::uint32_t on_head(Conn& conn, const Head& head, std::string_view bytes, core::Slice rest);
+  void on_complete(Conn& conn, const Frame& frame, std::string_view body, Flag flag);
+  std::uint32_t known_response(Conn& conn, std::string_view bytes);
+  [[nodiscard]] PathMemo memo_for(const Conn& conn, std::string_view bytes) const;
+
+  // --- routes (relay_route.cc)
+  // A SEND binds its sender to the session it goes to, and may still be moved with all that was read behind it.
+  Resolved resolve(Conn& conn, std::string_view to_path, std::string_view from_path, bool is_send);
+  Resolved resolve_anew(Conn& conn, std::string_view to_path, std::string_view from_path, bool is_send);
+  [[nodiscard]] bool route_valid(const Route& route);
+  [[nodiscard]] bool is_us(const Conn& conn, const Uri& uri) const;
+  [[nodiscard]] Session* find_session(const Uri& uri);
+  [[nodiscard]] bool owns(const Conn& conn, const Session& session) const;
+  [[nodiscard]] bool is_hop_to_owner(const Session& session, const Uri& hop) const;
+  Refusal bind_peer(Session& session, Conn& conn, std::string_view from_path);
+  Conn* hop_from_owner(Session& session, const Uri& hop, Refusal& refusal);
+  Route* make_route();
+  void release(Route* route);
+
+  // --- SEND (relay_send.cc)
+  std::uint32_t on_send_head(Conn& conn, const Frame& frame, core::Slice rest);
+  void forward_whole(Conn& conn, const Frame& frame, Route& route, core::Slice body, Flag flag);
+  void forward_bodiless(Conn& conn, const Frame& frame, Route& route);
+  void count_chunk(const Conn& dest, std::uint64_t body_bytes);
+  Inbound* start_inbound(Conn& conn, const Frame& frame, Route* route, std::uint16_t answer);
+  std::uint32_t feed(Conn& conn, core::Slice slice);
+  void pass(Inbound& in, std::string_view copied, core::Slice shared);
+  bool open_chunk(Inbound& in, Conn& dest);
+  void write_complete_chunk(Inbound& in, Conn& dest, Flag flag, std::string_view copied, core::Slice shared);
+  void end_chunk(Inbound& in, Conn& dest, Flag flag);
+  void finish(Inbound& in, Flag flag, std::string_view copied, core::Slice shared);
+  void fail_inbound(Inbound& in, std::uint16_t status);
+  void remember_aborted(Conn& source, std::string_view message_id);
+  [[nodiscard]] bool was_aborted(const Conn& source, std::string_view message_id) const;
+  void abort_inbound(Inbound& in);  // its source is gone
+  void free_inbound(Inbound& in);
+  void on_inbound_timer(Inbound& in);
+  // The transaction a forwarded SEND needs; false when the limit refuses it. No transaction with Failure-Report: no.
+  bool open_transaction(Conn& dest, Route& route, FailureReport failure, std::string_view message_id,
+                        std::array<char, tid_bytes>& tid, std::uint32_t& slot);
+
+  // --- other requests, responses, reports (relay_other.cc)
+  void on_response(Conn& conn, const Frame& frame);
+  void forward_other(Conn& conn, const Frame& frame, std::string_view body, Flag flag);
+  // False when the client behind it has failed to authenticate too often and its connection must end.
+  [[nodiscard]] bool forward_response(const Transaction& t, const Frame& frame, std::string_view own_uri);
+  [[nodiscard]] bool head_fits(const Frame& frame, const Route& route) const;
+  void respond(Conn& conn, std::string_view tid, std::uint16_t status, std::string_view paths);
+  // Counts it and gives the status to answer with; 0 when the connection was closed for it.
+  std::uint16_t refuse(Conn& conn, Refusal refusal);
+  void respond_plain(Conn& conn, const Frame& frame, std::uint16_t status, std::string_view headers);
+  struct ReportFacts {
+    std::string_view message_id;
+    std::uint16_t status = 408;
+    bool has_range = false;
+    std::uint64_t start = 1;
+    std::uint64_t end = 0;
+    std::uint64_t total = ByteRange::unknown;
+  };
+  void report(Conn* source, std::string_view paths, const ReportFacts& facts);
+  void report_transaction(Transaction& t, std::uint16_t status);
+  void settle(Conn& conn, std::uint32_t slot);  // erases a transaction and lets go of its route
+
+  // --- AUTH (relay_auth.cc)
+  void on_auth(Conn& conn, const Frame& frame);
+  [[nodiscard]] bool wants_auth_here(const Conn& conn, const Frame& frame);
+  void grant(Conn& conn, const Frame& frame, const std::string& user, std::string_view info, std::uint32_t expires_s);
+  enum class SessionEnd : std::uint8_t { expired, connection, kicked };
+  void link_session(Conn& conn, Session& session);
+  void unlink_session(Session& session);
+  void orphan_session(Session& session);
+  void end_session(Session& session, SessionEnd why);
+  void auth_failed(Conn& conn);
+  [[nodiscard]] bool names_relay_peer(const Conn& conn, std::string_view first_from_uri) const;
+
+  // --- operators (relay_admin.cc)
+  void on_admin(const core::AdminRequest& request);
+
+  void count(core::Metric metric, std::uint64_t n = 1) { metrics_.add(metric, n); }
+  void set_gauges();
+
+  const std::uint32_t shard_;
+  const std::uint32_t shard_count_;
+  core::Pool& pool_;
+  core::Metrics& metrics_;
+  core::SessionTable& table_;
+  core::Random& random_;
+  std::shared_ptr<const RelayConfig> config_;
+  Auth auth_;
+
+  // Valid during a step.
+  core::Outbox* out_ = nullptr;
+  core::Now now_;
+  bool draining_ = false;
+
+  core::TimerWheel wheel_;
+  core::SlotMap<Conn> conns_;
+  core::SlotMap<Session> sessions_;
+  Transactions transactions_;
+  std::vector<ConnHandle> by_loop_index_;  // ConnId::index -> connection
+  std::map<std::string, ConnHandle, std::less<>> links_;       // "scheme host:port" -> a connection we dialled
+  std::multimap<std::string, ConnHandle, std::less<>> relays_; // verified name -> connections of that relay
+  std::map<std::uint64_t, ConnHandle> dials_;                  // token -> dialling connection
+  std::uint64_t next_token_ = 1;
+  std::uint64_t next_session_number_ = 1;
+
+  // Reused objects: the message path takes from and returns to these and allocates only while they grow.
+  HeadParser parser_;
+  std::vector<std::unique_ptr<Partial>> partials_;
+  std::vector<Partial*> free_partials_;
+  std::vector<std::unique_ptr<Inbound>> inbounds_;
+  std::vector<Inbound*> free_inbounds_;
+  std::vector<std::unique_ptr<Route>> routes_;
+  std::vector<Route*> free_routes_;
+  std::vector<char> sink_;              // where frames for a connection that is being given up are written
+  std::size_t backlog_mark_ = 0;        // where the frame being written to a dialling connection's backlog begins
+  std::vector<ConnHandle> failed_;      // without memory for what they must be sent; ended when the step is
+  std::map<std::string, core::Instant, std::less<>> failed_dials_;  // link key -> not before
+  std::vector<ConnHandle> dead_;        // closed in this step; destroyed when it ends, so that no caller dangles
+};
+
+}  // namespace parley::msrp

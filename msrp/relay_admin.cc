@@ -1,0 +1,104 @@
+// msrp/relay_admin.cc - what operators ask of a running relay: its sessions, and the end of one.
+//
+// Answers are JSON text of our own numbers and of names that are escaped here; session URIs are bearer secrets and are
+// never shown.
+#include <charconv>
+
+#include "msrp/relay.h"
+
+namespace parley::msrp {
+
+namespace {
+
+void put_json_string(std::string& out, std::string_view text) {
+  static constexpr char hex[] = "0123456789abcdef";
+  out += '"';
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte >= 0x7f) {  // names may hold any byte; none may break the document
+      out.append("\\u00").append(1, hex[byte >> 4]).append(1, hex[byte & 15]);
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+void put_field(std::string& out, std::string_view name, std::uint64_t value) {
+  out.append(",\"").append(name).append("\":").append(std::to_string(value));
+}
+
+}  // namespace
+
+void Relay::on_admin(const core::AdminRequest& request) {
+  std::string json;
+  switch (request.kind) {
+    case core::AdminRequest::Kind::list_sessions: {
+      // A turn must not be spent on a list: the argument says how many at most.
+      std::uint64_t left = 1000;
+      (void)std::from_chars(request.argument.data(), request.argument.data() + request.argument.size(), left);
+      json = "[";
+      sessions_.for_each([&](core::SlotId, Session& session) {
+        if (left == 0) return;
+        --left;
+        if (json.size() > 1) json += ',';
+        json.append("{\"id\":\"").append(std::to_string(session.number)).append("\",\"user\":");
+        put_json_string(json, session.user);
+        json += ",\"remote\":";
+        const Conn* conn = live(session.owner);
+        put_json_string(json, conn != nullptr ? core::to_string(conn->remote) : "");
+        json += ",\"transport\":";
+        put_json_string(json, conn != nullptr && conn->transport == core::Transport::tls ? "tls" : "tcp");
+        put_field(json, "shard", shard_);
+        const auto seconds = [](core::Duration d) {
+          return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(d).count());
+        };
+        put_field(json, "age_seconds", seconds(now_.mono - session.created));
+        put_field(json, "expires_seconds", session.expires > now_.mono ? seconds(session.expires - now_.mono) : 0);
+        put_field(json, "peers", session.peers.size());
+        put_field(json, "chunks_in", session.messages_in);
+        put_field(json, "chunks_out", session.messages_out);
+        put_field(json, "bytes_in", session.bytes_in);
+        put_field(json, "bytes_out", session.bytes_out);
+        put_field(json, "waiting_bytes", conn != nullptr ? conn->waiting_bytes() : 0);
+        json += '}';
+      });
+      json += ']';
+      break;
+    }
+    case core::AdminRequest::Kind::kick_session: {
+      std::uint64_t number = 0;
+      const std::string& text = request.argument;
+      const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+      Session* found = nullptr;
+      if (parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size()) {
+        sessions_.for_each([&](core::SlotId, Session& session) {
+          if (session.number == number) found = &session;
+        });
+      }
+      json = found != nullptr ? "{\"kicked\":true}" : "{\"kicked\":false}";
+      if (found != nullptr) {
+        Conn* conn = live(found->owner);
+        end_session(*found, SessionEnd::kicked);
+        // A client whose last session is ended has no business here; a relay's connection carries others.
+        if (conn != nullptr && conn->first_session == nullptr && !conn->relay_peer) close(*conn);
+      }
+      break;
+    }
+    case core::AdminRequest::Kind::summary:
+      json = "{\"shard\":" + std::to_string(shard_);
+      put_field(json, "connections", conns_.size());
+      put_field(json, "sessions", sessions_.size());
+      put_field(json, "transactions", transactions_.live());
+      put_field(json, "heap_bytes", pool_.heap_bytes());
+      put_field(json, "draining", draining_ ? 1 : 0);
+      json += '}';
+      break;
+  }
+  out_->admin_reply(request.id, std::move(json));
+}
+
+}  // namespace parley::msrp

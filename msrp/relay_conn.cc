@@ -1,0 +1,599 @@
+// msrp/relay_conn.cc - the relay's connections: their life, their timers, and how slow receivers hold their senders back.
+#include <algorithm>
+
+#include "core/check.h"
+#include "msrp/relay.h"
+
+namespace parley::msrp {
+
+namespace {
+// How long a next hop that could not be reached is left alone, and how many such are remembered.
+constexpr core::Duration dial_again = std::chrono::seconds(1);
+constexpr std::size_t failed_dials_max = 1024;
+}  // namespace
+
+using core::Metric;
+using Lane = core::Outbox::Lane;
+
+Relay::Relay(const Parts& parts)
+    : shard_(parts.shard),
+      shard_count_(parts.shard_count),
+      pool_(parts.pool),
+      metrics_(parts.metrics),
+      table_(parts.table),
+      random_(parts.random),
+      config_(parts.config),
+      auth_(parts.random),
+      conns_(1U << 20),
+      sessions_(parts.config->sessions_max),
+      transactions_(parts.random) {}
+
+Relay::~Relay() {
+  conns_.for_each([this](core::SlotId, Conn& conn) { wheel_.cancel(conn.timer); });
+  sessions_.for_each([this](core::SlotId, Session& session) {
+    wheel_.cancel(session.timer);
+    table_.erase(session.key);
+  });
+  for (auto& in : inbounds_) wheel_.cancel(in->timer);
+}
+
+void Relay::step(std::span<const core::Input> batch, const core::Now& now, core::Outbox& out) {
+  out_ = &out;
+  now_ = now;
+  for (const core::Input& input : batch) {
+    using Kind = core::Input::Kind;
+    switch (input.kind) {
+      case Kind::bytes:
+        if (Conn* conn = find(input.conn)) {
+          on_bytes(*conn, input.slice);
+        } else {
+          // Given away earlier in this batch: what came behind follows it.
+          for (core::HandOver& given : out.hand_overs()) {
+            if (given.conn == input.conn) given.unused.append(pool_.view(input.slice));
+          }
+        }
+        break;
+      case Kind::sent:
+        if (Conn* conn = find(input.conn)) on_sent(*conn, input.count);
+        break;
+      case Kind::opened: on_opened(input, input.peer->transport == core::Transport::pipe ? Conn::Kind::pipe_in : Conn::Kind::accepted); break;
+      case Kind::connected: on_connected(input); break;
+      case Kind::connect_failed: on_connect_failed(input); break;
+      case Kind::half_closed:
+        if (Conn* conn = find(input.conn)) on_half_closed(*conn);
+        break;
+      case Kind::closed:
+        if (Conn* conn = find(input.conn)) forget(*conn);
+        break;
+      case Kind::resolved: on_resolved(*input.resolution); break;
+      case Kind::admin: on_admin(*input.admin); break;
+      case Kind::reload:
+        config_ = std::static_pointer_cast<const RelayConfig>(input.snapshot);
+        break;
+      case Kind::drain: on_drain(); break;
+    }
+  }
+  run_timers();
+  finish_step();
+}
+
+void Relay::run_timers() {
+  expire_transactions();
+  while (core::Timer* timer = wheel_.expire_one(now_.mono)) {
+    switch (timer->kind) {
+      case timer_conn:
+        if (Conn* conn = live(core::SlotId::unpack(timer->owner))) on_conn_timer(*conn);
+        break;
+      case timer_session:
+        if (Session* session = sessions_.get(core::SlotId::unpack(timer->owner))) {
+          end_session(*session, SessionEnd::expired);
+        }
+        break;
+      case timer_inbound: on_inbound_timer(*inbounds_[timer->owner]); break;
+      default: CHECK(false);
+    }
+  }
+}
+
+void Relay::finish_step() {
+  // Ending one may leave another without memory for its report: the list may grow while it is worked off.
+  for (std::size_t i = 0; i < failed_.size(); ++i) {
+    Conn* conn = conns_.get(failed_[i]);
+    if (conn == nullptr || conn->state == Conn::State::closed) continue;
+    if (conn->state == Conn::State::open) out_->abort(conn->id);
+    forget(*conn);
+  }
+  failed_.clear();
+  for (const ConnHandle handle : dead_) conns_.erase(handle);
+  dead_.clear();
+  metrics_.set(Metric::relay_sessions, sessions_.size());
+  metrics_.set(Metric::relay_transactions, transactions_.live());
+  out_->deadline(std::min(wheel_.next_deadline(), transactions_.next_due()));
+  if (draining_) {
+    // Sessions go on until their clients end them; how long that may take is the loop's and the operator's decision.
+    bool busy = transactions_.live() != 0 || !sessions_.empty();
+    conns_.for_each([&](core::SlotId, Conn& conn) { busy |= conn.inbound != nullptr || conn.waiting_bytes() != 0; });
+    if (!busy) out_->drained();
+  }
+  out_ = nullptr;
+}
+
+// --- life ------------------------------------------------------------------------------------------------------------
+
+Conn* Relay::find(core::ConnId id) {
+  if (id.index >= by_loop_index_.size()) return nullptr;
+  Conn* conn = conns_.get(by_loop_index_[id.index]);
+  return conn != nullptr && conn->id == id && !conn->gone() ? conn : nullptr;
+}
+
+Conn* Relay::live(ConnHandle handle) {
+  Conn* conn = conns_.get(handle);
+  return conn != nullptr && !conn->gone() ? conn : nullptr;
+}
+
+Conn* Relay::make_conn(Conn::Kind kind) {
+  const ConnHandle handle = conns_.emplace();
+  CHECK(handle.valid());  // the loop's own limit is far below the map's
+  Conn* conn = conns_.get(handle);
+  conn->self = handle;
+  conn->kind = kind;
+  conn->timer.kind = timer_conn;
+  conn->timer.owner = handle.packed();
+  conn->opened_at = conn->last_used = now_.mono;
+  return conn;
+}
+
+void Relay::on_opened(const core::Input& input, Conn::Kind kind) {
+  Conn* conn = make_conn(kind);
+  conn->id = input.conn;
+  conn->transport = input.peer->transport;
+  conn->remote = input.peer->remote;
+  conn->local = input.peer->local;
+  conn->listener = input.peer->listener;
+  if (input.conn.index >= by_loop_index_.size()) by_loop_index_.resize(input.conn.index + 64);
+  by_loop_index_[input.conn.index] = conn->self;
+  if (!input.peer->verified_names.empty()) {
+    // A certificate that chained to the trusted CA makes the peer a relay (RFC 4976 section 6.1).
+    conn->names = std::make_unique<std::vector<std::string>>(input.peer->verified_names);
+    conn->relay_peer = true;
+    for (const std::string& name : *conn->names) relays_.emplace(name, conn->self);
+  }
+  if (!conn->is_pipe()) arm_conn_timer(*conn);
+}
+
+void Relay::on_connected(const core::Input& input) {
+  const auto found = dials_.find(input.token);
+  Conn* conn = found == dials_.end() ? nullptr : live(found->second);
+  if (found != dials_.end()) dials_.erase(found);
+  if (conn == nullptr) {
+    out_->close(input.conn);
+    return;
+  }
+  conn->id = input.conn;
+  conn->state = Conn::State::open;
+  conn->transport = input.peer->transport;
+  conn->remote = input.peer->remote;
+  conn->local = input.peer->local;
+  conn->proven = true;  // we chose it
+  conn->last_used = now_.mono;
+  if (input.conn.index >= by_loop_index_.size()) by_loop_index_.resize(input.conn.index + 64);
+  by_loop_index_[input.conn.index] = conn->self;
+  if (!input.peer->verified_names.empty()) {
+    conn->names = std::make_unique<std::vector<std::string>>(input.peer->verified_names);
+    for (const std::string& name : *conn->names) relays_.emplace(name, conn->self);
+  }
+  if (std::string& backlog = conn->dialled->backlog; !backlog.empty()) {
+    if (!out_->write(conn->id, Lane::forward, backlog)) {
+      count(Metric::relay_no_memory);
+      close(*conn);
+      return;
+    }
+    backlog = {};
+  }
+  if (conn->dialled->close_when_up) {
+    close(*conn);
+    return;
+  }
+  if (!conn->is_pipe()) arm_conn_timer(*conn);
+}
+
+void Relay::on_connect_failed(const core::Input& input) {
+  const auto found = dials_.find(input.token);
+  if (found == dials_.end()) return;
+  Conn* conn = live(found->second);
+  dials_.erase(found);
+  if (conn == nullptr) return;
+  if (conn->is_pipe()) {
+    forget(*conn);
+  } else {
+    try_next_address(*conn);
+  }
+}
+
+void Relay::on_half_closed(Conn& conn) {
+  // The peer sends no more: a frame cut short is aborted towards its receiver, and there is nobody left to answer us,
+  // so the connection ends when what it was sent has left.
+  close(conn);
+}
+
+void Relay::prove(Conn& conn) {
+  if (conn.proven) return;
+  conn.proven = true;
+  conn.misses = 0;
+}
+
+void Relay::close(Conn& conn) {
+  if (conn.state == Conn::State::closed) return;
+  // A frame that is open towards it ends properly before the connection does.
+  if (conn.open_chunk != nullptr && conn.state == Conn::State::open && !conn.failed) end_chunk(*conn.open_chunk, conn, Flag::more);
+  if (conn.state == Conn::State::open) out_->close(conn.id);
+  forget(conn);
+}
+
+void Relay::forget(Conn& conn) {
+  if (conn.state == Conn::State::closed) return;
+  conn.state = Conn::State::closed;
+  wheel_.cancel(conn.timer);
+  drop_partial(conn);
+  if (conn.inbound != nullptr) abort_inbound(*conn.inbound);
+  if (Inbound* in = conn.open_chunk) {
+    conn.open_chunk = nullptr;
+    in->open = false;
+    in->discard = true;
+    if (in->transaction != Transaction::none) {  // reported with the others below
+      Transaction& t = transactions_.at(in->transaction);
+      t.start = in->range.start + in->chunk_start;
+      t.length = in->emitted - in->chunk_start;
+      t.total = in->range.total;
+      t.has_body = true;
+      in->transaction = Transaction::none;
+    }
+  }
+  while (conn.tx_first != Transaction::none) {
+    Transaction& t = transactions_.at(conn.tx_first);
+    report_transaction(t, 408);
+    settle(conn, conn.tx_first);
+  }
+  while (conn.first_session != nullptr) orphan_session(*conn.first_session);
+  release_held(conn);
+  for (Route*& route : conn.routes) {
+    release(route);
+    route = nullptr;
+  }
+  for (const auto& [shard, handle] : conn.pipes) {
+    Conn* pipe = live(handle);
+    if (pipe == nullptr) continue;
+    if (pipe->state == Conn::State::dialling && !pipe->dialled->backlog.empty()) {
+      pipe->dialled->close_when_up = true;
+    } else {
+      close(*pipe);
+    }
+  }
+  if (conn.dialled != nullptr) {
+    const auto link = links_.find(conn.dialled->link_key);
+    if (link != links_.end() && link->second == conn.self) links_.erase(link);
+    dials_.erase(conn.dialled->token);
+  }
+  if (conn.names != nullptr) {
+    for (const std::string& name : *conn.names) {
+      const auto [from, to] = relays_.equal_range(name);
+      for (auto it = from; it != to; ++it) {
+        if (it->second == conn.self) {
+          relays_.erase(it);
+          break;
+        }
+      }
+    }
+  }
+  dead_.push_back(conn.self);
+  if (conn.kind == Conn::Kind::pipe_out) {
+    // What was in the pipe is not known to have arrived: its sender must see that, so its connection ends too.
+    if (Conn* local = live(conn.pipe_of)) close(*local);
+  }
+}
+
+// --- dialling --------------------------------------------------------------------------------------------------------
+
+const RelayPeer* Relay::configured_peer(std::string_view host, std::uint16_t port) const {
+  for (const RelayPeer& peer : config_->relay_peers) {
+    if (equal_ignore_case(peer.host, host) && (peer.port == 0 || port == 0 || peer.port == port)) return &peer;
+  }
+  return nullptr;
+}
+
+bool Relay::dial_allowed(const core::Address& address) const {
+  if (core::is_unspecified(address) || address.port == 0) return false;
+  const auto inside = [&](const core::Cidr& block) { return core::contains(block, address); };
+  return std::any_of(config_->dial_allow.begin(), config_->dial_allow.end(), inside);
+}
+
+// A live or dialling connection to the next hop, or nullptr when policy, limits or the name forbid one.
+Conn* Relay::dial(Session& session, const Uri& next_hop) {
+  std::string host(next_hop.host);
+  std::transform(host.begin(), host.end(), host.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  std::string key(next_hop.secure ? "msrps " : "msrp ");
+  key += host;
+  key += ':';
+  key += std::to_string(next_hop.port);
+  if (const auto link = links_.find(key); link != links_.end()) {
+    if (Conn* conn = live(link->second)) return conn;
+  }
+  if (next_hop.secure) {
+    const auto [from, to] = relays_.equal_range(host);
+    for (auto it = from; it != to; ++it) {
+      if (Conn* conn = live(it->second)) return conn;
+    }
+  }
+  const bool peer = configured_peer(host, next_hop.port) != nullptr;
+  const auto literal = core::parse_ip(next_hop.host, next_hop.has_port ? next_hop.port : std::uint16_t{2855});
+  // Without a policy that could allow it, a name is not even looked up.
+  const bool allowed = peer || (literal ? dial_allowed(*literal) : !config_->dial_allow.empty());
+  if (!allowed) {
+    count(Metric::relay_dial_refused);
+    return nullptr;
+  }
+  // A next hop that refused a moment ago is not asked again for every request, nor by one session without end.
+  if (const auto failed = failed_dials_.find(key); failed != failed_dials_.end() && failed->second > now_.mono) return nullptr;
+  if (now_.mono - session.dial_window >= std::chrono::seconds(1)) {
+    session.dial_window = now_.mono;
+    session.dials = 0;
+  }
+  if (++session.dials > config_->dials_per_session_per_second || dials_.size() >= config_->dials_max) {
+    count(Metric::relay_dials_limit);
+    return nullptr;
+  }
+  Conn* conn = make_conn(Conn::Kind::dialled);
+  conn->state = Conn::State::dialling;
+  conn->relay_peer = peer;
+  conn->transport = next_hop.secure ? core::Transport::tls : core::Transport::tcp;
+  conn->dialled = std::make_unique<Dialled>();
+  conn->dialled->tls = next_hop.secure;
+  conn->dialled->link_key = key;
+  conn->dialled->host = host;
+  links_.insert_or_assign(key, conn->self);
+  conn->dialled->token = next_token_++;
+  dials_.emplace(conn->dialled->token, conn->self);
+  if (literal) {
+    core::Resolution resolution{conn->dialled->token, {{*literal, host}}};
+    on_resolved(resolution);
+    return live(conn->self);
+  }
+  out_->resolve({conn->dialled->token, host, next_hop.port, next_hop.secure ? "_msrps._tcp" : "_msrp._tcp"});
+  return conn;
+}
+
+void Relay::on_resolved(const core::Resolution& resolution) {
+  const auto found = dials_.find(resolution.token);
+  Conn* conn = found == dials_.end() ? nullptr : live(found->second);
+  if (conn == nullptr) return;
+  dials_.erase(found);
+  for (const core::ResolvedAddress& candidate : resolution.addresses) {
+    const core::Address address = core::unmapped(candidate.address);
+    const auto inside = [&](const core::Cidr& block) { return core::contains(block, address); };
+    const bool denied = std::any_of(config_->dial_deny.begin(), config_->dial_deny.end(), inside);
+    const bool ourselves = std::any_of(config_->listeners.begin(), config_->listeners.end(), [&](const RelayListener& l) {
+      return l.bound == address ||
+             (core::is_unspecified(l.bound) && l.bound.port == address.port && core::is_loopback(address));
+    });
+    if (denied || ourselves || core::is_unspecified(address) || (!conn->relay_peer && !dial_allowed(address))) {
+      count(Metric::relay_dial_refused);
+      continue;
+    }
+    conn->dialled->addresses.push_back({address, candidate.target});
+  }
+  // Tried from the back.
+  std::reverse(conn->dialled->addresses.begin(), conn->dialled->addresses.end());
+  try_next_address(*conn);
+}
+
+void Relay::try_next_address(Conn& conn) {
+  if (conn.dialled->addresses.empty()) {
+    count(Metric::connect_failures);
+    if (failed_dials_.size() >= failed_dials_max) failed_dials_.clear();
+    failed_dials_.insert_or_assign(conn.dialled->link_key, now_.mono + dial_again);
+    forget(conn);
+    return;
+  }
+  core::ResolvedAddress target = std::move(conn.dialled->addresses.back());
+  conn.dialled->addresses.pop_back();
+  conn.dialled->token = next_token_++;
+  dials_.emplace(conn.dialled->token, conn.self);
+  out_->connect({conn.dialled->token, target.address, conn.dialled->tls, conn.dialled->tls ? conn.dialled->host : std::string()});  // R4976-14
+}
+
+Conn* Relay::pipe_to(Conn& conn, std::uint32_t shard) {
+  if (conn.is_pipe() || shard >= shard_count_) return nullptr;
+  for (const auto& [to, handle] : conn.pipes) {
+    if (to == shard) {
+      if (Conn* pipe = live(handle)) return pipe;
+    }
+  }
+  Conn* pipe = make_conn(Conn::Kind::pipe_out);
+  pipe->state = Conn::State::dialling;
+  pipe->transport = core::Transport::pipe;
+  pipe->pipe_of = conn.self;
+  pipe->dialled = std::make_unique<Dialled>();
+  pipe->dialled->token = next_token_++;
+  dials_.emplace(pipe->dialled->token, pipe->self);
+  conn.pipes.emplace_back(shard, pipe->self);
+  out_->open_pipe(pipe->dialled->token, shard);
+  return pipe;
+}
+
+// --- flow control ----------------------------------------------------------------------------------------------------
+
+bool Relay::is_slow(const Conn& dest) const {
+  return dest.waiting_bytes() > config_->watermark_high_bytes || dest.tx_count >= config_->transactions_per_connection_max;
+}
+
+// R4976-12: reading from a sender stops while its receiver is slow.
+void Relay::hold_if_slow(Conn& source, Conn& dest) {
+  // Between relays a connection carries other sessions too: it is not held back, its slow session is bounded instead.
+  if (dest.gone() || !is_slow(dest) || source.relay_peer || source.state != Conn::State::open) return;
+  if (std::find(dest.held_sources.begin(), dest.held_sources.end(), source.self) != dest.held_sources.end()) return;
+  dest.held_sources.push_back(source.self);
+  if (++source.pausers == 1) out_->pause(source.id);
+  count(Metric::relay_paused);
+}
+
+// Answers and reports are written to the sender itself. One that sends and does not read would make us keep them. What
+// others send it stops at the watermark, so several times that is its own doing; at the watermark itself it is not yet
+// held back, or a client that writes before it reads would wait for ever.
+void Relay::hold_if_not_reading(Conn& conn) {
+  if (conn.gone() || conn.waiting_bytes() <= std::uint64_t{config_->watermark_high_bytes} * 4) return;
+  if (conn.relay_peer) {
+    // Its connection serves many: it is not held back. What it does not read for so long it will not read.
+    if (conn.waiting_bytes() <= std::uint64_t{config_->shared_queue_bytes_max} * 8) return;
+    count(Metric::relay_shared_overrun);
+    close(conn);
+    return;
+  }
+  if (conn.self_held) return;
+  conn.self_held = true;
+  if (++conn.pausers == 1) out_->pause(conn.id);
+  count(Metric::relay_paused);
+}
+
+void Relay::release_one(Conn& source) {
+  if (--source.pausers != 0) return;
+  source.last_used = source.released_at = now_.mono;
+  if (source.head_since != core::Instant{}) source.head_since = now_.mono;
+  if (source.inbound != nullptr) {
+    source.inbound->window_start = source.inbound->last_bytes = now_.mono;
+    source.inbound->window_received = 0;
+  }
+  if (!source.is_pipe()) arm_conn_timer(source);
+  out_->resume(source.id);
+}
+
+void Relay::release_held(Conn& dest) {
+  for (const ConnHandle handle : dest.held_sources) {
+    if (Conn* source = live(handle)) release_one(*source);
+  }
+  dest.held_sources.clear();
+}
+
+bool Relay::overrun(const Conn& source, const Conn& dest) {
+  if (!source.relay_peer) return false;
+  if (dest.waiting_bytes() <= config_->shared_queue_bytes_max && dest.tx_count < config_->transactions_per_connection_max) {
+    return false;
+  }
+  count(Metric::relay_shared_overrun);
+  return true;
+}
+
+void Relay::on_sent(Conn& conn, std::uint64_t count) {
+  conn.accepted += count;
+  CHECK(conn.accepted <= conn.written);
+  transactions_.arm_accepted(conn, now_.mono + config_->response_timeout);
+  if (conn.self_held && conn.waiting_bytes() <= config_->watermark_high_bytes) {
+    conn.self_held = false;
+    release_one(conn);
+  }
+  if (!conn.held_sources.empty() && conn.waiting_bytes() <= config_->watermark_low_bytes &&
+      conn.tx_count <= config_->transactions_per_connection_max / 2) {
+    release_held(conn);
+  }
+}
+
+// --- writing ---------------------------------------------------------------------------------------------------------
+
+void Relay::begin_frame(Conn& conn) {
+  if (conn.open_chunk == nullptr) return;
+  count(Metric::relay_interrupts);
+  end_chunk(*conn.open_chunk, conn, Flag::more);
+}
+
+char* Relay::reserve(Conn& conn, Lane lane, std::size_t bytes) {
+  if (conn.state == Conn::State::dialling && !conn.failed) {
+    backlog_mark_ = conn.dialled->backlog.size();
+    conn.dialled->backlog.resize(backlog_mark_ + bytes);
+    return conn.dialled->backlog.data() + backlog_mark_;
+  }
+  if (conn.state == Conn::State::open && !conn.failed) {
+    char* at = out_->reserve(lane, static_cast<std::uint32_t>(bytes));
+    if (at != nullptr) return at;
+    // Ended when the step is: callers up the stack still use it and what hangs on it.
+    count(Metric::relay_no_memory);
+    conn.failed = true;
+    failed_.push_back(conn.self);
+  }
+  if (sink_.size() < bytes) sink_.resize(bytes);
+  return sink_.data();
+}
+
+void Relay::commit(Conn& conn, Lane lane, std::uint32_t used) {
+  if (conn.failed) return;
+  if (conn.state == Conn::State::dialling) {
+    conn.dialled->backlog.resize(backlog_mark_ + used);
+  } else if (conn.state == Conn::State::open) {
+    out_->commit(conn.id, lane, used);
+  } else {
+    return;
+  }
+  conn.written += used;
+}
+
+void Relay::write_copy(Conn& conn, Lane lane, std::string_view bytes) {
+  char* at = reserve(conn, lane, bytes.size());
+  std::memcpy(at, bytes.data(), bytes.size());
+  commit(conn, lane, static_cast<std::uint32_t>(bytes.size()));
+}
+
+void Relay::write_shared(Conn& conn, core::Slice slice) {
+  if (conn.state != Conn::State::open || conn.failed) {
+    write_copy(conn, Lane::forward, pool_.view(slice));
+    return;
+  }
+  out_->send(conn.id, slice);
+  conn.written += slice.length;
+}
+
+// --- timers ----------------------------------------------------------------------------------------------------------
+
+void Relay::arm_conn_timer(Conn& conn) {
+  core::Instant due = conn.proven ? conn.last_used + config_->idle : conn.opened_at + config_->probation;
+  if (conn.pausers != 0) due = now_.mono + config_->idle;  // held back: looked at again when it is released
+  if (conn.head_since != core::Instant{} && conn.pausers == 0) due = std::min(due, conn.head_since + config_->head_timeout);
+  conn.timer_due = due;
+  wheel_.arm(conn.timer, due);
+}
+
+// R4976-13: 30 s to prove itself, an hour without use.
+void Relay::on_conn_timer(Conn& conn) {
+  if (conn.state != Conn::State::open) return;
+  if (conn.head_since != core::Instant{} && conn.pausers == 0 && now_.mono - conn.head_since >= config_->head_timeout) {
+    count(Metric::msrp_head_too_slow);
+    close(conn);
+  } else if (!conn.proven && now_.mono - conn.opened_at >= config_->probation) {
+    count(Metric::probation_closed);
+    close(conn);
+  } else if (conn.proven && conn.pausers == 0 && now_.mono - conn.last_used >= config_->idle) {
+    count(Metric::idle_closed);
+    close(conn);
+  } else {
+    arm_conn_timer(conn);
+  }
+}
+
+void Relay::expire_transactions() {
+  for (std::uint32_t slot; (slot = transactions_.first_due(now_.mono)) != Transaction::none;) {
+    Transaction& t = transactions_.at(slot);
+    Conn* conn = conns_.get(t.conn);
+    CHECK(conn != nullptr);  // forget() settles everything of a connection
+    // While its own sending is held back its answers are not read: silence proves nothing until it had its time again.
+    const core::Instant heard_since = conn->pausers != 0 ? now_.mono : conn->released_at;
+    if (heard_since + config_->response_timeout > now_.mono && heard_since != core::Instant{}) {
+      transactions_.postpone(slot, now_.mono + config_->response_timeout);
+      continue;
+    }
+    count(Metric::relay_response_timeouts);
+    // Failure-Report: partial asks for error answers only; silence is none (R4975-8).
+    if (!t.is_send || t.failure == FailureReport::yes) report_transaction(t, 408);
+    settle(*conn, slot);
+  }
+}
+
+void Relay::on_drain() { draining_ = true; }
+
+}  // namespace parley::msrp

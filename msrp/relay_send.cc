@@ -1,0 +1,600 @@
+// msrp/relay_send.cc - SEND: forwarded in one piece when it is all there, cut through chunk by chunk when it is not
+// (RFC 4976 section 6.4.1, RFC 4975 section 7.1.1). Chunks are cut, never joined, and leave in the order they came
+// (R4976-12); each is on its own, so messages may interleave and transaction ids repeat (T-67, T-68).
+#include <algorithm>
+
+#include "core/check.h"
+#include "msrp/relay.h"
+
+namespace parley::msrp {
+
+using core::Metric;
+using Lane = core::Outbox::Lane;
+
+namespace {
+
+// Below this a copy next to the head costs less than a reference and one more element in the kernel's scatter list.
+constexpr std::uint32_t copy_bytes_max = 1024;
+constexpr std::size_t kept_bytes_max = 4096;
+constexpr std::size_t send_overhead_bytes = start_line_bytes_max + 6 + range_line_bytes_max + 2 + end_line_bytes_max;
+
+// R4975-5: what a Byte-Range may not say. The end is a hint (T-59, T-61), but it may not contradict start or total.
+bool range_contradicts_itself(const ByteRange& range) {
+  // Above 2^62 the body's own length could carry our numbers past 2^63-1.
+  if (range.start == 0 || range.start > (std::uint64_t{1} << 62)) return true;
+  if (range.end != ByteRange::unknown && range.end + 1 < range.start) return true;
+  if (range.total == ByteRange::unknown) return false;
+  if (range.end != ByteRange::unknown && range.end > range.total) return true;
+  return range.start > range.total && !(range.start == 1 && range.total == 0);  // "1-0/0" is the empty message
+}
+
+void put_headers(TextOut& out, const Head& head, std::string_view bytes, bool with_range, std::uint64_t start,
+                 std::uint64_t end, std::uint64_t total) {
+  const std::string_view headers = head.headers.of(bytes);
+  if (!with_range) {
+    out.put(headers);
+  } else if (!head.has_range) {
+    put_range_line(out, start, end, total);
+    out.put(headers);
+  } else {
+    const std::size_t at = head.byte_range_line.offset - head.headers.offset;
+    out.put(headers.substr(0, at));
+    put_range_line(out, start, end, total);
+    out.put(headers.substr(at + head.byte_range_line.length));
+  }
+}
+
+// What is known of the whole message once a chunk of `length` bytes has ended with `flag`.
+std::uint64_t total_after(const ByteRange& range, std::uint64_t length, Flag flag) {
+  const std::uint64_t end = range.start - 1 + length;
+  if (flag == Flag::end) return end;  // R4975-7: '$' fixes the total
+  return range.total != ByteRange::unknown && range.total < end ? ByteRange::unknown : range.total;
+}
+
+}  // namespace
+
+std::uint32_t Relay::on_send_head(Conn& conn, const Frame& frame, core::Slice rest) {
+  const Head& head = frame.head;
+  Refusal refusal = Refusal::none;
+  Route* route = nullptr;
+  std::uint16_t answer = 200;
+  if ((head.has_range && range_contradicts_itself(head.range)) || head.message_id.length > Transaction::id_bytes_max) {
+    count(Metric::msrp_range_bad);
+    answer = 400;
+  } else if (conn.aborted != nullptr && head.range.start > 1 && was_aborted(conn, frame(head.message_id))) {
+    answer = 413;  // its receiver was told that the message ends
+  } else {
+    const Resolved resolved = resolve(conn, frame(head.to_path), frame(head.from_path), true);
+    refusal = resolved.refusal;
+    route = resolved.route;
+    if (route != nullptr && !head_fits(frame, *route)) answer = 400;
+    if (refusal == Refusal::elsewhere) {
+      std::string unused(frame.bytes);
+      if (rest.length != 0) unused.append(pool_.view(rest));
+      out_->hand_over(conn.id, resolved.shard, std::move(unused));
+      forget(conn);
+      return 0;
+    }
+  }
+  if (refusal == Refusal::foreign) {
+    count(Metric::relay_foreign_uri);
+    close(conn);
+    return 0;
+  }
+  if (refusal != Refusal::none) {
+    // A keep-alive addressed to the relay itself by the owner of the session is received and goes no further.
+    if (refusal == Refusal::for_us && !head.has_body && conn.proven) {
+      if (head.failure == FailureReport::yes) respond_plain(conn, frame, 200, {});
+      return 0;
+    }
+    answer = refuse(conn, refusal);
+    if (answer == 0) return 0;
+  }
+  if (answer != 200) {
+    const std::string report_paths = std::string("To-Path: ").append(frame(head.from_path)).append("\r\nFrom-Path: ")
+                                         .append(split_path(frame(head.to_path)).first).append("\r\n");
+    // A bad request is the sender's own doing and answered; what the relay cannot do is reported as well, since an
+    // answer with an error may end at a relay in between (R4976-7, R4976-10).
+    const bool reported = refusal != Refusal::none && refusal != Refusal::bad_path && head.failure != FailureReport::no &&
+                          head.message_id.present();
+    if (head.has_body) {
+      Inbound* in = start_inbound(conn, frame, nullptr, answer);
+      in->report_at_end = reported;
+      in->refusal_paths = report_paths;
+      in->message_id.assign(frame(head.message_id));
+      return 0;
+    }
+    if (head.failure == FailureReport::yes || (head.failure == FailureReport::partial && !reported)) {
+      respond_plain(conn, frame, answer, {});
+    }
+    if (reported) report(&conn, report_paths, {frame(head.message_id), answer, false, 1, 0, ByteRange::unknown});
+    return 0;
+  }
+  prove(conn);
+  if (!head.has_body) {
+    forward_bodiless(conn, frame, *route);
+    return 0;
+  }
+  // The common case: the whole frame is here and needs no state of its own.
+  BodyScan scan;
+  scan.start(frame(head.tid));
+  const BodyScan::Result result = scan.feed(pool_.view(rest));
+  if (result.ended) {
+    forward_whole(conn, frame, *route, rest.part(0, result.body), result.flag);
+    return result.consumed;
+  }
+  Inbound* in = start_inbound(conn, frame, route, answer);
+  in->scan = scan;
+  pass(*in, {}, rest.part(0, result.body));
+  return result.consumed;
+}
+
+bool Relay::open_transaction(Conn& dest, Route& route, FailureReport failure, std::string_view message_id,
+                             std::array<char, tid_bytes>& tid, std::uint32_t& slot) {
+  // Nobody answers a SEND with Failure-Report: no, and another shard answers nothing: its reports name the origin.
+  if (failure == FailureReport::no || dest.is_pipe()) {
+    transactions_.make_tid(tid);
+    slot = Transaction::none;
+    return true;
+  }
+  slot = transactions_.create(dest, config_->transactions_max, tid);
+  if (slot == Transaction::none) {
+    count(Metric::relay_transactions_limit);
+    return false;
+  }
+  Transaction& t = transactions_.at(slot);
+  t.route = &route;
+  ++route.refs;
+  t.failure = failure;
+  t.id_length = static_cast<std::uint8_t>(message_id.size());
+  std::copy(message_id.begin(), message_id.end(), t.id.begin());
+  return true;
+}
+
+void Relay::forward_whole(Conn& conn, const Frame& frame, Route& route, core::Slice body, Flag flag) {
+  const Head& head = frame.head;
+  const std::uint64_t length = body.length;
+  const std::uint64_t end = head.range.start - 1 + length;
+  const std::uint64_t total = total_after(head.range, length, flag);
+  // A whole message may go without (R4975-5); what is said of no bytes at all goes as it came.
+  const bool with_range = length != 0 && (head.has_range || flag != Flag::end);
+  Conn& dest = *live(route.dest);
+  const ReportFacts facts{frame(head.message_id), 408, true, head.range.start, end, total};
+  std::array<char, tid_bytes> tid;
+  std::uint32_t slot = Transaction::none;
+  if (overrun(conn, dest) || !open_transaction(dest, route, head.failure, frame(head.message_id), tid, slot)) {
+    if (head.failure != FailureReport::no) {
+      if (head.failure == FailureReport::yes) respond(conn, frame(head.tid), 200, route.response_paths);
+      report(&conn, route.report_paths, facts);
+    }
+    return;
+  }
+  begin_frame(dest);
+  const bool copied = body.length <= copy_bytes_max;
+  const std::string_view tid_text(tid.data(), tid.size());
+  char* at = reserve(dest, Lane::forward,
+                     send_overhead_bytes + route.out_paths.size() + head.headers.length + (copied ? body.length : 0));
+  TextOut out(at);
+  put_request_line(out, tid_text, "SEND");
+  out.put(route.out_paths);
+  put_headers(out, head, frame.bytes, with_range, head.range.start, end, total);
+  out.put("\r\n");
+  if (copied) {
+    out.put(pool_.view(body));
+    put_end_line(out, tid_text, flag, true);
+    commit(dest, Lane::forward, out.size());
+  } else {
+    commit(dest, Lane::forward, out.size());
+    write_shared(dest, body);
+    char* tail = reserve(dest, Lane::forward, end_line_bytes_max);
+    TextOut last(tail);
+    put_end_line(last, tid_text, flag, true);
+    commit(dest, Lane::forward, last.size());
+  }
+  if (slot != Transaction::none && !dest.gone()) {
+    Transaction& t = transactions_.at(slot);
+    t.out_offset = dest.written;
+    t.start = head.range.start;
+    t.length = length;
+    t.total = total;
+    t.has_body = true;
+  }
+  count_chunk(dest, length);
+  for (std::size_t i = 0; i < route.session_count; ++i) {
+    Session* session = sessions_.get(route.sessions[i]);
+    if (session == nullptr) continue;
+    const bool inwards = session->owner == dest.self;
+    ++(inwards ? session->messages_in : session->messages_out);
+    (inwards ? session->bytes_in : session->bytes_out) += length;
+  }
+  if (head.failure == FailureReport::yes) respond(conn, frame(head.tid), 200, route.response_paths);  // R4976-10, T-62
+  hold_if_slow(conn, dest);
+}
+
+// No body is not an empty body (R4975-4): it goes on as it came, with or without Message-ID and Byte-Range (T-58).
+void Relay::forward_bodiless(Conn& conn, const Frame& frame, Route& route) {
+  const Head& head = frame.head;
+  Conn& dest = *live(route.dest);
+  std::array<char, tid_bytes> tid;
+  std::uint32_t slot = Transaction::none;
+  if (overrun(conn, dest) || !open_transaction(dest, route, head.failure, frame(head.message_id), tid, slot)) {
+    if (head.failure != FailureReport::no) respond(conn, frame(head.tid), 413, route.response_paths);
+    return;
+  }
+  begin_frame(dest);
+  const std::string_view tid_text(tid.data(), tid.size());
+  TextOut out(reserve(dest, Lane::forward, send_overhead_bytes + route.out_paths.size() + head.headers.length));
+  put_request_line(out, tid_text, "SEND");
+  out.put(route.out_paths).put(frame(head.headers));
+  put_end_line(out, tid_text, head.flag, false);
+  commit(dest, Lane::forward, out.size());
+  if (slot != Transaction::none && !dest.gone()) transactions_.at(slot).out_offset = dest.written;
+  count_chunk(dest, 0);
+  if (head.failure == FailureReport::yes) respond(conn, frame(head.tid), 200, route.response_paths);
+  hold_if_slow(conn, dest);
+}
+
+// Our URIs and ranges make a head longer. One that the next hop would have to refuse is refused here, where only its
+// sender is hurt, not everybody on the connection to the next hop.
+bool Relay::head_fits(const Frame& frame, const Route& route) const {
+  const Head& head = frame.head;
+  return send_overhead_bytes + route.out_paths.size() + head.headers.length <= config_->head.head_bytes_max &&
+         head.header_count + (head.has_range ? 0 : 1) <= config_->head.headers_max;
+}
+
+void Relay::count_chunk(const Conn& dest, std::uint64_t body_bytes) {
+  if (dest.is_pipe()) return;  // the shard that writes it to a next hop counts
+  count(Metric::relay_chunks);
+  count(Metric::relay_body_bytes, body_bytes);
+}
+
+// --- cut through -----------------------------------------------------------------------------------------------------
+
+Inbound* Relay::start_inbound(Conn& conn, const Frame& frame, Route* route, std::uint16_t answer) {
+  Inbound* in;
+  if (free_inbounds_.empty()) {
+    inbounds_.push_back(std::make_unique<Inbound>());
+    in = inbounds_.back().get();
+    in->index = static_cast<std::uint32_t>(inbounds_.size() - 1);
+    in->timer.kind = timer_inbound;
+    in->timer.owner = in->index;
+    in->pending.reserve(Inbound::chunk_bytes_min);
+  } else {
+    in = free_inbounds_.back();
+    free_inbounds_.pop_back();
+  }
+  const Head& head = frame.head;
+  const std::string_view tid = frame(head.tid);
+  in->source = &conn;
+  in->route = route;
+  in->scan.start(tid);
+  in->tid_length = static_cast<std::uint8_t>(tid.size());
+  std::copy(tid.begin(), tid.end(), in->tid.begin());
+  in->failure = head.failure;
+  in->has_range = head.has_range;
+  in->discard = route == nullptr;
+  in->answer = answer;
+  in->report_at_end = false;
+  in->range = head.range;
+  in->received = in->emitted = in->chunk_start = 0;
+  in->open = false;
+  in->transaction = Transaction::none;
+  in->pending.clear();
+  in->last_bytes = in->window_start = now_.mono;
+  in->window_received = 0;
+  if (route != nullptr) {
+    ++route->refs;
+    in->dest = route->dest;
+    const std::string_view headers = frame(head.headers);
+    if (head.has_range) {
+      const std::size_t at = head.byte_range_line.offset - head.headers.offset;
+      in->headers.assign(headers.substr(0, at)).append(headers.substr(at + head.byte_range_line.length));
+    } else {
+      in->headers.assign(headers);
+    }
+    in->message_id.assign(frame(head.message_id));
+  } else {
+    in->dest = {};
+    in->headers.assign("To-Path: ").append(split_path(frame(head.from_path)).first);
+    in->headers.append("\r\nFrom-Path: ").append(split_path(frame(head.to_path)).first).append("\r\n");
+    in->message_id.clear();
+  }
+  conn.inbound = in;
+  wheel_.arm(in->timer, now_.mono + std::min(config_->stall, config_->body_window));
+  return in;
+}
+
+std::uint32_t Relay::feed(Conn& conn, core::Slice slice) {
+  Inbound& in = *conn.inbound;
+  const BodyScan::Result result = in.scan.feed(pool_.view(slice));
+  in.last_bytes = now_.mono;
+  in.window_received += slice.length;
+  const std::string_view released = in.scan.released_bytes(result);
+  const core::Slice body = slice.part(0, result.body);
+  if (result.ended) {
+    finish(in, result.flag, released, body);
+  } else {
+    pass(in, released, body);
+  }
+  return result.consumed;
+}
+
+void Relay::pass(Inbound& in, std::string_view copied, core::Slice shared) {
+  const std::uint64_t fresh = copied.size() + shared.length;
+  in.received += fresh;
+  if (in.discard || fresh == 0) return;
+  Conn* dest = live(in.dest);
+  if (dest == nullptr || !route_valid(*in.route)) {
+    fail_inbound(in, dest == nullptr ? 408 : 481);
+    return;
+  }
+  if (overrun(*in.source, *dest)) {
+    fail_inbound(in, 408);
+    return;
+  }
+  const std::string_view arrived = shared.length != 0 ? pool_.view(shared) : std::string_view();
+  if (!in.open) {
+    if (in.pending.size() + fresh <= Inbound::chunk_bytes_min) {
+      in.pending.insert(in.pending.end(), copied.begin(), copied.end());
+      in.pending.insert(in.pending.end(), arrived.begin(), arrived.end());
+      return;
+    }
+    if (!open_chunk(in, *dest)) {
+      fail_inbound(in, 408);
+      return;
+    }
+  }
+  // One byte always stays back: whatever ends the message later has something to carry. A chunk without bytes could not
+  // say where it stands (RFC 4975 section 7.1.1: zero-length content has a range-start of 1).
+  const char last = arrived.empty() ? copied.back() : arrived.back();
+  if (arrived.empty()) {
+    copied.remove_suffix(1);
+  } else {
+    --shared.length;
+  }
+  in.emitted += in.pending.size() + fresh - 1;
+  write_copy(*dest, Lane::forward, {in.pending.data(), in.pending.size()});
+  if (!copied.empty()) write_copy(*dest, Lane::forward, copied);
+  if (shared.length > copy_bytes_max) {
+    write_shared(*dest, shared);
+  } else if (shared.length != 0) {
+    write_copy(*dest, Lane::forward, pool_.view(shared));
+  }
+  in.pending.assign(1, last);
+  hold_if_slow(*in.source, *dest);
+}
+
+bool Relay::open_chunk(Inbound& in, Conn& dest) {
+  std::array<char, tid_bytes> tid;
+  std::uint32_t slot = Transaction::none;
+  if (!open_transaction(dest, *in.route, in.failure, in.message_id, tid, slot)) return false;
+  begin_frame(dest);
+  const std::string_view tid_text(tid.data(), tid.size());
+  TextOut out(reserve(dest, Lane::forward, send_overhead_bytes + in.route->out_paths.size() + in.headers.size()));
+  put_request_line(out, tid_text, "SEND");
+  out.put(in.route->out_paths);
+  // '*' because it may be interrupted (R4975-6).
+  const std::uint64_t start = in.range.start + in.emitted;
+  put_range_line(out, start, ByteRange::unknown, in.range.total < start ? ByteRange::unknown : in.range.total);
+  out.put(in.headers).put("\r\n");
+  commit(dest, Lane::forward, out.size());
+  if (dest.gone()) return false;  // what it was owed is reported when it is ended
+  in.open = true;
+  in.chunk_start = in.emitted;
+  in.out_tid = tid;
+  in.transaction = slot;
+  dest.open_chunk = &in;
+  wheel_.arm(in.timer, now_.mono + std::min(config_->stall, config_->body_window));
+  return true;
+}
+
+void Relay::end_chunk(Inbound& in, Conn& dest, Flag flag) {
+  CHECK(in.open);
+  CHECK(dest.open_chunk == &in);
+  TextOut out(reserve(dest, Lane::forward, end_line_bytes_max));
+  put_end_line(out, {in.out_tid.data(), in.out_tid.size()}, flag, true);
+  commit(dest, Lane::forward, out.size());
+  if (dest.gone()) return;  // memory ran out: forget() sees to the chunk
+  dest.open_chunk = nullptr;
+  in.open = false;
+  if (in.transaction != Transaction::none) {
+    Transaction& t = transactions_.at(in.transaction);
+    t.out_offset = dest.written;
+    t.start = in.range.start + in.chunk_start;
+    t.length = in.emitted - in.chunk_start;
+    t.total = flag == Flag::end ? in.range.start - 1 + in.emitted : in.range.total;
+    t.has_body = true;
+    in.transaction = Transaction::none;
+  }
+  count_chunk(dest, in.emitted - in.chunk_start);
+}
+
+// What is left of the message as one chunk whose range is known: what was pending, and the last piece that came.
+void Relay::write_complete_chunk(Inbound& in, Conn& dest, Flag flag, std::string_view copied, core::Slice shared) {
+  std::array<char, tid_bytes> tid;
+  std::uint32_t slot = Transaction::none;
+  if (!open_transaction(dest, *in.route, in.failure, in.message_id, tid, slot)) {
+    fail_inbound(in, 408);
+    return;
+  }
+  begin_frame(dest);
+  const std::uint64_t start = in.range.start + in.emitted;
+  const bool by_reference = shared.length > copy_bytes_max;
+  const std::uint64_t inlined = in.pending.size() + copied.size() + (by_reference ? 0 : shared.length);
+  const std::uint64_t length = in.pending.size() + copied.size() + shared.length;
+  const ByteRange left{start, ByteRange::unknown, in.range.total};
+  const std::uint64_t total = total_after(left, length, flag);
+  const bool with_range = in.has_range || in.emitted != 0 || flag != Flag::end;
+  const std::string_view tid_text(tid.data(), tid.size());
+  TextOut out(reserve(dest, Lane::forward,
+                      send_overhead_bytes + in.route->out_paths.size() + in.headers.size() + inlined));
+  put_request_line(out, tid_text, "SEND");
+  out.put(in.route->out_paths);
+  if (with_range && length != 0) put_range_line(out, start, start + length - 1, total);
+  if (with_range && length == 0) put_range_line(out, 1, 0, flag == Flag::end ? 0 : in.range.total);
+  out.put(in.headers).put("\r\n").put({in.pending.data(), in.pending.size()}).put(copied);
+  if (!by_reference) {
+    if (shared.length != 0) out.put(pool_.view(shared));
+    put_end_line(out, tid_text, flag, true);
+    commit(dest, Lane::forward, out.size());
+  } else {
+    commit(dest, Lane::forward, out.size());
+    write_shared(dest, shared);
+    TextOut last(reserve(dest, Lane::forward, end_line_bytes_max));
+    put_end_line(last, tid_text, flag, true);
+    commit(dest, Lane::forward, last.size());
+  }
+  if (slot != Transaction::none && !dest.gone()) {
+    Transaction& t = transactions_.at(slot);
+    t.out_offset = dest.written;
+    t.start = start;
+    t.length = length;
+    t.total = total;
+    t.has_body = true;
+  }
+  in.emitted += length;
+  in.pending.clear();
+  count_chunk(dest, length);
+}
+
+void Relay::finish(Inbound& in, Flag flag, std::string_view copied, core::Slice shared) {
+  Conn& source = *in.source;
+  source.inbound = nullptr;  // from here on the frame ends here, whatever happens to the connection
+  if (in.discard || in.open) {
+    pass(in, copied, shared);
+  } else {
+    in.received += copied.size() + shared.length;
+  }
+  if (!in.discard) {
+    Conn* dest = live(in.dest);
+    if (dest == nullptr || !route_valid(*in.route)) {
+      fail_inbound(in, dest == nullptr ? 408 : 481);
+    } else if (in.open) {
+      write_copy(*dest, Lane::forward, {in.pending.data(), in.pending.size()});
+      in.emitted += in.pending.size();
+      in.pending.clear();
+      end_chunk(in, *dest, flag);
+    } else if (in.pending.size() + copied.size() + shared.length != 0 || in.emitted == 0 || flag != Flag::more) {
+      write_complete_chunk(in, *dest, flag, copied, shared);
+    }
+    if (Conn* slow = live(in.dest)) hold_if_slow(source, *slow);
+  }
+  if (in.route != nullptr) {
+    for (std::size_t i = 0; i < in.route->session_count; ++i) {
+      Session* session = sessions_.get(in.route->sessions[i]);
+      if (session == nullptr) continue;
+      const bool inwards = session->owner == in.route->dest;
+      ++(inwards ? session->messages_in : session->messages_out);
+      (inwards ? session->bytes_in : session->bytes_out) += in.emitted;
+    }
+  }
+  const bool answered = in.failure == FailureReport::yes ||
+                        (in.failure == FailureReport::partial && in.answer != 200 && !in.report_at_end);
+  if (answered) {
+    const std::string_view paths = in.route != nullptr ? std::string_view(in.route->response_paths) : in.headers;
+    respond(source, {in.tid.data(), in.tid_length}, in.answer, paths);
+  }
+  if (in.report_at_end) {
+    const std::uint64_t end = in.range.start - 1 + in.received;
+    report(&source, in.refusal_paths, {in.message_id, in.answer, true, in.range.start, end, total_after(in.range, in.received, flag)});
+  }
+  free_inbound(in);
+}
+
+// The rest of the message cannot be delivered: its receiver learns that it is aborted, its sender gets a report.
+void Relay::fail_inbound(Inbound& in, std::uint16_t status) {
+  if (in.discard) return;
+  in.discard = true;
+  if (in.emitted != 0 || in.range.start > 1) remember_aborted(*in.source, in.message_id);
+  if (in.source->relay_peer) in.answer = 413;  // the relay before us stops sending the rest
+  Conn* dest = live(in.dest);
+  const bool was_open = in.open;
+  if (in.open && dest != nullptr) {
+    const std::uint32_t slot = in.transaction;
+    end_chunk(in, *dest, Flag::abort);
+    count(Metric::relay_aborts);
+    if (slot != Transaction::none && !dest->gone()) settle(*dest, slot);
+  }
+  if (in.failure == FailureReport::no) return;
+  const std::uint64_t end = in.range.start - 1 + in.received;
+  report(in.source, in.route->report_paths,
+         {in.message_id, status, true, in.range.start + (was_open ? in.chunk_start : in.emitted), end,
+          in.range.total != ByteRange::unknown && in.range.total < end ? ByteRange::unknown : in.range.total});
+}
+
+void Relay::remember_aborted(Conn& source, std::string_view message_id) {
+  if (message_id.empty()) return;
+  if (source.aborted == nullptr) source.aborted = std::make_unique<AbortedMessages>();
+  AbortedMessages& list = *source.aborted;
+  list.ids[list.next++ % list.ids.size()] = message_id;
+}
+
+bool Relay::was_aborted(const Conn& source, std::string_view message_id) const {
+  const auto& ids = source.aborted->ids;
+  return !message_id.empty() && std::find(ids.begin(), ids.end(), message_id) != ids.end();
+}
+
+void Relay::abort_inbound(Inbound& in) {
+  Conn* dest = in.discard ? nullptr : live(in.dest);
+  if (dest != nullptr) {
+    if (in.open) {
+      end_chunk(in, *dest, Flag::abort);
+      count(Metric::relay_aborts);
+    } else if (in.emitted != 0 || in.range.start > 1) {
+      // The receiver holds a part of the message and must learn that no more will come.
+      in.discard = true;
+      write_complete_chunk(in, *dest, Flag::abort, {}, {});
+      count(Metric::relay_aborts);
+    }
+  }
+  free_inbound(in);
+}
+
+void Relay::free_inbound(Inbound& in) {
+  wheel_.cancel(in.timer);
+  if (in.open) {  // towards a connection that is being given up
+    Conn* dest = conns_.get(in.dest);
+    if (dest != nullptr && dest->open_chunk == &in) {
+      dest->open_chunk = nullptr;
+      if (in.transaction != Transaction::none) {
+        Transaction& t = transactions_.at(in.transaction);
+        t.start = in.range.start + in.chunk_start;
+        t.length = in.emitted - in.chunk_start;
+        t.total = in.range.total;
+        t.has_body = true;
+      }
+    }
+    in.open = false;
+  }
+  if (in.headers.capacity() > kept_bytes_max) std::string().swap(in.headers);
+  release(in.route);
+  in.route = nullptr;
+  in.source->inbound = nullptr;
+  in.source = nullptr;
+  free_inbounds_.push_back(&in);
+}
+
+void Relay::on_inbound_timer(Inbound& in) {
+  if (in.source == nullptr) return;
+  const bool held = in.source->pausers != 0;
+  if (!held && now_.mono - in.window_start >= config_->body_window) {
+    if (in.window_received < config_->body_window_bytes_min) {
+      count(Metric::msrp_body_too_slow);
+      close(*in.source);
+      return;
+    }
+    in.window_start = now_.mono;
+    in.window_received = 0;
+  }
+  if (in.open && now_.mono - in.last_bytes >= config_->stall) {
+    if (Conn* dest = live(in.dest)) {
+      count(Metric::relay_interrupts);
+      end_chunk(in, *dest, Flag::more);
+    }
+  }
+  core::Instant next = (held ? now_.mono : in.window_start) + config_->body_window;
+  if (in.open) next = std::min(next, in.last_bytes + config_->stall);
+  wheel_.arm(in.timer, std::max(next, now_.mono + std::chrono::milliseconds(1)));
+}
+
+}  // namespace parley::msrp

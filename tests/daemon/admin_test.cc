@@ -1,0 +1,182 @@
+// tests/daemon/admin_test.cc - the admin interface over real HTTP on loopback, with shards that are scripted.
+#include "tools/parleyd/admin.h"
+
+#include <gtest/gtest.h>
+#include <httplib.h>
+
+#include <atomic>
+#include <nlohmann/json.hpp>
+
+#include "tools/parleyd/admin_json.h"
+
+namespace parley::parleyd {
+namespace {
+
+using Kind = core::AdminRequest::Kind;
+using Level = core::LogRecord::Level;
+using nlohmann::json;
+
+class Backend : public AdminBackend {
+ public:
+  State state() override { return state_; }
+  std::string metrics() override { return "# HELP x y\n# TYPE x gauge\nx 1\n"; }
+  Gather::Answers ask_all(Kind kind, const std::string& argument) override {
+    argument_ = argument;
+    Gather::Answers answers;
+    for (int shard = 0; shard < 2; ++shard) {
+      if (shard == 1 && silent_) {
+        answers.emplace_back();
+      } else if (kind == Kind::summary) {
+        answers.emplace_back(R"({"sessions":2,"connections":5})");
+      } else {
+        answers.emplace_back(R"([{"id":"17","user":"alice"}])");
+      }
+    }
+    return answers;
+  }
+  std::optional<std::string> ask(std::uint32_t shard, Kind, const std::string& argument) override {
+    if (shard > 1) return std::nullopt;
+    return argument == "17" ? R"({"kicked":true})" : R"({"kicked":false})";
+  }
+  Level log_level() override { return level_; }
+  void set_log_level(Level level) override { level_ = level; }
+  void drain() override { state_ = State::draining; }
+
+  std::atomic<State> state_ = State::serving;
+  std::atomic<Level> level_ = Level::info;
+  std::atomic<bool> silent_ = false;
+  std::string argument_;
+};
+
+class Admin : public ::testing::Test {
+ protected:
+  void run(const std::string& token = "") {
+    server_.emplace(AdminConfig{"127.0.0.1", 0, token}, backend_);
+    ASSERT_EQ(server_->bind(), std::nullopt);
+    ASSERT_NE(server_->port(), 0);
+    server_->start();
+    client_.emplace("127.0.0.1", server_->port());
+  }
+
+  Backend backend_;
+  std::optional<AdminServer> server_;
+  std::optional<httplib::Client> client_;
+};
+
+TEST_F(Admin, probes_follow_the_state) {
+  run();
+  EXPECT_EQ(client_->Get("/livez")->status, 200);
+  EXPECT_EQ(client_->Get("/readyz")->status, 200);
+  EXPECT_EQ(client_->Post("/api/v1/drain", "", "text/plain")->status, 202);
+  EXPECT_EQ(client_->Get("/readyz")->status, 503);
+  backend_.silent_ = true;
+  EXPECT_EQ(client_->Get("/livez")->status, 503);
+}
+
+TEST_F(Admin, metrics_have_the_content_type_that_prometheus_wants) {
+  run();
+  const auto result = client_->Get("/metrics");
+  EXPECT_EQ(result->get_header_value("Content-Type").rfind("text/plain; version=0.0.4", 0), 0U);
+  EXPECT_NE(result->body.find("x 1"), std::string::npos);
+}
+
+TEST_F(Admin, sessions_carry_handles_that_kick_takes) {
+  run();
+  const json list = json::parse(client_->Get("/api/v1/sessions?limit=5")->body);
+  EXPECT_EQ(backend_.argument_, "5");
+  ASSERT_EQ(list["sessions"].size(), 2U);
+  EXPECT_EQ(list["sessions"][1]["id"], "1-17");
+  EXPECT_EQ(list["sessions"][1]["user"], "alice");
+  EXPECT_EQ(client_->Post("/api/v1/sessions/1-17/kick", "", "text/plain")->status, 200);
+  EXPECT_EQ(client_->Post("/api/v1/sessions/1-18/kick", "", "text/plain")->status, 404);
+  EXPECT_EQ(client_->Post("/api/v1/sessions/9-17/kick", "", "text/plain")->status, 404);
+  EXPECT_EQ(client_->Post("/api/v1/sessions/x/kick", "", "text/plain")->status, 404);
+  EXPECT_EQ(client_->Get("/api/v1/sessions?limit=x")->status, 400);
+}
+
+TEST_F(Admin, a_shard_that_does_not_answer_is_named) {
+  run();
+  backend_.silent_ = true;
+  const json summary = json::parse(client_->Get("/api/v1/summary")->body);
+  EXPECT_EQ(summary["silent_shards"], json::array({1}));
+  EXPECT_EQ(summary["total"]["connections"], 5);
+  backend_.silent_ = false;
+  EXPECT_EQ(json::parse(client_->Get("/api/v1/summary")->body)["total"]["connections"], 10);
+}
+
+TEST_F(Admin, the_log_level_can_be_changed) {
+  run();
+  EXPECT_EQ(client_->Put("/api/v1/log-level", "debug\n", "text/plain")->status, 200);
+  EXPECT_EQ(backend_.level_, Level::debug);
+  EXPECT_EQ(client_->Put("/api/v1/log-level", "loud", "text/plain")->status, 400);
+  EXPECT_EQ(json::parse(client_->Get("/api/v1/log-level")->body)["level"], "debug");
+}
+
+TEST_F(Admin, a_token_is_asked_for_except_by_probes) {
+  run("0123456789abcdef");
+  EXPECT_EQ(client_->Get("/livez")->status, 200);
+  EXPECT_EQ(client_->Get("/metrics")->status, 401);
+  client_->set_bearer_token_auth("0123456789abcdeX");
+  EXPECT_EQ(client_->Get("/metrics")->status, 401);
+  client_->set_bearer_token_auth("0123456789abcdef");
+  EXPECT_EQ(client_->Get("/metrics")->status, 200);
+}
+
+TEST_F(Admin, web_pages_are_refused) {
+  run();
+  EXPECT_EQ(client_->Post("/api/v1/drain", {{"Origin", "https://evil.example"}}, "", "text/plain")->status, 403);
+  EXPECT_EQ(client_->Get("/metrics", {{"Host", "evil.example"}})->status, 403);
+  EXPECT_EQ(backend_.state_, AdminBackend::State::serving);
+}
+
+TEST_F(Admin, unknown_paths_and_large_bodies_are_refused) {
+  run();
+  EXPECT_EQ(client_->Get("/api/v1/nothing")->status, 404);
+  EXPECT_EQ(client_->Put("/api/v1/log-level", std::string(100'000, 'x'), "text/plain")->status, 413);
+}
+
+TEST_F(Admin, a_taken_port_is_an_error) {
+  run();
+  AdminServer second(AdminConfig{"127.0.0.1", server_->port(), ""}, backend_);
+  EXPECT_NE(second.bind(), std::nullopt);
+}
+
+TEST(Gather, answers_come_back_by_shard_and_late_ones_find_nobody) {
+  std::vector<std::uint64_t> ids;
+  Gather* self = nullptr;
+  Gather gather(3, [&](std::uint32_t shard, core::AdminRequest request) {
+    ids.push_back(request.id);
+    if (shard == 2) return false;
+    if (shard == 0) self->answer(request.id, "zero:" + request.argument);
+    return true;
+  });
+  self = &gather;
+  const auto answers = gather.ask_all(Kind::summary, "x", std::chrono::milliseconds(1));
+  EXPECT_EQ(answers[0], "zero:x");
+  EXPECT_EQ(answers[1], std::nullopt);
+  EXPECT_EQ(answers[2], std::nullopt);
+  gather.answer(ids[1], "late");
+  EXPECT_EQ(gather.ask(7, Kind::summary, "", std::chrono::milliseconds(1)), std::nullopt);
+}
+
+TEST(Gather, waits_for_answers_from_other_threads) {
+  std::vector<std::thread> threads;
+  Gather* self = nullptr;
+  Gather gather(2, [&](std::uint32_t, core::AdminRequest request) {
+    threads.emplace_back([&self, request] { self->answer(request.id, request.argument); });
+    return true;
+  });
+  self = &gather;
+  const auto answers = gather.ask_all(Kind::summary, "both", std::chrono::seconds(60));
+  EXPECT_EQ(answers, (Gather::Answers{"both", "both"}));
+  for (auto& thread : threads) thread.join();
+}
+
+TEST(AdminJson, text_that_is_not_utf8_does_not_end_the_answer) {
+  const std::string list = sessions_json({std::string("[{\"id\":1,\"user\":\"a\\u0007\"}]"), std::string("\xff")});
+  EXPECT_TRUE(json::accept(list));
+  EXPECT_EQ(json::parse(list)["silent_shards"], json::array({1}));
+}
+
+}  // namespace
+}  // namespace parley::parleyd

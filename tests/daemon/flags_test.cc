@@ -1,0 +1,236 @@
+// tests/daemon/flags_test.cc - what the command line means, and that a wrong one is named.
+#include "tools/parleyd/flags.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "tools/parleyd/relay_setup.h"
+
+namespace parley::parleyd {
+namespace {
+
+using namespace std::chrono_literals;
+using Outcome = Parsed::Outcome;
+
+Parsed parse(std::vector<std::string> more) {
+  std::vector<std::string> arguments = {"--msrp", "tcp:127.0.0.1:0", "--domain", "example.org", "--user", "a:b"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return parse_flags(arguments);
+}
+
+std::string complaint(std::vector<std::string> more) {
+  const Parsed parsed = parse(std::move(more));
+  return parsed.outcome == Outcome::bad ? parsed.text : "no complaint";
+}
+
+class TempFile {
+ public:
+  explicit TempFile(const std::string& text) {
+    const int fd = ::mkstemp(path_.data());
+    EXPECT_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    ::close(fd);
+  }
+  ~TempFile() { ::unlink(path_.c_str()); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = "/tmp/parley-flags-XXXXXX";
+};
+
+TEST(Flags, defaults_are_those_of_the_relay_configuration) {
+  const Parsed parsed = parse({});
+  ASSERT_EQ(parsed.outcome, Outcome::run) << parsed.text;
+  const msrp::RelayConfig defaults;
+  EXPECT_EQ(parsed.settings.relay.probation, defaults.probation);
+  EXPECT_EQ(parsed.settings.relay.expires_max_s, defaults.expires_max_s);
+  EXPECT_EQ(parsed.settings.relay.watermark_high_bytes, defaults.watermark_high_bytes);
+  EXPECT_EQ(parsed.settings.realm, "example.org");
+  EXPECT_TRUE(parsed.warnings.empty());
+}
+
+TEST(Flags, times_and_sizes_carry_their_unit) {
+  const Parsed parsed = parse({"--probation", "500ms", "--idle-timeout", "2h", "--watermark-high", "1MiB",
+                               "--head-bytes-max", "8192", "--auth-expires-min", "1", "--auth-expires-max", "90s"});
+  ASSERT_EQ(parsed.outcome, Outcome::run) << parsed.text;
+  EXPECT_EQ(parsed.settings.relay.probation, 500ms);
+  EXPECT_EQ(parsed.settings.relay.idle, 2h);
+  EXPECT_EQ(parsed.settings.relay.watermark_high_bytes, 1024U * 1024);
+  EXPECT_EQ(parsed.settings.relay.head.head_bytes_max, 8192U);
+  EXPECT_EQ(parsed.settings.relay.expires_min_s, 1U);
+  EXPECT_EQ(parsed.settings.relay.expires_max_s, 90U);
+  EXPECT_EQ(parsed.settings.relay.expires_default_s, 90U);  // follows a bound that passed it
+}
+
+TEST(Flags, a_bad_value_names_its_flag) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"--probation", "10x"}, "--probation"},
+      {{"--probation", "10"}, "--probation"},
+      {{"--probation", "1ms"}, "--probation"},
+      {{"--heap-max", "12QB"}, "--heap-max"},
+      {{"--shards", "0"}, "--shards"},
+      {{"--shards", "-1"}, "--shards"},
+      {{"--shards", "many"}, "--shards"},
+      {{"--auth-failures-max", "4294967296"}, "--auth-failures-max"},
+      {{"--auth-algorithms", "SHA-256,SHA-1"}, "--auth-algorithms"},
+      {{"--auth-algorithms", "MD5,MD5"}, "--auth-algorithms"},
+      {{"--auth-algorithms", ""}, "--auth-algorithms"},
+      {{"--auth-expires-min", "1500ms"}, "--auth-expires-min"},
+      {{"--auth-expires-min", "2h"}, "--auth-expires-max"},
+      {{"--auth-expires-default", "2h"}, "--auth-expires-default"},
+      {{"--plain-auth", "sometimes"}, "--plain-auth"},
+      {{"--unknown-methods", "drop"}, "--unknown-methods"},
+      {{"--loop", "select"}, "--loop"},
+      {{"--roles", "controlling"}, "--roles"},
+      {{"--log-level", "loud"}, "--log-level"},
+      {{"--msrp", "udp:127.0.0.1:0"}, "--msrp"},
+      {{"--msrp", "tcp:127.0.0.1"}, "--msrp"},
+      {{"--msrp", "tcp:127.0.0.1:65536"}, "--msrp"},
+      {{"--msrp", "tcp:127.1:80"}, "--msrp"},
+      {{"--msrp", "tcp:::1:80"}, "--msrp"},
+      {{"--msrp", "ws:127.0.0.1:0"}, "WebSocket listeners are not in this build"},
+      {{"--msrp", "tls:127.0.0.1:0"}, "--tls-cert"},
+      {{"--tls-cert", "x.pem"}, "--tls-key"},
+      {{"--domain", "a b"}, "--domain"},
+      {{"--domain", "example.org:2855"}, "--domain"},
+      {{"--relay-peer", "peer.example.org:0"}, "--relay-peer"},
+      {{"--dial-allow", "10.0.0.0/33"}, "--dial-allow"},
+      {{"--dial-deny", "example.org"}, "--dial-deny"},
+      {{"--user", "nosecret"}, "--user"},
+      {{"--user", "a:again"}, "--user"},
+      {{"--user", ":secret"}, "--user"},
+      {{"--watermark-low", "256KiB"}, "--watermark-low"},
+      {{"--watermark-high", "512MiB"}, "--heap-max"},
+      {{"--shared-queue-max", "8KiB"}, "--shared-queue-max"},
+      {{"--admin", "127.0.0.1"}, "--admin"},
+      {{"--admin", "192.0.2.1:9090"}, "--admin-token-file"},
+      {{"--admin", "0.0.0.0:9090"}, "--admin-token-file"},
+      {{"--realm", "a\"b"}, "--realm"},
+      {{"--sip", "udp:127.0.0.1:5060"}, "--sip"},
+      {{"--no-such-flag"}, "--no-such-flag"},
+      {{"stray"}, "stray"},
+  };
+  for (const auto& [more, name] : cases) EXPECT_NE(complaint(more).find(name), std::string::npos) << complaint(more);
+}
+
+TEST(Flags, no_listener_is_a_bad_configuration) {
+  EXPECT_NE(parse_flags({"--domain", "example.org"}).text.find("--msrp"), std::string::npos);
+}
+
+TEST(Flags, a_secret_never_stands_in_a_complaint) {
+  EXPECT_EQ(complaint({"--user", "hunter2hunter2"}).find("hunter2"), std::string::npos);
+  EXPECT_EQ(complaint({"--user", "a:hunter2"}).find("hunter2"), std::string::npos);
+}
+
+TEST(Flags, a_wildcard_listener_needs_a_name_to_show) {
+  EXPECT_NE(parse_flags({"--msrp", "tcp:0.0.0.0:2855"}).text.find("--advertise"), std::string::npos);
+  EXPECT_NE(parse_flags({"--msrp", "tcp:[::]:2855"}).text.find("--advertise"), std::string::npos);
+  EXPECT_NE(parse_flags({"--msrp", "tcp:0.0.0.0:2855", "--advertise", "0.0.0.0"}).text.find("--advertise"),
+            std::string::npos);
+  EXPECT_EQ(parse_flags({"--msrp", "tcp:0.0.0.0:2855", "--advertise", "relay.example.org"}).outcome, Outcome::run);
+}
+
+TEST(Flags, advertise_names_all_listeners_or_each) {
+  const auto config = [](std::vector<std::string> arguments) {
+    const Parsed parsed = parse_flags(arguments);
+    EXPECT_EQ(parsed.outcome, Outcome::run) << parsed.text;
+    std::vector<RelayListenerAt> bound;
+    std::uint16_t port = 4000;
+    for (const ListenSpec& spec : parsed.settings.msrp) {
+      bound.push_back({spec, *core::parse_ip("127.0.0.1", port)});
+      ++port;
+    }
+    return make_relay_config(parsed.settings, bound, {});
+  };
+  const std::vector<std::string> two = {"--msrp", "tcp:127.0.0.1:0", "--msrp", "tcp:[::1]:0"};
+  auto plain = config(two);
+  EXPECT_EQ(plain->listeners[1].host, "[::1]");
+  EXPECT_EQ(plain->listeners[1].port, 4001);
+  auto shared = two;
+  shared.insert(shared.end(), {"--advertise", "Relay.Example.ORG"});
+  EXPECT_EQ(config(shared)->listeners[0].host, "relay.example.org");
+  EXPECT_EQ(config(shared)->listeners[1].port, 4001);
+  auto each = two;
+  each.insert(each.end(), {"--advertise", "a.example.org:2855", "--advertise", "b.example.org:80"});
+  EXPECT_EQ(config(each)->listeners[1].host, "b.example.org");
+  EXPECT_EQ(config(each)->listeners[1].port, 80);
+  EXPECT_EQ(config(each)->listeners[1].bound_port, 4001);
+  auto one_port = two;
+  one_port.insert(one_port.end(), {"--advertise", "a.example.org:2855"});
+  EXPECT_EQ(parse_flags(one_port).outcome, Outcome::bad);
+}
+
+TEST(Flags, the_last_of_a_repeated_flag_counts_and_lists_grow) {
+  const Parsed parsed = parse({"--shards", "2", "--shards", "3", "--domain", "example.net", "--user", "c:d"});
+  ASSERT_EQ(parsed.outcome, Outcome::run) << parsed.text;
+  EXPECT_EQ(parsed.settings.shards, 3U);
+  EXPECT_EQ(parsed.settings.domains, (std::vector<std::string>{"example.org", "example.net"}));
+  EXPECT_EQ(parsed.settings.users.size(), 2U);
+}
+
+TEST(Flags, algorithms_keep_their_order) {
+  const Parsed parsed = parse({"--auth-algorithms", "MD5,SHA-512-256"});
+  ASSERT_EQ(parsed.outcome, Outcome::run) << parsed.text;
+  EXPECT_EQ(parsed.settings.relay.algorithms,
+            (std::vector{core::DigestAlgorithm::md5, core::DigestAlgorithm::sha512_256}));
+}
+
+TEST(Flags, a_file_gives_flags_and_the_command_line_wins) {
+  const TempFile file(
+      "msrp=[\"tcp:127.0.0.1:0\", \"tcp:[::1]:0\"]\nprobation=\"5s\"\nshards=4\n# why\ndomain=\"example.com\"\n");
+  const Parsed parsed = parse_flags({"--config", file.path(), "--shards", "2", "--check-config"});
+  ASSERT_EQ(parsed.outcome, Outcome::check) << parsed.text;
+  EXPECT_EQ(parsed.settings.msrp.size(), 2U);
+  EXPECT_EQ(parsed.settings.relay.probation, 5s);
+  EXPECT_EQ(parsed.settings.shards, 2U);
+}
+
+TEST(Flags, a_file_with_an_unknown_or_bad_flag_is_refused_by_name) {
+  const TempFile unknown("msrp=\"tcp:127.0.0.1:0\"\nprobatoin=\"5s\"\n");
+  EXPECT_NE(parse_flags({"--config", unknown.path()}).text.find("'probatoin' is not a flag"), std::string::npos);
+  const TempFile bad("msrp=\"tcp:127.0.0.1:0\"\nprobation=\"5 apples\"\n");
+  EXPECT_NE(parse_flags({"--config", bad.path()}).text.find("--probation"), std::string::npos);
+  EXPECT_NE(parse_flags({"--config", "/nonexistent/parleyd.conf"}).text.find("--config"), std::string::npos);
+}
+
+TEST(Flags, help_shows_each_flag_with_its_default) {
+  const Parsed parsed = parse_flags({"--help"});
+  EXPECT_EQ(parsed.outcome, Outcome::print);
+  for (const char* text : {"--msrp tcp|tls:HOST:PORT (repeatable)", "--probation TIME", "default 30s", "default 256KiB",
+                           "--check-config", "--version", "--config FILE"}) {
+    EXPECT_NE(parsed.text.find(text), std::string::npos) << text;
+  }
+  EXPECT_EQ(parse_flags({"--version"}).text.rfind("parleyd ", 0), 0U);
+}
+
+TEST(Flags, secrets_leave_argv) {
+  char program[] = "parleyd";
+  char flag[] = "--user";
+  char value[] = "alice:secret:with:colons";
+  char joined[] = "--user=bob:hush";
+  char* argv[] = {program, flag, value, joined, nullptr};
+  const auto arguments = take_arguments(4, argv);
+  EXPECT_EQ(arguments, (std::vector<std::string>{"--user", "alice:secret:with:colons", "--user=bob:hush"}));
+  EXPECT_STREQ(value, "alice:******************");
+  EXPECT_STREQ(joined, "--user=bob:****");
+}
+
+TEST(Flags, what_a_reload_can_not_change_is_named) {
+  const Settings running = parse({}).settings;
+  EXPECT_EQ(needs_restart(running, parse({"--probation", "1s", "--relay-peer", "r.example.org"}).settings), "");
+  EXPECT_EQ(needs_restart(running, parse({"--msrp", "tcp:[::1]:0", "--shards", "9"}).settings), "--msrp, --shards");
+}
+
+TEST(HostPort, forms) {
+  EXPECT_EQ(parse_host_port("Relay.example.org:2855")->host, "relay.example.org");
+  EXPECT_EQ(parse_host_port("[2001:DB8::1]:1")->host, "[2001:db8::1]");
+  EXPECT_FALSE(parse_host_port("localhost")->port.has_value());
+  for (const char* bad : {"", ":1", "a:", "a:b", "a:1:2", "[::1", "[::1]x", "[1.2.3.4]:1", "a..b", "-a", "a-",
+                          "0x7f.1:1", "1.2.3:1", "a b", "a:65536", "a:-1", "a_b"}) {
+    EXPECT_FALSE(parse_host_port(bad).has_value()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace parley::parleyd

@@ -1,0 +1,158 @@
+// tests/sim/client.h - one independent MSRP client with a connection of its own and one or more sessions on it.
+//
+// What a client is (polite, slow, dribbling, lying, vanishing, flooding) is a set of traits; troubles end when the
+// liveness phase begins.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/sim/ledger.h"
+#include "tests/sim/strict.h"
+#include "tests/sim/world.h"
+
+namespace parley::sim {
+
+struct Traits {
+  std::uint64_t read_per_tick = 0;   // slow reader; 0: everything at once
+  std::uint64_t write_per_tick = 0;  // dribbler
+  bool liar = false;
+  bool mute = false;                 // some SENDs get an error or nothing
+  std::uint64_t vanish_after = 0;    // bytes written; 0: stays
+  bool vanish_hard = true;           // reset, or close
+  std::uint32_t window = 8;          // SENDs written and unanswered
+  Duration answer_delay{};
+};
+
+class Client final : public Socket, public Acceptor {
+ public:
+  Client(World& world, Place& place, std::uint32_t number, bool tls, std::string user, const Traits& traits);
+
+  Leg& add_leg(bool authenticates, std::uint32_t hops);
+  void connect();  // unless it waits to be dialled
+  void wait_for_dial();
+  void accepted(Stream* stream, const core::Address& from) override;
+  // The troubles have ended: go on where a trait had held it back.
+  void wake();
+  // Messages whose sessions never came up are taken back.
+  void forget_unready();
+  [[nodiscard]] const core::Address& address() const { return address_; }
+  // Queues a message; it is sent when both legs are ready.
+  void post(Message& message);
+  // A hostile act of the liar (liar.cc).
+  void lie();
+  // Orderly end.
+  void leave();
+
+  [[nodiscard]] bool alive() const { return stream_ != nullptr && !died_; }
+  [[nodiscard]] bool died() const { return died_; }          // before it left by itself
+  [[nodiscard]] bool blameless() const { return !traits_.liar; }
+  [[nodiscard]] bool authenticated() const;
+  [[nodiscard]] bool idle() const { return plan_.empty() && !writing_ && control_.empty() && out_.empty(); }
+  [[nodiscard]] const Traits& traits() const { return traits_; }
+  [[nodiscard]] std::uint32_t number() const { return number_; }
+  // For the authority oracle.
+  [[nodiscard]] bool owns(const std::string& relay_uri) const;
+  [[nodiscard]] bool claimed(const std::string& uri) const { return claimed_.contains(uri); }
+  [[nodiscard]] const std::vector<std::unique_ptr<Leg>>& legs() const { return legs_; }
+  [[nodiscard]] Place& place() { return place_; }
+  // What keeps it from being idle, for the report of a failure.
+  [[nodiscard]] std::string state() const;
+
+  void on_readable() override;
+  void on_room() override { pump(); }
+  void on_reset() override;
+
+ private:
+  friend class Liar;
+  struct Pending {  // a request that may be answered
+    enum class Kind { auth, send, other } kind = Kind::other;
+    Leg* leg = nullptr;
+    Message* message = nullptr;
+    std::string first_uri;   // what From-Path of the response must be
+    bool expected = false;   // FR yes: a response must come
+  };
+  struct Plan {  // a message on its way out
+    Message* message;
+    std::uint64_t at = 0;
+    std::uint64_t chunk_bytes = 0;  // 0: whole
+    bool star = false;              // range-end '*'
+    std::uint64_t abort_at = 0;     // ends with '#' there; 0: never
+  };
+  struct Writing {  // the frame whose body is being written
+    Message* message;
+    Tag* tag;
+    std::uint64_t at;
+    std::uint64_t end;
+    std::string tid;
+    bool interruptible;
+    bool cross_out;
+  };
+
+  void tick();
+  void read(std::uint64_t bytes_max);
+  void take(const Frame& frame);
+  void take_send(const Frame& frame);
+  void take_response(const Frame& frame);
+  void take_auth_response(const Frame& frame, const Pending& pending);
+  void answer(const Frame& frame, int status);
+  void give_up(Message& message);
+  void success_report(const Frame& frame, const Message& message);
+  void authenticate(Leg& leg, const std::string& authorization);
+  std::string credentials(const Frame& challenge, const Leg& leg);
+  [[nodiscard]] std::vector<std::string> relay_path(const Leg& leg) const;
+  void pump();
+  bool pump_frame();
+  void start_chunk(std::size_t chosen);
+  void end_chunk(char flag);
+  void write_some(std::uint64_t budget);
+  void die(const char* why);
+  void later_tick();
+  std::string new_id();
+  std::string request_head(const std::string& tid, const char* method, const std::vector<std::string>& to,
+                           const std::string& from, Tag& tag);
+
+  World& world_;
+  Place& place_;
+  Rng rng_;
+  std::uint32_t number_;
+  bool tls_;
+  std::string user_;
+  Traits traits_;
+  core::Address address_;
+  Stream* stream_ = nullptr;
+  Side side_ = 0;
+  bool died_ = false;
+  bool left_ = false;
+  bool reading_ = false;
+  bool pumping_ = false;
+  bool tick_due_ = false;
+  StrictReader reader_;
+  std::vector<std::unique_ptr<Leg>> legs_;
+  std::map<std::string, Pending> pending_;
+  std::map<std::string, bool> claimed_;   // URIs this connection used as its own
+  std::deque<std::string> control_;  // responses, reports, AUTHs: whole frames
+  std::deque<Plan> plan_;
+  std::optional<Writing> writing_;
+  std::string out_;
+  std::uint64_t written_ = 0;
+  std::uint32_t in_flight_ = 0;
+  std::uint32_t auth_tries_ = 0;
+  std::string last_authorization_;
+};
+
+std::string user_ha1(const std::string& algorithm, const std::string& user, const std::string& realm,
+                     const std::string& secret);
+std::string digest_response(const std::string& algorithm, const std::string& user, const std::string& realm,
+                            const std::string& secret, const std::string& nonce, const std::string& cnonce,
+                            const std::string& uri);
+// The parameter of a Digest header, unquoted; empty when absent.
+std::string digest_parameter(const std::string& header, const std::string& name);
+
+}  // namespace parley::sim

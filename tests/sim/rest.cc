@@ -1,0 +1,92 @@
+// tests/sim/rest.cc - see rest.h.
+#include "tests/sim/rest.h"
+
+#include "policy/service.h"
+
+namespace parley::sim {
+namespace {
+
+void print_counters(World& world) {
+  for (auto& place : world.places()) {
+    for (auto& shard : place->shards) {
+      for (std::size_t n = 0; n < core::metric_count; ++n) {
+        const auto metric = static_cast<core::Metric>(n);
+        const std::uint64_t value = shard->metrics().get(metric);
+        if (value == 0) continue;
+        world.journal.line("%s %s %llu", shard->name().c_str(), std::string(core::metric_info(metric).name).c_str(),
+                           static_cast<unsigned long long>(value));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void check_settled(World& world) {
+  print_counters(world);
+  bool silent_loss = world.dial_failed;
+  for (auto& place : world.places()) {
+    const msrp::RelayConfig& config = *place->config;
+    for (auto& shard : place->shards) {
+      for (core::Metric limit : {core::Metric::relay_shared_overrun, core::Metric::relay_no_memory,
+                                 core::Metric::heap_exhausted, core::Metric::relay_transactions_limit}) {
+        if (shard->metrics().get(limit) != 0) silent_loss = true;
+      }
+      // What waits for one receiver: the watermark, what arrived in the turn that passed it (4 pieces of 64 KiB from
+      // each other connection at most; half of them is generous), and once more for a connection that carries others.
+      const std::uint64_t links = shard->links_top();
+      const std::uint64_t ceiling = links * (config.watermark_high_bytes + config.shared_queue_bytes_max + 8 * 65536);
+      if (shard->heap_top() > ceiling) {
+        world.journal.fail("bounds: %s held %llu heap bytes for %llu connections", shard->name().c_str(),
+                           static_cast<unsigned long long>(shard->heap_top()), static_cast<unsigned long long>(links));
+        return;
+      }
+    }
+  }
+  for (auto& place : world.places()) {
+    for (auto& shard : place->shards) {
+      const std::string stuck = shard->stuck();
+      if (!stuck.empty()) {
+        world.journal.fail("liveness: %s", stuck.c_str());
+        return;
+      }
+    }
+  }
+  world.ledger.settle(silent_loss, world.relay_link_unsure());
+}
+
+void check_rest(World& world, bool drained) {
+  for (auto& place : world.places()) {
+    for (std::size_t n = 0; n < place->shards.size(); ++n) {
+      Shard* shard = place->shards[n].get();
+      const msrp::Relay& relay = place->brains[n]->relay();
+      const core::Metrics& metrics = shard->metrics();
+      const struct {
+        const char* what;
+        std::uint64_t left;
+      } remains[] = {
+          {"sessions", relay.live_sessions()},
+          {"sessions by the gauge", metrics.get(core::Metric::relay_sessions)},
+          {"transactions", relay.live_transactions()},
+          {"transactions by the gauge", metrics.get(core::Metric::relay_transactions)},
+          {"connections of the relay", relay.live_connections()},
+          {"connections of the loop", shard->open_links()},
+          {"timers", relay.armed_timers()},
+          {"heap bytes", shard->pool().heap_bytes()},
+          // The Outbox keeps one block for each of its two lanes.
+          {"pool blocks", shard->pool().live_blocks() > 2 ? shard->pool().live_blocks() : 0},
+      };
+      for (const auto& [what, left] : remains) {
+        if (left == 0) continue;
+        world.journal.fail("rest: %s has %llu %s left", shard->name().c_str(), static_cast<unsigned long long>(left), what);
+        return;
+      }
+      if (drained && !shard->drained()) {
+        world.journal.fail("rest: %s does not end its drain", shard->name().c_str());
+        return;
+      }
+    }
+  }
+}
+
+}  // namespace parley::sim

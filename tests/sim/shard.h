@@ -1,0 +1,173 @@
+// tests/sim/shard.h - the simulated loop of one shard: turns what the virtual network does into Inputs and carries out
+// the Outbox, by the contract of core/seam.h and no more friendly than that.
+//
+// Bytes that the simulated kernel has accepted are read when it lets go of them, not before: a reference dropped too
+// early shows up as 0xdb on the wire (the pool of this binary poisons what is freed).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/metrics.h"
+#include "core/pool.h"
+#include "core/seam.h"
+#include "tests/sim/stream.h"
+#include "tests/sim/strict.h"
+
+namespace parley::sim {
+
+class Shard;
+
+// One connection of a shard, accepted, dialled or a pipe.
+struct Link final : Socket {
+  struct Held {  // accepted by the kernel, not let go
+    core::Slice slice;
+    Instant until{};
+    bool released = false;  // only by the planted bug
+  };
+
+  Link(Shard& owner, std::uint32_t slot) : shard(owner), index(slot) {}
+  void on_readable() override;
+  void on_room() override;
+  void on_reset() override;
+  [[nodiscard]] core::ConnId id() const { return {index, generation}; }
+
+  Shard& shard;
+  std::uint32_t index;
+  std::uint32_t generation = 1;
+  bool used = false;
+  Stream* stream = nullptr;
+  Side side = 1;
+  core::PeerInfo peer;
+  std::string unused;       // read by the shard that had the connection before, delivered first
+  std::uint64_t token = 0;
+  bool dialled = false;
+  bool announced = false;   // opened or connected was delivered
+  bool paused = false;
+  bool late_piece = false;  // one more Input although paused
+  bool silent = false;      // after Output close: no Input names it
+  bool closing = false;     // close asked: flush, then FIN
+  bool lost = false;        // reset: `closed` is due
+  bool end_told = false;
+  bool queued = false;      // in Shard::ready_
+  bool starving = false;
+  core::CloseReason why = core::CloseReason::reset;
+  std::vector<core::Slice> turn_sends;
+  std::deque<core::Slice> waiting;  // heap copies the kernel has no room for
+  std::uint64_t waiting_bytes = 0;
+  std::deque<Held> held;
+  Instant last_letgo{};
+  bool letgo_due = false;
+  std::uint64_t uncredited = 0;
+  bool credit_due = false;
+  Instant progress{};       // last time the kernel took something
+  StrictReader out_reader;  // for the planted loss of responses
+};
+
+// What a shard asks of the world around it.
+class Outside {
+ public:
+  virtual ~Outside() = default;
+  virtual void dial(Shard& from, const core::ConnectRequest& request) = 0;
+  virtual void resolve(Shard& from, const core::ResolveRequest& request) = 0;
+  virtual void pipe(Shard& from, std::uint64_t token, std::uint32_t to) = 0;
+  virtual void hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, core::PeerInfo peer,
+                         std::string unused) = 0;
+  virtual std::int64_t wall_ms() = 0;
+};
+
+class Shard {
+ public:
+  Shard(std::string name, Network& net, Outside& outside, std::uint64_t seed);
+  ~Shard();
+
+  void start(std::unique_ptr<core::Worker> worker) { worker_ = std::move(worker); }
+  // A connection that came up. The Input is delivered in the next turn.
+  Link& adopt(Stream* stream, Side side, core::PeerInfo peer, bool dialled, std::uint64_t token);
+  void connect_failed(std::uint64_t token, core::ConnectError error);
+  void resolved(core::Resolution resolution);
+  void admin(core::AdminRequest request);
+  void drain();
+  // Nothing turns for so long.
+  void stall(Duration time);
+
+  [[nodiscard]] core::Pool& pool() { return pool_; }
+  [[nodiscard]] core::Metrics& metrics() { return metrics_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] std::uint32_t open_links() const { return open_; }
+  [[nodiscard]] bool drained() const { return drained_; }
+  [[nodiscard]] Instant deadline() const { return deadline_; }
+  [[nodiscard]] std::uint64_t blocks_in_use() const { return pool_.live_blocks(); }
+  [[nodiscard]] std::uint64_t turns() const { return turns_; }
+  [[nodiscard]] std::uint64_t admin_replies() const { return replies_; }
+  [[nodiscard]] std::uint64_t heap_top() const { return heap_top_; }
+  // One line for each connection on which something stands still; empty when nothing does.
+  [[nodiscard]] std::string stuck() const;
+  [[nodiscard]] std::uint32_t links_top() const { return links_top_; }
+
+ private:
+  friend struct Link;
+  struct Note {  // an Input that carries no bytes
+    core::Input input;
+    std::unique_ptr<core::PeerInfo> peer;
+    std::unique_ptr<core::Resolution> resolution;
+    std::unique_ptr<core::AdminRequest> admin;
+  };
+
+  void wake(Instant when);
+  void turn();
+  void collect();
+  void collect_bytes(Link& link);
+  void collect_end(Link& link);
+  void carry_out();
+  void give_away(core::HandOver& request);
+  void flush(Link& link);
+  bool keep(Link& link, const core::Slice& slice);
+  void hand_to_kernel(Link& link, core::Slice slice);
+  void let_go_later(Link& link);
+  void let_go(Link& link, Instant until);
+  void let_all_go(Link& link);
+  void credit(Link& link, std::uint32_t generation);
+  void watch_writer(Link& link);
+  void try_finish(Link& link);
+  void lose(Link& link, core::CloseReason why);
+  void drop_sends(Link& link);
+  void free_link(Link& link);
+  void queue(Link& link);
+  Link* find(core::ConnId id);
+  std::string plant_loss(Link& link, std::string bytes);
+
+  std::string name_;
+  Network& net_;
+  Outside& outside_;
+  Rng rng_;
+  core::Pool pool_;
+  core::Metrics metrics_;
+  core::Outbox out_;
+  std::unique_ptr<core::Worker> worker_;
+  std::vector<std::unique_ptr<Link>> links_;
+  std::vector<std::uint32_t> free_links_;
+  std::deque<Note> notes_;
+  std::deque<std::uint32_t> ready_;  // links with something to deliver
+  std::vector<core::Input> batch_;
+  std::vector<Note> batch_notes_;
+  std::vector<std::uint32_t> ended_;  // links whose `closed` is in the batch
+  Instant wake_at_ = core::never;
+  std::uint64_t wake_number_ = 0;
+  Instant stalled_until_{};
+  Instant deadline_ = core::never;
+  std::uint32_t idle_turns_ = 0;
+  std::uint32_t open_ = 0;
+  std::uint32_t links_top_ = 0;
+  bool drained_ = false;
+  std::uint64_t turns_ = 0;
+  std::uint64_t replies_ = 0;
+  std::uint64_t heap_top_ = 0;
+  std::uint32_t responses_seen_ = 0;
+};
+
+}  // namespace parley::sim

@@ -1,0 +1,287 @@
+// tests/sim/world.cc - see world.h.
+#include "tests/sim/world.h"
+
+#include <algorithm>
+
+#include "core/session_table.h"
+#include "policy/service.h"
+
+namespace parley::sim {
+
+core::Address address_v4(std::uint32_t number, std::uint16_t port) {
+  core::Address a;
+  a.family = core::Address::Family::v4;
+  a.ip[0] = 127;
+  a.ip[1] = 0;
+  a.ip[2] = static_cast<std::uint8_t>(number >> 8);
+  a.ip[3] = static_cast<std::uint8_t>(number);
+  a.port = port;
+  return a;
+}
+
+Place::Place() = default;
+Place::~Place() = default;
+
+World::World(std::uint64_t seed_in, const Faults& faults_in, bool print)
+    : seed(seed_in), faults(faults_in), journal(agenda, print), net(agenda, journal, faults, seed_in), ledger(journal),
+      rng_(seed_in, 4) {}
+
+World::~World() = default;
+
+Place& World::add_place(const std::string& host, std::uint32_t number, std::uint32_t shards,
+                        std::shared_ptr<msrp::RelayConfig> config) {
+  places_.push_back(std::make_unique<Place>());
+  Place& place = *places_.back();
+  place.host = host;
+  place.plain = address_v4(number, 2855);
+  place.tls = address_v4(number, 2856);
+  place.certificate = {host};
+  config->listeners = {{host, 2855, 2855, {}, false}, {host, 2856, 2856, {}, true}};
+  place.config = std::move(config);
+  place.sessions = std::make_unique<core::SessionTable>(1024, seed);
+  names_[host] = place.tls;
+  for (std::uint32_t n = 0; n < shards; ++n) {
+    const std::uint64_t shard_seed = seed * 1000 + number * 10 + n;
+    place.shards.push_back(std::make_unique<Shard>(host.substr(0, 2) + "." + std::to_string(n), net, *this, shard_seed));
+    Shard& shard = *place.shards.back();
+    core::Seed brain_seed{};
+    const auto bytes = Rng(shard_seed, 5).bytes32();
+    std::copy(bytes.begin(), bytes.end(), brain_seed.begin());
+    auto brain = std::make_unique<policy::Service>(policy::Service::Parts{
+        n, shards, shard.pool(), shard.metrics(), *place.sessions, brain_seed, place.config});
+    place.brains.push_back(brain.get());
+    shard.start(std::move(brain));
+  }
+  return place;
+}
+
+Place* World::place_of(const Shard& shard) {
+  for (auto& place : places_) {
+    for (auto& s : place->shards) {
+      if (s.get() == &shard) return place.get();
+    }
+  }
+  return nullptr;
+}
+
+void World::accept_at(Place& place, std::uint16_t listener, Stream* stream, const core::Address& from,
+                      std::vector<std::string> names) {
+  core::PeerInfo peer;
+  peer.transport = listener == 1 ? core::Transport::tls : core::Transport::tcp;
+  peer.remote = from;
+  peer.local = listener == 1 ? place.tls : place.plain;
+  peer.listener = listener;
+  peer.verified_names = std::move(names);
+  Shard& shard = *place.shards[rng_.next() % place.shards.size()];
+  shard.metrics().add(core::Metric::connections_accepted);
+  (void)shard.adopt(stream, 1, std::move(peer), false, 0);
+}
+
+Stream* World::connect(Place& place, bool tls, const core::Address& from) {
+  Stream* stream = net.open();
+  agenda.after(net.delay(false), [this, &place, tls, stream, from] {
+    if (!stream->dead()) accept_at(place, tls ? 1 : 0, stream, from, {});
+  });
+  return stream;
+}
+
+void World::dial(Shard& from, const core::ConnectRequest& request) {
+  const std::string where = core::to_string(request.address);
+  journal.line("%s dials %s", from.name().c_str(), where.c_str());
+  if (!dial_allowed_.contains(where)) {
+    journal.fail("%s dials %s, which no policy allows", from.name().c_str(), where.c_str());
+    return;
+  }
+  const auto most = static_cast<std::uint64_t>(faults.connect_max.count()) / 1000;
+  const Duration delay = std::chrono::microseconds(most == 0 || faults.quiet ? 100 : rng_.scaled(100, most + 100));
+  if (!faults.quiet && rng_.permille(faults.connect_fail_permille)) {
+    ++journal.faults;
+    dial_failed = true;
+    constexpr core::ConnectError errors[] = {core::ConnectError::refused, core::ConnectError::unreachable,
+                                             core::ConnectError::timeout};
+    agenda.after(delay, [&from, token = request.token, e = errors[rng_.next() % 3]] { from.connect_failed(token, e); });
+    return;
+  }
+  Place* me = place_of(from);
+  core::Address local = me->plain;
+  local.port = next_port_++;
+  agenda.after(delay, [this, &from, request, me, local, where] {
+    Stream* stream = nullptr;
+    for (auto& place : places_) {
+      const bool tls = place->tls == request.address;
+      if (!tls && place->plain != request.address) continue;
+      if (tls != request.tls || (tls && request.tls_name != place->host)) {
+        from.connect_failed(request.token, tls ? core::ConnectError::tls_name : core::ConnectError::tls_error);
+        return;
+      }
+      stream = net.open();
+      relay_links_.push_back(stream);
+      accept_at(*place, tls ? 1 : 0, stream, local, tls ? me->certificate : std::vector<std::string>{});
+    }
+    if (stream == nullptr) {
+      const auto found = acceptors_.find(where);
+      if (found == acceptors_.end()) {
+        dial_failed = true;
+        from.connect_failed(request.token, core::ConnectError::refused);
+        return;
+      }
+      stream = net.open();
+      found->second->accepted(stream, local);
+    }
+    core::PeerInfo peer;
+    peer.transport = request.tls ? core::Transport::tls : core::Transport::tcp;
+    peer.remote = request.address;
+    peer.local = local;
+    if (request.tls) peer.verified_names = {request.tls_name};
+    from.metrics().add(core::Metric::connections_dialled);
+    (void)from.adopt(stream, 0, std::move(peer), true, request.token);
+  });
+}
+
+bool World::relay_link_unsure() const {
+  if (places_.size() < 2) return false;
+  return dial_failed || relay_links_.size() > 1 || (relay_links_.size() == 1 && relay_links_[0]->dead());
+}
+
+void World::resolve(Shard& from, const core::ResolveRequest& request) {
+  core::Resolution answer;
+  answer.token = request.token;
+  const auto found = names_.find(request.host);
+  if (!faults.quiet && rng_.permille(faults.resolve_fail_permille)) {
+    ++journal.faults;
+    dial_failed = true;
+  } else if (found != names_.end()) {
+    core::Address address = found->second;
+    if (request.port != 0) address.port = request.port;
+    answer.addresses.push_back({address, request.host});
+  } else if (const auto literal = core::parse_ip(request.host, request.port == 0 ? std::uint16_t{2855} : request.port)) {
+    answer.addresses.push_back({*literal, request.host});
+  }
+  agenda.after(net.delay(false), [&from, answer] { from.resolved(answer); });
+}
+
+void World::pipe(Shard& from, std::uint64_t token, std::uint32_t to) {
+  Place* place = place_of(from);
+  if (to >= place->shards.size() || place->shards[to].get() == &from) {
+    journal.fail("%s opens a pipe to shard %u", from.name().c_str(), to);
+    return;
+  }
+  std::uint32_t from_index = 0;
+  while (place->shards[from_index].get() != &from) ++from_index;
+  agenda.after(net.delay(true), [this, &from, token, to, place, from_index] {
+    Stream* stream = net.open(true);
+    core::PeerInfo peer;
+    peer.transport = core::Transport::pipe;
+    peer.from_shard = to;
+    (void)from.adopt(stream, 0, peer, true, token);
+    peer.from_shard = from_index;
+    (void)place->shards[to]->adopt(stream, 1, peer, false, 0);
+  });
+}
+
+void World::hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, core::PeerInfo peer,
+                      std::string unused) {
+  Place* place = place_of(from);
+  if (to >= place->shards.size() || place->shards[to].get() == &from) {
+    journal.fail("%s hands a connection to shard %u", from.name().c_str(), to);
+    return;
+  }
+  agenda.after(net.delay(true), [place, to, stream, side, peer = std::move(peer), unused = std::move(unused)] {
+    Link& link = place->shards[to]->adopt(stream, side, peer, false, 0);
+    link.unused = unused;
+  });
+}
+
+std::int64_t World::wall_ms() {
+  return wall_offset_ms_ + std::chrono::duration_cast<std::chrono::milliseconds>(agenda.now().time_since_epoch()).count();
+}
+
+void World::schedule_troubles(Instant until) {
+  Rng rng(seed, 6);
+  const auto span = static_cast<std::uint64_t>((until - agenda.now()).count()) / 1000;
+  auto sometime = [&] { return agenda.now() + std::chrono::microseconds(rng.between(0, span)); };
+  // A draw is made now and applied to what exists then.
+  auto pick = [this](std::uint64_t draw) -> Stream* {
+    std::vector<Stream*> live;
+    for (const auto& s : net.streams()) {
+      if (!s->dead() && !s->local()) live.push_back(s.get());
+    }
+    return live.empty() ? nullptr : live[draw % live.size()];
+  };
+  for (std::uint32_t n = 0; n < faults.clogs; ++n) {
+    const Duration time = std::chrono::microseconds(rng.scaled(1000, static_cast<std::uint64_t>(faults.clog_max.count()) / 1000 + 1000));
+    agenda.at(sometime(), [this, pick, draw = rng.next(), time] {
+      Stream* s = pick(draw);
+      if (faults.quiet || s == nullptr) return;
+      ++journal.faults;
+      journal.line("net clogs stream %u side %u", s->number(), static_cast<unsigned>(draw >> 63));
+      s->clog(draw >> 63, agenda.now() + time);
+    });
+  }
+  if (faults.swizzle) {
+    // One after the other stands still; they come back in another order.
+    const Instant start = sometime();
+    for (std::uint32_t n = 0; n < 6; ++n) {
+      const Duration back = std::chrono::milliseconds(rng.between(500, 8000));
+      agenda.at(start + n * 100ms, [this, pick, draw = rng.next(), back] {
+        Stream* s = pick(draw);
+        if (faults.quiet || s == nullptr) return;
+        ++journal.faults;
+        s->clog(0, agenda.now() + back);
+        s->clog(1, agenda.now() + back);
+      });
+    }
+  }
+  for (std::uint32_t n = 0; n < faults.resets; ++n) {
+    // Not before something could be under way.
+    agenda.at(std::max(sometime(), agenda.now() + (until - agenda.now()) / 3), [this, pick, draw = rng.next()] {
+      Stream* s = pick(draw);
+      if (faults.quiet || s == nullptr) return;
+      ++journal.faults;
+      journal.line("net resets stream %u", s->number());
+      s->abort(nobody);
+    });
+  }
+  for (std::uint32_t n = 0; n < faults.stalls; ++n) {
+    const Duration time = std::chrono::microseconds(rng.scaled(1000, static_cast<std::uint64_t>(faults.stall_max.count()) / 1000 + 1000));
+    agenda.at(sometime(), [this, draw = rng.next(), time] {
+      if (faults.quiet) return;
+      Place& place = *places_[draw % places_.size()];
+      ++journal.faults;
+      place.shards[(draw >> 8) % place.shards.size()]->stall(time);
+    });
+  }
+  if (faults.wall_jumps) {
+    for (int n = 0; n < 3; ++n) {
+      const std::int64_t hours = rng.coin(1, 2) ? 1 : 24;
+      const std::int64_t jump = (rng.coin(1, 2) ? hours : -hours) * 3'600'000;
+      agenda.at(sometime(), [this, jump] {
+        ++journal.faults;
+        journal.line("wall clock jumps %lld ms", static_cast<long long>(jump));
+        wall_offset_ms_ += jump;
+      });
+    }
+  }
+}
+
+void World::calm() {
+  journal.line("the troubles end");
+  faults.quiet = true;
+  faults.delay_max = {};
+  faults.bytes_per_second = 0;
+  faults.segment_bytes = 65536;
+  faults.cut_permille = 0;
+  faults.socket_bytes = std::max(faults.socket_bytes, 65536U);
+  faults.piece_bytes = 65536;
+  faults.short_send_permille = 0;
+  faults.hold_max = std::min<Duration>(faults.hold_max, 100us);
+  faults.credit_max = std::min<Duration>(faults.credit_max, 1ms);
+  net.calm();
+}
+
+void World::run_until(Instant when) {
+  while (!journal.failed() && !agenda.empty() && agenda.next_at() <= when) agenda.run_one();
+  agenda.jump_to(when);
+}
+
+}  // namespace parley::sim

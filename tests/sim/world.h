@@ -1,0 +1,107 @@
+// tests/sim/world.h - everything outside of the relay's brain: places and their shards, addresses, names, dials, pipes,
+// troubles that come at their time.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "msrp/relay_config.h"
+#include "tests/sim/ledger.h"
+#include "tests/sim/shard.h"
+
+namespace parley::core {
+class SessionTable;
+}
+namespace parley::policy {
+class Service;
+}
+
+namespace parley::sim {
+
+// Who listens at an address of the virtual network.
+class Acceptor {
+ public:
+  virtual ~Acceptor() = default;
+  virtual void accepted(Stream* stream, const core::Address& from) = 0;
+};
+
+// One parleyd: its configuration and its shards.
+struct Place {
+  Place();
+  ~Place();
+
+  std::string host;         // as it stands in URIs
+  core::Address plain;      // listener 0
+  core::Address tls;        // listener 1
+  std::vector<std::string> certificate;
+  std::shared_ptr<msrp::RelayConfig> config;
+  std::unique_ptr<core::SessionTable> sessions;
+  std::vector<std::unique_ptr<Shard>> shards;
+  std::vector<const policy::Service*> brains;  // of the shards; for the look at what is left at rest
+};
+
+class World final : public Outside {
+ public:
+  World(std::uint64_t seed, const Faults& faults, bool print);
+  ~World() override;
+
+  // A relay with `shards` shards. Config gets its listeners, name and users here.
+  Place& add_place(const std::string& host, std::uint32_t number, std::uint32_t shards,
+                   std::shared_ptr<msrp::RelayConfig> config);
+  void listen(const core::Address& address, Acceptor* acceptor) { acceptors_[core::to_string(address)] = acceptor; }
+  // A client's connection to a place. It may write at once.
+  Stream* connect(Place& place, bool tls, const core::Address& from);
+  // The only addresses a relay may dial, told by the scenario and not by the relay's configuration.
+  void allow_dial(const core::Address& address) { dial_allowed_[core::to_string(address)] = true; }
+  void name(const std::string& host, const core::Address& address) { names_[host] = address; }
+
+  // Puts the troubles of the links and shards on the agenda, from now until `until`.
+  void schedule_troubles(Instant until);
+  // The liveness phase: no new trouble, and the old ones end.
+  void calm();
+  void run_until(Instant when);
+  [[nodiscard]] std::vector<std::unique_ptr<Place>>& places() { return places_; }
+
+  // A connection between two relays broke or did not come up: what was on its way there, reports included, may be lost.
+  // So may it be when there is more than one: requests of one session over both are refused as bound elsewhere.
+  [[nodiscard]] bool relay_link_unsure() const;
+
+  // Outside
+  void dial(Shard& from, const core::ConnectRequest& request) override;
+  void resolve(Shard& from, const core::ResolveRequest& request) override;
+  void pipe(Shard& from, std::uint64_t token, std::uint32_t to) override;
+  void hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, core::PeerInfo peer,
+                 std::string unused) override;
+  std::int64_t wall_ms() override;
+
+  std::uint64_t seed;
+  Faults faults;
+  Agenda agenda;
+  Journal journal;
+  Network net;
+  Ledger ledger;
+  std::vector<Client*> clients;
+  bool dial_failed = false;    // what only wanted to pass there was lost
+  bool auth_may_fail = false;  // limits, or a relay behind the relay, stand in the way
+
+ private:
+  Place* place_of(const Shard& shard);
+  void accept_at(Place& place, std::uint16_t listener, Stream* stream, const core::Address& from,
+                 std::vector<std::string> names);
+
+  Rng rng_;
+  std::vector<std::unique_ptr<Place>> places_;
+  std::map<std::string, Acceptor*> acceptors_;
+  std::vector<Stream*> relay_links_;
+  std::map<std::string, bool> dial_allowed_;
+  std::map<std::string, core::Address> names_;
+  std::int64_t wall_offset_ms_ = 1'700'000'000'000;
+  std::uint16_t next_port_ = 40000;
+};
+
+core::Address address_v4(std::uint32_t number, std::uint16_t port);  // 127.0.x.y
+
+}  // namespace parley::sim

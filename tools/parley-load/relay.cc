@@ -1,0 +1,227 @@
+// tools/parley-load/relay.cc - deals pairs to threads, reads the clocks at both ends of the measurement, adds up.
+#include "tools/parley-load/relay.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "tools/parley-load/clock.h"
+#include "tools/parley-load/report.h"
+#include "tools/parley-load/worker.h"
+
+namespace parley::load {
+namespace {
+
+Shared* shared_for_signals = nullptr;
+
+void on_signal(int) { shared_for_signals->stop = true; }
+
+void raise_fd_limit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+uint64_t fd_limit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+uint64_t own_user_ns() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_utime.tv_sec) * kNsPerSecond +
+         static_cast<uint64_t>(usage.ru_utime.tv_usec) * 1000;
+}
+
+void pin(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<size_t>(cpu), &set);
+  if (sched_setaffinity(0, sizeof set, &set) != 0) std::fprintf(stderr, "parley-load: cannot pin to CPU %d\n", cpu);
+}
+
+class RunMonitor : public Monitor {
+ public:
+  RunMonitor(const Options& options, Result& result, ServerWatch& watch,
+             const std::vector<std::unique_ptr<Worker>>& workers)
+      : options_(options), result_(result), watch_(watch), workers_(workers) {}
+
+  void on_setup_done() override { watch_.refresh(); }
+
+  void on_measure_begin(uint64_t now) override {
+    begin_ns_ = now;
+    result_.server_begin = watch_.sample();
+    result_.own_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    result_.own_user_ns = own_user_ns();
+    if (options_.idle > 0) {
+      watch_.refresh();
+      result_.pss_after_kib = watch_.pss_kib();
+      std::printf("ready\n");
+      std::fflush(stdout);
+    }
+  }
+
+  void on_measure_end(uint64_t now) override {
+    result_.own_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - result_.own_cpu_ns;
+    result_.own_user_ns = own_user_ns() - result_.own_user_ns;
+    result_.server_end = watch_.sample();
+    if (begin_ns_ == 0) begin_ns_ = now;  // stopped before the measurement began
+    result_.measured_s = static_cast<double>(now - begin_ns_) / 1e9;
+    if (options_.idle > 0) return;
+    result_.server_tree_grew = watch_.refresh();
+    result_.pss_after_kib = watch_.pss_kib();
+  }
+
+  void on_turn(uint64_t now) override {
+    if (!options_.progress) return;
+    if (last_ns_ == 0) last_ns_ = first_ns_ = now;
+    if (now - last_ns_ < kNsPerSecond) return;
+    uint64_t messages = 0;
+    uint64_t bytes = 0;
+    uint64_t errors = 0;
+    for (const auto& worker : workers_) {
+      messages += worker->live_delivered();
+      bytes += worker->live_bytes();
+      errors += worker->live_errors();
+    }
+    const double step_s = static_cast<double>(now - last_ns_) / 1e9;
+    std::fprintf(stderr, "%4.0f s  %-8s %9.0f messages/s %9.2f MB/s  errors %llu\n",
+                 static_cast<double>(now - first_ns_) / 1e9,
+                 begin_ns_ == 0           ? "warm-up"
+                 : result_.measured_s > 0 ? "drain"
+                                          : "measure",
+                 static_cast<double>(messages - messages_) / step_s, static_cast<double>(bytes - bytes_) / step_s / 1e6,
+                 static_cast<unsigned long long>(errors));
+    messages_ = messages;
+    bytes_ = bytes;
+    last_ns_ = now;
+  }
+
+ private:
+  const Options& options_;
+  Result& result_;
+  ServerWatch& watch_;
+  const std::vector<std::unique_ptr<Worker>>& workers_;
+  uint64_t begin_ns_ = 0;
+  uint64_t first_ns_ = 0;
+  uint64_t last_ns_ = 0;
+  uint64_t messages_ = 0;
+  uint64_t bytes_ = 0;
+};
+
+// Counts is nothing but uint64_t members; adding and subtracting them one by one would only invite a forgotten one.
+template <typename Operation>
+void combine(Counts& into, const Counts& other, Operation operation) {
+  using Fields = std::array<uint64_t, sizeof(Counts) / sizeof(uint64_t)>;
+  auto left = std::bit_cast<Fields>(into);
+  const auto right = std::bit_cast<Fields>(other);
+  for (size_t i = 0; i < left.size(); ++i) left[i] = operation(left[i], right[i]);
+  into = std::bit_cast<Counts>(left);
+}
+
+void add_up(const Worker& worker, Result& result) {
+  const auto plus = [](uint64_t a, uint64_t b) { return a + b; };
+  const auto minus = [](uint64_t a, uint64_t b) { return a - b; };
+  const Context& context = worker.context();
+  combine(result.total, context.counts, plus);
+  combine(result.window, worker.at_end(), plus);
+  combine(result.window, worker.at_begin(), minus);
+  for (const auto& [code, count] : context.answer_errors) result.answer_errors[code] += count;
+  for (const auto& [code, count] : context.report_errors) result.report_errors[code] += count;
+  result.delivery.merge(context.delivery);
+  result.answered.merge(context.answered);
+  result.behind += worker.behind();
+  result.per_pair.insert(result.per_pair.end(), worker.per_pair().begin(), worker.per_pair().end());
+  result.waiting_max_ns = std::max(result.waiting_max_ns, worker.waiting_max_ns());
+  result.expires_min_s = std::min(result.expires_min_s, worker.expires_min_s());
+  for (const std::string& note : context.notes) {
+    if (result.notes.size() < 10) result.notes.push_back(note);
+  }
+}
+
+int usage(const std::string& what) {
+  std::fprintf(stderr, "parley-load: %s\n", what.c_str());
+  return 2;
+}
+
+}  // namespace
+
+int run_relay(Options options) {
+  if (const std::string wrong = finish_options(options); !wrong.empty()) return usage(wrong);
+  raise_fd_limit();
+  const uint64_t fds = 2ULL * (options.pairs + options.slow_readers) + options.idle + 64;
+  if (fds > fd_limit())
+    return usage("--pairs: " + std::to_string(fds) + " descriptors needed, the hard limit is " +
+                 std::to_string(fd_limit()));
+
+  int listen_fd = -1;
+  if (options.is_direct && (listen_fd = listen_on(options.direct)) < 0)
+    return usage("--direct: cannot listen on " + options.direct_text);
+  std::unique_ptr<TlsContext> tls;
+  try {
+    if (options.tls) tls = std::make_unique<TlsContext>(options.tls_ca, options.insecure, options.idle > 0);
+  } catch (const std::runtime_error& error) {
+    return usage(std::string("--tls-ca: ") + error.what());
+  }
+
+  Shared shared;
+  shared_for_signals = &shared;
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  Result result;
+  ServerWatch watch(options.server_pids);
+  watch.refresh();
+  result.pss_before_kib = watch.pss_kib();
+  const Pattern pattern(options.content);
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (uint32_t i = 0; i < options.threads; ++i)
+    workers.push_back(std::make_unique<Worker>(options, pattern, shared, tls.get(), listen_fd));
+  uint32_t index = 0;
+  const auto deal = [&](uint32_t count, Worker::Kind kind) {
+    for (uint32_t i = 0; i < count; ++i, ++index) workers[index % options.threads]->add_pair(index, kind);
+  };
+  deal(options.pairs, Worker::Kind::normal);
+  deal(options.slow_readers, Worker::Kind::slow);  // after the normal ones: the open loop's turns rely on it
+  deal(options.idle, Worker::Kind::idle);
+
+  RunMonitor monitor(options, result, watch, workers);
+  std::vector<std::thread> threads;
+  for (uint32_t i = 1; i < options.threads; ++i) {
+    threads.emplace_back([&, i] {
+      if (options.cpu >= 0) pin(options.cpu + static_cast<int>(i));
+      workers[i]->run(nullptr);
+    });
+  }
+  if (options.cpu >= 0) pin(options.cpu);
+  workers[0]->run(&monitor);
+  for (std::thread& thread : threads) thread.join();
+
+  for (const auto& worker : workers) {
+    if (!worker->setup_failed()) continue;
+    std::fprintf(stderr, "parley-load: set-up failed: %s\n", worker->setup_error().c_str());
+    return 1;
+  }
+  for (const auto& worker : workers) add_up(*worker, result);
+  std::sort(result.per_pair.begin(), result.per_pair.end());
+  if (options.json_file != "-") print_table(options, result);
+  if (!options.json_file.empty() && !write_json(options, result)) return usage("--json: cannot write");
+  return judge(options, result).empty() ? 0 : 1;
+}
+
+}  // namespace parley::load

@@ -1,0 +1,149 @@
+// tools/parleyctl/main.cc - operators' client of parleyd's admin interface.
+//
+//   parleyctl sessions                 live sessions as a table
+//   parleyctl kick 0-17                end one
+//   parleyctl summary                  counts per shard
+//   parleyctl log-level debug          see more (without a level: what it is)
+//   parleyctl metrics | live | ready   what a monitoring system sees
+//   parleyctl drain                    what SIGTERM does
+//
+// Exit status: 0 done, 1 refused or not found, 2 bad usage, 3 parleyd does not answer.
+#include <httplib.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tools/parleyctl/table.h"
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  std::string admin = "127.0.0.1:9090";
+  std::string token_file;
+  bool json = false;
+};
+
+enum Exit : int { done = 0, refused = 1, usage = 2, silent = 3 };
+
+class Client {
+ public:
+  explicit Client(const Options& options) : options_(options), http_("http://" + options.admin) {
+    http_.set_connection_timeout(5);
+    http_.set_read_timeout(10);
+    if (!options.token_file.empty()) {
+      std::ifstream file(options.token_file);
+      std::string token;
+      std::getline(file, token);
+      if (token.empty()) {
+        std::fprintf(stderr, "parleyctl: --token-file: %s holds no token\n", options.token_file.c_str());
+        std::exit(usage);
+      }
+      http_.set_bearer_token_auth(token);
+    }
+  }
+
+  // The body of a good answer; ends the program otherwise.
+  std::string get(const std::string& path) { return good(http_.Get(path)); }
+  std::string post(const std::string& path) { return good(http_.Post(path, "", "text/plain")); }
+  std::string put(const std::string& path, const std::string& body) {
+    return good(http_.Put(path, body, "text/plain"));
+  }
+
+ private:
+  std::string good(const httplib::Result& result) {
+    if (!result) {
+      std::fprintf(stderr, "parleyctl: %s: %s\n", options_.admin.c_str(), httplib::to_string(result.error()).c_str());
+      std::exit(silent);
+    }
+    if (result->status / 100 == 2) return result->body;
+    const Json body = Json::parse(result->body, nullptr, false);
+    const std::string why = body.is_object() ? body.value("error", result->body) : result->body;
+    std::fprintf(stderr, "parleyctl: %d %s\n", result->status, why.c_str());
+    std::exit(refused);
+  }
+
+  const Options& options_;
+  httplib::Client http_;
+};
+
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void warn_of_silence(const Json& answer) {
+  for (const Json& shard : answer.value("silent_shards", Json::array())) {
+    std::fprintf(stderr, "parleyctl: shard %s did not answer\n", shard.dump().c_str());
+  }
+}
+
+void show(const Options& options, const std::string& body, const char* list) {
+  const Json answer = Json::parse(body, nullptr, false);
+  if (options.json || !answer.is_object() || !answer.contains(list)) return print(body);
+  warn_of_silence(answer);
+  if (answer[list].empty()) {
+    std::printf("no %s\n", list);
+  } else {
+    print(parley::parleyctl::table(answer[list]));
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  std::string id;
+  std::string level;
+  unsigned limit = 0;
+
+  CLI::App app("parleyctl - asks and tells a running parleyd");
+  app.add_option("--admin", options.admin, "HOST:PORT of parleyd's --admin")->capture_default_str();
+  app.add_option("--token-file", options.token_file, "the file given to parleyd as --admin-token-file")
+      ->type_name("FILE");
+  app.add_flag("--json", options.json, "answers as they come");
+  app.require_subcommand(1);
+  app.fallthrough();
+  auto* sessions = app.add_subcommand("sessions", "live sessions");
+  sessions->add_option("--limit", limit, "at most this many per shard");
+  auto* kick = app.add_subcommand("kick", "end one session");
+  kick->add_option("ID", id, "as `sessions` shows it")->required();
+  auto* summary = app.add_subcommand("summary", "counts per shard");
+  auto* metrics = app.add_subcommand("metrics", "Prometheus text");
+  auto* live = app.add_subcommand("live", "does every shard answer?");
+  auto* ready = app.add_subcommand("ready", "are new sessions taken?");
+  auto* log_level = app.add_subcommand("log-level", "show or set the least level that is logged");
+  log_level->add_option("LEVEL", level, "debug, info, warn or error");
+  auto* drain = app.add_subcommand("drain", "take no new sessions, end when the last is over");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? done : usage;
+  }
+
+  if (id.find_first_not_of("0123456789-") != std::string::npos) {
+    std::fprintf(stderr, "parleyctl: a session's id looks like 0-17\n");
+    return usage;
+  }
+  Client client(options);
+  if (sessions->parsed()) {
+    show(options, client.get("/api/v1/sessions" + (limit == 0 ? "" : "?limit=" + std::to_string(limit))), "sessions");
+  } else if (kick->parsed()) {
+    print(client.post("/api/v1/sessions/" + id + "/kick"));
+  } else if (summary->parsed()) {
+    show(options, client.get("/api/v1/summary"), "shards");
+  } else if (metrics->parsed()) {
+    print(client.get("/metrics"));
+  } else if (live->parsed()) {
+    print(client.get("/livez"));
+  } else if (ready->parsed()) {
+    print(client.get("/readyz"));
+  } else if (log_level->parsed()) {
+    print(level.empty() ? client.get("/api/v1/log-level") : client.put("/api/v1/log-level", level));
+  } else if (drain->parsed()) {
+    print(client.post("/api/v1/drain"));
+  }
+  return done;
+}

@@ -1,0 +1,72 @@
+// tools/parleyd/relay_setup.cc - Settings and bound listeners become the relay's configuration value.
+#include "tools/parleyd/relay_setup.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace parley::parleyd {
+
+std::shared_ptr<const msrp::RelayConfig> make_relay_config(const Settings& settings,
+                                                           const std::vector<RelayListenerAt>& listeners, Users users) {
+  auto config = std::make_shared<msrp::RelayConfig>(settings.relay);
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    const RelayListenerAt& at = listeners[i];
+    msrp::RelayListener named;
+    named.host = at.spec.host;
+    named.port = at.bound.port;
+    named.bound_port = at.bound.port;
+    named.bound = at.bound;
+    named.secure = at.spec.transport == core::Transport::tls;
+    if (!settings.advertise.empty()) {
+      named.host = settings.advertise[i].host;
+      named.port = settings.advertise[i].port.value_or(at.bound.port);
+    }
+    config->listeners.push_back(std::move(named));
+  }
+  config->domains = settings.domains;
+  config->realm = settings.realm;
+  config->users = std::move(users);
+  return config;
+}
+
+std::string needs_restart(const Settings& running, const Settings& fresh) {
+  std::string flags;
+  const auto check = [&flags](bool same, const char* flag) {
+    if (!same) flags += (flags.empty() ? "" : ", ") + std::string(flag);
+  };
+  const auto same_listener = [](const ListenSpec& a, const ListenSpec& b) {
+    return a.transport == b.transport && a.host == b.host && a.port == b.port;
+  };
+  const auto same_name = [](const HostPort& a, const HostPort& b) { return a.host == b.host && a.port == b.port; };
+  check(std::equal(running.msrp.begin(), running.msrp.end(), fresh.msrp.begin(), fresh.msrp.end(), same_listener),
+        "--msrp");
+  check(std::equal(running.advertise.begin(), running.advertise.end(), fresh.advertise.begin(), fresh.advertise.end(),
+                   same_name),
+        "--advertise");
+  check(running.realm == fresh.realm, "--realm");
+  check(running.shards == fresh.shards, "--shards");
+  check(running.pin == fresh.pin, "--pin");
+  check(running.loop == fresh.loop, "--loop");
+  check(running.admin == fresh.admin, "--admin");
+  check(running.admin_token_file == fresh.admin_token_file, "--admin-token-file");
+  check(running.log_format == fresh.log_format, "--log-format");
+  check(running.dumpable == fresh.dumpable, "--dumpable");
+  check(running.connections_max == fresh.connections_max, "--connections-max");
+  check(running.connections_per_source_max == fresh.connections_per_source_max, "--connections-per-source-max");
+  check(running.writer_timeout == fresh.writer_timeout, "--writer-timeout");
+  check(running.tls_handshake_timeout == fresh.tls_handshake_timeout, "--tls-handshake-timeout");
+  check(running.relay.connect_timeout == fresh.relay.connect_timeout, "--connect-timeout");
+  check(running.relay.sessions_max == fresh.relay.sessions_max, "--sessions-max");
+  check(running.relay.transactions_max == fresh.relay.transactions_max, "--transactions-max");
+  check(running.dns_servers == fresh.dns_servers, "--dns-servers");
+  check(running.dns_timeout == fresh.dns_timeout, "--dns-timeout");
+  check(running.dns_waiting_max == fresh.dns_waiting_max, "--dns-waiting-max");
+  check(running.pipe_window_bytes == fresh.pipe_window_bytes, "--pipe-window");
+  check(running.pool.small_count == fresh.pool.small_count, "--recv-buffers");
+  check(running.pool.large_count == fresh.pool.large_count, "--recv-buffers-large");
+  check(running.pool.arena_count == fresh.pool.arena_count, "--arena-blocks");
+  check(running.pool.heap_bytes_max == fresh.pool.heap_bytes_max, "--heap-max");
+  return flags;
+}
+
+}  // namespace parley::parleyd

@@ -1,0 +1,75 @@
+// tools/parleyd/settings.h - everything an operator decides, as one value: what the flags fill and main hands out.
+//
+// Limits of the relay are kept where they are explained, in msrp::RelayConfig; the rest has its default here.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/log.h"
+#include "core/loop.h"
+#include "core/pool.h"
+#include "core/seam.h"
+#include "core/time.h"
+#include "msrp/relay_config.h"
+#include "tools/parleyd/host_port.h"
+
+namespace parley::parleyd {
+
+enum class Pin : std::uint8_t { automatic, on, off };
+
+struct ListenSpec {
+  core::Transport transport = core::Transport::tcp;  // tcp or tls
+  std::string host;
+  std::uint16_t port = 0;  // 0: any free port
+};
+
+struct Settings {
+  // Listeners and names
+  std::vector<ListenSpec> msrp;
+  std::vector<HostPort> advertise;
+  std::vector<std::string> domains;
+  std::string realm;  // after parsing: never empty
+
+  // Users; `users` holds secrets until their digests are computed
+  std::vector<std::string> users;
+  std::string users_file;
+
+  // TLS
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_ca;
+  core::Duration tls_handshake_timeout = std::chrono::seconds(10);
+
+  // The relay's policy, times and limits. Listeners, domains, realm and users are filled in by make_relay_config.
+  msrp::RelayConfig relay;
+
+  // Connections and memory
+  std::uint32_t connections_max = 0;                // in all; 0: 80 % of the descriptor limit
+  std::uint32_t connections_per_source_max = 1024;  // room for a carrier's NAT; loopback is not counted
+  core::Duration writer_timeout = std::chrono::seconds(30);
+  std::uint32_t pipe_window_bytes = 256 * 1024;
+  core::Pool::Config pool;
+
+  // DNS
+  std::string dns_servers;  // empty: what /etc/resolv.conf says
+  core::Duration dns_timeout = std::chrono::seconds(5);
+  std::uint32_t dns_waiting_max = 1024;
+
+  // Process
+  std::uint32_t shards = 0;  // 0: one per core this process may use
+  Pin pin = Pin::automatic;
+  core::LoopKind loop = core::LoopKind::automatic;
+  std::string admin = "127.0.0.1:9090";  // "none": no admin listener
+  std::string admin_token_file;
+  int ready_fd = -1;
+  std::string ready_file;
+  core::LogRecord::Level log_level = core::LogRecord::Level::info;
+  core::LogFormat log_format = core::LogFormat::text;
+  bool dumpable = false;
+  core::Duration drain_timeout = std::chrono::seconds(10);
+};
+
+}  // namespace parley::parleyd
