@@ -20,6 +20,8 @@ rev_dns=no
 tcp_accept_no_cl=yes
 tcp_rd_buf_size=65536
 tcp_connection_lifetime=3700
+tcp_conn_wq_max=4194304
+tcp_wq_max=16777216
 listen=tcp:127.0.0.1:{port}
 mpath="{modules}"
 loadmodule "sl.so"

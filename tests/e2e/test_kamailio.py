@@ -1,10 +1,11 @@
 """test_kamailio.py - Kamailio as the other relay: Alice - parleyd - Kamailio - Bob (RFC 4976 section 6.4)."""
+import collections
 import os
 import unittest
 
 import foreign
 from base import path
-from peer import Peer, new_id
+from peer import NoAnswer, Peer, new_id
 from server import Parleyd
 
 
@@ -47,11 +48,22 @@ class TwoRelays(unittest.TestCase):
             x.take_response(tid)
             y.take_message(mid)
             mid = new_id()
+            waiting = collections.deque()
             for at in range(0, len(body), 4000):
                 piece = body[at:at + 4000]
-                x.send(path(x, y), piece, mid, byte_range=f"{at + 1}-{at + len(piece)}/{len(body)}",
-                       flag="$" if at + 4000 >= len(body) else "+")
-            self.assertTrue(y.take_message(mid).body == body)
+                tid, _ = x.send(path(x, y), piece, mid, byte_range=f"{at + 1}-{at + len(piece)}/{len(body)}",
+                                flag="$" if at + 4000 >= len(body) else "+")
+                waiting.append(tid)
+                # Kamailio drops a connection whose queue is full: what it was given ahead stays small.
+                if len(waiting) > 8:
+                    self.assertEqual(x.take_response(waiting.popleft()).code, 200)
+            try:
+                self.assertTrue(y.take_message(mid).body == body)
+            except NoAnswer as silence:
+                self.other.stop()
+                there = [frame.byte_range for frame in y.messages[mid].chunks] if mid in y.messages else []
+                self.fail(f"{silence}\nranges there: {there}\n"
+                          f"parleyd counts {self.server.metrics()}\nKamailio says:\n{self.other.text[-4000:]}")
 
     def test_R4976_10_unknown_session_at_the_other_relay(self):
         dead = [f"msrp://127.0.0.1:{self.other.port}/s.0.0.0;tcp", self.b.uri]
