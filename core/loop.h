@@ -255,6 +255,7 @@ class Loop {
   void pipe_pump(std::uint32_t index);
   void pipe_finish(std::uint32_t index);
   void give_pipe_credits();
+  void pipe_credit(const Conn& c, std::uint64_t bytes);
   void pipe_resumed(std::uint32_t index);
 
   // loop_move.cc

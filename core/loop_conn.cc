@@ -273,6 +273,13 @@ void Loop::announce_open(std::uint32_t index, Input::Kind kind) {
 void Loop::report_closed(std::uint32_t index, CloseReason reason) {
   Conn& c = conn(index);
   if (!c.known) return;
+  if (c.pipe != nullptr && c.owed > 0) {  // what the other shard has still taken over
+    Input sent;
+    sent.kind = Input::Kind::sent;
+    sent.conn = {index, c.generation};
+    sent.count = std::exchange(c.owed, 0);
+    inputs_.push_back(std::move(sent));
+  }
   c.known = false;
   Input input;
   input.kind = Input::Kind::closed;

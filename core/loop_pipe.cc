@@ -249,6 +249,11 @@ void Loop::pipe_pump(std::uint32_t index) {
 
 void Loop::pipe_finish(std::uint32_t index) {
   Conn& c = conn(index);
+  // What was consumed is said before the end, this step's included: the rest is what the other side has to see to.
+  for (PipeCredit& due : batch_credits_) {
+    if (due.conn == ConnId{index, c.generation}) c.pipe->uncredited += std::exchange(due.bytes, 0);
+  }
+  pipe_credit(c, std::exchange(c.pipe->uncredited, 0));
   Mail mail;
   mail.kind = Mail::Kind::fin;
   mail.to = c.pipe->peer;
@@ -260,31 +265,29 @@ void Loop::pipe_finish(std::uint32_t index) {
 void Loop::give_pipe_credits() {
   for (const PipeCredit& due : batch_credits_) {
     Conn* c = find_pipe(due.conn);
-    if (c == nullptr || c->stage != Stage::open) continue;
+    if (c == nullptr || (c->stage != Stage::open && c->stage != Stage::flushing)) continue;
     if (c->paused) {
       c->pipe->uncredited += due.bytes;
-      continue;
+    } else {
+      pipe_credit(*c, due.bytes);
     }
-    Mail mail;
-    mail.kind = Mail::Kind::credit;
-    mail.to = c->pipe->peer;
-    mail.length = due.bytes;
-    send_mail(c->pipe->shard, mail);
   }
   batch_credits_.clear();
+}
+
+void Loop::pipe_credit(const Conn& c, std::uint64_t bytes) {
+  if (bytes == 0) return;
+  Mail mail;
+  mail.kind = Mail::Kind::credit;
+  mail.to = c.pipe->peer;
+  mail.length = static_cast<std::uint32_t>(bytes);
+  send_mail(c.pipe->shard, mail);
 }
 
 void Loop::pipe_resumed(std::uint32_t index) {
   Conn& c = conn(index);
   if (c.stage != Stage::open) return;
-  if (c.pipe->uncredited > 0) {
-    Mail mail;
-    mail.kind = Mail::Kind::credit;
-    mail.to = c.pipe->peer;
-    mail.length = static_cast<std::uint32_t>(c.pipe->uncredited);
-    send_mail(c.pipe->shard, mail);
-    c.pipe->uncredited = 0;
-  }
+  pipe_credit(c, std::exchange(c.pipe->uncredited, 0));
   for (const Slice& slice : c.pipe->held) pipe_deliver(index, slice);
   c.pipe->held.clear();
   if (c.pipe->fin_held) pipe_ended(index, CloseReason::peer_closed);

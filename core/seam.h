@@ -16,7 +16,9 @@
 //  6. `now` is the only way time moves. The loop calls step with an empty batch when the deadline is reached.
 //  7. `pause` stops reads; bytes already read may still arrive as one Input. `resume` takes reads up again.
 //  8. TLS is done below: `bytes` is plaintext, `opened` and `connected` come after the handshake with the verified names.
-//  9. A pipe is a connection between two shards of this process: same Inputs, same Outputs, same back-pressure.
+//  9. A pipe is a connection between two shards of this process: same Inputs, same Outputs, same back-pressure. Its
+//     `sent` says more: these bytes were part of a step of the other Worker. What is not among them when the pipe ends
+//     did not arrive.
 // 10. `hand_over` moves an accepted connection to another shard, with its TLS state and whatever was read of it and not
 //     used. What the same batch brings for it later is unused too: the Worker adds it. After the step no Input names it
 //     here; there it comes as `opened` and then `bytes`, the unused ones first. Only for connections on which nothing was

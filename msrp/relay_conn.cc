@@ -423,7 +423,8 @@ Conn* Relay::pipe_to(Conn& conn, std::uint32_t shard) {
 // --- flow control ----------------------------------------------------------------------------------------------------
 
 bool Relay::is_slow(const Conn& dest) const {
-  return dest.waiting_bytes() > config_->watermark_high_bytes || dest.tx_count >= config_->transactions_per_connection_max;
+  if (dest.waiting_bytes() > config_->watermark_high_bytes) return true;
+  return !dest.is_pipe() && dest.tx_count >= config_->transactions_per_connection_max;
 }
 
 // R4976-12: reading from a sender stops while its receiver is slow.
@@ -475,7 +476,8 @@ void Relay::release_held(Conn& dest) {
 
 bool Relay::overrun(const Conn& source, const Conn& dest) {
   if (!source.relay_peer) return false;
-  if (dest.waiting_bytes() <= config_->shared_queue_bytes_max && dest.tx_count < config_->transactions_per_connection_max) {
+  if (dest.waiting_bytes() <= config_->shared_queue_bytes_max &&
+      (dest.is_pipe() || dest.tx_count < config_->transactions_per_connection_max)) {
     return false;
   }
   count(Metric::relay_shared_overrun);
@@ -485,7 +487,13 @@ bool Relay::overrun(const Conn& source, const Conn& dest) {
 void Relay::on_sent(Conn& conn, std::uint64_t count) {
   conn.accepted += count;
   CHECK(conn.accepted <= conn.written);
-  transactions_.arm_accepted(conn, now_.mono + config_->response_timeout);
+  for (std::uint32_t slot; (slot = transactions_.first_accepted(conn)) != Transaction::none;) {
+    if (conn.is_pipe() && transactions_.at(slot).is_send) {
+      settle(conn, slot);  // another shard has it and reports what becomes of it
+    } else {
+      transactions_.arm(conn, slot, now_.mono + config_->response_timeout);
+    }
+  }
   if (conn.self_held && conn.waiting_bytes() <= config_->watermark_high_bytes) {
     conn.self_held = false;
     release_one(conn);

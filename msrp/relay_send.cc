@@ -131,8 +131,8 @@ std::uint32_t Relay::on_send_head(Conn& conn, const Frame& frame, core::Slice re
 
 bool Relay::open_transaction(Conn& dest, Route& route, FailureReport failure, std::string_view message_id,
                              std::array<char, tid_bytes>& tid, std::uint32_t& slot) {
-  // Nobody answers a SEND with Failure-Report: no, and another shard answers nothing: its reports name the origin.
-  if (failure == FailureReport::no || dest.is_pipe()) {
+  // Nobody answers a SEND with Failure-Report: no.
+  if (failure == FailureReport::no) {
     transactions_.make_tid(tid);
     slot = Transaction::none;
     return true;

@@ -71,15 +71,16 @@ std::uint32_t Transactions::find(const Conn& conn, std::string_view tid) {
   return t.random == *random && t.conn == conn.self ? *slot : none;
 }
 
-void Transactions::arm_accepted(Conn& conn, core::Instant due) {
-  while (conn.tx_unarmed != none) {
-    const std::uint32_t slot = conn.tx_unarmed;
-    Transaction& t = at(slot);
-    if (t.out_offset > conn.accepted) return;
-    t.armed = true;
-    link_due(slot, due);
-    conn.tx_unarmed = t.next;
-  }
+std::uint32_t Transactions::first_accepted(const Conn& conn) {
+  return conn.tx_unarmed != none && at(conn.tx_unarmed).out_offset <= conn.accepted ? conn.tx_unarmed : none;
+}
+
+void Transactions::arm(Conn& conn, std::uint32_t slot, core::Instant due) {
+  CHECK(conn.tx_unarmed == slot);
+  Transaction& t = at(slot);
+  t.armed = true;
+  link_due(slot, due);
+  conn.tx_unarmed = t.next;
 }
 
 void Transactions::link_due(std::uint32_t slot, core::Instant due) {

@@ -32,8 +32,10 @@ class Transactions {
 
   // The record a response on `conn` belongs to, or none.
   [[nodiscard]] std::uint32_t find(const Conn& conn, std::string_view tid);
-  // The kernel has taken conn's bytes up to conn.accepted: the clocks of what was written by then start.
-  void arm_accepted(Conn& conn, core::Instant due);
+  // The first record whose clock does not run although conn's bytes were taken up to its end (conn.accepted), or none.
+  [[nodiscard]] std::uint32_t first_accepted(const Conn& conn);
+  // Starts the clock of that record.
+  void arm(Conn& conn, std::uint32_t slot, core::Instant due);
   // Starts the clock of an armed record anew.
   void postpone(std::uint32_t slot, core::Instant due);
   // The caller has taken the route reference over.

@@ -30,6 +30,17 @@ SceneSetup two_shards_silent() {
   return setup;
 }
 
+SceneSetup two_shards_closing_at_once() {
+  SceneSetup setup;
+  setup.shards = 2;
+  setup.reaction = [](ScriptWorker& worker, const Input& input, Outbox& out) {
+    if (input.kind != Input::Kind::bytes) return;
+    const ConnSeen* seen = worker.find(input.conn);
+    if (seen != nullptr && seen->accepted) worker.close(out, input.conn);
+  };
+  return setup;
+}
+
 bool opened(Harness& h) {
   h.command([&](Outbox& out) { out.open_pipe(77, 1); });
   return h.wait([&] { return h.worker(0).conns().size() == 1 && h.worker(1).conns().size() == 1; });
@@ -90,6 +101,26 @@ void pipe_pause_holds_the_sender(Harness& h) {
   h.command([&](Outbox& out) { out.resume(h.worker(1).conn(0).id); }, 1);
   ASSERT_TRUE(h.wait([&] { return h.worker(0).conn(0).sent == text.size(); }));
   EXPECT_TRUE(h.worker(1).conn(0).received == text);
+}
+
+// When the other end closes, `sent` has said exactly what its Worker was given (seam.h rule 9).
+void pipe_sent_is_what_the_other_worker_had(Harness& h) {
+  ASSERT_TRUE(opened(h));
+  h.command([&](Outbox& out) { h.worker(0).send(out, h.worker(0).conn(0).id, pattern(1000)); });
+  ASSERT_TRUE(h.wait([&] { return h.worker(1).conn(0).received.size() == 1000; }));
+  h.command([&](Outbox& out) { out.pause(h.worker(1).conn(0).id); }, 1);
+  h.command([&](Outbox& out) { h.worker(0).send(out, h.worker(0).conn(0).id, pattern(70'000)); });
+  h.command([&](Outbox& out) { h.worker(1).close(out, h.worker(1).conn(0).id); }, 1);
+  ASSERT_TRUE(h.wait([&] { return h.worker(0).conn(0).closed.has_value(); }));
+  EXPECT_EQ(h.worker(0).conn(0).sent, h.worker(1).conn(0).received.size());
+}
+
+// The same when it closes in the step that the bytes came with.
+void pipe_closed_over_its_bytes_has_had_them(Harness& h) {
+  ASSERT_TRUE(opened(h));
+  h.command([&](Outbox& out) { h.worker(0).send(out, h.worker(0).conn(0).id, pattern(1000)); });
+  ASSERT_TRUE(h.wait([&] { return h.worker(0).conn(0).closed.has_value(); }));
+  EXPECT_EQ(h.worker(0).conn(0).sent, 1000U);
 }
 
 void pipe_to_nowhere_fails(Harness& h) {
@@ -189,6 +220,8 @@ std::vector<Scene> pipe_scenes() {
       {"pipe_close_comes_after_the_bytes", two_shards_silent, pipe_close_comes_after_the_bytes},
       {"pipe_abort_is_a_reset", two_shards_silent, pipe_abort_is_a_reset},
       {"pipe_pause_holds_the_sender", two_shards_silent, pipe_pause_holds_the_sender},
+      {"pipe_sent_is_what_the_other_worker_had", two_shards_silent, pipe_sent_is_what_the_other_worker_had},
+      {"pipe_closed_over_its_bytes_has_had_them", two_shards_closing_at_once, pipe_closed_over_its_bytes_has_had_them},
       {"pipe_to_nowhere_fails", two_shards_silent, pipe_to_nowhere_fails},
       {"pipe_to_the_own_shard_works", two_shards_echoing, pipe_to_the_own_shard_works},
       {"many_pipes_at_once", two_shards_echoing, many_pipes_at_once},

@@ -24,6 +24,7 @@ std::uint64_t micros(Duration d) { return static_cast<std::uint64_t>(d.count()) 
 
 void Link::on_readable() { shard.queue(*this); }
 void Link::on_room() { shard.flush(*this); }
+void Link::on_consumed(std::uint64_t bytes) { shard.credit_later(*this, bytes); }
 void Link::on_reset() { shard.lose(*this, core::CloseReason::reset); }
 
 Shard::Shard(std::string name, Network& net, Outside& outside, std::uint64_t seed)
@@ -246,6 +247,7 @@ void Shard::collect_bytes(Link& link) {
     if (net_.faults.piece_bytes < 65536) most = rng_.between(1, most);
     const std::string bytes = old ? link.unused.substr(0, most) : link.stream->read(link.side, most);
     if (old) link.unused.erase(0, most);
+    link.stream->consumed(link.side, most);
     // Anywhere in the block: who takes the block's start for the slice's will be found out.
     const auto slack = pool_.size(block) - static_cast<std::uint32_t>(bytes.size());
     const std::uint32_t offset = rng_.coin(1, 8) ? rng_.between32(0, slack) : 0;

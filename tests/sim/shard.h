@@ -33,6 +33,7 @@ struct Link final : Socket {
   Link(Shard& owner, std::uint32_t slot) : shard(owner), index(slot) {}
   void on_readable() override;
   void on_room() override;
+  void on_consumed(std::uint64_t bytes) override;
   void on_reset() override;
   [[nodiscard]] core::ConnId id() const { return {index, generation}; }
 
@@ -131,6 +132,7 @@ class Shard {
   void let_go_later(Link& link);
   void let_go(Link& link, Instant until);
   void let_all_go(Link& link);
+  void credit_later(Link& link, std::uint64_t bytes);
   void credit(Link& link, std::uint32_t generation);
   void watch_writer(Link& link);
   void try_finish(Link& link);

@@ -146,13 +146,16 @@ void Shard::hand_to_kernel(Link& link, core::Slice slice) {
   link.last_letgo = std::max(link.last_letgo, net_.agenda.now() + held_for);
   link.held.push_back({slice, link.last_letgo});
   let_go_later(link);
-  link.uncredited += slice.length;
-  if (!link.credit_due) {
-    link.credit_due = true;
-    const std::uint64_t late = micros(net_.faults.credit_max);
-    net_.agenda.after(std::chrono::microseconds(late == 0 ? 1 : rng_.scaled(1, late)),
-                      [this, &link, generation = link.generation] { credit(link, generation); });
-  }
+  if (!link.stream->local()) credit_later(link, slice.length);  // a pipe gives credit for what was consumed
+}
+
+void Shard::credit_later(Link& link, std::uint64_t bytes) {
+  link.uncredited += bytes;
+  if (link.credit_due) return;
+  link.credit_due = true;
+  const std::uint64_t late = micros(net_.faults.credit_max);
+  net_.agenda.after(std::chrono::microseconds(late == 0 ? 1 : rng_.scaled(1, late)),
+                    [this, &link, generation = link.generation] { credit(link, generation); });
 }
 
 void Shard::let_go_later(Link& link) {

@@ -23,6 +23,7 @@ class Socket {
   virtual ~Socket() = default;
   virtual void on_readable() = 0;  // bytes or the end can be read
   virtual void on_room() = 0;      // bytes can be written
+  virtual void on_consumed(std::uint64_t) {}  // pipes: the other shard has handled so many bytes
   virtual void on_reset() = 0;     // the other side or the network broke the connection; nothing follows
 };
 
@@ -73,6 +74,10 @@ class Stream {
     return lanes_[1 - side].fin_arrived && lanes_[1 - side].arrived_bytes == 0;
   }
   std::string read(Side side, std::uint64_t bytes_max);
+  // A pipe's reader hands what it read to its Worker.
+  void consumed(Side side, std::uint64_t bytes) {
+    if (local_ && socket_[1 - side] != nullptr) socket_[1 - side]->on_consumed(bytes);
+  }
 
   // close(2): no more reading; what was written still leaves, then the end. Bytes that arrive later are answered by a
   // reset.
