@@ -1,7 +1,8 @@
 // tests/loops/harness.h - what a scene needs from the world around a Loop: far ends it can play, a Worker it can
 // script.
 //
-// Implemented over real loopback sockets for both kernels (real_harness.h); a simulated network can implement it too.
+// Implemented over real loopback sockets for both kernels (real_harness.h) and over the simulated loop and network
+// (tests/sim/scene_harness.h).
 // Nothing here sleeps: a scene waits for something that the Worker or a far end sees.
 #pragma once
 
@@ -134,6 +135,8 @@ class Harness {
   virtual void command(std::function<void(core::Outbox&)> what, std::uint32_t shard = 0) = 0;
   // The same without waiting for it.
   virtual void start_command(std::function<void(core::Outbox&)> what, std::uint32_t shard = 0) = 0;
+  // The shard does not turn while `what` runs: what comes for it in that time is ready at once.
+  virtual void while_stalled(const std::function<void()>& what, std::uint32_t shard = 0) = 0;
   // Until true, asked after each step and now and then; false when it takes unreasonably long.
   virtual bool wait(const std::function<bool()>& condition) = 0;
   virtual std::uint64_t metric(core::Metric metric, std::uint32_t shard = 0) = 0;
@@ -146,7 +149,7 @@ struct Scene {
   const char* name;
   SceneSetup (*setup)();
   void (*run)(Harness&);
-  bool needs_process = false;  // needs threads or descriptors of a real process: real loops only
+  const char* only_real = nullptr;  // why a simulated loop cannot run it
 };
 const std::vector<Scene>& scenes();  // all of them, in order
 

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <future>
 #include <utility>
 
 #include "core/socket.h"
@@ -223,6 +224,13 @@ void RealHarness::command(std::function<void(core::Outbox&)> what, std::uint32_t
 void RealHarness::start_command(std::function<void(core::Outbox&)> what, std::uint32_t shard) {
   shards_[shard]->worker->enqueue(std::move(what));
   shards_[shard]->loop->post(core::AdminRequest{});
+}
+
+void RealHarness::while_stalled(const std::function<void()>& what, std::uint32_t shard) {
+  std::promise<void> done;
+  start_command([future = done.get_future().share()](core::Outbox&) { future.wait(); }, shard);
+  what();
+  done.set_value();
 }
 
 bool RealHarness::wait(const std::function<bool()>& condition) {

@@ -40,6 +40,7 @@ class RealHarness final : public Harness {
   core::Address silent_address() override;
   void command(std::function<void(core::Outbox&)> what, std::uint32_t shard) override;
   void start_command(std::function<void(core::Outbox&)> what, std::uint32_t shard) override;
+  void while_stalled(const std::function<void()>& what, std::uint32_t shard) override;
   bool wait(const std::function<bool()>& condition) override;
   std::uint64_t metric(core::Metric metric, std::uint32_t shard) override;
   void drain(std::uint32_t shard) override { shards_[shard]->loop->drain(); }

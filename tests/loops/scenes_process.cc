@@ -59,7 +59,9 @@ void no_descriptors_left(Harness& h) {
 
 }  // namespace
 
-std::vector<Scene> process_scenes() { return {{"no_descriptors_left", few_descriptors, no_descriptors_left, true}}; }
+std::vector<Scene> process_scenes() {
+  return {{"no_descriptors_left", few_descriptors, no_descriptors_left, "it is about the descriptors of a process"}};
+}
 
 const std::vector<Scene>& scenes() {
   static const std::vector<Scene> all = [] {

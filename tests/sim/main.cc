@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   bool caught = false;
   bool quiet = false;
   bool keep_going = false;
+  bool list_vacuous = false;
   std::uint64_t failures = 0;
   std::string plant = "none";
   program = argv[0];
@@ -55,10 +56,11 @@ int main(int argc, char** argv) {
     else if (arg == "--twice") twice = true;
     else if (arg == "--quiet") quiet = true;
     else if (arg == "--keep-going") keep_going = true;
+    else if (arg == "--vacuous") list_vacuous = true;
     else if (arg.starts_with("--plant=")) plant = value;
     else if (arg == "--expect-caught") caught = true;
     else {
-      std::fprintf(stderr, "usage: sim [--seed=N] [--count=M] [--seconds=S] [--trace] [--twice] [--quiet] [--keep-going]\n"
+      std::fprintf(stderr, "usage: sim [--seed=N] [--count=M] [--seconds=S] [--trace] [--twice] [--quiet] [--keep-going] [--vacuous]\n"
                            "           [--plant=early-release|lost-response|wrong-order] [--expect-caught]\n");
       return 2;
     }
@@ -82,6 +84,11 @@ int main(int argc, char** argv) {
     no_fault += out.faults == 0;
     no_delivery += out.deliveries == 0;
     vacuous += out.faults == 0 || out.deliveries == 0;
+    if (list_vacuous && (out.faults == 0 || out.deliveries == 0)) {
+      std::printf("vacuous seed %llu (%s): %llu faults, %llu delivered of %llu\n",
+                  static_cast<unsigned long long>(options.seed), out.shape.c_str(), static_cast<unsigned long long>(out.faults),
+                  static_cast<unsigned long long>(out.deliveries), static_cast<unsigned long long>(out.messages));
+    }
     if (!out.failure.empty()) {
       const std::string extra = plant == "none" ? "" : " --plant=" + plant;
       if (caught) {

@@ -9,15 +9,6 @@ namespace {
 
 constexpr Duration turn_time = 20us;
 
-core::Pool::Config pool_config(const Faults& faults) {
-  core::Pool::Config config;
-  config.small_count = faults.small_blocks;
-  config.large_count = faults.large_blocks;
-  config.arena_count = faults.arena_blocks;
-  config.heap_bytes_max = 64ULL << 20;
-  return config;
-}
-
 std::uint64_t micros(Duration d) { return static_cast<std::uint64_t>(d.count()) / 1000; }
 
 }  // namespace
@@ -27,10 +18,25 @@ void Link::on_room() { shard.flush(*this); }
 void Link::on_consumed(std::uint64_t bytes) { shard.credit_later(*this, bytes); }
 void Link::on_reset() { shard.lose(*this, core::CloseReason::reset); }
 
-Shard::Shard(std::string name, Network& net, Outside& outside, std::uint64_t seed)
-    : name_(std::move(name)), net_(net), outside_(outside), rng_(seed, 10), pool_(pool_config(net.faults)), out_(pool_) {}
+Shard::Shard(std::string name, Network& net, Outside& outside, std::uint64_t seed, const core::Pool::Config& pool,
+             const core::LoopConfig& loop)
+    : limits_(loop), name_(std::move(name)), net_(net), outside_(outside), rng_(seed, 10), pool_(pool), out_(pool_) {}
 
 Shard::~Shard() { worker_.reset(); }
+
+void Shard::accept(Stream* stream, core::PeerInfo peer) {
+  if (!accepting_) {  // nobody listens any more
+    stream->abort(1);
+    return;
+  }
+  if (metrics_.get(core::Metric::connections) >= limits_.connections_max) {
+    metrics_.add(core::Metric::accept_refused_limit);
+    stream->close(1);
+    return;
+  }
+  metrics_.add(core::Metric::connections_accepted);
+  (void)adopt(stream, 1, std::move(peer), false, 0);
+}
 
 Link& Shard::adopt(Stream* stream, Side side, core::PeerInfo peer, bool dialled, std::uint64_t token) {
   if (free_links_.empty()) {
@@ -54,6 +60,8 @@ Link& Shard::adopt(Stream* stream, Side side, core::PeerInfo peer, bool dialled,
   link.peer = std::move(peer);
   stream->attach(side, &link);
   ++open_;
+  if (!stream->local()) metrics_.add(core::Metric::connections);
+  if (dialled) dialling_.erase(token);
   links_top_ = std::max(links_top_, open_);
   net_.journal.line("%s conn %u.%u %s stream %u", name_.c_str(), index, generation, dialled ? "connected" : "opened",
                     stream->number());
@@ -73,6 +81,8 @@ Link& Shard::adopt(Stream* stream, Side side, core::PeerInfo peer, bool dialled,
 }
 
 void Shard::connect_failed(std::uint64_t token, core::ConnectError error) {
+  if (dialling_.erase(token) == 0) return;  // it has timed out here already
+  metrics_.add(core::Metric::connect_failures);
   net_.journal.line("%s connect failed token %llu error %d", name_.c_str(), static_cast<unsigned long long>(token),
                     static_cast<int>(error));
   Note note;
@@ -99,11 +109,54 @@ void Shard::admin(core::AdminRequest request) {
   wake(net_.agenda.now());
 }
 
+void Shard::reload(std::shared_ptr<const core::ConfigSnapshot> snapshot) {
+  Note note;
+  note.input.kind = core::Input::Kind::reload;
+  note.input.snapshot = std::move(snapshot);
+  notes_.push_back(std::move(note));
+  wake(net_.agenda.now());
+}
+
 void Shard::drain() {
+  if (!accepting_) return;
+  accepting_ = false;
   Note note;
   note.input.kind = core::Input::Kind::drain;
   notes_.push_back(std::move(note));
   wake(net_.agenda.now());
+}
+
+// The Worker has nothing left to finish: what was written leaves, within bounds, and the loop ends.
+void Shard::start_flushing() {
+  net_.journal.line("%s is drained", name_.c_str());
+  running_ = Running::flushing;
+  dialling_.clear();
+  for (auto& link : links_) {
+    if (!link->used || link->silent) continue;
+    link->silent = true;
+    link->closing = true;
+    if (link->lost) free_link(*link);
+    else try_finish(*link);
+  }
+  net_.agenda.after(limits_.drain_flush, [this] { stop(); });
+}
+
+void Shard::stop() {
+  if (running_ == Running::stopping) return;
+  net_.journal.line("%s stops", name_.c_str());
+  running_ = Running::stopping;
+  accepting_ = false;
+  for (const std::uint64_t token : std::set<std::uint64_t>(dialling_)) {
+    connect_failed(token, core::ConnectError::no_resources);
+  }
+  for (auto& link : links_) {
+    if (link->used) lose(*link, core::CloseReason::shutting_down);
+  }
+}
+
+void Shard::stall_ends() {
+  stalled_until_ = net_.agenda.now();
+  wake(stalled_until_);
 }
 
 void Shard::stall(Duration time) {
@@ -149,6 +202,7 @@ std::string Shard::stuck() const {
 void Shard::turn() {
   const Instant now = net_.agenda.now();
   wake_at_ = core::never;
+  if (ended()) return;
   if (now < stalled_until_) {
     wake(stalled_until_);
     return;
@@ -163,6 +217,7 @@ void Shard::turn() {
   if (idle_turns_ > 10'000) net_.journal.fail("%s: the deadline is due again and again and nothing happens", name_.c_str());
   worker_->step(batch_, {now, outside_.wall_ms()}, out_);
   carry_out();
+  const bool drained = out_.is_drained() && !accepting_ && serving();
   for (const core::Input& input : batch_) {
     if (input.kind == core::Input::Kind::bytes) pool_.release(input.slice.buffer);
   }
@@ -171,6 +226,7 @@ void Shard::turn() {
   out_.clear();
   for (std::uint32_t index : ended_) free_link(*links_[index]);
   ended_.clear();
+  if (drained) start_flushing();
   heap_top_ = std::max(heap_top_, pool_.heap_bytes());
   if (!ready_.empty() || !notes_.empty()) wake(now + turn_time);
   if (deadline_ != core::never) wake(std::max(deadline_, now + 1us));
@@ -180,6 +236,7 @@ void Shard::collect() {
   // Openings go first, or their bytes would come before them; the order of the rest is nobody's promise.
   for (Note& note : notes_) {
     if (note.input.kind == core::Input::Kind::opened || note.input.kind == core::Input::Kind::connected) {
+      if (find(note.input.conn) == nullptr) continue;  // flushed before it was announced
       Link& link = *links_[note.input.conn.index];
       link.announced = true;
       if (link.stream->available(link.side) != 0 || link.stream->at_end(link.side) || link.lost || !link.unused.empty()) {
@@ -191,8 +248,9 @@ void Shard::collect() {
     note.input.admin = note.admin.get();
     if (note.input.kind == core::Input::Kind::sent) {
       const Link* link = find(note.input.conn);
-      if (link == nullptr || link->lost) continue;
+      if (link == nullptr || (link->lost && !link->stream->local())) continue;
     }
+    if (note.input.kind == core::Input::Kind::reload) ++reloads_done_;
     batch_.push_back(note.input);
     batch_notes_.push_back(std::move(note));
   }
@@ -270,7 +328,8 @@ void Shard::collect_end(Link& link) {
     input.close_reason = link.why;
   } else if (!link.end_told && link.stream->at_end(link.side) && link.unused.empty()) {
     link.end_told = true;
-    const bool whole = net_.faults.closed_without_half && rng_.coin(1, 2);
+    // A pipe has no half: its end is the end.
+    const bool whole = link.stream->local() || (net_.faults.closed_without_half && rng_.coin(1, 2));
     input.kind = whole ? core::Input::Kind::closed : core::Input::Kind::half_closed;
     input.close_reason = core::CloseReason::peer_closed;
     if (whole) let_all_go(link);
@@ -280,6 +339,14 @@ void Shard::collect_end(Link& link) {
   net_.journal.line("%s conn %u.%u %s", name_.c_str(), link.index, link.generation,
                     input.kind == core::Input::Kind::closed ? "closed" : "half-closed");
   if (input.kind == core::Input::Kind::closed) {
+    if (link.stream->local() && link.uncredited != 0) {  // what the other shard has had is known at the end
+      core::Input sent;
+      sent.kind = core::Input::Kind::sent;
+      sent.conn = link.id();
+      sent.count = link.uncredited;
+      link.uncredited = 0;
+      batch_.push_back(sent);
+    }
     // The id is dead from here on; Outputs of this step that name it are ignored.
     link.silent = true;
     if (link.stream != nullptr && !link.stream->dead()) link.stream->close(link.side);

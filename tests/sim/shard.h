@@ -9,9 +9,11 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "core/loop.h"
 #include "core/metrics.h"
 #include "core/pool.h"
 #include "core/seam.h"
@@ -78,33 +80,49 @@ class Outside {
   virtual void pipe(Shard& from, std::uint64_t token, std::uint32_t to) = 0;
   virtual void hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, core::PeerInfo peer,
                          std::string unused) = 0;
+  virtual void log(Shard& from, const core::LogRecord& record) = 0;
+  virtual void admin_reply(Shard& from, const core::AdminReply& reply) = 0;
   virtual std::int64_t wall_ms() = 0;
 };
 
 class Shard {
  public:
-  Shard(std::string name, Network& net, Outside& outside, std::uint64_t seed);
+  // `loop`: the limits and times of the real loops; nothing else of it is looked at.
+  Shard(std::string name, Network& net, Outside& outside, std::uint64_t seed, const core::Pool::Config& pool,
+        const core::LoopConfig& loop);
   ~Shard();
 
   void start(std::unique_ptr<core::Worker> worker) { worker_ = std::move(worker); }
+  // A peer connects to a listener: accepted, or closed at once.
+  void accept(Stream* stream, core::PeerInfo peer);
   // A connection that came up. The Input is delivered in the next turn.
   Link& adopt(Stream* stream, Side side, core::PeerInfo peer, bool dialled, std::uint64_t token);
+  // Still waits for what it dialled under this token: it has neither timed out nor stopped.
+  [[nodiscard]] bool dials(std::uint64_t token) const { return dialling_.contains(token); }
   void connect_failed(std::uint64_t token, core::ConnectError error);
   void resolved(core::Resolution resolution);
   void admin(core::AdminRequest request);
+  void reload(std::shared_ptr<const core::ConfigSnapshot> snapshot);
   void drain();
+  // Ends every connection, then the loop.
+  void stop();
   // Nothing turns for so long.
   void stall(Duration time);
+  void stall_ends();
 
   [[nodiscard]] core::Pool& pool() { return pool_; }
   [[nodiscard]] core::Metrics& metrics() { return metrics_; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::uint32_t open_links() const { return open_; }
-  [[nodiscard]] bool drained() const { return drained_; }
+  [[nodiscard]] const core::LoopConfig& limits() const { return limits_; }
+  [[nodiscard]] bool accepting() const { return accepting_; }
+  [[nodiscard]] bool serving() const { return running_ == Running::serving; }
+  // Drained or stopped, and all its connections are over: nothing steps the Worker any more.
+  [[nodiscard]] bool ended() const { return !serving() && open_ == 0 && notes_.empty() && batch_.empty(); }
+  [[nodiscard]] std::uint32_t reloads_done() const { return reloads_done_; }
   [[nodiscard]] Instant deadline() const { return deadline_; }
   [[nodiscard]] std::uint64_t blocks_in_use() const { return pool_.live_blocks(); }
   [[nodiscard]] std::uint64_t turns() const { return turns_; }
-  [[nodiscard]] std::uint64_t admin_replies() const { return replies_; }
   [[nodiscard]] std::uint64_t heap_top() const { return heap_top_; }
   // One line for each connection on which something stands still; empty when nothing does.
   [[nodiscard]] std::string stuck() const;
@@ -112,6 +130,7 @@ class Shard {
 
  private:
   friend struct Link;
+  enum class Running : std::uint8_t { serving, flushing, stopping };
   struct Note {  // an Input that carries no bytes
     core::Input input;
     std::unique_ptr<core::PeerInfo> peer;
@@ -125,7 +144,9 @@ class Shard {
   void collect_bytes(Link& link);
   void collect_end(Link& link);
   void carry_out();
+  void start_dial(core::ConnectRequest& request);
   void give_away(core::HandOver& request);
+  void start_flushing();
   void flush(Link& link);
   bool keep(Link& link, const core::Slice& slice);
   void hand_to_kernel(Link& link, core::Slice slice);
@@ -143,6 +164,7 @@ class Shard {
   Link* find(core::ConnId id);
   std::string plant_loss(Link& link, std::string bytes);
 
+  const core::LoopConfig limits_;
   std::string name_;
   Network& net_;
   Outside& outside_;
@@ -165,9 +187,11 @@ class Shard {
   std::uint32_t idle_turns_ = 0;
   std::uint32_t open_ = 0;
   std::uint32_t links_top_ = 0;
-  bool drained_ = false;
+  std::set<std::uint64_t> dialling_;
+  Running running_ = Running::serving;
+  bool accepting_ = true;
+  std::uint32_t reloads_done_ = 0;
   std::uint64_t turns_ = 0;
-  std::uint64_t replies_ = 0;
   std::uint64_t heap_top_ = 0;
   std::uint32_t responses_seen_ = 0;
 };

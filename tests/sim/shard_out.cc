@@ -7,9 +7,6 @@
 namespace parley::sim {
 namespace {
 
-constexpr Duration writer_timeout = 30s;  // of the real loops
-constexpr Duration linger = 2s;
-
 std::uint64_t micros(Duration d) { return static_cast<std::uint64_t>(d.count()) / 1000; }
 
 }  // namespace
@@ -41,7 +38,7 @@ void Shard::carry_out() {
         break;
       case core::Output::Kind::pause:
         link->paused = true;
-        link->late_piece = net_.faults.late_bytes && rng_.coin(1, 2);
+        link->late_piece = net_.faults.late_bytes && !link->stream->local() && rng_.coin(1, 2);
         if (link->late_piece) queue(*link);
         break;
       case core::Output::Kind::resume:
@@ -67,6 +64,7 @@ void Shard::carry_out() {
       }
     }
     if (!kept) {
+      metrics_.add(core::Metric::heap_exhausted);
       lose(link, core::CloseReason::no_memory);
       continue;
     }
@@ -74,13 +72,27 @@ void Shard::carry_out() {
     if (link.closing) try_finish(link);
   }
   for (core::HandOver& request : out_.hand_overs()) give_away(request);
-  for (core::ConnectRequest& request : out_.connects()) outside_.dial(*this, request);
+  for (core::ConnectRequest& request : out_.connects()) start_dial(request);
   for (core::ResolveRequest& request : out_.resolves()) outside_.resolve(*this, request);
-  for (core::OpenPipe& request : out_.pipes()) outside_.pipe(*this, request.token, request.shard);
-  replies_ += out_.replies().size();
-  for (core::LogRecord& record : out_.logs()) net_.journal.line("%s log %s", name_.c_str(), record.text.c_str());
-  if (out_.is_drained()) drained_ = true;
+  for (core::OpenPipe& request : out_.pipes()) {
+    dialling_.insert(request.token);
+    outside_.pipe(*this, request.token, request.shard);
+  }
+  for (const core::AdminReply& reply : out_.replies()) outside_.admin_reply(*this, reply);
+  for (const core::LogRecord& record : out_.logs()) {
+    net_.journal.line("%s log %s", name_.c_str(), record.text.c_str());
+    outside_.log(*this, record);
+  }
   deadline_ = out_.next_deadline();
+}
+
+void Shard::start_dial(core::ConnectRequest& request) {
+  dialling_.insert(request.token);
+  net_.agenda.after(limits_.connect_timeout, [this, token = request.token] {
+    connect_failed(token, core::ConnectError::timeout);
+  });
+  outside_.dial(*this, request);
+  if (!serving()) connect_failed(request.token, core::ConnectError::no_resources);
 }
 
 // The connection moves to another shard as it is; what was read of it travels along.
@@ -109,10 +121,10 @@ bool Shard::keep(Link& link, const core::Slice& slice) {
     std::uint64_t room = std::min<std::uint64_t>(link.stream->room(link.side), slice.length);
     if (room != 0 && rng_.permille(net_.faults.short_send_permille)) {
       room = rng_.between(0, room);
-      metrics_.add(core::Metric::short_sends);
       ++net_.journal.faults;
     }
     taken = static_cast<std::uint32_t>(room);
+    if (taken < slice.length) metrics_.add(core::Metric::short_sends);
   }
   if (taken == slice.length) {
     hand_to_kernel(link, slice);
@@ -231,7 +243,7 @@ void Shard::flush(Link& link) {
 // The writer timeout: bytes wait and the kernel takes none.
 void Shard::watch_writer(Link& link) {
   if (link.waiting.empty()) return;
-  net_.agenda.at(std::max(link.progress, net_.agenda.now()) + writer_timeout,
+  net_.agenda.at(std::max(link.progress, net_.agenda.now()) + limits_.writer_timeout,
                  [this, &link, generation = link.generation, seen = link.progress] {
                    if (!link.used || link.generation != generation || link.waiting.empty()) return;
                    if (link.progress > seen) return watch_writer(link);
@@ -255,7 +267,7 @@ void Shard::try_finish(Link& link) {
   link.end_told = true;
   link.stream->finish(link.side);
   (void)link.stream->read(link.side, ~std::uint64_t{0});
-  net_.agenda.after(linger, [this, &link, generation = link.generation] {
+  net_.agenda.after(limits_.linger, [this, &link, generation = link.generation] {
     if (!link.used || link.generation != generation) return;
     link.stream->close(link.side);
     free_link(link);
@@ -266,7 +278,8 @@ void Shard::lose(Link& link, core::CloseReason why) {
   if (!link.used || link.lost) return;
   link.lost = true;
   link.why = why;
-  if (!link.stream->dead()) link.stream->abort(link.side);
+  if (why == core::CloseReason::shutting_down) link.stream->close(link.side);
+  else if (!link.stream->dead()) link.stream->abort(link.side);
   drop_sends(link);
   if (link.silent) {
     // A link whose `closed` is in this batch is freed when the step is over.
@@ -294,6 +307,7 @@ void Shard::free_link(Link& link) {
   link.stream->attach(link.side, nullptr);
   link.used = false;
   ++link.generation;
+  if (!link.stream->local()) metrics_.sub(core::Metric::connections);
   --open_;
   free_links_.push_back(link.index);
 }

@@ -5,8 +5,8 @@
 
 namespace parley::sim {
 
-Stream* Network::open(bool local) {
-  streams_.push_back(std::make_unique<Stream>(*this, local, static_cast<std::uint32_t>(streams_.size())));
+Stream* Network::open(std::uint32_t pipe_window) {
+  streams_.push_back(std::make_unique<Stream>(*this, pipe_window, static_cast<std::uint32_t>(streams_.size())));
   return streams_.back().get();
 }
 
@@ -22,9 +22,10 @@ void Network::calm() {
 
 std::uint64_t Stream::room(Side side) {
   Lane& lane = lanes_[side];
-  const std::uint64_t size = local_ ? 262'144 : net_.faults.socket_bytes;
+  const std::uint64_t size = local_ ? pipe_window_ : net_.faults.socket_bytes;
+  const std::uint64_t used = local_ ? lane.unread : lane.accepted;
   if (dead_ || lane.fin_asked) return 0;
-  if (lane.accepted < size) return size - lane.accepted;
+  if (used < size) return size - used;
   lane.sender_waits = true;
   return 0;
 }
@@ -45,7 +46,7 @@ void Stream::pump(Side side) {
   Lane& lane = lanes_[side];
   Rng& rng = net_.rng;
   const Instant now = net_.agenda.now();
-  const std::uint64_t window = local_ ? 65536 : net_.faults.socket_bytes;
+  const std::uint64_t window = local_ ? pipe_window_ : net_.faults.socket_bytes;
   if (dead_) return;
   if (now < lane.clogged_until) {
     if (!lane.clog_wake) {
@@ -91,10 +92,14 @@ void Stream::pump(Side side) {
     lane.way.push_back({{}, true});
     net_.agenda.at(lane.last_arrival, [this, side] { arrive(side); });
   }
-  if (moved && lane.sender_waits && !lane.fin_asked && socket_[side] != nullptr) {
-    lane.sender_waits = false;
-    socket_[side]->on_room();
-  }
+  if (moved && !local_) tell_room(side);
+}
+
+void Stream::tell_room(Side side) {
+  Lane& lane = lanes_[side];
+  if (!lane.sender_waits || lane.fin_asked || socket_[side] == nullptr) return;
+  lane.sender_waits = false;
+  socket_[side]->on_room();
 }
 
 void Stream::arrive(Side side) {
@@ -114,7 +119,7 @@ void Stream::arrive(Side side) {
   }
   lane.way_bytes -= segment.bytes.size();
   if (lane.receiver_gone) {
-    abort(1 - side);
+    if (!local_) abort(1 - side);  // the end of the pipe is on its way to the sender
     return;
   }
   lane.arrived_bytes += segment.bytes.size();
@@ -134,7 +139,12 @@ std::string Stream::read(Side side, std::uint64_t bytes_max) {
     if (lane.arrived_at == front.size()) lane.arrived.pop_front(), lane.arrived_at = 0;
   }
   lane.arrived_bytes -= out.size();
-  if (!out.empty()) pump(1 - side);
+  if (out.empty()) return out;
+  if (local_) {
+    lane.unread -= out.size();
+    tell_room(1 - side);
+  }
+  pump(1 - side);
   return out;
 }
 
@@ -147,7 +157,7 @@ void Stream::close(Side side) {
   lanes_[1 - side].arrived.clear();
   lanes_[1 - side].arrived_bytes = 0;
   // Linux answers unread bytes by a reset instead of an orderly end.
-  if (unread) {
+  if (unread && !local_) {
     abort(side);
     return;
   }

@@ -34,6 +34,7 @@ inline constexpr Side nobody = 2;
 
 // The bytes of one direction: accepted by the sender's kernel -> on the way -> in the receiver's kernel.
 struct Lane {
+  std::uint64_t unread = 0;       // pipes: taken and not yet read by the other side
   std::uint64_t accepted = 0;     // in the sender's kernel, bytes promised by `take` but not yet known included
   std::deque<std::string> ready;  // of these, the known ones
   std::size_t ready_at = 0;       // read of the first one
@@ -56,14 +57,15 @@ struct Lane {
 
 class Stream {
  public:
-  Stream(Network& net, bool local, std::uint32_t number) : net_(net), local_(local), number_(number) {}
+  Stream(Network& net, std::uint32_t pipe_window, std::uint32_t number)
+      : net_(net), local_(pipe_window != 0), pipe_window_(pipe_window), number_(number) {}
 
   void attach(Side side, Socket* socket) { socket_[side] = socket; }
 
   // Writing, for the side that sends.
   [[nodiscard]] std::uint64_t room(Side side);
   // The kernel accepts `bytes`; what they are it learns later, by put.
-  void take(Side side, std::uint64_t bytes) { lanes_[side].accepted += bytes; }
+  void take(Side side, std::uint64_t bytes) { lanes_[side].accepted += bytes, lanes_[side].unread += bytes; }
   void put(Side side, std::string bytes);
   // An orderly end behind everything that was taken.
   void finish(Side side);
@@ -94,11 +96,13 @@ class Stream {
 
  private:
   void pump(Side side);
+  void tell_room(Side side);
   void arrive(Side side);
   void lose(Side side);
 
   Network& net_;
-  bool local_;  // between two shards: no network in between
+  bool local_;  // a pipe between two shards: no network in between, and a window instead of socket buffers
+  std::uint32_t pipe_window_;
   std::uint32_t number_;
   bool dead_ = false;
   bool gone_[2] = {false, false};
@@ -111,8 +115,8 @@ class Network {
   Network(Agenda& agenda_in, Journal& journal_in, Faults& faults_in, std::uint64_t seed)
       : agenda(agenda_in), journal(journal_in), faults(faults_in), rng(seed, 3) {}
 
-  // The two sides of a new connection; side 0 dialled. `local`: a pipe between shards.
-  Stream* open(bool local = false);
+  // The two sides of a new connection; side 0 dialled. With a window it is a pipe between shards.
+  Stream* open(std::uint32_t pipe_window = 0);
   [[nodiscard]] Duration delay(bool local);
   // Ends all clogs: the liveness phase begins.
   void calm();

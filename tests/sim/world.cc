@@ -30,29 +30,49 @@ World::~World() = default;
 
 Place& World::add_place(const std::string& host, std::uint32_t number, std::uint32_t shards,
                         std::shared_ptr<msrp::RelayConfig> config) {
+  core::Pool::Config pool;
+  pool.small_count = faults.small_blocks;
+  pool.large_count = faults.large_blocks;
+  pool.arena_count = faults.arena_blocks;
+  pool.heap_bytes_max = 64ULL << 20;
+  config->listeners = {{host, 2855, 2855, {}, false}, {host, 2856, 2856, {}, true}};
+  auto table = std::make_unique<core::SessionTable>(1024, seed);
+  std::vector<const policy::Service*> brains;
+  Place& place = add_place(host, number, shards, pool, {}, [&](std::uint32_t n, Shard& shard) {
+    core::Seed brain_seed{};
+    const auto bytes = Rng(shard_seed(number, n), 5).bytes32();
+    std::copy(bytes.begin(), bytes.end(), brain_seed.begin());
+    auto brain = std::make_unique<policy::Service>(policy::Service::Parts{
+        n, shards, shard.pool(), shard.metrics(), *table, brain_seed, config});
+    brains.push_back(brain.get());
+    return brain;
+  });
+  place.certificate = {host};
+  place.config = std::move(config);
+  place.sessions = std::move(table);
+  place.brains = std::move(brains);
+  names_[host] = place.tls;
+  return place;
+}
+
+Place& World::add_place(const std::string& host, std::uint32_t number, std::uint32_t shards,
+                        const core::Pool::Config& pool, const core::LoopConfig& loop, const MakeWorker& make) {
   places_.push_back(std::make_unique<Place>());
   Place& place = *places_.back();
   place.host = host;
   place.plain = address_v4(number, 2855);
   place.tls = address_v4(number, 2856);
-  place.certificate = {host};
-  config->listeners = {{host, 2855, 2855, {}, false}, {host, 2856, 2856, {}, true}};
-  place.config = std::move(config);
-  place.sessions = std::make_unique<core::SessionTable>(1024, seed);
-  names_[host] = place.tls;
+  place.listening = shards;
   for (std::uint32_t n = 0; n < shards; ++n) {
-    const std::uint64_t shard_seed = seed * 1000 + number * 10 + n;
-    place.shards.push_back(std::make_unique<Shard>(host.substr(0, 2) + "." + std::to_string(n), net, *this, shard_seed));
-    Shard& shard = *place.shards.back();
-    core::Seed brain_seed{};
-    const auto bytes = Rng(shard_seed, 5).bytes32();
-    std::copy(bytes.begin(), bytes.end(), brain_seed.begin());
-    auto brain = std::make_unique<policy::Service>(policy::Service::Parts{
-        n, shards, shard.pool(), shard.metrics(), *place.sessions, brain_seed, place.config});
-    place.brains.push_back(brain.get());
-    shard.start(std::move(brain));
+    place.shards.push_back(std::make_unique<Shard>(host.substr(0, 2) + "." + std::to_string(n), net, *this,
+                                                   shard_seed(number, n), pool, loop));
+    place.shards.back()->start(make(n, *place.shards.back()));
   }
   return place;
+}
+
+std::uint64_t World::shard_seed(std::uint32_t place, std::uint32_t shard) const {
+  return seed * 1000 + place * 10 + shard;
 }
 
 Place* World::place_of(const Shard& shard) {
@@ -72,9 +92,7 @@ void World::accept_at(Place& place, std::uint16_t listener, Stream* stream, cons
   peer.local = listener == 1 ? place.tls : place.plain;
   peer.listener = listener;
   peer.verified_names = std::move(names);
-  Shard& shard = *place.shards[rng_.next() % place.shards.size()];
-  shard.metrics().add(core::Metric::connections_accepted);
-  (void)shard.adopt(stream, 1, std::move(peer), false, 0);
+  place.shards[rng_.next() % place.listening]->accept(stream, std::move(peer));
 }
 
 Stream* World::connect(Place& place, bool tls, const core::Address& from) {
@@ -92,6 +110,7 @@ void World::dial(Shard& from, const core::ConnectRequest& request) {
     journal.fail("%s dials %s, which no policy allows", from.name().c_str(), where.c_str());
     return;
   }
+  if (silent_.contains(where)) return;
   const auto most = static_cast<std::uint64_t>(faults.connect_max.count()) / 1000;
   const Duration delay = std::chrono::microseconds(most == 0 || faults.quiet ? 100 : rng_.scaled(100, most + 100));
   if (!faults.quiet && rng_.permille(faults.connect_fail_permille)) {
@@ -106,6 +125,7 @@ void World::dial(Shard& from, const core::ConnectRequest& request) {
   core::Address local = me->plain;
   local.port = next_port_++;
   agenda.after(delay, [this, &from, request, me, local, where] {
+    if (!from.dials(request.token)) return;
     Stream* stream = nullptr;
     for (auto& place : places_) {
       const bool tls = place->tls == request.address;
@@ -160,16 +180,28 @@ void World::resolve(Shard& from, const core::ResolveRequest& request) {
   agenda.after(net.delay(false), [&from, answer] { from.resolved(answer); });
 }
 
+bool World::is_other_shard(const Shard& from, std::uint32_t to, const char* what) {
+  const Place& place = *place_of(from);
+  if (to < place.shards.size() && (!relay_rules || place.shards[to].get() != &from)) return true;
+  if (relay_rules) journal.fail("%s %s to shard %u", from.name().c_str(), what, to);
+  return false;
+}
+
 void World::pipe(Shard& from, std::uint64_t token, std::uint32_t to) {
   Place* place = place_of(from);
-  if (to >= place->shards.size() || place->shards[to].get() == &from) {
-    journal.fail("%s opens a pipe to shard %u", from.name().c_str(), to);
+  if (!is_other_shard(from, to, "opens a pipe")) {
+    from.connect_failed(token, core::ConnectError::no_resources);
     return;
   }
   std::uint32_t from_index = 0;
   while (place->shards[from_index].get() != &from) ++from_index;
   agenda.after(net.delay(true), [this, &from, token, to, place, from_index] {
-    Stream* stream = net.open(true);
+    if (!from.dials(token)) return;
+    if (!place->shards[to]->serving()) {
+      from.connect_failed(token, core::ConnectError::no_resources);
+      return;
+    }
+    Stream* stream = net.open(from.limits().pipe_window_bytes);
     core::PeerInfo peer;
     peer.transport = core::Transport::pipe;
     peer.from_shard = to;
@@ -182,15 +214,19 @@ void World::pipe(Shard& from, std::uint64_t token, std::uint32_t to) {
 void World::hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, core::PeerInfo peer,
                       std::string unused) {
   Place* place = place_of(from);
-  if (to >= place->shards.size() || place->shards[to].get() == &from) {
-    journal.fail("%s hands a connection to shard %u", from.name().c_str(), to);
-    return;
-  }
+  if (!is_other_shard(from, to, "hands a connection")) return;
   agenda.after(net.delay(true), [place, to, stream, side, peer = std::move(peer), unused = std::move(unused)] {
+    if (!place->shards[to]->serving()) {
+      stream->close(side);
+      return;
+    }
     Link& link = place->shards[to]->adopt(stream, side, peer, false, 0);
     link.unused = unused;
   });
 }
+
+void World::log(Shard&, const core::LogRecord&) {}
+void World::admin_reply(Shard&, const core::AdminReply&) {}
 
 std::int64_t World::wall_ms() {
   return wall_offset_ms_ + std::chrono::duration_cast<std::chrono::milliseconds>(agenda.now().time_since_epoch()).count();

@@ -40,6 +40,7 @@ struct Place {
   std::shared_ptr<msrp::RelayConfig> config;
   std::unique_ptr<core::SessionTable> sessions;
   std::vector<std::unique_ptr<Shard>> shards;
+  std::size_t listening = 0;                   // so many of the shards, the first ones, have the listeners
   std::vector<const policy::Service*> brains;  // of the shards; for the look at what is left at rest
 };
 
@@ -51,11 +52,17 @@ class World final : public Outside {
   // A relay with `shards` shards. Config gets its listeners, name and users here.
   Place& add_place(const std::string& host, std::uint32_t number, std::uint32_t shards,
                    std::shared_ptr<msrp::RelayConfig> config);
+  // The same with other Workers; `loop` is what the real loops are told.
+  using MakeWorker = std::function<std::unique_ptr<core::Worker>(std::uint32_t number, Shard& shard)>;
+  Place& add_place(const std::string& host, std::uint32_t number, std::uint32_t shards, const core::Pool::Config& pool,
+                   const core::LoopConfig& loop, const MakeWorker& make);
   void listen(const core::Address& address, Acceptor* acceptor) { acceptors_[core::to_string(address)] = acceptor; }
   // A client's connection to a place. It may write at once.
   Stream* connect(Place& place, bool tls, const core::Address& from);
   // The only addresses a relay may dial, told by the scenario and not by the relay's configuration.
   void allow_dial(const core::Address& address) { dial_allowed_[core::to_string(address)] = true; }
+  // Whoever dials it hears nothing.
+  void silence(const core::Address& address) { silent_[core::to_string(address)] = true; }
   void name(const std::string& host, const core::Address& address) { names_[host] = address; }
 
   // Puts the troubles of the links and shards on the agenda, from now until `until`.
@@ -75,6 +82,8 @@ class World final : public Outside {
   void pipe(Shard& from, std::uint64_t token, std::uint32_t to) override;
   void hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, core::PeerInfo peer,
                  std::string unused) override;
+  void log(Shard& from, const core::LogRecord& record) override;
+  void admin_reply(Shard& from, const core::AdminReply& reply) override;
   std::int64_t wall_ms() override;
 
   std::uint64_t seed;
@@ -86,9 +95,12 @@ class World final : public Outside {
   std::vector<Client*> clients;
   bool dial_failed = false;    // what only wanted to pass there was lost
   bool auth_may_fail = false;  // limits, or a relay behind the relay, stand in the way
+  bool relay_rules = true;     // a relay opens no pipe to itself or to nowhere
 
  private:
-  Place* place_of(const Shard& shard);
+  [[nodiscard]] Place* place_of(const Shard& shard);
+  [[nodiscard]] bool is_other_shard(const Shard& from, std::uint32_t to, const char* what);
+  [[nodiscard]] std::uint64_t shard_seed(std::uint32_t place, std::uint32_t shard) const;
   void accept_at(Place& place, std::uint16_t listener, Stream* stream, const core::Address& from,
                  std::vector<std::string> names);
 
@@ -97,6 +109,7 @@ class World final : public Outside {
   std::map<std::string, Acceptor*> acceptors_;
   std::vector<Stream*> relay_links_;
   std::map<std::string, bool> dial_allowed_;
+  std::map<std::string, bool> silent_;
   std::map<std::string, core::Address> names_;
   std::int64_t wall_offset_ms_ = 1'700'000'000'000;
   std::uint16_t next_port_ = 40000;
