@@ -138,7 +138,7 @@ bool HeadParser::keep_once(Span& span, Span value) {
 
 // `lf` is where the header line's last byte stands; mark_ is where its value starts.
 bool HeadParser::keep_header(const char* bytes, std::uint32_t lf, const HeadLimits& limits) {
-  if (head_.header_count == limits.headers_max) return fail(HeadError::too_many_headers);
+  if (head_.header_count >= limits.headers_max) return fail(HeadError::too_many_headers);
   ++head_.header_count;
   head_.headers.length = lf + 1 - head_.headers.offset;
   expect_ = HeadError::header_syntax;

@@ -152,6 +152,8 @@ class HeadParser {
   // After bad.
   [[nodiscard]] HeadError error() const { return error_; }
   [[nodiscard]] std::uint32_t error_offset() const { return at_; }
+  // The start line is good and whole: where the frame ends can be found by its transaction id.
+  [[nodiscard]] bool framed() const { return expect_ != HeadError::start_line; }
 
  private:
   constexpr explicit HeadParser(int start) : state_(start) {}

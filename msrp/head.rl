@@ -132,6 +132,10 @@ Progress HeadParser::parse(std::string_view bytes, const HeadLimits& limits, con
   if (done_) return Progress::done;
   if (error_ != HeadError::none) return Progress::bad;
   const std::size_t size = bytes.size() < limits.head_bytes_max ? bytes.size() : limits.head_bytes_max;
+  if (at_ > size) {  // the limit was lowered since the last call
+    (void)fail(HeadError::too_long);
+    return Progress::bad;
+  }
   const Byte* const base = reinterpret_cast<const Byte*>(bytes.data());
   const Byte* p = base + at_;
   const Byte* const pe = base + size;

@@ -3,6 +3,7 @@
 // One per shard, one thread. Everything comes in as core::Input and leaves through core::Outbox. The parts:
 //   relay_conn.cc     connections: opening, closing, timers, flow control, dialling, pipes to other shards
 //   relay_input.cc    bytes to frames
+//   relay_bad.cc      frames that cannot be read
 //   relay_route.cc    who may send what where (RFC 4976 sections 6.2 to 6.4), and the path lines that result
 //   relay_send.cc     SEND, whole or cut through chunk by chunk
 //   relay_other.cc    REPORT and other methods, responses, the reports the relay itself makes
@@ -131,15 +132,20 @@ class Relay {
   std::uint32_t consume(Conn& conn, core::Slice slice);
   std::uint32_t consume_partial(Conn& conn, core::Slice slice);
   std::uint32_t consume_collected_body(Conn& conn, core::Slice slice);
-  void keep_partial(Conn& conn, std::string_view bytes);
+  void keep_partial(Conn& conn, const HeadParser& parser, std::string_view bytes);
   void drop_partial(Conn& conn);
   void free_partial(Partial& p);
-  void on_bad_head(Conn& conn, const HeadParser& parser, std::string_view bytes);
   // `rest` is what follows the head in the receive buffer; returns how much of it belongs to this frame.
-  std::uint32_t on_head(Conn& conn, const Head& head, std::string_view bytes, core::Slice rest);
+  std::uint32_t on_head(Conn& conn, const HeadParser& parser, std::string_view bytes, core::Slice rest);
   void on_complete(Conn& conn, const Frame& frame, std::string_view body, Flag flag);
   std::uint32_t known_response(Conn& conn, std::string_view bytes);
   [[nodiscard]] PathMemo memo_for(const Conn& conn, std::string_view bytes) const;
+
+  // --- frames that cannot be read (relay_bad.cc)
+  std::uint32_t on_bad_head(Conn& conn, const HeadParser& parser, std::string_view bytes, std::uint32_t before);
+  void answer_bad(Conn& conn, const Frame& frame);
+  void skip_frame(Conn& conn, std::string_view tid, const BodyScan& scan, std::uint64_t skipped);
+  [[nodiscard]] bool misses_again(Conn& conn);
 
   // --- routes (relay_route.cc)
   // A SEND binds its sender to the session it goes to, and may still be moved with all that was read behind it.
@@ -160,6 +166,8 @@ class Relay {
   void forward_whole(Conn& conn, const Frame& frame, Route& route, core::Slice body, Flag flag);
   void forward_bodiless(Conn& conn, const Frame& frame, Route& route);
   void count_chunk(const Conn& dest, std::uint64_t body_bytes);
+  // For the frame `tid` on conn: it is read to its end and dropped, and nobody answers, unless the caller says more.
+  Inbound& take_inbound(Conn& conn, std::string_view tid);
   Inbound* start_inbound(Conn& conn, const Frame& frame, Route* route, std::uint16_t answer);
   std::uint32_t feed(Conn& conn, core::Slice slice);
   void pass(Inbound& in, std::string_view copied, core::Slice shared);
@@ -181,7 +189,7 @@ class Relay {
   void on_response(Conn& conn, const Frame& frame);
   void forward_other(Conn& conn, const Frame& frame, std::string_view body, Flag flag);
   // False when the client behind it has failed to authenticate too often and its connection must end.
-  [[nodiscard]] bool forward_response(const Transaction& t, const Frame& frame, std::string_view own_uri);
+  [[nodiscard]] bool forward_response(const Transaction& t, const Frame& frame);
   [[nodiscard]] bool head_fits(const Frame& frame, const Route& route) const;
   void respond(Conn& conn, std::string_view tid, std::uint16_t status, std::string_view paths);
   // Counts it and gives the status to answer with; 0 when the connection was closed for it.

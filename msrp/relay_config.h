@@ -68,6 +68,8 @@ struct RelayConfig : core::ConfigSnapshot {
   core::Duration body_window = std::chrono::seconds(30);       // a body that we read must bring in each such window
   std::uint32_t body_window_bytes_min = 30 * 1024;             // this many bytes (1 KiB/s), or its connection is closed
   core::Duration connect_timeout = std::chrono::seconds(5);
+  std::uint32_t misses_max = 20;                       // bad or aimless requests of a connection before one succeeds
+  std::uint32_t skip_bytes_max = 16 * 1024 * 1024;     // of a frame that can not be read: as much as a large message
   std::uint32_t sessions_per_connection_max = 1024;
   std::uint32_t sessions_max = 65'536;                 // per shard; 51 bytes each in the table, taken at start
   std::uint32_t transactions_per_connection_max = 16'384;      // forwarded and unanswered, 160 bytes each

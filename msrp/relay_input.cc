@@ -1,4 +1,4 @@
-// msrp/relay_input.cc - bytes to frames: heads that come in pieces, bodies that are collected, heads that are wrong.
+// msrp/relay_input.cc - bytes to frames: heads that come in pieces, bodies that are collected.
 #include <algorithm>
 
 #include "msrp/relay.h"
@@ -44,13 +44,12 @@ std::uint32_t Relay::consume(Conn& conn, core::Slice slice) {
   switch (parser_.parse(bytes, config_->head, memo.bytes.empty() ? nullptr : &memo)) {
     case Progress::done: {
       const std::uint32_t length = parser_.head().length;
-      return length + on_head(conn, parser_.head(), bytes.substr(0, length), slice.part(length, slice.length - length));
+      return length + on_head(conn, parser_, bytes.substr(0, length), slice.part(length, slice.length - length));
     }
-    case Progress::need_more: keep_partial(conn, bytes); return slice.length;
+    case Progress::need_more: keep_partial(conn, parser_, bytes); return slice.length;
     case Progress::bad: break;
   }
-  on_bad_head(conn, parser_, bytes);
-  return 0;
+  return on_bad_head(conn, parser_, bytes, 0);
 }
 
 // A receiver answers each chunk with the same bytes but for the transaction id, which is ours. When all of them are as
@@ -86,7 +85,7 @@ PathMemo Relay::memo_for(const Conn& conn, std::string_view bytes) const {
   return {route->in_paths, route->to_length, route->from_length};
 }
 
-void Relay::keep_partial(Conn& conn, std::string_view bytes) {
+void Relay::keep_partial(Conn& conn, const HeadParser& parser, std::string_view bytes) {
   Partial* p;
   if (free_partials_.empty()) {
     partials_.push_back(std::make_unique<Partial>());
@@ -95,7 +94,7 @@ void Relay::keep_partial(Conn& conn, std::string_view bytes) {
     p = free_partials_.back();
     free_partials_.pop_back();
   }
-  p->parser = parser_;
+  p->parser = parser;
   p->bytes.assign(bytes.begin(), bytes.end());
   p->head_done = false;
   p->body_bytes = 0;
@@ -129,9 +128,7 @@ std::uint32_t Relay::consume_partial(Conn& conn, core::Slice slice) {
   const std::string_view all(p.bytes.data(), p.bytes.size());
   switch (p.parser.parse(all, config_->head, nullptr)) {
     case Progress::need_more: return static_cast<std::uint32_t>(bytes.size());
-    case Progress::bad:
-      on_bad_head(conn, p.parser, all);
-      return 0;
+    case Progress::bad: return on_bad_head(conn, p.parser, all, static_cast<std::uint32_t>(before));
     case Progress::done: break;
   }
   const Head& head = p.parser.head();
@@ -139,12 +136,13 @@ std::uint32_t Relay::consume_partial(Conn& conn, core::Slice slice) {
   // Off the connection while the frame is handled: its bytes stay until the end of this function.
   conn.partial = nullptr;
   conn.head_since = {};
-  const std::uint32_t more = on_head(conn, head, all.substr(0, head.length), slice.part(used, slice.length - used));
+  const std::uint32_t more = on_head(conn, p.parser, all.substr(0, head.length), slice.part(used, slice.length - used));
   free_partial(p);
   return used + more;
 }
 
-std::uint32_t Relay::on_head(Conn& conn, const Head& head, std::string_view bytes, core::Slice rest) {
+std::uint32_t Relay::on_head(Conn& conn, const HeadParser& parser, std::string_view bytes, core::Slice rest) {
+  const Head& head = parser.head();
   const Frame frame{head, bytes};
   const std::uint64_t received = conn.is_pipe() ? 0 : 1;  // from another shard: counted there
   switch (head.method) {
@@ -163,16 +161,7 @@ std::uint32_t Relay::on_head(Conn& conn, const Head& head, std::string_view byte
     return 0;
   }
   // Small by rule and not interruptible: collected whole before it is judged.
-  keep_partial(conn, bytes);
-  if (&head != &parser_.head()) {
-    // The head came in pieces, so it was parsed elsewhere; parse the whole once more, it is complete now.
-    conn.partial->parser.reset();
-    const std::string_view kept(conn.partial->bytes.data(), conn.partial->bytes.size());
-    if (conn.partial->parser.parse(kept, config_->head, nullptr) != Progress::done) {
-      on_bad_head(conn, conn.partial->parser, kept);
-      return 0;
-    }
-  }
+  keep_partial(conn, parser, bytes);
   conn.partial->head_done = true;
   conn.partial->scan.start(frame(head.tid));
   return 0;
@@ -185,8 +174,16 @@ std::uint32_t Relay::consume_collected_body(Conn& conn, core::Slice slice) {
   p.body_bytes += result.released + result.body;
   if (p.body_bytes > nonsend_body_bytes_max) {
     count(Metric::msrp_nonsend_body);
-    close(conn);
-    return 0;
+    if (conn.is_pipe()) {
+      close(conn);
+      return 0;
+    }
+    const Frame frame{p.parser.head(), {p.bytes.data(), p.bytes.size()}};
+    answer_bad(conn, frame);
+    if (misses_again(conn)) return 0;
+    if (!result.ended) skip_frame(conn, frame(frame.head.tid), p.scan, p.body_bytes);
+    drop_partial(conn);
+    return result.consumed;
   }
   const std::string_view released = p.scan.released_bytes(result);
   p.bytes.insert(p.bytes.end(), released.begin(), released.end());
@@ -207,32 +204,6 @@ void Relay::on_complete(Conn& conn, const Frame& frame, std::string_view body, F
   } else {
     forward_other(conn, frame, body, flag);
   }
-}
-
-void Relay::on_bad_head(Conn& conn, const HeadParser& parser, std::string_view bytes) {
-  switch (parser.error()) {
-    case HeadError::too_long: count(Metric::msrp_head_too_long); break;
-    case HeadError::too_many_headers: count(Metric::msrp_header_too_many); break;
-    default: count(Metric::msrp_bad_frame); break;
-  }
-  // Where the next frame begins is not known any more, so the connection ends; before it does, a request that can be
-  // answered legally is told why.
-  const Head& head = parser.head();
-  const bool answerable = parser.error() != HeadError::start_line && parser.error() != HeadError::tid_length &&
-                          parser.error() != HeadError::path &&
-                          head.tid.length >= 4 && head.to_path.present() && head.from_path.present() &&
-                          head.method != Method::response && head.method != Method::report &&
-                          head.failure != FailureReport::no && !conn.is_pipe();
-  if (answerable) {
-    const Frame frame{head, bytes};
-    std::string paths = "To-Path: ";
-    paths += split_path(frame(head.from_path)).first;
-    paths += "\r\nFrom-Path: ";
-    paths += split_path(frame(head.to_path)).first;
-    paths += "\r\n";
-    respond(conn, frame(head.tid), 400, paths);
-  }
-  close(conn);
 }
 
 }  // namespace parley::msrp

@@ -8,11 +8,6 @@ namespace parley::msrp {
 using core::Metric;
 using Lane = core::Outbox::Lane;
 
-namespace {
-// A connection that is not proven and asks for this many URIs that do not exist is guessing.
-constexpr std::uint16_t misses_max = 20;
-}  // namespace
-
 // R4976-11: unknown methods go on like REPORT, and responses to them find their way back.
 // --- requests --------------------------------------------------------------------------------------------------------
 
@@ -54,8 +49,10 @@ void Relay::forward_other(Conn& conn, const Frame& frame, std::string_view body,
   Route& route = *resolved.route;
   Conn& dest = *live(route.dest);
   if (is_report) {
-    // Small, never answered and not repeated by anybody: only a receiver far behind costs one its way.
-    if (conn.relay_peer && dest.waiting_bytes() > std::uint64_t{config_->shared_queue_bytes_max} * 4) {
+    // Small, never answered and not repeated by anybody: only a receiver far behind costs one its way, or a head that
+    // the next hop would have to refuse.
+    const bool far_behind = conn.relay_peer && dest.waiting_bytes() > std::uint64_t{config_->shared_queue_bytes_max} * 4;
+    if (far_behind || !head_fits(frame, route)) {
       count(Metric::relay_reports_dropped);
       return;
     }
@@ -128,7 +125,7 @@ void Relay::on_response(Conn& conn, const Frame& frame) {
   conn.proven = true;
   if (!t.is_send) {
     Conn* origin = live(t.route->source);
-    const bool origin_may_stay = forward_response(t, frame, to.first);
+    const bool origin_may_stay = forward_response(t, frame);
     settle(conn, slot);
     if (!origin_may_stay && origin != nullptr) {
       count(Metric::auth_closed);
@@ -161,7 +158,7 @@ void Relay::on_response(Conn& conn, const Frame& frame) {
   settle(conn, slot);
 }
 
-bool Relay::forward_response(const Transaction& t, const Frame& frame, std::string_view own_uri) {
+bool Relay::forward_response(const Transaction& t, const Frame& frame) {
   const Head& head = frame.head;
   const Route& route = *t.route;
   Conn* origin = live(route.source);
@@ -182,12 +179,18 @@ bool Relay::forward_response(const Transaction& t, const Frame& frame, std::stri
     count(Metric::msrp_bad_frame);  // the next hop could not read it
     return true;
   }
-  begin_frame(*origin);
   const std::string_view to_path = frame(head.to_path);
   const std::string_view from_path = frame(head.from_path);
   const std::string_view headers = frame(head.headers);
-  TextOut out(reserve(*origin, Lane::back, 64 + head.comment.length + to_path.size() * 2 + from_path.size() +
-                                               headers.size() + 64 + end_line_bytes_max + own_uri.size() * 4));
+  // Each URI of ours leaves To-Path when it enters From-Path, so both together do not grow.
+  const std::size_t bytes_max = 128 + t.id_length + head.comment.length + to_path.size() + from_path.size() +
+                                headers.size() + end_line_bytes_max;
+  if (bytes_max > config_->head.head_bytes_max) {
+    count(Metric::msrp_head_too_long);
+    return true;
+  }
+  begin_frame(*origin);
+  TextOut out(reserve(*origin, Lane::back, bytes_max));
   out.put("MSRP ").put(t.id_view()).put(' ').number(head.status);
   if (head.comment.present()) out.put(' ').put(frame(head.comment));
   if (route.transit || route.session_count == 0) {
@@ -250,12 +253,7 @@ std::uint16_t Relay::refuse(Conn& conn, Refusal refusal) {
     case Refusal::not_authorised: count(Metric::relay_not_authorised); break;
     default: count(Metric::relay_unknown_session); break;
   }
-  // Not a pipe: many clients share what it carries, and the shard they are connected to counts for itself.
-  if (!conn.proven && !conn.relay_peer && !conn.is_pipe() && status == 481 && ++conn.misses >= misses_max) {
-    close(conn);
-    return 0;
-  }
-  return status;
+  return status == 481 && misses_again(conn) ? 0 : status;
 }
 
 void Relay::report(Conn* source, std::string_view paths, const ReportFacts& facts) {

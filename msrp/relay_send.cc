@@ -250,7 +250,7 @@ void Relay::count_chunk(const Conn& dest, std::uint64_t body_bytes) {
 
 // --- cut through -----------------------------------------------------------------------------------------------------
 
-Inbound* Relay::start_inbound(Conn& conn, const Frame& frame, Route* route, std::uint16_t answer) {
+Inbound& Relay::take_inbound(Conn& conn, std::string_view tid) {
   Inbound* in;
   if (free_inbounds_.empty()) {
     inbounds_.push_back(std::make_unique<Inbound>());
@@ -263,25 +263,39 @@ Inbound* Relay::start_inbound(Conn& conn, const Frame& frame, Route* route, std:
     in = free_inbounds_.back();
     free_inbounds_.pop_back();
   }
-  const Head& head = frame.head;
-  const std::string_view tid = frame(head.tid);
   in->source = &conn;
-  in->route = route;
+  in->route = nullptr;
+  in->dest = {};
   in->scan.start(tid);
   in->tid_length = static_cast<std::uint8_t>(tid.size());
   std::copy(tid.begin(), tid.end(), in->tid.begin());
+  in->failure = FailureReport::no;
+  in->has_range = false;
+  in->discard = true;
+  in->report_at_end = false;
+  in->range = {};
+  in->received = in->emitted = in->chunk_start = 0;
+  in->received_max = ~std::uint64_t{0};
+  in->open = false;
+  in->transaction = Transaction::none;
+  in->message_id.clear();
+  in->pending.clear();
+  in->last_bytes = in->window_start = now_.mono;
+  in->window_received = 0;
+  conn.inbound = in;
+  wheel_.arm(in->timer, now_.mono + std::min(config_->stall, config_->body_window));
+  return *in;
+}
+
+Inbound* Relay::start_inbound(Conn& conn, const Frame& frame, Route* route, std::uint16_t answer) {
+  const Head& head = frame.head;
+  Inbound* in = &take_inbound(conn, frame(head.tid));
+  in->route = route;
   in->failure = head.failure;
   in->has_range = head.has_range;
   in->discard = route == nullptr;
   in->answer = answer;
-  in->report_at_end = false;
   in->range = head.range;
-  in->received = in->emitted = in->chunk_start = 0;
-  in->open = false;
-  in->transaction = Transaction::none;
-  in->pending.clear();
-  in->last_bytes = in->window_start = now_.mono;
-  in->window_received = 0;
   if (route != nullptr) {
     ++route->refs;
     in->dest = route->dest;
@@ -294,13 +308,9 @@ Inbound* Relay::start_inbound(Conn& conn, const Frame& frame, Route* route, std:
     }
     in->message_id.assign(frame(head.message_id));
   } else {
-    in->dest = {};
     in->headers.assign("To-Path: ").append(split_path(frame(head.from_path)).first);
     in->headers.append("\r\nFrom-Path: ").append(split_path(frame(head.to_path)).first).append("\r\n");
-    in->message_id.clear();
   }
-  conn.inbound = in;
-  wheel_.arm(in->timer, now_.mono + std::min(config_->stall, config_->body_window));
   return in;
 }
 
@@ -315,6 +325,11 @@ std::uint32_t Relay::feed(Conn& conn, core::Slice slice) {
     finish(in, result.flag, released, body);
   } else {
     pass(in, released, body);
+    if (in.received > in.received_max) {
+      count(Metric::msrp_skip_limit);
+      close(conn);
+      return 0;
+    }
   }
   return result.consumed;
 }

@@ -114,6 +114,7 @@ struct Inbound {
   std::string refusal_paths;      // "To-Path: <whole From-Path>..." for that report
   ByteRange range;                // as the source gave it
   std::uint64_t received = 0;     // body bytes that arrived
+  std::uint64_t received_max = 0; // more end the connection; of a frame that could not be read, else unbounded
   std::uint64_t emitted = 0;      // body bytes written to the next hop
   bool open = false;              // a chunk of ours is open on dest
   std::uint64_t chunk_start = 0;  // `emitted` when it was opened
@@ -168,7 +169,7 @@ struct Conn {
   std::uint16_t listener = 0;
   std::uint16_t auth_failures = 0;
   std::uint16_t replays = 0;
-  std::uint16_t misses = 0;    // requests for unknown sessions before it was proven
+  std::uint16_t misses = 0;    // bad requests and such for unknown sessions before it was proven
   std::uint32_t pausers = 0;   // receivers that hold this source back
   std::uint32_t route_count = 0;  // live routes it is the source of
   core::Address remote;

@@ -25,13 +25,14 @@ inline const int allocations_hooked = __sanitizer_install_malloc_and_free_hooks(
 
 #else
 
-void* operator new(std::size_t size) {
+// Not inline: g++ 12 takes one of them in without the other and warns of a mismatch.
+__attribute__((noinline)) void* operator new(std::size_t size) {
   ++parley::tests::allocations;
   void* const memory = std::malloc(size == 0 ? 1 : size);
   if (memory == nullptr) std::abort();
   return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+__attribute__((noinline)) void operator delete(void* memory) noexcept { std::free(memory); }
+__attribute__((noinline)) void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 #endif

@@ -83,6 +83,20 @@ TEST(Head, EmptyInputNeedsMore) {
   EXPECT_EQ(parser.parse(bodiless, {}, nullptr), Progress::done);
 }
 
+TEST(Head, LimitsMayBeLoweredWhileAHeadIsBeingRead) {
+  const std::string_view part = std::string_view(whole).substr(0, 100);
+  HeadParser parser;
+  ASSERT_EQ(parser.parse(part, {}, nullptr), Progress::need_more);
+  EXPECT_EQ(parser.parse(whole, {.head_bytes_max = 99}, nullptr), Progress::bad);
+  EXPECT_EQ(parser.error(), HeadError::too_long);
+  std::string many = "MSRP abcd SEND\r\nTo-Path: msrp://a:1/b;tcp\r\nFrom-Path: msrp://a:1/b;tcp\r\nX: a\r\nX: b\r\n";
+  parser.reset();
+  ASSERT_EQ(parser.parse(many, {}, nullptr), Progress::need_more);
+  many += "X: c\r\n";
+  EXPECT_EQ(parser.parse(many, {.headers_max = 1}, nullptr), Progress::bad);
+  EXPECT_EQ(parser.error(), HeadError::too_many_headers);
+}
+
 TEST(Head, AHeadOfTheLimitIsTakenAndOneByteMoreIsNot) {
   for (const std::string& frame : {whole, bodiless}) {
     HeadParser parser;

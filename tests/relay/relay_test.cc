@@ -1,71 +1,13 @@
 // tests/relay/relay_test.cc - the relay above the seam: bytes in, bytes out, by hand-written frames.
-#include <gtest/gtest.h>
-
 #include "core/id_text.h"
-#include "tests/relay/driver.h"
+#include "tests/relay/fixture.h"
 
 namespace parley::testing {
 namespace {
 
 using core::Metric;
 
-std::string header(const std::string& frame, const std::string& name) {
-  const std::size_t at = frame.find("\r\n" + name + ": ");
-  if (at == std::string::npos) return {};
-  const std::size_t from = at + name.size() + 4;
-  return frame.substr(from, frame.find("\r\n", from) - from);
-}
-
-std::string between(const std::string& text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  if (at == std::string::npos) return {};
-  const std::size_t start = at + from.size();
-  return text.substr(start, text.find(to, start) - start);
-}
-
-// One frame's transaction id as it went out.
-std::string tid_of(const std::string& frame) { return between(frame, "MSRP ", " "); }
-
-class Relay : public ::testing::Test {
- protected:
-  std::string auth_frame(const std::string& tid, const std::string& own, const std::string& extra) {
-    return "MSRP " + tid + " AUTH\r\nTo-Path: msrp://127.0.0.1:2855;tcp\r\nFrom-Path: " + own + "\r\n" + extra + "-------" +
-           tid + "$\r\n";
-  }
-
-  std::string credentials(const std::string& user, const std::string& challenge, const std::string& nc = "00000001") {
-    core::Digest digest;
-    const std::string nonce = between(challenge, "nonce=\"", "\"");
-    const auto ha1 = digest.ha1(core::DigestAlgorithm::sha256, user, "example.com", "secret");
-    const auto response = digest.response(core::DigestAlgorithm::sha256,
-                                          {ha1.view(), nonce, nc, "cafe", "auth", "AUTH", "msrp://127.0.0.1:2855;tcp"});
-    return "Authorization: Digest username=\"" + user + "\", realm=\"example.com\", nonce=\"" + nonce + "\", qop=auth, nc=" +
-           nc + ", cnonce=\"cafe\", algorithm=SHA-256, response=\"" + std::string(response.view()) + "\"\r\n";
-  }
-
-  // The URI handed out.
-  std::string authenticate(core::ConnId conn, const std::string& user, const std::string& own) {
-    relay.send(conn, auth_frame("aut1", own, ""));
-    const std::string challenge = relay.take(conn);
-    EXPECT_TRUE(challenge.starts_with("MSRP aut1 401 ")) << challenge;
-    relay.send(conn, auth_frame("aut2", own, credentials(user, challenge)));
-    const std::string granted = relay.take(conn);
-    EXPECT_TRUE(granted.starts_with("MSRP aut2 200 ")) << granted;
-    return header(granted, "Use-Path");
-  }
-
-  static std::string send_frame(const std::string& tid, const std::string& to, const std::string& from,
-                                const std::string& headers, const std::string& body, char flag = '$') {
-    return "MSRP " + tid + " SEND\r\nTo-Path: " + to + "\r\nFrom-Path: " + from + "\r\n" + headers +
-           "Content-Type: text/plain\r\n\r\n" + body + "\r\n-------" + tid + flag + "\r\n";
-  }
-
-  Harness relay;
-  const std::string a_uri = "msrp://a.example.net:7777/aaa;tcp";
-  const std::string b_uri = "msrp://b.example.net:8888/bbb;tcp";
-};
-
-TEST_F(Relay, R4976_2_AUTH_without_credentials_is_challenged_once_per_algorithm_in_order) {
+TEST_F(RelayTest, R4976_2_AUTH_without_credentials_is_challenged_once_per_algorithm_in_order) {
   const auto conn = relay.open();
   relay.send(conn, auth_frame("aut1", a_uri, ""));
   const std::string out = relay.take(conn);
@@ -79,19 +21,15 @@ TEST_F(Relay, R4976_2_AUTH_without_credentials_is_challenged_once_per_algorithm_
   EXPECT_TRUE(out.ends_with("-------aut1$\r\n")) << out;
 }
 
-TEST_F(Relay, R4976_8_a_SEND_between_two_authenticated_clients_passes_both_sessions) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_a = authenticate(a, "alice", a_uri);
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  relay.send(a, send_frame("t001", use_a + " " + use_b + " " + b_uri, a_uri,
+TEST_F(AliceAndBob, R4976_8_a_SEND_between_two_authenticated_clients_passes_both_sessions) {
+  relay.send(a, send_frame("t001", path_to_b, a_uri,
                            "Message-ID: m1\r\nByte-Range: 1-5/5\r\nX-Kept: yes\r\n", "hello"));
   const std::string to_a = relay.take(a);
   EXPECT_EQ(to_a, "MSRP t001 200 OK\r\nTo-Path: " + a_uri + "\r\nFrom-Path: " + use_a + "\r\n-------t001$\r\n");
   const std::string to_b = relay.take(b);
   const std::string tid = tid_of(to_b);
   EXPECT_NE(tid, "t001");
-  EXPECT_EQ(to_b, "MSRP " + tid + " SEND\r\nTo-Path: " + b_uri + "\r\nFrom-Path: " + use_b + " " + use_a + " " + a_uri +
+  EXPECT_EQ(to_b, "MSRP " + tid + " SEND\r\nTo-Path: " + b_uri + "\r\nFrom-Path: " + path_to_a +
                       "\r\nMessage-ID: m1\r\nByte-Range: 1-5/5\r\nX-Kept: yes\r\nContent-Type: text/plain\r\n\r\nhello\r\n-------" +
                       tid + "$\r\n");
   EXPECT_EQ(relay.metrics.get(Metric::relay_transactions), 1U);
@@ -100,7 +38,7 @@ TEST_F(Relay, R4976_8_a_SEND_between_two_authenticated_clients_passes_both_sessi
   EXPECT_EQ(relay.take(a), "");
 }
 
-TEST_F(Relay, R4976_7_a_caller_without_AUTH_reaches_a_live_session_and_is_reached_back) {
+TEST_F(RelayTest, R4976_7_a_caller_without_AUTH_reaches_a_live_session_and_is_reached_back) {
   const auto b = relay.open();
   const auto caller = relay.open();
   const std::string use_b = authenticate(b, "bob", b_uri);
@@ -112,14 +50,14 @@ TEST_F(Relay, R4976_7_a_caller_without_AUTH_reaches_a_live_session_and_is_reache
   EXPECT_NE(relay.take(caller).find("yo"), std::string::npos);
 }
 
-TEST_F(Relay, R4976_7_a_foreign_first_URI_drops_the_connection) {
+TEST_F(RelayTest, R4976_7_a_foreign_first_URI_drops_the_connection) {
   const auto a = relay.open();
   relay.send(a, send_frame("t001", "msrp://other.example.org:2855/x;tcp " + b_uri, a_uri, "Message-ID: m1\r\n", "hi"));
   EXPECT_TRUE(relay.closed(a));
   EXPECT_EQ(relay.metrics.get(Metric::relay_foreign_uri), 1U);
 }
 
-TEST_F(Relay, R4976_7_an_unknown_session_is_answered_481_and_reported) {
+TEST_F(RelayTest, R4976_7_an_unknown_session_is_answered_481_and_reported) {
   const auto a = relay.open();
   relay.send(a, send_frame("t001", "msrp://127.0.0.1:2855/nosuchsession;tcp " + b_uri, a_uri,
                            "Message-ID: m1\r\nByte-Range: 1-*/9\r\n", "hi"));
@@ -129,11 +67,8 @@ TEST_F(Relay, R4976_7_an_unknown_session_is_answered_481_and_reported) {
   EXPECT_NE(out.find("Byte-Range: 1-2/2\r\n"), std::string::npos) << out;
 }
 
-TEST_F(Relay, R4976_10_no_response_in_time_becomes_a_408_report) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  relay.send(a, send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\nByte-Range: 1-*/5\r\n", "hello"));
+TEST_F(CallerAndBob, R4976_10_no_response_in_time_becomes_a_408_report) {
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\nByte-Range: 1-*/5\r\n", "hello"));
   relay.take(a);
   relay.wait(std::chrono::milliseconds(29'900));
   EXPECT_EQ(relay.take(a), "");
@@ -146,10 +81,7 @@ TEST_F(Relay, R4976_10_no_response_in_time_becomes_a_408_report) {
   EXPECT_EQ(relay.metrics.get(Metric::relay_transactions), 0U);
 }
 
-TEST_F(Relay, R4976_10_an_error_response_becomes_a_report_with_its_code_unless_reports_are_off) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
+TEST_F(CallerAndBob, R4976_10_an_error_response_becomes_a_report_with_its_code_unless_reports_are_off) {
   for (const char* wanted : {"yes", "partial"}) {
     relay.send(a, send_frame("t001", use_b + " " + b_uri, a_uri,
                              std::string("Message-ID: m1\r\nFailure-Report: ") + wanted + "\r\n", "hello"));
@@ -158,20 +90,15 @@ TEST_F(Relay, R4976_10_an_error_response_becomes_a_report_with_its_code_unless_r
     relay.send(b, "MSRP " + tid + " 413 Stop\r\nTo-Path: " + use_b + "\r\nFrom-Path: " + b_uri + "\r\n-------" + tid + "$\r\n");
     EXPECT_NE(relay.take(a).find("Status: 000 413 "), std::string::npos) << wanted;
   }
-  relay.send(a, send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\nFailure-Report: no\r\n", "hello"));
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\nFailure-Report: no\r\n", "hello"));
   const std::string tid = tid_of(relay.take(b));
   relay.send(b, "MSRP " + tid + " 413 Stop\r\nTo-Path: " + use_b + "\r\nFrom-Path: " + b_uri + "\r\n-------" + tid + "$\r\n");
   EXPECT_EQ(relay.take(a), "");
   EXPECT_EQ(relay.metrics.get(Metric::relay_transactions), 0U);
 }
 
-TEST_F(Relay, R4975_6_a_body_that_is_still_arriving_is_cut_through_and_interrupted_by_a_response) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_a = authenticate(a, "alice", a_uri);
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  const std::string path_ab = use_a + " " + use_b + " " + b_uri;
-  const std::string whole = send_frame("t001", path_ab, a_uri, "Message-ID: m1\r\nByte-Range: 1-*/9000\r\n", std::string(9000, 'x'));
+TEST_F(AliceAndBob, R4975_6_a_body_that_is_still_arriving_is_cut_through_and_interrupted_by_a_response) {
+  const std::string whole = send_frame("t001", path_to_b, a_uri, "Message-ID: m1\r\nByte-Range: 1-*/9000\r\n", std::string(9000, 'x'));
   const std::size_t body_at = whole.find("\r\n\r\n") + 4;
   relay.send(a, whole.substr(0, body_at + 1000));
   EXPECT_EQ(relay.take(b), "") << "less than 2048 bytes are not worth a chunk";
@@ -182,7 +109,7 @@ TEST_F(Relay, R4975_6_a_body_that_is_still_arriving_is_cut_through_and_interrupt
   EXPECT_EQ(relay.take(a), "") << "the frame has not ended";
 
   // B sends something: its 200 may not wait for A's chunk to end.
-  relay.send(b, send_frame("t900", use_b + " " + use_a + " " + a_uri, b_uri, "Message-ID: m9\r\n", "yo"));
+  relay.send(b, send_frame("t900", path_to_a, b_uri, "Message-ID: m9\r\n", "yo"));
   const std::string second = relay.take(b);
   EXPECT_TRUE(second.starts_with("\r\n-------" + tid_of(first) + "+\r\nMSRP t900 200 ")) << second;
   relay.take(a);
@@ -195,15 +122,11 @@ TEST_F(Relay, R4975_6_a_body_that_is_still_arriving_is_cut_through_and_interrupt
   EXPECT_TRUE(relay.take(a).starts_with("MSRP t001 200 "));
 }
 
-TEST_F(Relay, R4975_5_a_message_interrupted_just_before_its_end_line_ends_with_a_chunk_that_has_bytes) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_a = authenticate(a, "alice", a_uri);
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  const std::string whole = send_frame("t001", use_a + " " + use_b + " " + b_uri, a_uri, "Message-ID: m1\r\n", std::string(9000, 'x'));
+TEST_F(AliceAndBob, R4975_5_a_message_interrupted_just_before_its_end_line_ends_with_a_chunk_that_has_bytes) {
+  const std::string whole = send_frame("t001", path_to_b, a_uri, "Message-ID: m1\r\n", std::string(9000, 'x'));
   const std::size_t end_line = whole.find("\r\n-------t001$");
   relay.send(a, whole.substr(0, end_line));
-  relay.send(b, send_frame("t900", use_b + " " + use_a + " " + a_uri, b_uri, "Message-ID: m9\r\n", "yo"));
+  relay.send(b, send_frame("t900", path_to_a, b_uri, "Message-ID: m9\r\n", "yo"));
   relay.take(b);
   relay.send(a, whole.substr(end_line));
   const std::string last = relay.take(b);
@@ -211,20 +134,14 @@ TEST_F(Relay, R4975_5_a_message_interrupted_just_before_its_end_line_ends_with_a
   EXPECT_NE(last.find("\r\n\r\nx\r\n-------"), std::string::npos) << last;
 }
 
-TEST_F(Relay, R4975_8_partial_runs_no_timer) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  relay.send(a, send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\nFailure-Report: partial\r\n", "hello"));
+TEST_F(CallerAndBob, R4975_8_partial_runs_no_timer) {
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\nFailure-Report: partial\r\n", "hello"));
   relay.wait(std::chrono::seconds(40));
   EXPECT_EQ(relay.take(a), "");
   EXPECT_EQ(relay.metrics.get(Metric::relay_transactions), 0U);
 }
 
-TEST_F(Relay, R4975_13_only_the_URI_that_was_handed_out_is_that_session) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
+TEST_F(CallerAndBob, R4975_13_only_the_URI_that_was_handed_out_is_that_session) {
   std::string no_port = use_b;
   no_port.erase(no_port.find(":2855"), 5);
   std::string secure = use_b;
@@ -236,16 +153,13 @@ TEST_F(Relay, R4975_13_only_the_URI_that_was_handed_out_is_that_session) {
   EXPECT_EQ(relay.take(b), "");
 }
 
-TEST_F(Relay, R4975_5_a_range_that_starts_behind_its_total_is_refused) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  relay.send(a, send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\nByte-Range: 11-*/10\r\n", "hi"));
+TEST_F(CallerAndBob, R4975_5_a_range_that_starts_behind_its_total_is_refused) {
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\nByte-Range: 11-*/10\r\n", "hi"));
   EXPECT_TRUE(relay.take(a).starts_with("MSRP t001 400 "));
   EXPECT_EQ(relay.take(b), "");
 }
 
-TEST_F(Relay, R4976_6_a_second_relay_that_cannot_be_reached_is_said_so) {
+TEST_F(RelayTest, R4976_6_a_second_relay_that_cannot_be_reached_is_said_so) {
   auto config = default_config();
   config->relay_peers.push_back({"other.example.org", 2855});
   Harness two(config);
@@ -263,7 +177,7 @@ TEST_F(Relay, R4976_6_a_second_relay_that_cannot_be_reached_is_said_so) {
   EXPECT_TRUE(out.starts_with("MSRP aut9 408 ")) << out;
 }
 
-TEST_F(Relay, R4976_6_three_failed_AUTHs_further_on_end_the_connection_even_when_the_client_answers_itself) {
+TEST_F(RelayTest, R4976_6_three_failed_AUTHs_further_on_end_the_connection_even_when_the_client_answers_itself) {
   const auto a = relay.open();
   const std::string use_a = authenticate(a, "alice", a_uri);
   for (int i = 0; i < 3 && !relay.closed(a); ++i) {
@@ -280,7 +194,7 @@ TEST_F(Relay, R4976_6_three_failed_AUTHs_further_on_end_the_connection_even_when
   EXPECT_EQ(relay.service.relay().live_transactions(), 0U);
 }
 
-TEST_F(Relay, X_21_a_sender_that_does_not_read_its_answers_is_held_back) {
+TEST_F(RelayTest, X_21_a_sender_that_does_not_read_its_answers_is_held_back) {
   const auto a = relay.open();
   relay.stop_kernel(a, true);
   for (int i = 0; i < 100'000 && !relay.paused(a); ++i) relay.send(a, auth_frame("aut" + std::to_string(i), a_uri, ""));
@@ -289,15 +203,11 @@ TEST_F(Relay, X_21_a_sender_that_does_not_read_its_answers_is_held_back) {
   EXPECT_FALSE(relay.paused(a));
 }
 
-TEST_F(Relay, R4976_10_silence_of_a_receiver_whose_own_sending_is_held_back_proves_nothing) {
-  const auto a = relay.open();
-  const auto b = relay.open();
+TEST_F(AliceAndBob, R4976_10_silence_of_a_receiver_whose_own_sending_is_held_back_proves_nothing) {
   const auto c = relay.open();
-  const std::string use_a = authenticate(a, "alice", a_uri);
-  const std::string use_b = authenticate(b, "bob", b_uri);
   relay.stop_kernel(a, true);
   for (int i = 0; i < 100 && !relay.paused(b); ++i) {
-    relay.send(b, send_frame("t" + std::to_string(1000 + i), use_b + " " + use_a + " " + a_uri, b_uri, "Message-ID: big\r\n",
+    relay.send(b, send_frame("t" + std::to_string(1000 + i), path_to_a, b_uri, "Message-ID: big\r\n",
                              std::string(10'000, 'x')));
   }
   ASSERT_TRUE(relay.paused(b));
@@ -312,10 +222,7 @@ TEST_F(Relay, R4976_10_silence_of_a_receiver_whose_own_sending_is_held_back_prov
   EXPECT_NE(relay.take(c).find("Status: 000 408 "), std::string::npos) << "read again and still silent";
 }
 
-TEST_F(Relay, R4976_8_a_path_that_would_be_too_long_for_the_next_hop_is_refused) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
+TEST_F(CallerAndBob, R4976_8_a_path_that_would_be_too_long_for_the_next_hop_is_refused) {
   std::string from = a_uri;
   for (int i = 0; i < 7; ++i) from += " msrp://r" + std::to_string(i) + ".example.net:2855/r;tcp";
   relay.send(a, send_frame("t001", use_b + " " + b_uri, from, "Message-ID: m1\r\n", "hi"));
@@ -324,21 +231,14 @@ TEST_F(Relay, R4976_8_a_path_that_would_be_too_long_for_the_next_hop_is_refused)
   EXPECT_FALSE(relay.closed(a));
 }
 
-TEST_F(Relay, X_02_nobody_else_comes_from_one_of_our_sessions) {
-  const auto a = relay.open();
-  const auto b = relay.open();
+TEST_F(AliceAndBob, X_02_nobody_else_comes_from_one_of_our_sessions) {
   const auto c = relay.open();
-  const std::string use_a = authenticate(a, "alice", a_uri);
-  const std::string use_b = authenticate(b, "bob", b_uri);
   relay.send(c, send_frame("t001", use_b + " " + b_uri, use_a + " " + a_uri, "Message-ID: m1\r\n", "I am alice"));
   EXPECT_TRUE(relay.take(c).starts_with("MSRP t001 481 "));
   EXPECT_EQ(relay.take(b), "");
 }
 
-TEST_F(Relay, paths_that_change_with_every_request_are_bounded) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
+TEST_F(CallerAndBob, paths_that_change_with_every_request_are_bounded) {
   int refused = 0;
   for (int i = 0; i < 1000; ++i) {
     relay.send(a, send_frame("t" + std::to_string(1000 + i), use_b + " " + b_uri, a_uri + " msrp://x" + std::to_string(i) + ".example:1/x;tcp",
@@ -349,7 +249,7 @@ TEST_F(Relay, paths_that_change_with_every_request_are_bounded) {
   EXPECT_GT(relay.metrics.get(Metric::relay_routes_limit), 700U);
 }
 
-TEST_F(Relay, memory_that_runs_out_ends_connections_and_nothing_else) {
+TEST_F(RelayTest, memory_that_runs_out_ends_connections_and_nothing_else) {
   for (std::uint64_t heap = 0; heap < 400'000; heap += 20'000) {
     Harness poor(default_config(), {.small_count = 8, .large_count = 2, .arena_count = 2, .heap_bytes_max = heap});
     const auto a = poor.open();
@@ -371,11 +271,7 @@ TEST_F(Relay, memory_that_runs_out_ends_connections_and_nothing_else) {
   }
 }
 
-std::string ok(const std::string& tid, const std::string& to, const std::string& from) {
-  return "MSRP " + tid + " 200 OK\r\nTo-Path: " + to + "\r\nFrom-Path: " + from + "\r\n-------" + tid + "$\r\n";
-}
-
-TEST_F(Relay, R4975_12_a_second_connection_may_not_take_over_a_peer_URI_while_the_first_lives_T_69) {
+TEST_F(RelayTest, R4975_12_a_second_connection_may_not_take_over_a_peer_URI_while_the_first_lives_T_69) {
   const auto b = relay.open();
   const auto first = relay.open();
   const auto second = relay.open();
@@ -389,31 +285,22 @@ TEST_F(Relay, R4975_12_a_second_connection_may_not_take_over_a_peer_URI_while_th
   EXPECT_TRUE(relay.take(second).starts_with("MSRP t003 200 "));
 }
 
-TEST_F(Relay, T_61_a_chunk_of_10_KB_with_an_explicit_end_passes) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  relay.send(a, send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\nByte-Range: 1-10240/20480\r\n",
+TEST_F(CallerAndBob, T_61_a_chunk_of_10_KB_with_an_explicit_end_passes) {
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\nByte-Range: 1-10240/20480\r\n",
                            std::string(10'240, 'x'), '+'));
   const std::string out = relay.take(b);
   EXPECT_NE(out.find("Byte-Range: 1-10240/20480\r\n"), std::string::npos);
   EXPECT_TRUE(out.ends_with("+\r\n"));
 }
 
-TEST_F(Relay, T_62_an_absent_Failure_Report_is_answered_at_once_whatever_the_far_end_does) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
+TEST_F(CallerAndBob, T_62_an_absent_Failure_Report_is_answered_at_once_whatever_the_far_end_does) {
   relay.stop_kernel(b, true);
-  relay.send(a, send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\n", "hi"));
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\n", "hi"));
   EXPECT_TRUE(relay.take(a).starts_with("MSRP t001 200 "));
 }
 
-TEST_F(Relay, T_63_an_answer_to_a_REPORT_is_swallowed) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  relay.send(a, send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\n", "hi"));
+TEST_F(CallerAndBob, T_63_an_answer_to_a_REPORT_is_swallowed) {
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\n", "hi"));
   relay.take(a);
   relay.send(b, "MSRP r001 REPORT\r\nTo-Path: " + use_b + " " + a_uri + "\r\nFrom-Path: " + b_uri +
                     "\r\nMessage-ID: m1\r\nByte-Range: 1-2/2\r\nStatus: 000 200 OK\r\n-------r001$\r\n");
@@ -426,11 +313,8 @@ TEST_F(Relay, T_63_an_answer_to_a_REPORT_is_swallowed) {
   EXPECT_FALSE(relay.closed(a));
 }
 
-TEST_F(Relay, T_64_a_REPORT_about_another_range_and_before_the_200_passes) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  relay.send(a, send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\nByte-Range: 1-5/5\r\n", "hello"));
+TEST_F(CallerAndBob, T_64_a_REPORT_about_another_range_and_before_the_200_passes) {
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\nByte-Range: 1-5/5\r\n", "hello"));
   relay.take(a);
   const std::string tid = tid_of(relay.take(b));
   relay.send(b, "MSRP r001 REPORT\r\nTo-Path: " + use_b + " " + a_uri + "\r\nFrom-Path: " + b_uri +
@@ -440,18 +324,15 @@ TEST_F(Relay, T_64_a_REPORT_about_another_range_and_before_the_200_passes) {
   EXPECT_EQ(relay.service.relay().live_transactions(), 0U);
 }
 
-TEST_F(Relay, T_67_a_transaction_id_used_twice_is_answered_twice) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  const std::string once = send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\n", "hi");
+TEST_F(CallerAndBob, T_67_a_transaction_id_used_twice_is_answered_twice) {
+  const std::string once = to_bob("t001", "Message-ID: m1\r\n", "hi");
   relay.send(a, once + once);
   const std::string out = relay.take(a);
   const std::string answer = ok("t001", a_uri, use_b);
   EXPECT_EQ(out, answer + answer);
 }
 
-TEST_F(Relay, T_71_AUTH_with_Message_ID_and_without_uri_is_accepted) {
+TEST_F(RelayTest, T_71_AUTH_with_Message_ID_and_without_uri_is_accepted) {
   const auto a = relay.open();
   relay.send(a, auth_frame("aut1", a_uri, "Message-ID: x1\r\n"));
   const std::string challenge = relay.take(a);
@@ -459,29 +340,23 @@ TEST_F(Relay, T_71_AUTH_with_Message_ID_and_without_uri_is_accepted) {
   EXPECT_TRUE(relay.take(a).starts_with("MSRP aut2 200 "));
 }
 
-TEST_F(Relay, T_73_a_response_with_the_whole_path_settles_its_transaction) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  relay.send(a, send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\n", "hi"));
+TEST_F(CallerAndBob, T_73_a_response_with_the_whole_path_settles_its_transaction) {
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\n", "hi"));
   relay.send(b, ok(tid_of(relay.take(b)), use_b + " " + a_uri, b_uri));
   EXPECT_EQ(relay.service.relay().live_transactions(), 0U);
 }
 
-TEST_F(Relay, T_74_an_unknown_code_fails_the_message_and_not_the_session) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  relay.send(a, send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\n", "hi"));
+TEST_F(CallerAndBob, T_74_an_unknown_code_fails_the_message_and_not_the_session) {
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\n", "hi"));
   relay.take(a);
   const std::string tid = tid_of(relay.take(b));
   relay.send(b, "MSRP " + tid + " 677 Never heard of\r\nTo-Path: " + use_b + "\r\nFrom-Path: " + b_uri + "\r\n-------" + tid + "$\r\n");
   EXPECT_NE(relay.take(a).find("Status: 000 677 "), std::string::npos);
-  relay.send(a, send_frame("t002", use_b + " " + b_uri, a_uri, "Message-ID: m2\r\n", "again"));
+  relay.send(a, to_bob("t002", "Message-ID: m2\r\n", "again"));
   EXPECT_TRUE(relay.take(a).starts_with("MSRP t002 200 "));
 }
 
-TEST_F(Relay, a_request_for_a_session_of_another_shard_takes_its_connection_there) {
+TEST_F(RelayTest, a_request_for_a_session_of_another_shard_takes_its_connection_there) {
   const auto a = relay.open();
   char id[core::id128_chars];
   core::id_encode128({77, 88}, id);
@@ -496,7 +371,7 @@ TEST_F(Relay, a_request_for_a_session_of_another_shard_takes_its_connection_ther
   relay.table.erase(77);
 }
 
-TEST_F(Relay, operators_see_as_many_sessions_as_they_ask_for) {
+TEST_F(RelayTest, operators_see_as_many_sessions_as_they_ask_for) {
   std::vector<core::ConnId> conns;
   for (int i = 0; i < 5; ++i) {
     conns.push_back(relay.open());
@@ -513,34 +388,25 @@ TEST_F(Relay, operators_see_as_many_sessions_as_they_ask_for) {
   EXPECT_EQ(relay.admin.find("msrp://127.0.0.1:2855/"), std::string::npos) << "URIs are secrets";
 }
 
-TEST_F(Relay, R4975_6_a_source_that_dies_in_mid_chunk_aborts_the_message) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  const std::string whole = send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\n", std::string(9000, 'x'));
+TEST_F(CallerAndBob, R4975_6_a_source_that_dies_in_mid_chunk_aborts_the_message) {
+  const std::string whole = to_bob("t001", "Message-ID: m1\r\n", std::string(9000, 'x'));
   relay.send(a, whole.substr(0, 5000));
   const std::string first = relay.take(b);
   relay.close(a);
   EXPECT_EQ(relay.take(b), "\r\n-------" + tid_of(first) + "#\r\n");
 }
 
-TEST_F(Relay, R4976_5_the_URI_dies_with_its_connection) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  relay.send(a, send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\n", "hello"));
+TEST_F(CallerAndBob, R4976_5_the_URI_dies_with_its_connection) {
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\n", "hello"));
   relay.take(a);
   relay.close(b);
   EXPECT_NE(relay.take(a).find("Status: 000 408 "), std::string::npos) << "the sender learns that its peer has gone";
-  relay.send(a, send_frame("t002", use_b + " " + b_uri, a_uri, "Message-ID: m2\r\n", "hello"));
+  relay.send(a, to_bob("t002", "Message-ID: m2\r\n", "hello"));
   EXPECT_TRUE(relay.take(a).starts_with("MSRP t002 481 "));
   EXPECT_EQ(relay.service.relay().live_sessions(), 0U);
 }
 
-TEST_F(Relay, a_slow_receiver_holds_its_sender_back_and_nothing_is_lost) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
+TEST_F(CallerAndBob, a_slow_receiver_holds_its_sender_back_and_nothing_is_lost) {
   relay.stop_kernel(b, true);
   int sent = 0;
   for (; sent < 100 && !relay.paused(a); ++sent) {
@@ -554,12 +420,9 @@ TEST_F(Relay, a_slow_receiver_holds_its_sender_back_and_nothing_is_lost) {
   EXPECT_EQ(relay.pool.heap_bytes(), 0U);
 }
 
-TEST_F(Relay, at_rest_nothing_is_left) {
-  const auto a = relay.open();
-  const auto b = relay.open();
-  const std::string use_b = authenticate(b, "bob", b_uri);
-  relay.send(a, send_frame("t001", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\n", std::string(70'000, 'x')));
-  relay.send(a, send_frame("t002", use_b + " " + b_uri, a_uri, "Message-ID: m1\r\n", std::string(10'000, 'x')).substr(0, 5000));
+TEST_F(CallerAndBob, at_rest_nothing_is_left) {
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\n", std::string(70'000, 'x')));
+  relay.send(a, to_bob("t002", "Message-ID: m1\r\n", std::string(10'000, 'x')).substr(0, 5000));
   relay.close(a);
   relay.close(b);
   EXPECT_EQ(relay.service.relay().live_connections(), 0U);

@@ -192,9 +192,15 @@ void add_limits(FlagTable& flags, Settings& s) {
   flags.count("--routes-per-relay-max", r.routes_per_relay_max, 4, 10'000'000,
               "The same for the connection of another relay, which carries many sessions.");
   flags.size("--head-bytes-max", r.head.head_bytes_max, 512, 64 * kib,
-             "Longest head of a request or response; a longer one ends the connection. Raising it lets a stranger fill "
+             "Longest head of a request or response; a longer one is refused. Raising it lets a stranger fill "
              "more memory before he is known.");
-  flags.count("--headers-max", r.head.headers_max, 16, 1024, "Most header lines in a head.");
+  flags.count("--headers-max", r.head.headers_max, 16, 1024, "Most header lines in a head; one with more is refused.");
+  flags.size("--skip-bytes-max", r.skip_bytes_max, 64 * kib, gib,
+             "A request or response that can not be read is read over to its end-line, which must come within this many "
+             "bytes, else the connection is closed. Lowering it ends connections of relays whose clients send large nonsense.");
+  flags.count("--misses-max", r.misses_max, 1, 1000,
+              "Requests of a new connection that are bad or for unknown sessions, then it is closed; the first success "
+              "ends the count. Raising it helps guessing.");
   flags.size(
       "--watermark-high", r.watermark_high_bytes, 4 * kib, gib,
       "Bytes waiting for one receiver, then its senders are no longer read. Raising it buys smoothness with memory "
