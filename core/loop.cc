@@ -271,6 +271,7 @@ void Loop::fire(const Timer& timer) {
     return;
   }
   if (timer.kind == TimerKind::drain_flush) {
+    note_cut_short();
     start_stopping();
     return;
   }
@@ -286,7 +287,9 @@ void Loop::fire(const Timer& timer) {
       end_conn(timer.index, CloseReason::timeout);
       return;
     case TimerKind::linger:
-      if (c.stage == Stage::lingering) kill(timer.index, false);
+      if (c.stage != Stage::lingering) return;
+      metrics_.add(Metric::linger_timeouts);
+      kill(timer.index, false);
       return;
     case TimerKind::writer:
       c.writer_timer = false;
@@ -320,6 +323,14 @@ void Loop::start_stopping() {
   for (std::uint32_t index = 0; index < count; ++index) {
     const Stage stage = conn(index).stage;
     if (stage != Stage::vacant && stage != Stage::dying) end_conn(index, CloseReason::shutting_down);
+  }
+}
+
+// Whoever still waits for bytes when draining ends will not get them.
+void Loop::note_cut_short() {
+  const auto count = static_cast<std::uint32_t>(conns_.size() * conns_per_chunk);
+  for (std::uint32_t index = 0; index < count; ++index) {
+    if (conn(index).stage == Stage::flushing) metrics_.add(Metric::flush_timeouts);
   }
 }
 

@@ -64,6 +64,8 @@ struct LoopConfig {
   Duration writer_timeout = 30s;  // bytes wait and the peer takes none
   Duration linger = 1s;           // after our FIN, for the peer's
   Duration drain_flush = 5s;      // after Outbox::drained, for bytes that still wait
+  // When `sent` is worth a step of its own. Not for operators: they bound how late a limit is seen to be left, and no limit
+  // is as fine. 16 KiB is far below any watermark; 5 ms are a thousand messages' work and far below any timer.
   std::uint32_t sent_lazy_bytes = 16 * 1024;
   Duration sent_lazy = 5ms;
   std::uint32_t pipe_window_bytes = 256 * 1024;  // in flight towards another shard; the rest waits here
@@ -160,6 +162,7 @@ class Loop {
   void note_lag();
   void start_stopping();
   void start_draining_out();
+  void note_cut_short();
   void release_batch();
   [[nodiscard]] bool over() const;
   [[nodiscard]] bool full() const { return live_conns_ - live_pipes_ >= config_.connections_max; }

@@ -102,6 +102,7 @@ class Relay {
   void close(Conn& conn);
   void forget(Conn& conn);  // everything that hangs on a connection ends; the handle dies
   void try_next_address(Conn& conn);
+  void remember_failed_dial(const std::string& link_key);
   Conn* dial(Session& session, const Uri& next_hop);
   [[nodiscard]] bool dial_allowed(const core::Address& address) const;
   [[nodiscard]] const RelayPeer* configured_peer(std::string_view host, std::uint16_t port) const;

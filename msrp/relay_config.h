@@ -81,6 +81,10 @@ struct RelayConfig : core::ConfigSnapshot {
   std::uint32_t routes_per_relay_max = 16'384;         // the same for a relay's connection
   std::uint32_t dials_per_session_per_second = 10;
   std::uint32_t dials_max = 500;                       // connections being set up
+  core::Duration dial_retry_after = std::chrono::seconds(1);   // a next hop that could not be reached is left alone
+  std::uint32_t failed_dials_max = 1024;               // such next hops remembered, 200 bytes each
+  std::uint32_t peers_per_session_max = 16;            // connected ones that send to a session, 200 bytes each
+  std::uint32_t aborted_messages_max = 16;             // of one sender, whose rest must not go on, 64 bytes each
 };
 
 }  // namespace parley::msrp

@@ -6,12 +6,6 @@
 
 namespace parley::msrp {
 
-namespace {
-// How long a next hop that could not be reached is left alone, and how many such are remembered.
-constexpr core::Duration dial_again = std::chrono::seconds(1);
-constexpr std::size_t failed_dials_max = 1024;
-}  // namespace
-
 using core::Metric;
 using Lane = core::Outbox::Lane;
 
@@ -333,7 +327,10 @@ Conn* Relay::dial(Session& session, const Uri& next_hop) {
     return nullptr;
   }
   // A next hop that refused a moment ago is not asked again for every request, nor by one session without end.
-  if (const auto failed = failed_dials_.find(key); failed != failed_dials_.end() && failed->second > now_.mono) return nullptr;
+  if (const auto failed = failed_dials_.find(key); failed != failed_dials_.end() && failed->second > now_.mono) {
+    count(Metric::relay_dials_put_off);
+    return nullptr;
+  }
   if (now_.mono - session.dial_window >= std::chrono::seconds(1)) {
     session.dial_window = now_.mono;
     session.dials = 0;
@@ -389,8 +386,7 @@ void Relay::on_resolved(const core::Resolution& resolution) {
 void Relay::try_next_address(Conn& conn) {
   if (conn.dialled->addresses.empty()) {
     count(Metric::connect_failures);
-    if (failed_dials_.size() >= failed_dials_max) failed_dials_.clear();
-    failed_dials_.insert_or_assign(conn.dialled->link_key, now_.mono + dial_again);
+    remember_failed_dial(conn.dialled->link_key);
     forget(conn);
     return;
   }
@@ -399,6 +395,17 @@ void Relay::try_next_address(Conn& conn) {
   conn.dialled->token = next_token_++;
   dials_.emplace(conn.dialled->token, conn.self);
   out_->connect({conn.dialled->token, target.address, conn.dialled->tls, conn.dialled->tls ? conn.dialled->host : std::string()});  // R4976-14
+}
+
+void Relay::remember_failed_dial(const std::string& link_key) {
+  if (failed_dials_.size() >= config_->failed_dials_max) {
+    std::erase_if(failed_dials_, [&](const auto& entry) { return entry.second <= now_.mono; });
+    if (failed_dials_.size() >= config_->failed_dials_max) {
+      count(Metric::relay_failed_dials_limit, failed_dials_.size());
+      failed_dials_.clear();
+    }
+  }
+  failed_dials_.insert_or_assign(link_key, now_.mono + config_->dial_retry_after);
 }
 
 Conn* Relay::pipe_to(Conn& conn, std::uint32_t shard) {

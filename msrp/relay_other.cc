@@ -249,7 +249,7 @@ std::uint16_t Relay::refuse(Conn& conn, Refusal refusal) {
     case Refusal::bad_path: status = 400; count(Metric::msrp_bad_frame); break;
     case Refusal::bound_elsewhere: status = 506; count(Metric::relay_bound_elsewhere); break;
     case Refusal::unreachable: status = 408; break;
-    case Refusal::no_resources: status = 413; count(Metric::relay_transactions_limit); break;
+    case Refusal::no_resources: status = 413; break;  // counted by the limit that was met
     case Refusal::not_authorised: count(Metric::relay_not_authorised); break;
     default: count(Metric::relay_unknown_session); break;
   }

@@ -253,9 +253,12 @@ Relay::Refusal Relay::bind_peer(Session& session, Conn& conn, std::string_view f
     }
     return Refusal::bound_elsewhere;
   }
-  if (session.peers.size() >= Session::peers_max) {
+  if (session.peers.size() >= config_->peers_per_session_max) {
     std::erase_if(session.peers, [&](const Session::Peer& peer) { return live(peer.conn) == nullptr; });
-    if (session.peers.size() >= Session::peers_max) return Refusal::no_resources;
+    if (session.peers.size() >= config_->peers_per_session_max) {
+      count(Metric::relay_peers_limit);
+      return Refusal::no_resources;
+    }
   }
   session.peers.push_back({std::string(uri), conn.self});
   return Refusal::none;

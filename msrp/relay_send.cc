@@ -541,7 +541,12 @@ void Relay::remember_aborted(Conn& source, std::string_view message_id) {
   if (message_id.empty()) return;
   if (source.aborted == nullptr) source.aborted = std::make_unique<AbortedMessages>();
   AbortedMessages& list = *source.aborted;
-  list.ids[list.next++ % list.ids.size()] = message_id;
+  if (list.ids.size() < config_->aborted_messages_max) {
+    list.ids.emplace_back(message_id);
+    return;
+  }
+  count(Metric::relay_aborted_limit);
+  list.ids[list.oldest++ % list.ids.size()] = message_id;
 }
 
 bool Relay::was_aborted(const Conn& source, std::string_view message_id) const {

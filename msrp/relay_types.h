@@ -138,8 +138,8 @@ struct NonceState {
 
 // Messages of a source whose rest must not go on: their receiver has been told '#'. The last few; older ones are over.
 struct AbortedMessages {
-  std::array<std::string, 16> ids;
-  std::size_t next = 0;
+  std::vector<std::string> ids;  // --aborted-messages-max of them
+  std::size_t oldest = 0;        // when there are so many
 };
 
 // What only connections that we set up ourselves need.
@@ -237,7 +237,6 @@ struct Session {
   core::Instant dial_window{};     // dials in the second that began then
   std::uint32_t dials = 0;
   std::vector<Peer> peers;       // who sent to this session from where: the way back to them
-  static constexpr std::size_t peers_max = 16;
   std::uint64_t messages_in = 0;   // chunks towards the owner
   std::uint64_t messages_out = 0;  // chunks from the owner
   std::uint64_t bytes_in = 0;

@@ -335,6 +335,37 @@ void drain_lets_the_last_bytes_out(Harness& h) {
   EXPECT_TRUE(h.ended());
 }
 
+SceneSetup short_flush() {
+  SceneSetup setup;
+  setup.config.drain_flush = 100ms;
+  return setup;
+}
+void a_receiver_that_takes_nothing_does_not_stop_the_end(Harness& h) {
+  const auto far = h.connect();
+  ASSERT_TRUE(h.wait([&] { return all_conns(h.worker(), 1); }));
+  h.drain();
+  ASSERT_TRUE(h.wait([&] { return h.worker().drain_seen(); }));
+  h.command([&](Outbox& out) {
+    h.worker().send(out, h.worker().conn(0).id, pattern(16 << 20));
+    h.worker().drained(out);
+  });
+  EXPECT_TRUE(h.ended());
+  EXPECT_EQ(h.metric(Metric::flush_timeouts), 1U);
+}
+
+SceneSetup short_linger() {
+  SceneSetup setup;
+  setup.config.linger = 100ms;
+  return setup;
+}
+void a_peer_that_keeps_its_side_open_is_left(Harness& h) {
+  const auto far = h.connect();
+  ASSERT_TRUE(h.wait([&] { return all_conns(h.worker(), 1); }));
+  h.command([&](Outbox& out) { h.worker().close(out, h.worker().conn(0).id); });
+  EXPECT_EQ(far->receive_end(), End::fin);
+  ASSERT_TRUE(h.wait([&] { return h.metric(Metric::linger_timeouts) == 1; }));
+}
+
 SceneSetup slow_lazy_sent() {
   SceneSetup setup = echoing();
   setup.config.sent_lazy = 10s;
@@ -379,6 +410,8 @@ std::vector<Scene> tcp_scenes() {
       {"stop_during_a_dial", silent, stop_during_a_dial},
       {"stop_closes_everything", echoing, stop_closes_everything},
       {"drain_lets_the_last_bytes_out", silent, drain_lets_the_last_bytes_out},
+      {"a_receiver_that_takes_nothing_does_not_stop_the_end", short_flush, a_receiver_that_takes_nothing_does_not_stop_the_end},
+      {"a_peer_that_keeps_its_side_open_is_left", short_linger, a_peer_that_keeps_its_side_open_is_left},
       {"sent_does_not_wait_while_somebody_is_paused", slow_lazy_sent, sent_does_not_wait_while_somebody_is_paused},
   };
 }

@@ -101,6 +101,20 @@ class Harness {
     input.conn = conn;
     step(input);
   }
+  void reload(std::shared_ptr<const msrp::RelayConfig> config) {
+    core::Input input;
+    input.kind = core::Input::Kind::reload;
+    input.snapshot = std::move(config);
+    step(input);
+  }
+  // A name that was asked for has these addresses.
+  void resolved(std::uint64_t token, std::vector<core::ResolvedAddress> addresses) {
+    const core::Resolution resolution{token, std::move(addresses)};
+    core::Input input;
+    input.kind = core::Input::Kind::resolved;
+    input.resolution = &resolution;
+    step(input);
+  }
   void close(core::ConnId conn) { event(core::Input::Kind::closed, conn); }
 
   // Time passes; the service is woken at each deadline on the way.

@@ -168,11 +168,7 @@ TEST_F(RelayTest, R4976_6_a_second_relay_that_cannot_be_reached_is_said_so) {
   two.send(a, "MSRP aut9 AUTH\r\nTo-Path: " + use_a + " msrp://other.example.org:2855;tcp\r\nFrom-Path: " + a_uri +
                   "\r\n-------aut9$\r\n");
   ASSERT_EQ(two.resolves.size(), 1U);
-  core::Resolution nothing{two.resolves[0].token, {}};
-  core::Input input;
-  input.kind = core::Input::Kind::resolved;
-  input.resolution = &nothing;
-  two.step(input);
+  two.resolved(two.resolves[0].token, {});
   const std::string out = two.take(a);
   EXPECT_TRUE(out.starts_with("MSRP aut9 408 ")) << out;
 }
@@ -418,6 +414,74 @@ TEST_F(CallerAndBob, a_slow_receiver_holds_its_sender_back_and_nothing_is_lost) 
   relay.stop_kernel(b, false);
   EXPECT_FALSE(relay.paused(a));
   EXPECT_EQ(relay.pool.heap_bytes(), 0U);
+}
+
+TEST_F(CallerAndBob, R4975_12_peers_of_one_session_are_bounded) {
+  auto config = default_config();
+  config->peers_per_session_max = 2;
+  relay.reload(config);
+  std::vector<core::ConnId> peers;
+  for (int i = 0; i < 3; ++i) {
+    peers.push_back(relay.open());
+    const std::string own = "msrp://a.example.net:7777/" + std::to_string(i) + ";tcp";
+    relay.send(peers.back(), send_frame("t001", use_b + " " + b_uri, own, "Message-ID: m1\r\n", "hi"));
+    EXPECT_TRUE(relay.take(peers.back()).starts_with(i < 2 ? "MSRP t001 200 " : "MSRP t001 413 ")) << i;
+  }
+  EXPECT_EQ(relay.metrics.get(Metric::relay_peers_limit), 1U);
+  EXPECT_EQ(relay.metrics.get(Metric::relay_transactions_limit), 0U);
+  relay.close(peers[0]);
+  relay.send(peers[2], send_frame("t002", use_b + " " + b_uri, a_uri, "Message-ID: m2\r\n", "hi"));
+  EXPECT_TRUE(relay.take(peers[2]).starts_with("MSRP t002 200 "));
+}
+
+TEST_F(CallerAndBob, R4975_11_the_rest_of_an_aborted_message_is_refused_while_it_is_remembered) {
+  auto config = default_config();
+  config->aborted_messages_max = 2;
+  relay.reload(config);
+  for (int i = 0; i < 3; ++i) {
+    const std::string id = "Message-ID: m" + std::to_string(i) + "\r\n";
+    const std::string whole = to_bob("t001", id, std::string(9000, 'x'), '+');
+    relay.send(a, whole.substr(0, 5000));
+    const std::string tid = tid_of(relay.take(b));
+    relay.send(b, "MSRP " + tid + " 413 Stop\r\nTo-Path: " + use_b + "\r\nFrom-Path: " + b_uri + "\r\n-------" + tid + "$\r\n");
+    relay.send(a, whole.substr(5000));
+    relay.take(a);
+    relay.take(b);
+  }
+  EXPECT_EQ(relay.metrics.get(Metric::relay_aborted_limit), 1U);
+  for (int i = 0; i < 3; ++i) {
+    relay.send(a, to_bob("t002", "Message-ID: m" + std::to_string(i) + "\r\nByte-Range: 9001-9002/9002\r\n", "yz"));
+    EXPECT_TRUE(relay.take(a).starts_with(i == 0 ? "MSRP t002 200 " : "MSRP t002 413 ")) << i;
+  }
+}
+
+TEST_F(RelayTest, R4976_10_a_next_hop_that_can_not_be_reached_is_left_alone_for_a_while) {
+  auto config = default_config();
+  config->relay_peers = {{"one.example.org", 2855}, {"two.example.org", 2855}};
+  config->failed_dials_max = 1;
+  config->dial_retry_after = std::chrono::seconds(3);
+  Harness hops(config);
+  const auto bob = hops.open();
+  const std::string use_bob = authenticate_bob(hops, bob, b_uri);
+  const auto send_to = [&](const std::string& host) {
+    hops.send(bob, send_frame("t001", use_bob + " msrp://" + host + ":2855/x;tcp", b_uri, "Message-ID: m1\r\n", "hi"));
+    const std::size_t asked = hops.resolves.size();
+    if (asked != 0) {
+      hops.resolved(hops.resolves.back().token, {});
+      hops.resolves.clear();
+    }
+    hops.take(bob);
+    return asked;
+  };
+  EXPECT_EQ(send_to("one.example.org"), 1U);
+  EXPECT_EQ(send_to("one.example.org"), 0U);
+  EXPECT_EQ(hops.metrics.get(Metric::relay_dials_put_off), 1U);
+  EXPECT_EQ(send_to("two.example.org"), 1U);
+  EXPECT_EQ(hops.metrics.get(Metric::relay_failed_dials_limit), 1U);
+  EXPECT_EQ(send_to("one.example.org"), 1U) << "forgotten for the other";
+  hops.wait(std::chrono::seconds(3));
+  EXPECT_EQ(send_to("one.example.org"), 1U);
+  EXPECT_EQ(send_to("two.example.org"), 1U);
 }
 
 TEST_F(CallerAndBob, at_rest_nothing_is_left) {

@@ -138,7 +138,12 @@ void Shard::start_flushing() {
     if (link->lost) free_link(*link);
     else try_finish(*link);
   }
-  net_.agenda.after(limits_.drain_flush, [this] { stop(); });
+  net_.agenda.after(limits_.drain_flush, [this] {
+    for (const auto& link : links_) {
+      if (link->used && !link->end_told) metrics_.add(core::Metric::flush_timeouts);
+    }
+    stop();
+  });
 }
 
 void Shard::stop() {

@@ -269,6 +269,7 @@ void Shard::try_finish(Link& link) {
   (void)link.stream->read(link.side, ~std::uint64_t{0});
   net_.agenda.after(limits_.linger, [this, &link, generation = link.generation] {
     if (!link.used || link.generation != generation) return;
+    metrics_.add(core::Metric::linger_timeouts);
     link.stream->close(link.side);
     free_link(link);
   });

@@ -120,6 +120,12 @@ void add_routing(FlagTable& flags, Settings& s, Raw& raw) {
       "Connections being set up at one time, per shard. Raising it lets unreachable hops hold more descriptors.");
   flags.count("--dials-per-session-max", r.dials_per_session_per_second, 1, 100'000,
               "Connections one session may cause to be set up in a second. Raising it lets a client knock at more doors.");
+  flags.duration("--dial-retry-after", r.dial_retry_after, 0s, minutes(10),
+                 "A next hop that could not be reached is not dialled again for this long. Raising it spares the network "
+                 "and delays the return of a next hop.");
+  flags.count("--failed-dials-max", r.failed_dials_max, 1, 1'000'000,
+              "Next hops that could not be reached and are remembered for --dial-retry-after, per shard; with more, all are "
+              "forgotten. Each costs about 200 bytes.");
   flags.duration("--connect-timeout", r.connect_timeout, 100ms, minutes(2), "A next hop must answer within this time.");
   flags.text("--dns-servers", s.dns_servers, "LIST",
              "Name servers, HOST:PORT separated by commas. Without it those of /etc/resolv.conf.");
@@ -161,9 +167,14 @@ void add_timers(FlagTable& flags, Settings& s) {
   flags.duration("--writer-timeout", s.writer_timeout, 100ms, hours(1),
                  "A peer that takes no byte for this long while bytes wait is closed. Raising it keeps memory for dead "
                  "receivers longer.");
+  flags.duration("--linger-timeout", s.linger_timeout, 10ms, minutes(5),
+                 "After we end a connection its peer may take this long to end its side. Raising it keeps descriptors of "
+                 "dead peers longer.");
   flags.duration("--drain-timeout", s.drain_timeout, 0s, hours(24),
                  "After SIGTERM live sessions may go on for this long; then the rest is closed. Raise it for upgrades that may wait "
                  "for conversations to end (and TimeoutStopSec of the service with it).");
+  flags.duration("--flush-timeout", s.flush_timeout, 0s, minutes(10),
+                 "When draining has ended, bytes that still wait for their receivers get this long.");
 }
 
 void add_limits(FlagTable& flags, Settings& s) {
@@ -181,6 +192,11 @@ void add_limits(FlagTable& flags, Settings& s) {
               "Session URIs that live at one time, per shard. Each costs about 1 KiB.");
   flags.count("--sessions-per-connection-max", r.sessions_per_connection_max, 1, 1'000'000,
               "Session URIs owned by one connection.");
+  flags.count("--peers-per-session-max", r.peers_per_session_max, 1, 100'000,
+              "Connected peers that send to one session URI; further ones are refused. Each costs about 200 bytes.");
+  flags.count("--aborted-messages-max", r.aborted_messages_max, 1, 100'000,
+              "Aborted messages of one connection whose rest is refused; with more, the oldest is forgotten. Each costs "
+              "about 64 bytes.");
   flags.count("--transactions-max", r.transactions_max, 16, 100'000'000,
               "SENDs forwarded and not yet answered, per shard; more are refused. Each costs about 200 bytes.");
   flags.count("--transactions-per-connection-max", r.transactions_per_connection_max, 1, 100'000'000,

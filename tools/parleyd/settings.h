@@ -50,6 +50,8 @@ struct Settings {
   std::uint32_t connections_max = 0;                // in all; 0: 80 % of the descriptor limit
   std::uint32_t connections_per_source_max = 1024;  // room for a carrier's NAT; loopback is not counted
   core::Duration writer_timeout = std::chrono::seconds(30);
+  core::Duration linger_timeout = std::chrono::seconds(1);
+  core::Duration flush_timeout = std::chrono::seconds(5);
   std::uint32_t pipe_window_bytes = 256 * 1024;
   core::Pool::Config pool;
 
