@@ -172,6 +172,9 @@ class Relay {
   Inbound* start_inbound(Conn& conn, const Frame& frame, Route* route, std::uint16_t answer);
   std::uint32_t feed(Conn& conn, core::Slice slice);
   void pass(Inbound& in, std::string_view copied, core::Slice shared);
+  void gather(Inbound& in, Conn& dest, std::string_view bytes);
+  // How large the chunks to a receiver that needs explicit ranges may be; 0 for all others.
+  [[nodiscard]] std::uint32_t piece_bytes(const Conn& dest) const;
   bool open_chunk(Inbound& in, Conn& dest);
   void write_complete_chunk(Inbound& in, Conn& dest, Flag flag, std::string_view copied, core::Slice shared);
   void end_chunk(Inbound& in, Conn& dest, Flag flag);

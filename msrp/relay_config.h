@@ -70,6 +70,8 @@ struct RelayConfig : core::ConfigSnapshot {
   core::Duration connect_timeout = std::chrono::seconds(5);
   std::uint32_t misses_max = 20;                       // bad or aimless requests of a connection before one succeeds
   std::uint32_t skip_bytes_max = 16 * 1024 * 1024;     // of a frame that can not be read: as much as a large message
+  std::vector<core::Cidr> explicit_ranges_for;         // receivers that read a body by the length in Byte-Range (T-60)
+  std::uint32_t explicit_range_bytes = 2048;           // their chunks: what RFC 4975 section 7.1.1 lets go uninterrupted
   std::uint32_t sessions_per_connection_max = 1024;
   std::uint32_t sessions_max = 65'536;                 // per shard; 51 bytes each in the table, taken at start
   std::uint32_t transactions_per_connection_max = 16'384;      // forwarded and unanswered, 160 bytes each

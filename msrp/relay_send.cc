@@ -119,13 +119,19 @@ std::uint32_t Relay::on_send_head(Conn& conn, const Frame& frame, core::Slice re
   BodyScan scan;
   scan.start(frame(head.tid));
   const BodyScan::Result result = scan.feed(pool_.view(rest));
-  if (result.ended) {
+  const std::uint32_t piece = piece_bytes(*live(route->dest));
+  if (result.ended && (piece == 0 || result.body <= piece)) {
     forward_whole(conn, frame, *route, rest.part(0, result.body), result.flag);
     return result.consumed;
   }
   Inbound* in = start_inbound(conn, frame, route, answer);
   in->scan = scan;
-  pass(*in, {}, rest.part(0, result.body));
+  in->piece_bytes = piece;
+  if (result.ended) {
+    finish(*in, result.flag, {}, rest.part(0, result.body));
+  } else {
+    pass(*in, {}, rest.part(0, result.body));
+  }
   return result.consumed;
 }
 
@@ -156,9 +162,9 @@ void Relay::forward_whole(Conn& conn, const Frame& frame, Route& route, core::Sl
   const std::uint64_t length = body.length;
   const std::uint64_t end = head.range.start - 1 + length;
   const std::uint64_t total = total_after(head.range, length, flag);
-  // A whole message may go without (R4975-5); what is said of no bytes at all goes as it came.
-  const bool with_range = length != 0 && (head.has_range || flag != Flag::end);
   Conn& dest = *live(route.dest);
+  // A whole message may go without (R4975-5); what is said of no bytes at all goes as it came.
+  const bool with_range = length != 0 && (head.has_range || flag != Flag::end || piece_bytes(dest) != 0);
   const ReportFacts facts{frame(head.message_id), 408, true, head.range.start, end, total};
   std::array<char, tid_bytes> tid;
   std::uint32_t slot = Transaction::none;
@@ -272,6 +278,7 @@ Inbound& Relay::take_inbound(Conn& conn, std::string_view tid) {
   in->failure = FailureReport::no;
   in->has_range = false;
   in->discard = true;
+  in->piece_bytes = 0;
   in->report_at_end = false;
   in->range = {};
   in->received = in->emitted = in->chunk_start = 0;
@@ -348,6 +355,12 @@ void Relay::pass(Inbound& in, std::string_view copied, core::Slice shared) {
     return;
   }
   const std::string_view arrived = shared.length != 0 ? pool_.view(shared) : std::string_view();
+  if (in.piece_bytes != 0) {
+    gather(in, *dest, copied);
+    gather(in, *dest, arrived);
+    hold_if_slow(*in.source, *dest);
+    return;
+  }
   if (!in.open) {
     if (in.pending.size() + fresh <= Inbound::chunk_bytes_min) {
       in.pending.insert(in.pending.end(), copied.begin(), copied.end());
@@ -377,6 +390,26 @@ void Relay::pass(Inbound& in, std::string_view copied, core::Slice shared) {
   }
   in.pending.assign(1, last);
   hold_if_slow(*in.source, *dest);
+}
+
+// T-60: some clients read as many bytes as Byte-Range says, so nothing is written before its length is known.
+std::uint32_t Relay::piece_bytes(const Conn& dest) const {
+  const auto inside = [&](const core::Cidr& block) { return core::contains(block, core::unmapped(dest.remote)); };
+  const auto& blocks = config_->explicit_ranges_for;
+  return !dest.is_pipe() && std::any_of(blocks.begin(), blocks.end(), inside) ? config_->explicit_range_bytes : 0;
+}
+
+// A full piece goes when there is more: whatever ends the message later has something to carry.
+void Relay::gather(Inbound& in, Conn& dest, std::string_view bytes) {
+  while (!bytes.empty() && !in.discard) {
+    if (in.pending.size() >= in.piece_bytes) {
+      write_complete_chunk(in, dest, Flag::more, {}, {});
+      continue;
+    }
+    const std::string_view part = bytes.substr(0, in.piece_bytes - in.pending.size());
+    in.pending.insert(in.pending.end(), part.begin(), part.end());
+    bytes.remove_prefix(part.size());
+  }
 }
 
 bool Relay::open_chunk(Inbound& in, Conn& dest) {
@@ -439,7 +472,7 @@ void Relay::write_complete_chunk(Inbound& in, Conn& dest, Flag flag, std::string
   const std::uint64_t length = in.pending.size() + copied.size() + shared.length;
   const ByteRange left{start, ByteRange::unknown, in.range.total};
   const std::uint64_t total = total_after(left, length, flag);
-  const bool with_range = in.has_range || in.emitted != 0 || flag != Flag::end;
+  const bool with_range = in.has_range || in.emitted != 0 || flag != Flag::end || in.piece_bytes != 0;
   const std::string_view tid_text(tid.data(), tid.size());
   TextOut out(reserve(dest, Lane::forward,
                       send_overhead_bytes + in.route->out_paths.size() + in.headers.size() + inlined));
@@ -475,8 +508,10 @@ void Relay::write_complete_chunk(Inbound& in, Conn& dest, Flag flag, std::string
 void Relay::finish(Inbound& in, Flag flag, std::string_view copied, core::Slice shared) {
   Conn& source = *in.source;
   source.inbound = nullptr;  // from here on the frame ends here, whatever happens to the connection
-  if (in.discard || in.open) {
+  if (in.discard || in.open || in.piece_bytes != 0) {
     pass(in, copied, shared);
+    copied = {};
+    shared = {};
   } else {
     in.received += copied.size() + shared.length;
   }

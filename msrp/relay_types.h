@@ -110,6 +110,7 @@ struct Inbound {
   bool has_range = false;
   bool discard = false;           // refused or failed: the rest of the body is read and dropped
   std::uint16_t answer = 200;     // what the source is told when its frame has ended
+  std::uint32_t piece_bytes = 0;  // not 0: gathered to chunks of this size with a known range (T-60)
   bool report_at_end = false;     // refused: its report waits for the range that really arrived
   std::string refusal_paths;      // "To-Path: <whole From-Path>..." for that report
   ByteRange range;                // as the source gave it
@@ -122,7 +123,7 @@ struct Inbound {
   std::uint32_t transaction = Transaction::none;
   std::string headers;            // header lines to repeat in each chunk, without Byte-Range
   std::string message_id;
-  std::vector<char> pending;      // fewer than chunk_bytes_min bytes that wait for company
+  std::vector<char> pending;      // at most chunk_bytes_min or piece_bytes that wait for company
   core::Timer timer;               // stall and progress
   core::Instant last_bytes{};
   core::Instant window_start{};

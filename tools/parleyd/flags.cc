@@ -36,6 +36,7 @@ struct Raw {
   std::vector<std::string> relay_peers;
   std::vector<std::string> dial_allow;
   std::vector<std::string> dial_deny;
+  std::vector<std::string> explicit_ranges_for;
   std::string algorithms = "SHA-256,MD5";
   std::string roles = "relay";
   bool check_config = false;
@@ -133,6 +134,12 @@ void add_routing(FlagTable& flags, Settings& s, Raw& raw) {
                  "SRV and address look-ups for one next hop must end within this time.");
   flags.count("--dns-waiting-max", s.dns_waiting_max, 1, 100'000,
               "Look-ups being worked on; one too many counts as a name without address.");
+  flags.list("--explicit-ranges-for", raw.explicit_ranges_for, "CIDR",
+             "Addresses of clients that read a body by the length in Byte-Range: what is sent to them goes in chunks whose "
+             "range is known, none before it is complete.");
+  flags.size("--explicit-range-bytes", r.explicit_range_bytes, 256, 10 * kib,
+             "Largest chunk for --explicit-ranges-for. Above 2048 other messages on the same connection wait longer than RFC "
+             "4975 section 7.1.1 allows.");
   flags.choice<msrp::UnknownMethods>(
       "--unknown-methods", r.unknown_methods,
       {{"forward", msrp::UnknownMethods::forward}, {"block", msrp::UnknownMethods::block}},
@@ -378,6 +385,7 @@ void finish_routing(Settings& s, const Raw& raw) {
   };
   blocks("--dial-allow", raw.dial_allow, s.relay.dial_allow);
   blocks("--dial-deny", raw.dial_deny, s.relay.dial_deny);
+  blocks("--explicit-ranges-for", raw.explicit_ranges_for, s.relay.explicit_ranges_for);
 }
 
 void finish_tls(Settings& s) {
