@@ -15,35 +15,23 @@ Outbox::~Outbox() {
   }
 }
 
-char* Outbox::reserve(Lane lane, std::uint32_t bytes) {
+char* Outbox::reserve_anew(Lane lane, std::uint32_t bytes) {
   Arena& a = arena(lane);
-  if (a.block != no_buffer && pool_.size(a.block) - a.used >= bytes) return pool_.data(a.block) + a.used;
   BufferId block = bytes <= Pool::arena_bytes ? pool_.take(BlockClass::arena) : no_buffer;
   if (block == no_buffer) block = pool_.take_heap(bytes);
   if (block == no_buffer) return nullptr;
   if (a.block != no_buffer) pool_.release(a.block);
-  a = {block, 0, no_conn, 0};
-  return pool_.data(block);
+  a = {block, pool_.data(block), pool_.size(block), 0, no_conn, 0};
+  return a.base;
 }
 
-void Outbox::commit(ConnId conn, Lane lane, std::uint32_t used) {
-  Arena& a = arena(lane);
+void Outbox::commit_anew(ConnId conn, Arena& a, std::uint32_t used) {
   CHECK(a.block != no_buffer);
-  CHECK(used <= pool_.size(a.block) - a.used);
-  if (used == 0) return;
-  if (a.last_conn == conn) {
-    outputs_[a.last_output].slice.length += used;  // adjacent: the arena only grows
-  } else {
-    forget_extension(conn);
-    pool_.retain(a.block);
-    a.last_conn = conn;
-    a.last_output = outputs_.size();
-    outputs_.push_back({Output::Kind::send, conn, {a.block, a.used, used}});
-  }
-  // The other lane may not be extended past this output, or bytes of one connection would change order.
-  Arena& other = arenas_[lane == Lane::forward ? 1 : 0];
-  if (other.last_conn == conn) other.last_conn = no_conn;
-  a.used += used;
+  forget_extension(conn);
+  pool_.retain(a.block);
+  a.last_conn = conn;
+  a.last_output = outputs_.size();
+  outputs_.push_back({Output::Kind::send, conn, {a.block, a.used, used}});
 }
 
 bool Outbox::write(ConnId conn, Lane lane, std::string_view bytes) {
@@ -88,7 +76,7 @@ void Outbox::clear() {
       a.used = 0;
     } else {
       pool_.release(a.block);
-      a.block = no_buffer;
+      a = {};
     }
   }
 }

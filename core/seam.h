@@ -15,14 +15,15 @@
 //     name it are ignored. A ConnId is never reused (its generation differs).
 //  6. `now` is the only way time moves. The loop calls step with an empty batch when the deadline is reached.
 //  7. `pause` stops reads; bytes already read may still arrive as one Input. `resume` takes reads up again.
-//  8. TLS is done below: `bytes` is plaintext, `opened` and `connected` come after the handshake with the verified names.
+//  8. TLS is done below: `bytes` is plaintext, `opened` and `connected` come after the handshake with the verified
+//  names.
 //  9. A pipe is a connection between two shards of this process: same Inputs, same Outputs, same back-pressure. Its
 //     `sent` says more: these bytes were part of a step of the other Worker. What is not among them when the pipe ends
 //     did not arrive.
 // 10. `hand_over` moves an accepted connection to another shard, with its TLS state and whatever was read of it and not
 //     used. What the same batch brings for it later is unused too: the Worker adds it. After the step no Input names it
-//     here; there it comes as `opened` and then `bytes`, the unused ones first. Only for connections on which nothing was
-//     sent.
+//     here; there it comes as `opened` and then `bytes`, the unused ones first. Only for connections on which nothing
+//     was sent.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +34,7 @@
 #include <vector>
 
 #include "core/address.h"
+#include "core/check.h"
 #include "core/pool.h"
 #include "core/time.h"
 
@@ -130,8 +132,8 @@ struct ConnectRequest {
 struct ResolveRequest {
   std::uint64_t token = 0;
   std::string host;
-  std::uint16_t port = 0;        // 0: ask SRV `srv_service` first, then addresses with port 2855
-  std::string srv_service;       // e.g. "_msrps._tcp"
+  std::uint16_t port = 0;   // 0: ask SRV `srv_service` first, then addresses with port 2855
+  std::string srv_service;  // e.g. "_msrps._tcp"
 };
 
 struct AdminReply {
@@ -148,11 +150,11 @@ struct LogRecord {
 
 struct Output {
   enum class Kind : std::uint8_t {
-    send,             // conn, slice (one reference)
-    close,            // conn: what was sent before leaves first (bounded by the writer timeout), then FIN
-    abort,            // conn: at once, unsent bytes are dropped
-    pause,            // conn
-    resume,           // conn
+    send,    // conn, slice (one reference)
+    close,   // conn: what was sent before leaves first (bounded by the writer timeout), then FIN
+    abort,   // conn: at once, unsent bytes are dropped
+    pause,   // conn
+    resume,  // conn
   };
   Kind kind = Kind::send;
   ConnId conn;
@@ -183,9 +185,24 @@ class Outbox {
   Outbox& operator=(const Outbox&) = delete;
 
   // Room for `bytes` contiguous bytes; nullptr only when pool and heap are exhausted. Follow with commit or drop it.
-  [[nodiscard]] char* reserve(Lane lane, std::uint32_t bytes);
+  [[nodiscard]] char* reserve(Lane lane, std::uint32_t bytes) {
+    const Arena& a = arena(lane);
+    return a.size - a.used >= bytes && a.base != nullptr ? a.base + a.used : reserve_anew(lane, bytes);
+  }
   // Sends the first `used` bytes of the last reserve(lane) on conn.
-  void commit(ConnId conn, Lane lane, std::uint32_t used);
+  void commit(ConnId conn, Lane lane, std::uint32_t used) {
+    Arena& a = arena(lane);
+    CHECK(used <= a.size - a.used);
+    if (a.last_conn == conn) {
+      outputs_[a.last_output].slice.length += used;  // adjacent: the arena only grows
+    } else if (used != 0) {
+      commit_anew(conn, a, used);
+    }
+    // The other lane may not be extended past this output, or bytes of one connection would change order.
+    Arena& other = arenas_[lane == Lane::forward ? 1 : 0];
+    if (other.last_conn == conn) other.last_conn = no_conn;
+    a.used += used;
+  }
   // reserve + copy + commit. False when memory is exhausted.
   [[nodiscard]] bool write(ConnId conn, Lane lane, std::string_view bytes);
   // Sends bytes by reference.
@@ -226,11 +243,15 @@ class Outbox {
  private:
   struct Arena {
     BufferId block = no_buffer;
+    char* base = nullptr;  // of the block; its bytes and how many of them are used
+    std::uint32_t size = 0;
     std::uint32_t used = 0;
-    ConnId last_conn;                // whose output may still be extended in place
+    ConnId last_conn;  // whose output may still be extended in place
     std::size_t last_output = 0;
   };
   Arena& arena(Lane lane) { return arenas_[static_cast<std::size_t>(lane)]; }
+  char* reserve_anew(Lane lane, std::uint32_t bytes);
+  void commit_anew(ConnId conn, Arena& arena, std::uint32_t used);
   void push(const Output& output);
   void forget_extension(ConnId conn);
 

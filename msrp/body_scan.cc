@@ -129,6 +129,11 @@ std::size_t BodyScan::match(std::string_view piece, std::size_t at) {
       std::memcmp(piece.data() + at, pattern_.data(), pattern_size_) == 0) {
     at += pattern_size_;
     held_ = pattern_size_;
+    if (piece.size() - at >= after_tid && is_flag(piece[at]) && piece[at + 1] == '\r' && piece[at + 2] == '\n') {
+      held_flag_ = piece[at];
+      held_ = static_cast<std::uint8_t>(whole);
+      return at + after_tid;
+    }
   }
   for (; at < piece.size() && held_ < whole && fits(piece[at]); ++at, ++held_) {
     if (held_ == pattern_size_) held_flag_ = piece[at];

@@ -91,6 +91,14 @@ bool HeadParser::keep_uri(std::uint32_t end) {
   return true;
 }
 
+void HeadParser::keep_usual_send(std::uint32_t method, std::uint32_t to_path) {
+  head_.method = Method::send;
+  head_.method_name = {method, 4};
+  expect_ = HeadError::path;
+  line_ = to_path;
+  number_ = 0;
+}
+
 void HeadParser::keep_memo(const PathMemo& memo, std::uint32_t value) {
   constexpr std::uint32_t between = sizeof("\r\nFrom-Path: ") - 1;
   head_.to_path = {value, memo.to_path_length};
@@ -104,7 +112,8 @@ const unsigned char* HeadParser::add_digits(const unsigned char* p, const unsign
   std::uint64_t number = number_;
   for (; p != end && *p >= '0' && *p <= '9'; ++p) {
     const unsigned value = *p - unsigned{'0'};
-    if (number > (number_max - value) / 10) {
+    // Below a tenth of the maximum no digit can be too much.
+    if (number >= number_max / 10 && number > (number_max - value) / 10) {
       (void)fail(HeadError::byte_range);
       break;
     }

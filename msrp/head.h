@@ -160,6 +160,7 @@ class HeadParser {
   [[nodiscard]] bool fail(HeadError error);
   [[nodiscard]] bool keep_tid(std::uint32_t end);
   [[nodiscard]] bool keep_uri(std::uint32_t end);
+  void keep_usual_send(std::uint32_t method, std::uint32_t to_path);
   void keep_memo(const PathMemo& memo, std::uint32_t value);
   void keep_paths(std::uint32_t next);
   void keep_name(const char* bytes, std::uint32_t colon);

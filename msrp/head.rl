@@ -1,7 +1,8 @@
 // msrp/head.rl - the grammar of an MSRP head (RFC 4975 section 9, RFC 4976 section 7). What an element means is in head.cc.
 //
 // Long runs of like bytes (values, names, hosts, session-ids) are passed 16 at a time by the functions of text_skip.h;
-// the machine sees their first byte and what ends them. Paths that came before are jumped over (PathMemo).
+// the machine sees their first byte and what ends them. Paths that came before are jumped over (PathMemo), and so is
+// what nearly all requests have in front of them.
 #include <cstddef>
 #include <cstring>
 #include <type_traits>
@@ -25,6 +26,7 @@ using Byte = unsigned char;
   action mark_next { mark_ = at(p) + 1; }
   action skip_text { fexec skip_text(p + 1, pe); }
 
+  action tid_start { mark_ = at(p); fexec skip_ident(p + 1, tid_limit(p, pe)); }
   action tid_byte { if (at(p) - mark_ == tid_bytes_max && !fail(HeadError::tid_length)) { fhold; fbreak; } }
   action tid_end { if (!keep_tid(at(p))) { fhold; fbreak; } }
   action method_end { head_.method_name = {mark_, at(p) - mark_}; }
@@ -36,6 +38,16 @@ using Byte = unsigned char;
   action nickname { head_.method = Method::nickname; }
   action other_method { head_.method = Method::other; }
 
+  # From the space behind the transaction id.
+  action usual_send {
+    if (starts_with(p + 1, pe, usual_start)) {
+      const Byte* const value = p + 1 + usual_start.size();
+      keep_usual_send(at(p) + 1, at(value));
+      if (memo != nullptr && memo_matches(*memo, value, pe)) { keep_memo(*memo, at(value)); fexec value + memo->bytes.size(); fgoto headers; }
+      fexec value;
+      fgoto path;
+    }
+  }
   action expect_path { expect_ = HeadError::path; }
   action path_start { line_ = at(p) + 1; number_ = 0; }
   action memo { if (memo != nullptr && memo_matches(*memo, p + 1, pe)) { keep_memo(*memo, at(p) + 1); fexec p + 1 + memo->bytes.size(); fgoto headers; } }
@@ -72,7 +84,7 @@ using Byte = unsigned char;
   # T-57: a response may end right after From-Path, although the ABNF asks for one more header.
   # tid_length rather than start_line is said for ids of the wrong size: no response can be built for those.
   ident_char = alnum | [.\-+%=];
-  transact_id = alnum >mark ident_char* $tid_byte %tid_end;
+  transact_id = alnum >tid_start ident_char* $tid_byte %tid_end;
   other_method = upper+;
   method = (other_method - ("SEND" | "REPORT" | "AUTH" | "NICKNAME")) %other_method
          | "SEND" %send | "REPORT" %report | "AUTH" %auth | "NICKNAME" %nickname;
@@ -80,7 +92,7 @@ using Byte = unsigned char;
   comment = utf8text_char+ >mark $skip_text %comment_end;
   req_start = method >mark %method_end CRLF;
   resp_start = status_code (SP comment?)? CRLF;
-  start_line = "MSRP" SP transact_id SP (req_start | resp_start) @expect_path;
+  start_line = "MSRP" SP transact_id SP @usual_send (req_start | resp_start) @expect_path;
 
   # The value of both path lines.
   MSRP_URI = msrp_scheme "://" authority ("/" session_id)? ";" transport (";" URI_parameter)*;
@@ -107,9 +119,17 @@ using Byte = unsigned char;
   write data nofinal noentry;
 }%%
 
+constexpr std::string_view usual_start = "SEND\r\nTo-Path: ";
+
+bool starts_with(const Byte* p, const Byte* pe, std::string_view text) {
+  return static_cast<std::size_t>(pe - p) >= text.size() && std::memcmp(p, text.data(), text.size()) == 0;
+}
+
+// How far a transaction id that begins at `p` may be passed over: a byte more shows that it is too long.
+const Byte* tid_limit(const Byte* p, const Byte* pe) { return pe - p > std::ptrdiff_t{tid_bytes_max} ? p + tid_bytes_max : pe; }
+
 bool memo_matches(const PathMemo& memo, const Byte* p, const Byte* pe) {
-  const std::size_t size = memo.bytes.size();
-  return size != 0 && static_cast<std::size_t>(pe - p) >= size && std::memcmp(p, memo.bytes.data(), size) == 0;
+  return !memo.bytes.empty() && starts_with(p, pe, memo.bytes);
 }
 
 }  // namespace

@@ -122,8 +122,22 @@ class Relay {
 
   // --- writing (relay_conn.cc): every frame starts with begin_frame, which ends a chunk that is open on the connection
   void begin_frame(Conn& conn);
-  [[nodiscard]] char* reserve(Conn& conn, core::Outbox::Lane lane, std::size_t bytes);
-  void commit(Conn& conn, core::Outbox::Lane lane, std::uint32_t used);
+  [[nodiscard]] char* reserve(Conn& conn, core::Outbox::Lane lane, std::size_t bytes) {
+    if (conn.state == Conn::State::open && !conn.failed) {
+      if (char* at = out_->reserve(lane, static_cast<std::uint32_t>(bytes))) return at;
+    }
+    return reserve_elsewhere(conn, bytes);
+  }
+  void commit(Conn& conn, core::Outbox::Lane lane, std::uint32_t used) {
+    if (conn.state == Conn::State::open && !conn.failed) {
+      out_->commit(conn.id, lane, used);
+      conn.written += used;
+    } else if (conn.state == Conn::State::dialling && !conn.failed) {
+      commit_backlog(conn, used);
+    }
+  }
+  char* reserve_elsewhere(Conn& conn, std::size_t bytes);
+  void commit_backlog(Conn& conn, std::uint32_t used);
   void write_shared(Conn& conn, core::Slice slice);
   void write_copy(Conn& conn, core::Outbox::Lane lane, std::string_view bytes);
 
@@ -150,7 +164,8 @@ class Relay {
 
   // --- routes (relay_route.cc)
   // A SEND binds its sender to the session it goes to, and may still be moved with all that was read behind it.
-  Resolved resolve(Conn& conn, std::string_view to_path, std::string_view from_path, bool is_send);
+  // `to_path` is the frame's own, or what is read in its place.
+  Resolved resolve(Conn& conn, const Frame& frame, std::string_view to_path);
   Resolved resolve_anew(Conn& conn, std::string_view to_path, std::string_view from_path, bool is_send);
   [[nodiscard]] bool route_valid(const Route& route);
   [[nodiscard]] bool is_us(const Conn& conn, const Uri& uri) const;

@@ -519,15 +519,14 @@ void Relay::begin_frame(Conn& conn) {
   end_chunk(*conn.open_chunk, conn, Flag::more);
 }
 
-char* Relay::reserve(Conn& conn, Lane lane, std::size_t bytes) {
+// To a connection that is being set up, into its backlog; what is owed to one that is being given up goes nowhere.
+char* Relay::reserve_elsewhere(Conn& conn, std::size_t bytes) {
   if (conn.state == Conn::State::dialling && !conn.failed) {
     backlog_mark_ = conn.dialled->backlog.size();
     conn.dialled->backlog.resize(backlog_mark_ + bytes);
     return conn.dialled->backlog.data() + backlog_mark_;
   }
   if (conn.state == Conn::State::open && !conn.failed) {
-    char* at = out_->reserve(lane, static_cast<std::uint32_t>(bytes));
-    if (at != nullptr) return at;
     // Ended when the step is: callers up the stack still use it and what hangs on it.
     count(Metric::relay_no_memory);
     conn.failed = true;
@@ -537,15 +536,8 @@ char* Relay::reserve(Conn& conn, Lane lane, std::size_t bytes) {
   return sink_.data();
 }
 
-void Relay::commit(Conn& conn, Lane lane, std::uint32_t used) {
-  if (conn.failed) return;
-  if (conn.state == Conn::State::dialling) {
-    conn.dialled->backlog.resize(backlog_mark_ + used);
-  } else if (conn.state == Conn::State::open) {
-    out_->commit(conn.id, lane, used);
-  } else {
-    return;
-  }
+void Relay::commit_backlog(Conn& conn, std::uint32_t used) {
+  conn.dialled->backlog.resize(backlog_mark_ + used);
   conn.written += used;
 }
 

@@ -26,7 +26,7 @@ void Relay::forward_other(Conn& conn, const Frame& frame, std::string_view body,
       to_path = with_session;
     }
   }
-  const Resolved resolved = resolve(conn, to_path, frame(head.from_path), false);
+  const Resolved resolved = resolve(conn, frame, to_path);
   if (resolved.refusal == Refusal::foreign) {
     count(Metric::relay_foreign_uri);
     close(conn);
@@ -224,7 +224,13 @@ void Relay::respond(Conn& conn, std::string_view tid, std::uint16_t status, std:
   begin_frame(conn);
   const std::string_view phrase = reason_phrase(status);
   TextOut out(reserve(conn, Lane::back, 64 + phrase.size() + paths.size() + end_line_bytes_max));
-  out.put("MSRP ").put(tid).put(' ').number(status).put(' ').put(phrase).put("\r\n").put(paths);
+  out.put("MSRP ").put(tid);
+  if (status == 200) {
+    out.put(" 200 OK\r\n");
+  } else {
+    out.put(' ').number(status).put(' ').put(phrase).put("\r\n");
+  }
+  out.put(paths);
   put_end_line(out, tid, Flag::end, false);
   commit(conn, Lane::back, out.size());
 }

@@ -45,13 +45,21 @@ bool Relay::route_valid(const Route& route) {
   return true;
 }
 
-Relay::Resolved Relay::resolve(Conn& conn, std::string_view to_path, std::string_view from_path, bool is_send) {
+Relay::Resolved Relay::resolve(Conn& conn, const Frame& frame, std::string_view to_path) {
+  const Head& head = frame.head;
+  const bool is_send = head.method == Method::send;
+  const std::string_view from_path = frame(head.from_path);
+  // What the parser jumped over are the paths of the first.
+  const bool first = head.paths_from_memo && to_path.data() == frame.bytes.data() + head.to_path.offset;
   for (std::size_t i = 0; i < conn.routes.size() && conn.routes[i] != nullptr; ++i) {
     Route* route = conn.routes[i];
-    if (route->to_path() != to_path || route->from_path() != from_path) continue;
+    const bool same = (i == 0 && first) || (route->to_path() == to_path && route->from_path() == from_path);
+    if (!same) continue;
     if (!route_valid(*route) || (is_send && !route->peer_bound)) break;
-    std::rotate(conn.routes.begin(), conn.routes.begin() + static_cast<std::ptrdiff_t>(i),
-                conn.routes.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    if (i != 0) {
+      std::rotate(conn.routes.begin(), conn.routes.begin() + static_cast<std::ptrdiff_t>(i),
+                  conn.routes.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    }
     return {Refusal::none, route, 0};
   }
   Resolved resolved = resolve_anew(conn, to_path, from_path, is_send);

@@ -31,7 +31,8 @@ bool range_contradicts_itself(const ByteRange& range) {
 void put_headers(TextOut& out, const Head& head, std::string_view bytes, bool with_range, std::uint64_t start,
                  std::uint64_t end, std::uint64_t total) {
   const std::string_view headers = head.headers.of(bytes);
-  if (!with_range) {
+  const bool says_it = head.has_range && head.range.start == start && head.range.end == end && head.range.total == total;
+  if (!with_range || says_it) {
     out.put(headers);
   } else if (!head.has_range) {
     put_range_line(out, start, end, total);
@@ -64,7 +65,7 @@ std::uint32_t Relay::on_send_head(Conn& conn, const Frame& frame, core::Slice re
   } else if (conn.aborted != nullptr && head.range.start > 1 && was_aborted(conn, frame(head.message_id))) {
     answer = 413;  // its receiver was told that the message ends
   } else {
-    const Resolved resolved = resolve(conn, frame(head.to_path), frame(head.from_path), true);
+    const Resolved resolved = resolve(conn, frame, frame(head.to_path));
     refusal = resolved.refusal;
     route = resolved.route;
     if (route != nullptr && !head_fits(frame, *route)) answer = 400;

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/id_text.h"
 #include "core/seam.h"
 #include "core/slot_map.h"
 #include "core/time.h"
@@ -22,6 +23,9 @@ namespace parley::msrp {
 
 struct Conn;
 struct Session;
+// Of the transaction ids we make: a slot and 64 random bits (msrp/transactions.h).
+inline constexpr std::size_t tid_bytes = core::letters32_chars + core::letters64_chars;
+
 using ConnHandle = core::SlotId;
 using SessionHandle = core::SlotId;
 
@@ -119,7 +123,7 @@ struct Inbound {
   std::uint64_t emitted = 0;      // body bytes written to the next hop
   bool open = false;              // a chunk of ours is open on dest
   std::uint64_t chunk_start = 0;  // `emitted` when it was opened
-  std::array<char, 16> out_tid{};
+  std::array<char, tid_bytes> out_tid{};
   std::uint32_t transaction = Transaction::none;
   std::string headers;            // header lines to repeat in each chunk, without Byte-Range
   std::string message_id;

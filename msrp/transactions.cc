@@ -1,21 +1,23 @@
 // msrp/transactions.cc - see transactions.h.
 #include "msrp/transactions.h"
 
+#include <cstring>
+
 #include "core/check.h"
-#include "core/id_text.h"
 
 namespace parley::msrp {
 
 namespace {
 constexpr std::uint32_t none = Transaction::none;
-constexpr std::uint32_t slots_max = 1U << 24;  // what four characters can name
+constexpr std::uint32_t slots_max = 1U << 24;
+
+void write_tid(std::uint32_t slot, std::uint64_t random, std::array<char, tid_bytes>& tid) {
+  core::letters_encode32(slot, tid.data());
+  core::letters_encode64(random, tid.data() + core::letters32_chars);
+}
 }  // namespace
 
-void Transactions::make_tid(std::array<char, tid_bytes>& tid) {
-  tid[0] = 'n';
-  core::id_encode24(static_cast<std::uint32_t>(random_.next() & 0xffffffU), &tid[1]);
-  core::id_encode64(random_.next(), &tid[5]);
-}
+void Transactions::make_tid(std::array<char, tid_bytes>& tid) { write_tid(none, random_.next(), tid); }
 
 std::uint32_t Transactions::create(Conn& conn, std::uint32_t live_max, std::array<char, tid_bytes>& tid) {
   if (live_ >= live_max) return none;
@@ -56,19 +58,20 @@ std::uint32_t Transactions::create(Conn& conn, std::uint32_t live_max, std::arra
   if (conn.tx_unarmed == none) conn.tx_unarmed = slot;
   ++conn.tx_count;
   ++live_;
-  tid[0] = 'p';
-  core::id_encode24(slot, &tid[1]);
-  core::id_encode64(t.random, &tid[5]);
+  write_tid(slot, t.random, tid);
   return slot;
 }
 
 std::uint32_t Transactions::find(const Conn& conn, std::string_view tid) {
-  if (tid.size() != tid_bytes || tid[0] != 'p') return none;
-  const auto slot = core::id_decode24(tid.substr(1, 4));
-  const auto random = core::id_decode64(tid.substr(5, 11));
-  if (!slot || !random || *slot / chunk_size >= chunks_.size() || *random == 0) return none;
+  if (tid.size() != tid_bytes) return none;
+  const auto slot = core::letters_decode32(tid.data());
+  if (!slot || *slot / chunk_size >= chunks_.size()) return none;
   const Transaction& t = at(*slot);
-  return t.random == *random && t.conn == conn.self ? *slot : none;
+  std::array<char, core::letters64_chars> random;
+  core::letters_encode64(t.random, random.data());
+  const bool same = t.random != 0 && t.conn == conn.self &&
+                    std::memcmp(random.data(), tid.data() + core::letters32_chars, random.size()) == 0;
+  return same ? *slot : none;
 }
 
 std::uint32_t Transactions::first_accepted(const Conn& conn) {

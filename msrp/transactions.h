@@ -1,8 +1,8 @@
 // msrp/transactions.h - requests given to a next hop and not answered yet (RFC 4976 sections 6.4.1 and 6.4.3).
 //
-// A slab of records named by the transaction id itself: 'p', 4 characters of slot, 11 characters of randomness, so that
-// a response finds its record without a search and a forged one does not (R4975-1: 64 random bits). All deadlines are
-// the same time after arming, so the due list is a queue.
+// A slab of records named by the transaction id itself: 8 letters of slot, 16 letters of randomness, so that a response
+// finds its record without a search and a forged one does not (R4975-1: 64 random bits). All deadlines are the same
+// time after arming, so the due list is a queue.
 #pragma once
 
 #include <array>
@@ -15,8 +15,6 @@
 #include "msrp/relay_types.h"
 
 namespace parley::msrp {
-
-inline constexpr std::size_t tid_bytes = 16;
 
 class Transactions {
  public:

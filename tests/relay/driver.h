@@ -91,7 +91,7 @@ class BurstDriver {
 
   void answer(std::string_view view) {
     for (std::size_t at = 0; (at = view.find(" SEND\r\n", at)) != std::string_view::npos; ++at) {
-      const std::string_view tid = view.substr(at - 16, 16);
+      const std::string_view tid = view.substr(at - 24, 24);
       answers_.append("MSRP ").append(tid).append(answer_tail_).append(tid).append("$\r\n");
       ++delivered_;
     }
