@@ -29,7 +29,7 @@ void Client::lie() {
   const Leg& target = *victim.legs_[rng_.next() % victim.legs_.size()];
   std::vector<std::string> to;
   std::string frame;
-  const std::uint64_t act = rng_.next() % 14;
+  const std::uint64_t act = rng_.next() % 15;
   world_.journal.line("client %u lies, act %llu", number_, static_cast<unsigned long long>(act));
   switch (act) {
     case 0: case 1: {  // Byte-Ranges that are wrong
@@ -91,6 +91,13 @@ void Client::lie() {
       to = {leg.use_path[0], "msrp://127.0.9.9:22/x" + tid + ";tcp"};
       frame = body_frame(request_head(tid, "SEND", to, leg.uri, tag) + id_line, "1-5/5", tid, "12345");
       break;
+    case 13: {  // a head that can not be read, in a frame that ends: what follows on the connection is served
+      static constexpr const char* heads[] = {"no colon\r\n", " folded\r\n", "X: \x01\r\n", "Message-ID: a\r\nMessage-ID: b\r\n",
+                                              "Content-Type: a/b\r\nX: y\r\n"};
+      frame = body_frame(request_head(tid, "SEND", honest, leg.uri, tag) + heads[rng_.next() % 5], "", tid,
+                         std::string(rng_.scaled(1, 30'000), 'a'));
+      break;
+    }
     default:  // garbage
       for (std::uint64_t n = rng_.between(1, 300); n > 0; --n) frame += static_cast<char>(rng_.next());
       if (rng_.coin(1, 2)) frame = "MSRP " + tid + " SEND\r\n" + frame;
