@@ -6,6 +6,11 @@
 
 namespace parley::msrp {
 
+namespace {
+// How often a draining shard without sessions looks whether the others have any.
+constexpr core::Duration drain_look = std::chrono::milliseconds(250);
+}  // namespace
+
 using core::Metric;
 using Lane = core::Outbox::Lane;
 
@@ -107,6 +112,12 @@ void Relay::finish_step() {
     // Sessions go on until their clients end them; how long that may take is the loop's and the operator's decision.
     bool busy = transactions_.live() != 0 || !sessions_.empty();
     conns_.for_each([&](core::SlotId, Conn& conn) { busy |= conn.inbound != nullptr || conn.waiting_bytes() != 0; });
+    // A shard without sessions may still carry what belongs to another's: peers that are connected here, pipes. The
+    // loop would end them, so it goes when the last session of the process has gone; nobody tells us, we look.
+    if (!busy && table_.count() != 0) {
+      busy = true;
+      out_->deadline(std::min(out_->next_deadline(), now_.mono + drain_look));
+    }
     if (!busy) out_->drained();
   }
   out_ = nullptr;

@@ -42,7 +42,8 @@ bool Relay::route_valid(const Route& route) {
   for (std::size_t i = 0; i < route.session_count; ++i) {
     if (!sessions_.contains(route.sessions[i])) return false;
   }
-  return true;
+  // What its shard would refuse is not answered with 200 here first.
+  return route.away_key == 0 || table_.lookup(route.away_key).has_value();
 }
 
 Relay::Resolved Relay::resolve(Conn& conn, const Frame& frame, std::string_view to_path) {
@@ -86,6 +87,7 @@ Relay::Resolved Relay::resolve_anew(Conn& conn, std::string_view to_path, std::s
   Conn* dest = nullptr;
   bool transit = false;
   bool peer_bound = true;
+  std::uint64_t away_key = 0;
 
   const bool secure = conn.transport == core::Transport::tls || conn.transport == core::Transport::wss;
 
@@ -135,6 +137,7 @@ Relay::Resolved Relay::resolve_anew(Conn& conn, std::string_view to_path, std::s
       dest = pipe_to(conn, place->shard);
       if (dest == nullptr) return {Refusal::unknown_session, nullptr, 0};
       transit = passed_count == 0;
+      away_key = id->high;
       break;
     }
     Session* session = find_session(uri);
@@ -186,6 +189,7 @@ Relay::Resolved Relay::resolve_anew(Conn& conn, std::string_view to_path, std::s
   route->dest = dest->self;
   route->sessions = passed;
   route->session_count = passed_count;
+  route->away_key = away_key;
   route->in_paths.assign(to_path).append("\r\nFrom-Path: ").append(from_path).append("\r\n");
   route->to_length = static_cast<std::uint32_t>(to_path.size());
   route->from_length = static_cast<std::uint32_t>(from_path.size());

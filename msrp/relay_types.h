@@ -54,6 +54,7 @@ struct Route {
   ConnHandle dest;
   std::array<SessionHandle, 4> sessions;  // the ones passed through; all must be live
   std::uint8_t session_count = 0;
+  std::uint64_t away_key = 0;             // of the session behind them that another shard has; 0: none
 
   [[nodiscard]] std::string_view to_path() const { return std::string_view(in_paths).substr(0, to_length); }
   [[nodiscard]] std::string_view from_path() const {

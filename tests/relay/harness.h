@@ -35,11 +35,12 @@ inline std::shared_ptr<msrp::RelayConfig> default_config() {
 class Harness {
  public:
   explicit Harness(std::shared_ptr<const msrp::RelayConfig> config = default_config(),
-                   const core::Pool::Config& memory = {.small_count = 64, .large_count = 8, .arena_count = 16, .heap_bytes_max = 64 << 20})
+                   const core::Pool::Config& memory = {.small_count = 64, .large_count = 8, .arena_count = 16, .heap_bytes_max = 64 << 20},
+                   std::uint32_t shards = 1)
       : pool(memory),
         table(1024, 1),
         out(pool),
-        service({.shard = 0, .shard_count = 1, .pool = pool, .metrics = metrics, .sessions = table, .seed = {}, .relay = std::move(config)}) {}
+        service({.shard = 0, .shard_count = shards, .pool = pool, .metrics = metrics, .sessions = table, .seed = {}, .relay = std::move(config)}) {}
 
   ~Harness() {
     for (const core::BufferId block : kept_) pool.release(block);
