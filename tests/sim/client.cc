@@ -7,7 +7,7 @@ namespace parley::sim {
 
 Client::Client(World& world, Place& place, std::uint32_t number, bool tls, std::string user, const Traits& traits)
     : world_(world), place_(place), rng_(world.seed, 100 + number), number_(number), tls_(tls), user_(std::move(user)),
-      traits_(traits), address_(address_v4(0x100 + number, static_cast<std::uint16_t>(7000 + number))) {}
+      shares_user_(traits.liar || rng_.coin(1, 3)), traits_(traits), address_(address_v4(0x100 + number, static_cast<std::uint16_t>(7000 + number))) {}
 
 Leg& Client::add_leg(bool authenticates, std::uint32_t hops) {
   legs_.push_back(std::make_unique<Leg>());
@@ -15,6 +15,9 @@ Leg& Client::add_leg(bool authenticates, std::uint32_t hops) {
   leg.client = this;
   leg.number = static_cast<std::uint32_t>(legs_.size());
   leg.authenticates = authenticates;
+  leg.user = shares_user_ || leg.number == 1 ? user_ : user_ + "x" + std::to_string(leg.number);
+  for (auto& each : legs_) each->shares_user = shares_user_ && (legs_.size() > 1 || traits_.liar);
+  leg.lapses = rng_.permille(world_.faults.lapse_permille);
   leg.hops = authenticates ? hops : 0;
   leg.uri = std::string(tls_ ? "msrps" : "msrp") + "://" + core::to_string(address_) + "/s" + std::to_string(number_) +
             "x" + std::to_string(leg.number) + ";tcp";
@@ -28,7 +31,7 @@ void Client::connect() {
   stream_->attach(side_, this);
   world_.journal.line("client %u connects, stream %u", number_, stream_->number());
   for (auto& leg : legs_) {
-    if (leg->authenticates) authenticate(*leg, {});
+    if (leg->authenticates) authenticate(*leg, 0, Name::relay);
     else leg->ready = true, claimed_[leg->uri] = true;
   }
   pump();
@@ -68,7 +71,8 @@ bool Client::authenticated() const {
 
 bool Client::owns(const std::string& relay_uri) const {
   return std::any_of(legs_.begin(), legs_.end(), [&](const auto& leg) {
-    return std::find(leg->use_path.begin(), leg->use_path.end(), relay_uri) != leg->use_path.end();
+    return std::find(leg->use_path.begin(), leg->use_path.end(), relay_uri) != leg->use_path.end() ||
+           std::find(leg->former.begin(), leg->former.end(), relay_uri) != leg->former.end();
   });
 }
 
@@ -262,7 +266,7 @@ void Client::start_chunk(std::size_t chosen) {
             total + "\r\n";
   }
   const bool answered = m.failure == "yes" || m.failure == "absent";
-  pending_[tid] = {Pending::Kind::send, m.from, &m, to[0], answered};
+  pending_[tid] = {Pending::Kind::send, m.from, &m, to[0], answered, &tag, {}};
   if (answered) ++m.unanswered, ++in_flight_;
   if (!m.has_body) {
     out_ += "-------" + tid + "$\r\n";

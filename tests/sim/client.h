@@ -62,6 +62,7 @@ class Client final : public Socket, public Acceptor {
   [[nodiscard]] bool claimed(const std::string& uri) const { return claimed_.contains(uri); }
   [[nodiscard]] const std::vector<std::unique_ptr<Leg>>& legs() const { return legs_; }
   [[nodiscard]] Place& place() { return place_; }
+  [[nodiscard]] const Place& place() const { return place_; }
   // What keeps it from being idle, for the report of a failure.
   [[nodiscard]] std::string state() const;
 
@@ -77,6 +78,13 @@ class Client final : public Socket, public Acceptor {
     Message* message = nullptr;
     std::string first_uri;   // what From-Path of the response must be
     bool expected = false;   // FR yes: a response must come
+    const Tag* tag = nullptr;
+    struct {
+      std::size_t hop = 0;
+      std::uint32_t expires = 0;  // asked for; 0: nothing
+      bool credentials = false;
+      bool fresh = false;         // there is no session yet
+    } auth;
   };
   struct Plan {  // a message on its way out
     Message* message;
@@ -104,8 +112,17 @@ class Client final : public Socket, public Acceptor {
   void answer(const Frame& frame, int status);
   void give_up(Message& message);
   void success_report(const Frame& frame, const Message& message);
-  void authenticate(Leg& leg, const std::string& authorization);
-  std::string credentials(const Frame& challenge, const Leg& leg);
+  void judge_answer(int status, const Pending& pending);
+  // AUTH (client_auth.cc). `hop`: 0 the own relay, 1 the relay behind it.
+  enum class Name { relay, session };  // what the AUTH is addressed to
+  void authenticate(Leg& leg, std::size_t hop, Name name);
+  void send_auth(Leg& leg, std::size_t hop, const std::string& authorization);
+  void refresh(Leg& leg, std::size_t hop);
+  void plan_refresh(Leg& leg, std::size_t hop, Duration expires);
+  [[nodiscard]] Place& relay_at(std::size_t hop);
+  void take_challenge(const Frame& frame, const Pending& pending);
+  void take_refusal(const Frame& frame, const Pending& pending);
+  std::string credentials(Leg& leg, std::size_t hop);
   [[nodiscard]] std::vector<std::string> relay_path(const Leg& leg) const;
   void pump();
   bool pump_frame();
@@ -124,6 +141,7 @@ class Client final : public Socket, public Acceptor {
   std::uint32_t number_;
   bool tls_;
   std::string user_;
+  bool shares_user_;  // all its sessions under one name
   Traits traits_;
   core::Address address_;
   Stream* stream_ = nullptr;
@@ -150,8 +168,8 @@ class Client final : public Socket, public Acceptor {
 std::string user_ha1(const std::string& algorithm, const std::string& user, const std::string& realm,
                      const std::string& secret);
 std::string digest_response(const std::string& algorithm, const std::string& user, const std::string& realm,
-                            const std::string& secret, const std::string& nonce, const std::string& cnonce,
-                            const std::string& uri);
+                            const std::string& secret, const std::string& nonce, const std::string& count,
+                            const std::string& cnonce, const std::string& uri);
 // The parameter of a Digest header, unquoted; empty when absent.
 std::string digest_parameter(const std::string& header, const std::string& name);
 

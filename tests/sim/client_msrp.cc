@@ -34,6 +34,7 @@ std::string Client::request_head(const std::string& tid, const char* method, con
   tag.origin = this;
   tag.method = method;
   tag.to_path = to;
+  tag.started = world_.agenda.now();
   claimed_[from] = true;
   return "MSRP " + tid + " " + method + "\r\nTo-Path: " + joined(to) + "\r\nFrom-Path: " + from +
          "\r\nX-Tag: " + std::to_string(tag.number) + "\r\n";
@@ -50,53 +51,6 @@ void Client::post(Message& message) {
   }
   plan_.push_back(plan);
   pump();
-}
-
-void Client::authenticate(Leg& leg, const std::string& authorization) {
-  Tag& tag = world_.ledger.add_tag();
-  tag.leg = &leg;
-  const std::string tid = new_id();
-  std::vector<std::string> to;
-  if (leg.use_path.empty()) {
-    std::string own = std::string(tls_ ? "msrps" : "msrp") + "://";
-    if (rng_.coin(1, 4)) own += user_ + "@";
-    own += place_.host;
-    own += tls_ ? ":2856;tcp" : ":2855;tcp";
-    to = {own};
-    if (!authorization.empty()) to = {leg.auth_uri};
-  } else {
-    to = leg.use_path;
-    to.push_back(leg.auth_uri);
-  }
-  if (leg.use_path.empty()) leg.auth_uri = to[0];
-  std::string frame = request_head(tid, "AUTH", to, leg.uri, tag);
-  if (!authorization.empty()) frame += "Authorization: " + authorization + "\r\n";
-  if (rng_.coin(1, 3)) frame += "Expires: 900\r\n";
-  pending_[tid] = {Pending::Kind::auth, &leg, nullptr, to[0], to.size() == 1};
-  control_.push_back(frame + "-------" + tid + "$\r\n");
-}
-
-std::string Client::credentials(const Frame& challenge, const Leg& leg) {
-  std::vector<const std::string*> offered;
-  for (const auto& [name, value] : challenge.headers) {
-    if (name == "WWW-Authenticate") offered.push_back(&value);
-  }
-  if (offered.empty()) return {};
-  const std::string& chosen = *offered[rng_.next() % offered.size()];
-  const std::string algorithm = digest_parameter(chosen, "algorithm");
-  const std::string realm = digest_parameter(chosen, "realm");
-  const std::string nonce = digest_parameter(chosen, "nonce");
-  const std::string opaque = digest_parameter(chosen, "opaque");
-  const std::string cnonce = new_id();
-  const std::string response =
-      digest_response(algorithm.empty() ? "MD5" : algorithm, user_, realm, user_ + "-secret", nonce, cnonce, leg.auth_uri);
-  std::string out = "Digest username=\"" + user_ + "\", realm=\"" + realm + "\", nonce=\"" + nonce + "\"";
-  if (rng_.coin(1, 2)) out += ", uri=\"" + leg.auth_uri + "\"";
-  out += ", response=\"" + response + "\"";
-  if (!algorithm.empty()) out += ", algorithm=" + algorithm;
-  out += ", cnonce=\"" + cnonce + "\", qop=auth, nc=00000001";
-  if (!opaque.empty()) out += ", opaque=\"" + opaque + "\"";
-  return out;
 }
 
 void Client::take(const Frame& frame) {
@@ -174,6 +128,24 @@ void Client::answer(const Frame& frame, int status) {
   control_.push_back(std::move(text));
 }
 
+// What a session's life says about the answer to a SEND over it.
+void Client::judge_answer(int status, const Pending& pending) {
+  const Sessions& sessions = world_.sessions;
+  if (sessions.must_be_gone(pending.first_uri, pending.tag->started)) {
+    // The rest of a message that has failed before is refused for that.
+    const bool failed_before = pending.message->refused != 0 || pending.message->failure_report != 0;
+    if (status != 481 && blameless() && !failed_before) {
+      world_.journal.fail("sessions: client %u got %d for a SEND over a session that had ended", number_, status);
+    }
+    return;
+  }
+  const std::vector<std::string>& path = pending.tag->to_path;
+  const bool all_live = std::all_of(path.begin(), path.end() - 1, [&](const auto& uri) { return sessions.must_live(uri); });
+  if (status == 481 && all_live && blameless()) {
+    world_.journal.fail("sessions: client %u got 481 for a SEND over sessions that live", number_);
+  }
+}
+
 void Client::success_report(const Frame& frame, const Message& message) {
   const std::uint64_t size = message.body.size();
   const std::uint64_t first = size > 4 && rng_.coin(1, 4) ? size / 2 : size;  // in one or in two
@@ -210,6 +182,7 @@ void Client::take_response(const Frame& frame) {
     world_.journal.fail("client %u: response to %s", number_, joined(frame.to_path).c_str());
     return;
   }
+  judge_answer(frame.status, pending);
   Message& m = *pending.message;
   if (pending.expected) --m.unanswered, --in_flight_;
   if (frame.status == 200) {
@@ -220,58 +193,6 @@ void Client::take_response(const Frame& frame) {
   world_.journal.line("message %u refused %d", m.number, frame.status);
   m.refused = frame.status;
   give_up(m);
-}
-
-void Client::take_auth_response(const Frame& frame, const Pending& pending) {
-  Leg& leg = *pending.leg;
-  if (frame.status == 401) {
-    if (++auth_tries_ > 8 + 4 * legs_.size()) {
-      if (blameless()) world_.journal.fail("client %u: AUTH is refused again and again", number_);
-      return;
-    }
-    const std::string authorization = credentials(frame, leg);
-    if (authorization.empty()) {
-      world_.journal.fail("client %u: 401 without a challenge", number_);
-      return;
-    }
-    last_authorization_ = authorization;
-    return authenticate(leg, authorization);
-  }
-  if (frame.status != 200) {
-    world_.journal.line("client %u AUTH answered %d", number_, frame.status);
-    if (pending.expected && blameless() && !world_.auth_may_fail) {
-      world_.journal.fail("client %u: AUTH answered %d", number_, frame.status);
-    }
-    return;
-  }
-  const std::string* use_path = frame.header("Use-Path");
-  if (use_path == nullptr || frame.header("Expires") == nullptr || frame.header("Authentication-Info") == nullptr) {
-    world_.journal.fail("client %u: 200 to AUTH without Use-Path, Expires or Authentication-Info", number_);
-    return;
-  }
-  std::vector<std::string> path;
-  for (std::size_t at = 0; at < use_path->size();) {
-    const std::size_t end = std::min(use_path->find(' ', at), use_path->size());
-    path.push_back(use_path->substr(at, end - at));
-    at = end + 1;
-  }
-  if (leg.ready && path != leg.use_path) {
-    world_.journal.fail("client %u: a refreshed AUTH changed its URI", number_);
-    return;
-  }
-  if (!leg.ready && path.size() != leg.use_path.size() + 1) {
-    world_.journal.fail("client %u: Use-Path is %s", number_, use_path->c_str());
-    return;
-  }
-  leg.use_path = path;
-  world_.journal.line("client %u leg %u has %s", number_, leg.number, use_path->c_str());
-  if (path.size() < leg.hops) {
-    leg.auth_uri = "msrps://" + world_.places()[1]->host + ":2856;tcp";
-    return authenticate(leg, {});
-  }
-  leg.ready = leg.reachable = true;
-  if (leg.partner != nullptr) leg.partner->client->pump();
-  pump();
 }
 
 }  // namespace parley::sim

@@ -30,11 +30,11 @@ std::string user_ha1(const std::string& algorithm, const std::string& user, cons
 }
 
 std::string digest_response(const std::string& algorithm, const std::string& user, const std::string& realm,
-                            const std::string& secret, const std::string& nonce, const std::string& cnonce,
-                            const std::string& uri) {
+                            const std::string& secret, const std::string& nonce, const std::string& count,
+                            const std::string& cnonce, const std::string& uri) {
   const std::string ha1 = user_ha1(algorithm, user, realm, secret);
   const std::string ha2 = hash(algorithm, "AUTH:" + uri);
-  return hash(algorithm, ha1 + ":" + nonce + ":00000001:" + cnonce + ":auth:" + ha2);
+  return hash(algorithm, ha1 + ":" + nonce + ":" + count + ":" + cnonce + ":auth:" + ha2);
 }
 
 std::string digest_parameter(const std::string& header, const std::string& name) {

@@ -48,6 +48,12 @@ struct Faults {
   std::uint32_t vanish_permille = 0;
   std::uint32_t flood_permille = 0;
   std::uint32_t mute_permille = 0;   // answers some SENDs with nothing or an error
+  // Operators, and time
+  std::uint32_t kicks = 0;
+  std::uint32_t reloads = 0;
+  bool drain = false;                // of a relay, in mid-traffic
+  std::uint32_t lifetime_s = 0;      // sessions live about so long; 0: longer than the run
+  std::uint32_t lapse_permille = 0;  // clients that let a session run out
 
   Plant plant = Plant::none;
   bool quiet = false;                // the liveness phase: nothing new happens
@@ -86,6 +92,10 @@ struct Faults {
     if (on()) f.vanish_permille = rng.between32(50, 300);
     if (on()) f.flood_permille = rng.between32(50, 300);
     if (on()) f.mute_permille = rng.between32(20, 200);
+    if (on()) f.kicks = rng.between32(1, 4);
+    if (on()) f.reloads = rng.between32(1, 3);
+    f.drain = rng.coin(1, 8);
+    if (on()) f.lifetime_s = rng.between32(3, 20), f.lapse_permille = rng.between32(0, 600);
     return f;
   }
 };

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "tests/sim/client.h"
+#include "tests/sim/sessions.h"
 
 namespace parley::sim {
 namespace {
@@ -41,6 +42,11 @@ Tag* Ledger::arrived(const Frame& frame, Client& at) {
                   joined(tag.to_path).c_str(), at.number());
     return nullptr;
   }
+  for (const std::string& uri : tag.to_path) {
+    if (!sessions_->must_be_gone(uri, tag.started)) continue;
+    journal_.fail("sessions: tag %zu of client %u passed over a session that had ended", number, tag.origin->number());
+    return nullptr;
+  }
   if (frame.method != tag.method) {
     journal_.fail("tag %zu was a %s and arrived as %s", number, tag.method.c_str(), frame.method.c_str());
     return nullptr;
@@ -70,7 +76,7 @@ void Ledger::delivered(const Frame& frame, Tag& tag) {
   if (m.success_wanted != (success != nullptr && *success == "yes")) return wrong("Success-Report changed");
   if (frame.has_body != m.has_body) return wrong("a body came or went");
 
-  auto& last = last_seen_[{m.from, &at}];
+  auto& last = last_seen_[{m.from, tag.to_path}];
   if (tag.number < last) return wrong("order: overtaken by tag " + std::to_string(last));
   last = tag.number;
 
@@ -104,7 +110,7 @@ void Ledger::delivered(const Frame& frame, Tag& tag) {
     if (!m.gap) {
       if (m.received != m.body.size()) return wrong("complete, but not whole");
       m.complete = true;
-      ++journal_.deliveries;
+      if (!m.probe) ++journal_.deliveries;
       journal_.line("message %u complete, %zu bytes", m.number, m.body.size());
     }
   } else if (frame.flag == '#') {
@@ -163,26 +169,32 @@ void Ledger::settle(bool silent_loss, bool relay_link_unsure) {
       journal_.fail("total: message %u (%zu bytes, Failure-Report %s) of client %u to %u: %s", m.number, m.body.size(),
                     m.failure.c_str(), sender.number(), receiver.number(), what);
     };
+    // A receiver cannot report over a session that has ended, nor a relay or another shard over the sender's own.
+    const bool lost_session = sessions_->has_lost(*m.from) || sessions_->has_lost(*m.to);
+    const bool one_hop = m.from->hops < 2 && m.to->hops < 2 && &sender.place() == &receiver.place() && sender.place().shards.size() == 1;
+    const bool no_way_back = !one_hop && sessions_->has_lost(*m.from);
+    if (m.probe && !m.complete && !sender.place().draining) wrong("did not come through in quiet times");
     const bool wants_all = m.failure == "yes" || m.failure == "absent";
     if (m.unanswered != 0) wrong("a SEND was never answered");
     if (!m.finished && !m.given_up) wrong("never left its sender");
     const bool told = m.refused != 0 || m.failure_report != 0;
     if (told) continue;
-    if (m.report_due && (wants_all || !receiver.died()) && !relay_link_unsure) {
+    if (m.report_due && (wants_all || !receiver.died()) && !relay_link_unsure && !no_way_back) {
       wrong("the receiver refused it or was silent, and the sender does not know");
     }
     if (m.given_up) continue;
     if (m.complete) {
-      if (m.success_wanted && m.success_reported != m.body.size() && !receiver.died() && !relay_link_unsure) {
+      if (m.success_wanted && m.success_reported != m.body.size() && !receiver.died() && !relay_link_unsure &&
+          !lost_session) {
         wrong("the success report is missing");
       }
       continue;
     }
-    if (relay_link_unsure) continue;
+    if (relay_link_unsure || no_way_back) continue;
     if (wants_all) wrong("neither delivered nor reported");
     else if (receiver.died()) continue;
     else if (m.failure == "partial") wrong("neither delivered nor reported");
-    else if (!silent_loss) wrong("not delivered");
+    else if (!silent_loss && !lost_session) wrong("not delivered");
   }
 }
 

@@ -16,14 +16,22 @@
 namespace parley::sim {
 
 class Client;
+class Sessions;
 
 // One end of a conversation: a URI of a client and, if it authenticated, the relay URIs in front of it.
 struct Leg {
   Client* client = nullptr;
   std::uint32_t number = 0;
   std::string uri;
+  std::string user;                   // who authenticates
+  bool shares_user = false;           // with the other legs of its client
   std::vector<std::string> use_path;  // from the client outwards
+  std::vector<std::string> former;    // URIs it had and lost
   std::string auth_uri;               // what the AUTH in progress names last in its To-Path
+  bool authenticating = false;        // one AUTH at a time
+  bool lapses = false;                // lets its session run out, and comes back perhaps
+  std::string challenge[2];           // by relay: the last one that was met,
+  std::uint32_t nonce_count[2] = {};  // and how often its nonce was used
   Leg* partner = nullptr;
   bool authenticates = false;
   bool ready = false;                 // its client may send
@@ -34,6 +42,7 @@ struct Leg {
 
 struct Message {
   std::uint32_t number = 0;
+  bool probe = false;             // of the liveness phase: has to arrive, and proves nothing about troubles
   std::string id;
   Leg* from = nullptr;
   Leg* to = nullptr;
@@ -71,6 +80,7 @@ struct Tag {
   std::string tid;
   std::uint64_t start = 0;           // first byte, from 0
   std::uint64_t length = 0;          // grows while the body is written
+  Instant started{};                 // its head was written then, or later
   char flag = 0;                     // known when the frame was written in full
   bool hostile = false;
   // The receiver's side
@@ -81,6 +91,7 @@ struct Tag {
 class Ledger {
  public:
   explicit Ledger(Journal& journal) : journal_(journal) {}
+  void judge_by(const Sessions& sessions) { sessions_ = &sessions; }
 
   Message& add_message() {
     messages_.push_back(std::make_unique<Message>());
@@ -112,10 +123,11 @@ class Ledger {
 
  private:
   Journal& journal_;
+  const Sessions* sessions_ = nullptr;
   std::vector<std::unique_ptr<Message>> messages_;
   std::map<std::string, Message*> by_id_;
   std::vector<std::unique_ptr<Tag>> tags_;
-  std::map<std::pair<const Leg*, const Client*>, std::size_t> last_seen_;  // order: (sender, receiver) -> tag
+  std::map<std::pair<const Leg*, std::vector<std::string>>, std::size_t> last_seen_;  // order: (sender, path) -> tag
 };
 
 // RFC 4976 sections 6.3 and 6.4, independent of the relay: may this request reach `at`?

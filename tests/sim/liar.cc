@@ -82,7 +82,7 @@ void Client::lie() {
       break;
     case 11:  // a method nobody knows
       frame = request_head(tid, "PUZZLE", honest, leg.uri, tag) + id_line + "-------" + tid + "$\r\n";
-      pending_[tid] = {Pending::Kind::other, &leg, nullptr, {}, false};
+      pending_[tid] = {Pending::Kind::other, &leg, nullptr, {}, false, &tag, {}};
       control_.push_back(frame);
       pump();
       return;
@@ -104,7 +104,7 @@ void Client::lie() {
       if (rng_.coin(1, 4)) frame = "MSRP " + tid + " SEND\r\n" + std::string(20'000, 'a');
       break;
   }
-  pending_[tid] = {Pending::Kind::other, &leg, nullptr, {}, false};
+  pending_[tid] = {Pending::Kind::other, &leg, nullptr, {}, false, &tag, {}};
   control_.push_back(std::move(frame));
   pump();
 }

@@ -1,7 +1,10 @@
 // tests/sim/rest.cc - see rest.h.
 #include "tests/sim/rest.h"
 
+#include <algorithm>
+
 #include "policy/service.h"
+#include "tests/sim/operators.h"
 
 namespace parley::sim {
 namespace {
@@ -26,7 +29,11 @@ void check_settled(World& world) {
   print_counters(world);
   bool silent_loss = world.dial_failed;
   for (auto& place : world.places()) {
-    const msrp::RelayConfig& config = *place->config;
+    std::uint64_t queue_bytes = 0;
+    for (const Place::Version& version : place->versions) {
+      queue_bytes = std::max<std::uint64_t>(
+          queue_bytes, version.config->watermark_high_bytes + version.config->shared_queue_bytes_max);
+    }
     for (auto& shard : place->shards) {
       for (core::Metric limit : {core::Metric::relay_shared_overrun, core::Metric::relay_no_memory,
                                  core::Metric::heap_exhausted, core::Metric::relay_transactions_limit}) {
@@ -35,7 +42,7 @@ void check_settled(World& world) {
       // What waits for one receiver: the watermark, what arrived in the turn that passed it (4 pieces of 64 KiB from
       // each other connection at most; half of them is generous), and once more for a connection that carries others.
       const std::uint64_t links = shard->links_top();
-      const std::uint64_t ceiling = links * (config.watermark_high_bytes + config.shared_queue_bytes_max + 8 * 65536);
+      const std::uint64_t ceiling = links * (queue_bytes + 8 * 65536);
       if (shard->heap_top() > ceiling) {
         world.journal.fail("bounds: %s held %llu heap bytes for %llu connections", shard->name().c_str(),
                            static_cast<unsigned long long>(shard->heap_top()), static_cast<unsigned long long>(links));
@@ -55,8 +62,17 @@ void check_settled(World& world) {
   world.ledger.settle(silent_loss, world.relay_link_unsure());
 }
 
-void check_rest(World& world, bool drained) {
+void check_rest(World& world) {
+  world.sessions.settle();
+  world.operators->settle();
   for (auto& place : world.places()) {
+    std::uint64_t made = 0;
+    for (auto& shard : place->shards) made += shard->metrics().get(core::Metric::relay_sessions_created);
+    if (const std::uint64_t ends = world.sessions.ends(*place); ends != made) {
+      world.journal.fail("rest: %s made %llu sessions and closed the records of %llu", place->host.c_str(),
+                         static_cast<unsigned long long>(made), static_cast<unsigned long long>(ends));
+      return;
+    }
     for (std::size_t n = 0; n < place->shards.size(); ++n) {
       Shard* shard = place->shards[n].get();
       const msrp::Relay& relay = place->brains[n]->relay();
@@ -82,7 +98,7 @@ void check_rest(World& world, bool drained) {
         world.journal.fail("rest: %s has %llu %s left", shard->name().c_str(), static_cast<unsigned long long>(left), what);
         return;
       }
-      if (drained && !shard->ended()) {
+      if (place->draining && !shard->ended()) {
         world.journal.fail("rest: %s does not end its drain", shard->name().c_str());
         return;
       }

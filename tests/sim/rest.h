@@ -8,6 +8,6 @@ namespace parley::sim {
 // After the liveness phase: every message has its end, memory stayed under its ceiling.
 void check_settled(World& world);
 // After everybody has left: nothing is left.
-void check_rest(World& world, bool drained);
+void check_rest(World& world);
 
 }  // namespace parley::sim

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "tests/sim/client.h"
+#include "tests/sim/operators.h"
 #include "tests/sim/rest.h"
 #include "tests/sim/world.h"
 
@@ -13,16 +14,25 @@ namespace {
 
 enum class Topology { both_authenticated, caller, dialled, chain };
 
-std::shared_ptr<msrp::RelayConfig> base_config(Rng& rng, std::uint32_t users) {
+// Polite ones: three come while the troubles last, one when they are over.
+constexpr std::uint32_t guest_pairs = 3;
+constexpr std::uint32_t late_pairs = guest_pairs + 1;
+
+std::shared_ptr<msrp::RelayConfig> base_config(Rng& rng, const Faults& faults, std::uint32_t users) {
   auto config = std::make_shared<msrp::RelayConfig>();
   config->realm = "sim.example";
   for (std::uint32_t n = 0; n < users; ++n) {
-    const std::string user = "user" + std::to_string(n);
-    auto& entry = config->users[user];
-    for (core::DigestAlgorithm a : config->algorithms) {
-      entry.ha1[a] = user_ha1(a == core::DigestAlgorithm::md5 ? "MD5" : "SHA-256", user, config->realm, user + "-secret");
+    // One name for all sessions of a client, or one for each.
+    for (std::uint32_t leg = 1; leg <= users / 2; ++leg) {
+      const std::string user = "user" + std::to_string(n) + (leg == 1 ? "" : "x" + std::to_string(leg));
+      auto& entry = config->users[user];
+      for (core::DigestAlgorithm a : config->algorithms) {
+        const char* algorithm = a == core::DigestAlgorithm::md5 ? "MD5" : "SHA-256";
+        entry.ha1[a] = user_ha1(algorithm, user, config->realm, user + "-secret");
+      }
     }
   }
+  if (faults.lifetime_s != 0) config->expires_min_s = 2, config->expires_default_s = faults.lifetime_s;
   if (rng.coin(1, 2)) {
     config->watermark_high_bytes = static_cast<std::uint32_t>(rng.scaled(4096, 262'144));
     config->watermark_low_bytes = config->watermark_high_bytes / 2;
@@ -52,15 +62,22 @@ std::string make_body(Rng& rng, std::uint64_t size) {
 class Scenario {
  public:
   Scenario(const Options& options, const Faults& faults)
-      : options_(options), rng_(options.seed, 1), traits_rng_(options.seed, 7), world_(options.seed, faults, options.trace) {}
+      : options_(options), rng_(options.seed, 1), traits_rng_(options.seed, 7), late_rng_(options.seed, 11),
+        world_(options.seed, faults, options.trace), operators_(world_) {
+    world_.operators = &operators_;
+    world_.ledger.judge_by(world_.sessions);
+  }
 
   Outcome run() {
     build();
     const Instant start = world_.agenda.now();
     const Instant calm_at = start + std::chrono::seconds(rng_.between(5, 40));
     world_.schedule_troubles(calm_at);
+    operators_.schedule(calm_at);
     start_clients(calm_at);
     plan_messages(calm_at);
+    const Duration span = calm_at - start;
+    for (std::uint32_t n = 0; n < guest_pairs; ++n) late_pair(start + span * (1 + 3 * n) / 10, span / 3, false);
     world_.run_until(calm_at);
     settle_down();
     Outcome out;
@@ -81,12 +98,15 @@ class Scenario {
   Client& add_client(Place& place, bool tls);
   void start_clients(Instant calm_at);
   void plan_messages(Instant calm_at);
+  void late_pair(Instant when, Duration span, bool probe);
   void settle_down();
 
   const Options& options_;
   Rng rng_;
   Rng traits_rng_;
+  Rng late_rng_;
   World world_;
+  Operators operators_;
   Topology topology_ = Topology::both_authenticated;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<Leg*> legs_;
@@ -121,8 +141,9 @@ void Scenario::build() {
   topology_ = static_cast<Topology>(rng_.next() % 4);
   const std::uint32_t shards = rng_.between32(1, 3);
   const std::uint32_t pairs = rng_.between32(2, 5);
-  auto config = base_config(rng_, pairs * 2);
-  auto second = base_config(rng_, pairs * 2);
+  const std::uint32_t users = pairs * 2 + 2 * late_pairs;
+  auto config = base_config(rng_, world_.faults, users);
+  auto second = base_config(rng_, world_.faults, users);
   if (topology_ == Topology::chain) {
     config->relay_peers = {{"r2.sim.example", 2856}};
     second->relay_peers = {{"r1.sim.example", 2856}};
@@ -161,6 +182,7 @@ void Scenario::build() {
       dialled_.push_back(&b);
     }
   }
+  for (std::size_t n = 2 * guest_pairs; n < 2 * late_pairs; ++n) world_.spared_users.insert("user" + std::to_string(clients_.size() + n));
   static constexpr const char* names[] = {"both authenticated", "unauthenticated caller", "dialled peer", "two relays"};
   shape_ = std::string(names[static_cast<int>(topology_)]) + ", " + std::to_string(shards) + " shards, " +
            std::to_string(pairs) + " pairs, " + std::to_string(clients_.size()) + " clients" + (tls ? ", tls" : "");
@@ -214,6 +236,32 @@ void Scenario::plan_messages(Instant calm_at) {
   }
 }
 
+// Two more clients, who have something to say to each other from `when` on, for `span`.
+void Scenario::late_pair(Instant when, Duration span, bool probe) {
+  Place& place = *world_.places()[0];
+  std::vector<Leg*> legs;
+  for (int n = 0; n < 2; ++n) {
+    const auto number = static_cast<std::uint32_t>(clients_.size());
+    const bool tls = late_rng_.coin(1, 2);
+    clients_.push_back(std::make_unique<Client>(world_, place, number, tls, "user" + std::to_string(number), Traits{}));
+    world_.clients.push_back(clients_.back().get());
+    legs.push_back(&clients_.back()->add_leg(true, 1));
+    world_.agenda.at(when, [c = clients_.back().get()] { c->connect(); });
+  }
+  legs[0]->partner = legs[1];
+  legs[1]->partner = legs[0];
+  for (std::uint64_t n = 0; n < 4; ++n) {
+    Message& m = world_.ledger.add_message();
+    m.probe = probe;
+    m.from = legs[n % 2];
+    m.to = m.from->partner;
+    m.success_wanted = late_rng_.coin(1, 2);
+    m.body = make_body(late_rng_, late_rng_.scaled(1, n < 2 ? 200 : 3000));
+    const auto at = n < 2 ? when : when + span * late_rng_.between32(0, 100) / 100;
+    world_.agenda.at(at, [&m] { m.from->client->post(m); });
+  }
+}
+
 void Scenario::settle_down() {
   if (world_.journal.failed()) return;
   world_.calm();
@@ -225,6 +273,7 @@ void Scenario::settle_down() {
     }
   };
   wake_all();
+  late_pair(calm_at + 1s, 2s, true);
   const Duration answers = 30s;  // a response timeout
   world_.run_until(calm_at + 10s);
   for (auto& c : clients_) c->forget_unready();
@@ -238,17 +287,14 @@ void Scenario::settle_down() {
   }
   check_settled(world_);
   if (world_.journal.failed()) return;
-  const bool drain = rng_.coin(1, 3);
-  if (drain) {
-    for (auto& place : world_.places()) {
-      for (auto& shard : place->shards) shard->drain();
-    }
+  if (rng_.coin(1, 3)) {
+    for (auto& place : world_.places()) world_.drain(*place);
   }
   for (auto& c : clients_) world_.agenda.after(std::chrono::milliseconds(rng_.between(1, 2000)), [p = c.get()] { p->leave(); });
   // Connections between relays outlive their clients until they have idled away.
   world_.run_until(world_.agenda.now() + (topology_ == Topology::chain ? 3800s : 100s));
   if (world_.journal.failed()) return;
-  check_rest(world_, drain);
+  check_rest(world_);
 }
 
 }  // namespace

@@ -129,6 +129,7 @@ void Shard::drain() {
 // The Worker has nothing left to finish: what was written leaves, within bounds, and the loop ends.
 void Shard::start_flushing() {
   net_.journal.line("%s is drained", name_.c_str());
+  outside_.drained(*this);
   running_ = Running::flushing;
   dialling_.clear();
   for (auto& link : links_) {
@@ -224,6 +225,9 @@ void Shard::turn() {
   carry_out();
   const bool drained = out_.is_drained() && !accepting_ && serving();
   for (const core::Input& input : batch_) {
+    if (input.kind == core::Input::Kind::reload) ++reloads_done_, outside_.reloaded(*this);
+  }
+  for (const core::Input& input : batch_) {
     if (input.kind == core::Input::Kind::bytes) pool_.release(input.slice.buffer);
   }
   batch_.clear();
@@ -255,7 +259,6 @@ void Shard::collect() {
       const Link* link = find(note.input.conn);
       if (link == nullptr || (link->lost && !link->stream->local())) continue;
     }
-    if (note.input.kind == core::Input::Kind::reload) ++reloads_done_;
     batch_.push_back(note.input);
     batch_notes_.push_back(std::move(note));
   }

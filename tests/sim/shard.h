@@ -80,6 +80,8 @@ class Outside {
   virtual void pipe(Shard& from, std::uint64_t token, std::uint32_t to) = 0;
   virtual void hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, core::PeerInfo peer,
                          std::string unused) = 0;
+  virtual void reloaded(Shard& from) = 0;  // its Worker has the configuration it was sent last
+  virtual void drained(Shard& from) = 0;   // its Worker says that nothing is left to finish
   virtual void log(Shard& from, const core::LogRecord& record) = 0;
   virtual void admin_reply(Shard& from, const core::AdminReply& reply) = 0;
   virtual std::int64_t wall_ms() = 0;

@@ -5,6 +5,7 @@
 
 #include "core/session_table.h"
 #include "policy/service.h"
+#include "tests/sim/operators.h"
 
 namespace parley::sim {
 
@@ -24,7 +25,7 @@ Place::~Place() = default;
 
 World::World(std::uint64_t seed_in, const Faults& faults_in, bool print)
     : seed(seed_in), faults(faults_in), journal(agenda, print), net(agenda, journal, faults, seed_in), ledger(journal),
-      rng_(seed_in, 4) {}
+      sessions(journal, agenda), rng_(seed_in, 4) {}
 
 World::~World() = default;
 
@@ -48,7 +49,7 @@ Place& World::add_place(const std::string& host, std::uint32_t number, std::uint
     return brain;
   });
   place.certificate = {host};
-  place.config = std::move(config);
+  place.versions = {{std::move(config), agenda.now()}};
   place.sessions = std::move(table);
   place.brains = std::move(brains);
   names_[host] = place.tls;
@@ -225,8 +226,49 @@ void World::hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, 
   });
 }
 
-void World::log(Shard&, const core::LogRecord&) {}
-void World::admin_reply(Shard&, const core::AdminReply&) {}
+std::vector<const msrp::RelayConfig*> Place::configs_since(Instant since) const {
+  std::size_t first = versions.size() - 1;
+  while (first > 0 && versions[first].since >= since) --first;
+  std::vector<const msrp::RelayConfig*> out;
+  for (; first < versions.size(); ++first) out.push_back(versions[first].config.get());
+  return out;
+}
+
+void World::reload(Place& place, std::shared_ptr<const msrp::RelayConfig> config) {
+  journal.line("%s gets configuration %zu", place.host.c_str(), place.versions.size());
+  place.versions.push_back({config, core::never});
+  for (auto& shard : place.shards) shard->reload(config);
+}
+
+void World::reloaded(Shard& from) {
+  Place& place = *place_of(from);
+  std::size_t done = place.versions.size() - 1;
+  for (auto& shard : place.shards) done = std::min<std::size_t>(done, shard->reloads_done());
+  for (std::size_t n = 0; n <= done; ++n) place.versions[n].since = std::min(place.versions[n].since, agenda.now());
+}
+
+void World::drain(Place& place) {
+  journal.line("%s drains", place.host.c_str());
+  place.draining = true;
+  place.drained_at = std::min(place.drained_at, agenda.now());
+  for (auto& shard : place.shards) shard->drain();
+}
+
+void World::drained(Shard& from) {
+  for (const policy::Service* brain : place_of(from)->brains) {
+    if (const auto left = brain->relay().live_sessions(); left != 0) {
+      journal.fail("drain: %s is over while the relay has sessions, %u on one shard", from.name().c_str(), left);
+    }
+  }
+}
+
+void World::log(Shard& from, const core::LogRecord& record) {
+  if (relay_rules) sessions.log_line(*place_of(from), record.text);
+}
+
+void World::admin_reply(Shard& from, const core::AdminReply& reply) {
+  if (operators != nullptr) operators->reply(from, reply);
+}
 
 std::int64_t World::wall_ms() {
   return wall_offset_ms_ + std::chrono::duration_cast<std::chrono::milliseconds>(agenda.now().time_since_epoch()).count();

@@ -10,6 +10,7 @@
 
 #include "msrp/relay_config.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/sessions.h"
 #include "tests/sim/shard.h"
 
 namespace parley::core {
@@ -20,6 +21,8 @@ class Service;
 }
 
 namespace parley::sim {
+
+class Operators;
 
 // Who listens at an address of the virtual network.
 class Acceptor {
@@ -37,7 +40,16 @@ struct Place {
   core::Address plain;      // listener 0
   core::Address tls;        // listener 1
   std::vector<std::string> certificate;
-  std::shared_ptr<msrp::RelayConfig> config;
+  struct Version {
+    std::shared_ptr<const msrp::RelayConfig> config;
+    Instant since = core::never;  // all shards have it
+  };
+  std::vector<Version> versions;  // the first one is what it started with
+  bool draining = false;
+  Instant drained_at = core::never;  // when it was asked to
+  [[nodiscard]] const std::shared_ptr<const msrp::RelayConfig>& config() const { return versions.back().config; }
+  // Those that may have been in force between `since` and now.
+  [[nodiscard]] std::vector<const msrp::RelayConfig*> configs_since(Instant since) const;
   std::unique_ptr<core::SessionTable> sessions;
   std::vector<std::unique_ptr<Shard>> shards;
   std::size_t listening = 0;                   // so many of the shards, the first ones, have the listeners
@@ -67,6 +79,11 @@ class World final : public Outside {
 
   // Puts the troubles of the links and shards on the agenda, from now until `until`.
   void schedule_troubles(Instant until);
+  // What operators may do to a relay.
+  void reload(Place& place, std::shared_ptr<const msrp::RelayConfig> config);
+  void drain(Place& place);
+  // How late a shard may notice the time.
+  [[nodiscard]] Duration time_slack() const { return 1s + faults.stall_max * faults.stalls; }
   // The liveness phase: no new trouble, and the old ones end.
   void calm();
   void run_until(Instant when);
@@ -82,6 +99,8 @@ class World final : public Outside {
   void pipe(Shard& from, std::uint64_t token, std::uint32_t to) override;
   void hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, core::PeerInfo peer,
                  std::string unused) override;
+  void reloaded(Shard& from) override;
+  void drained(Shard& from) override;
   void log(Shard& from, const core::LogRecord& record) override;
   void admin_reply(Shard& from, const core::AdminReply& reply) override;
   std::int64_t wall_ms() override;
@@ -92,6 +111,9 @@ class World final : public Outside {
   Journal journal;
   Network net;
   Ledger ledger;
+  Sessions sessions;
+  Operators* operators = nullptr;
+  std::set<std::string> spared_users;  // not to be revoked: they come when all is quiet
   std::vector<Client*> clients;
   bool dial_failed = false;    // what only wanted to pass there was lost
   bool auth_may_fail = false;  // limits, or a relay behind the relay, stand in the way
