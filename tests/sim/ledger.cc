@@ -169,10 +169,12 @@ void Ledger::settle(bool silent_loss, bool relay_link_unsure) {
       journal_.fail("total: message %u (%zu bytes, Failure-Report %s) of client %u to %u: %s", m.number, m.body.size(),
                     m.failure.c_str(), sender.number(), receiver.number(), what);
     };
-    // A receiver cannot report over a session that has ended, nor a relay or another shard over the sender's own.
+    // A receiver cannot report over a session that has ended, nor a relay over those between it and the sender, nor
+    // another shard over the sender's own.
     const bool lost_session = sessions_->has_lost(*m.from) || sessions_->has_lost(*m.to);
-    const bool one_hop = m.from->hops < 2 && m.to->hops < 2 && &sender.place() == &receiver.place() && sender.place().shards.size() == 1;
-    const bool no_way_back = !one_hop && sessions_->has_lost(*m.from);
+    const bool one_relay = m.from->hops < 2 && m.to->hops < 2 && &sender.place() == &receiver.place();
+    const bool one_shard = one_relay && sender.place().shards.size() == 1;
+    const bool no_way_back = one_relay ? !one_shard && sessions_->has_lost(*m.from) : lost_session;
     if (m.probe && !m.complete && !sender.place().draining) wrong("did not come through in quiet times");
     const bool wants_all = m.failure == "yes" || m.failure == "absent";
     if (m.unanswered != 0) wrong("a SEND was never answered");
