@@ -138,6 +138,28 @@ void HeadParser::keep_name(const char* bytes, std::uint32_t colon) {
   }
 }
 
+// The names that nearly all heads hold, as they are usually written: how far their value is from `p`, or 0.
+std::uint32_t HeadParser::usual_name(const unsigned char* p, const unsigned char* end) {
+  const auto is = [this, p, end](std::string_view name, Field field) -> std::uint32_t {
+    if (static_cast<std::size_t>(end - p) < name.size() || std::memcmp(p, name.data(), name.size()) != 0) return 0;
+    field_ = field;
+    return static_cast<std::uint32_t>(name.size());
+  };
+  switch (*p) {
+    case 'M': return is("Message-ID: ", Field::message_id);
+    case 'B':
+      if (const std::uint32_t value = is("Byte-Range: ", Field::byte_range)) {
+        expect_ = HeadError::byte_range;
+        return value;
+      }
+      return 0;
+    case 'C': return is("Content-Type: ", Field::content_type);
+    case 'S': return is("Success-Report: ", Field::success_report);
+    case 'F': return is("Failure-Report: ", Field::failure_report);
+    default: return 0;
+  }
+}
+
 bool HeadParser::keep_once(Span& span, Span value) {
   // Not present(): an empty value came, too. No value starts at offset 0.
   if (span.offset != 0) return fail(HeadError::duplicate);

@@ -164,6 +164,7 @@ class HeadParser {
   void keep_memo(const PathMemo& memo, std::uint32_t value);
   void keep_paths(std::uint32_t next);
   void keep_name(const char* bytes, std::uint32_t colon);
+  [[nodiscard]] std::uint32_t usual_name(const unsigned char* p, const unsigned char* end);
   [[nodiscard]] const unsigned char* add_digits(const unsigned char* p, const unsigned char* end);
   [[nodiscard]] bool keep_header(const char* bytes, std::uint32_t lf, const HeadLimits& limits);
   [[nodiscard]] bool keep_once(Span& span, Span value);

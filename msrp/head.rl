@@ -56,7 +56,16 @@ using Byte = unsigned char;
   action path_end { (head_.to_path.present() ? head_.from_path : head_.to_path) = {line_, at(p) - line_}; }
   action path_line_end { if (!head_.from_path.present()) fgoto from_path; keep_paths(at(p) + 1); fgoto headers; }
 
-  action line { line_ = at(p); }
+  action line {
+    line_ = at(p);
+    if (const std::uint32_t value = usual_name(p, pe)) {
+      mark_ = at(p) + value;
+      fexec p + value;
+      if (field_ == Field::byte_range) fgoto range_value;
+      if (field_ == Field::content_type) fgoto content_type_value;
+      fgoto value;
+    }
+  }
   action header_name { keep_name(bytes.data(), at(p)); }
   action special_value { if (field_ == Field::byte_range) fgoto byte_range; if (field_ == Field::content_type) fgoto content_type; }
   action header_end { if (!keep_header(bytes.data(), at(p), limits)) { fhold; fbreak; } }
@@ -104,13 +113,19 @@ using Byte = unsigned char;
   hname = alpha token_char* $skip_unreserved;
   hcolon = SP @mark_next ws* $mark_next;
   hval = ((utf8text_char - ws) utf8text_char* $skip_text)?;
+  more_ws = ws* $mark_next;
   header = hname >line ":" @header_name @special_value hcolon hval CRLF @header_end;
+  value := more_ws hval CRLF @header_end @headers;
 
   range_start = digit+ >zero $digits %range_start_end;
   range_end = digit+ >zero $digits %range_end_end | "*";
   total = digit+ >zero $digits %total_end | "*";
-  byte_range := hcolon range_start "-" range_end "/" total ws* CRLF @header_end @headers;
-  content_type := hcolon hval CRLF @header_end @expect_blank CRLF @body;
+  range_line = range_start "-" range_end "/" total ws* CRLF @header_end @headers;
+  byte_range := hcolon range_line;
+  range_value := more_ws range_line;
+  content_type_line = hval CRLF @header_end @expect_blank CRLF @body;
+  content_type := hcolon content_type_line;
+  content_type_value := more_ws content_type_line;
 
   end_line = "-" @end_line "------" @mark_next (ident_char | [$#])+ $end_line_byte "\r" @end_line_whole "\n" @done;
   headers := header* ("\r" @no_content_type | end_line);

@@ -14,6 +14,10 @@ constexpr std::uint32_t nonsend_body_bytes_max = 10'240;
 constexpr std::size_t kept_bytes_max = 4096;
 constexpr std::size_t partial_step_bytes = 512;
 
+bool is_first(std::string_view uri, std::string_view path) {
+  return path.starts_with(uri) && (path.size() == uri.size() || path[uri.size()] == ' ');
+}
+
 // "MSRP tid 200 ..." against "MSRP tid SEND": which paths to expect.
 bool looks_like_response(std::string_view bytes) {
   const std::size_t space = bytes.find(' ', 5);
@@ -69,7 +73,7 @@ std::uint32_t Relay::known_response(Conn& conn, std::string_view bytes) {
   const std::uint32_t slot = transactions_.find(conn, tid);
   if (slot == Transaction::none) return 0;
   const Transaction& t = transactions_.at(slot);
-  if (!t.is_send || split_path(memo.substr(0, conn.response_to_length)).first != t.route->own_last) return 0;
+  if (!t.is_send || !is_first(t.route->own_last, memo.substr(0, conn.response_to_length))) return 0;
   if (conn.open_chunk != nullptr && conn.open_chunk->transaction == slot) return 0;
   count(Metric::msrp_responses);
   settle(conn, slot);
