@@ -29,6 +29,11 @@ bool plausible_name(std::string_view name) {
   });
 }
 
+// Emptying OpenSSL's error queue costs as much as a small record; it nearly always is empty.
+void clear_errors() {
+  if (::ERR_peek_error() != 0) ::ERR_clear_error();
+}
+
 }  // namespace
 
 // The BIO below a TlsConn: reads from its input view, writes to its sink.
@@ -120,13 +125,13 @@ TlsResult TlsConn::result_of(int rc) {
   broken_ = true;
   const long verdict = ::SSL_get_verify_result(ssl_);
   name_mismatch_ = verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH;
-  ::ERR_clear_error();
+  clear_errors();
   return TlsResult::failed;
 }
 
 TlsResult TlsConn::handshake(CipherSink& sink) {
   sink_ = &sink;
-  ::ERR_clear_error();
+  clear_errors();
   const TlsResult result = result_of(::SSL_do_handshake(ssl_));
   sink_ = nullptr;
   return sink_failed_ ? TlsResult::failed : result;
@@ -134,9 +139,11 @@ TlsResult TlsConn::handshake(CipherSink& sink) {
 
 TlsResult TlsConn::read(CipherSink& sink, char* to, std::size_t room, std::size_t& bytes, Instant now) {
   sink_ = &sink;
-  ::ERR_clear_error();
+  clear_errors();
   bytes = 0;
-  const TlsResult result = result_of(::SSL_read_ex(ssl_, to, room, &bytes) == 1 ? 1 : 0);
+  TlsResult result = result_of(::SSL_read_ex(ssl_, to, room, &bytes) == 1 ? 1 : 0);
+  // Known without asking once more, which would cost a record buffer and an error.
+  if (result == TlsResult::ok && input_.empty() && ::SSL_has_pending(ssl_) != 1) result = TlsResult::more;
   sink_ = nullptr;
   if (sink_failed_ || too_many_key_updates(now)) {
     broken_ = true;
@@ -148,7 +155,7 @@ TlsResult TlsConn::read(CipherSink& sink, char* to, std::size_t room, std::size_
 TlsResult TlsConn::write(CipherSink& sink, const char* from, std::size_t bytes) {
   if (broken_) return TlsResult::failed;
   sink_ = &sink;
-  ::ERR_clear_error();
+  clear_errors();
   std::size_t written = 0;
   const TlsResult result = result_of(::SSL_write_ex(ssl_, from, bytes, &written) == 1 ? 1 : 0);
   sink_ = nullptr;
@@ -160,9 +167,9 @@ TlsResult TlsConn::write(CipherSink& sink, const char* from, std::size_t bytes) 
 void TlsConn::close_notify(CipherSink& sink) {
   if (broken_ || (::SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN) != 0 || ::SSL_is_init_finished(ssl_) != 1) return;
   sink_ = &sink;
-  ::ERR_clear_error();
+  clear_errors();
   (void)::SSL_shutdown(ssl_);
-  ::ERR_clear_error();
+  clear_errors();
   sink_ = nullptr;
 }
 

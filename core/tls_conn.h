@@ -27,8 +27,8 @@ struct CipherSink {
 };
 
 enum class TlsResult : std::uint8_t {
-  ok,      // progress; for read: `bytes` were produced
-  more,    // needs ciphertext
+  ok,      // progress; for read: `bytes` were produced, and there may be more
+  more,    // needs ciphertext; what was produced is in `bytes`
   closed,  // close_notify
   failed,
 };
