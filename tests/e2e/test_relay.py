@@ -437,6 +437,26 @@ class OneShard(Relay):
         cls.server = Parleyd(*cls.FLAGS, shards=1).start()
 
 
+class ExplicitRanges(RelayCase):
+    FLAGS = ("--explicit-ranges-for", "127.0.0.0/8", "--explicit-range-bytes", "4096")
+
+    def test_T_60_every_chunk_says_its_length(self):
+        a, b = self.pair()
+        body = bytes(range(256)) * 400
+        for byte_range, total in ((f"1-*/{len(body)}", str(len(body))), (None, None)):
+            tid, mid = a.send(path(a, b), body, byte_range=byte_range)
+            self.assertEqual(a.take_response(tid).code, 200)
+            message = b.take_message(mid)
+            self.assertEqual(message.body, body)
+            at = 1
+            for chunk in message.chunks:
+                self.assertLessEqual(chunk.body_len, 4096)
+                known = total or (str(len(body)) if chunk is message.chunks[-1] else "*")
+                self.assertEqual(chunk.get("Byte-Range"), f"{at}-{at + chunk.body_len - 1}/{known}")
+                at += chunk.body_len
+            self.assertEqual(len(message.chunks), 25)
+
+
 del Relay  # runs as OneShard and Shards
 
 
