@@ -45,5 +45,22 @@ TEST_F(OneShardOfTwo, a_send_to_a_session_that_has_ended_on_the_other_shard_is_a
   EXPECT_TRUE(send("t003").starts_with("MSRP t003 481 "));
 }
 
+// Would both ends of a pipe stop reading until the other has read, neither would read again.
+TEST_F(OneShardOfTwo, only_one_end_of_a_pipe_is_held_back_for_what_it_does_not_read) {
+  const auto a = relay.open();
+  const std::string use_a = authenticate(a, "alice", a_uri);
+  relay.send(a, send_frame("t001", use_a + " " + away_uri + " " + b_uri, a_uri, "Message-ID: m1\r\n", "hi"));
+  const auto ours = relay.connected(1);  // the first thing it dialled
+  const auto theirs = relay.open(core::Transport::pipe);
+  const std::string nowhere = "msrp://127.0.0.1:2855/" + std::string(core::id128_chars, 'A') + ";tcp " + b_uri;
+  for (const auto pipe : {ours, theirs}) {
+    relay.stop_kernel(pipe, true);
+    for (int n = 0; n < 10'000; ++n) relay.send(pipe, send_frame("t002", nowhere, a_uri, "Message-ID: m2\r\n", "hi"));
+    EXPECT_GT(relay.take(pipe).size(), 1'200'000U);  // what it is told about them
+  }
+  EXPECT_FALSE(relay.paused(ours));
+  EXPECT_TRUE(relay.paused(theirs));
+}
+
 }  // namespace
 }  // namespace parley::testing
