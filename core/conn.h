@@ -52,6 +52,7 @@ struct PipeEnd {
   std::uint64_t uncredited = 0;  // delivered while paused: credit follows at resume
   std::vector<Slice> held;       // arrived while paused
   bool fin_held = false;         // the peer's end closed behind what is held
+  std::unique_ptr<PeerInfo> served;  // accepted ones, until the Worker is told
 };
 
 struct Moving {

@@ -249,7 +249,7 @@ class Loop {
   void send_mail(std::uint32_t shard, const Mail& mail);
   void flush_mail();
   [[nodiscard]] Conn* find_pipe(ConnId id);
-  void pipe_opened(std::uint32_t from_shard, const Mail& mail);
+  void pipe_opened(std::uint32_t from_shard, const Mail& mail, std::unique_ptr<PeerInfo> served);
   void pipe_data(std::uint32_t index, const Mail& mail);
   void pipe_deliver(std::uint32_t index, Slice slice);
   void pipe_ended(std::uint32_t index, CloseReason reason);

@@ -248,15 +248,16 @@ void Loop::announce_open(std::uint32_t index, Input::Kind kind) {
   c.stage = Stage::open;
   c.known = true;
   PeerInfo& peer = peers_.emplace_back();
-  peer.transport = c.transport;
-  peer.listener = c.listener;
   if (c.pipe != nullptr) {
+    if (c.pipe->served != nullptr) peer = std::move(*std::exchange(c.pipe->served, nullptr));
     peer.from_shard = c.pipe->shard;
   } else {
+    peer.listener = c.listener;
     peer.remote = remote_address(c.fd);
     peer.local = local_address(c.fd);
     if (c.tls != nullptr) peer.verified_names = c.tls->verified_names();
   }
+  peer.transport = c.transport;
   Input input;
   input.kind = kind;
   input.conn = {index, c.generation};

@@ -14,7 +14,7 @@
 namespace parley::core {
 
 void Loop::open_pipes() {
-  for (const OpenPipe& request : outbox_.pipes()) {
+  for (OpenPipe& request : outbox_.pipes()) {
     if (running_ != Running::serving || request.shard >= mailboxes_.shards() ||
         pipes_full()) {
       Input input;
@@ -35,6 +35,7 @@ void Loop::open_pipes() {
     Mail mail;
     mail.kind = Mail::Kind::open;
     mail.from = {index, c.generation};
+    mail.served = std::make_unique<PeerInfo>(std::move(request.served)).release();
     send_mail(request.shard, mail);
   }
 }
@@ -79,7 +80,7 @@ Conn* Loop::find_pipe(ConnId id) {
 
 void Loop::on_mail(std::uint32_t from_shard, Mail& mail) {
   if (mail.kind == Mail::Kind::open) {
-    pipe_opened(from_shard, mail);
+    pipe_opened(from_shard, mail, std::unique_ptr<PeerInfo>(mail.served));
     return;
   }
   if (mail.kind == Mail::Kind::adopt) {
@@ -126,7 +127,7 @@ void Loop::on_mail(std::uint32_t from_shard, Mail& mail) {
   }
 }
 
-void Loop::pipe_opened(std::uint32_t from_shard, const Mail& mail) {
+void Loop::pipe_opened(std::uint32_t from_shard, const Mail& mail, std::unique_ptr<PeerInfo> served) {
   Mail answer;
   answer.to = mail.from;
   if (running_ != Running::serving || pipes_full()) {
@@ -142,6 +143,7 @@ void Loop::pipe_opened(std::uint32_t from_shard, const Mail& mail) {
   c.pipe = std::make_unique<PipeEnd>();
   c.pipe->shard = from_shard;
   c.pipe->peer = mail.from;
+  c.pipe->served = std::move(served);
   answer.kind = Mail::Kind::accepted;
   answer.from = {index, c.generation};
   send_mail(from_shard, answer);

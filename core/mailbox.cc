@@ -21,6 +21,7 @@ Adopted::~Adopted() {
 void Mail::drop() {
   std::free(bytes);
   delete adopted;
+  delete served;
 }
 
 Mailboxes::Mailboxes(std::uint32_t shards) : count_(shards), boxes_(shards), rings_(std::size_t{shards} * shards) {

@@ -35,7 +35,7 @@ struct Adopted {
 // One step of a pipe (seam.h rule 9) on its way to the shard that owns the other end.
 struct Mail {
   enum class Kind : std::uint8_t {
-    open,      // from: opener's end
+    open,      // from: opener's end, served: owned by the mail
     accepted,  // to: opener's end, from: acceptor's end
     refused,   // to: opener's end
     data,      // to, bytes, length: malloc'd, owned by the mail
@@ -50,6 +50,7 @@ struct Mail {
   ConnId from;
   char* bytes = nullptr;
   Adopted* adopted = nullptr;
+  PeerInfo* served = nullptr;
 
   void drop();  // frees what the mail owns
 };

@@ -50,13 +50,15 @@ inline constexpr ConnId no_conn{};
 
 enum class Transport : std::uint8_t { tcp, tls, ws, wss, pipe };
 
-// What is known of a connection when it opens. Valid during the step that delivers it.
+// What is known of a connection when it opens. Valid during the step that delivers it. Of an accepted pipe: what its
+// opener told of the connection it serves.
 struct PeerInfo {
   Transport transport = Transport::tcp;
   Address remote;
   Address local;
   std::uint16_t listener = 0;               // index in the configured listeners; accepted connections only
   std::uint32_t from_shard = 0;             // pipes only
+  bool relay_peer = false;                  // pipes only, as their opener says
   std::vector<std::string> verified_names;  // dNSNames of a certificate that chained to the trusted CA, lower case
 };
 
@@ -170,6 +172,7 @@ struct HandOver {
 struct OpenPipe {
   std::uint64_t token = 0;
   std::uint32_t shard = 0;
+  PeerInfo served;  // what the other shard is told; transport and from_shard are the loop's
 };
 
 // Everything one step wants done, in order. Lives in the loop; memory is reused from turn to turn.
@@ -215,7 +218,9 @@ class Outbox {
 
   void connect(ConnectRequest request) { connects_.push_back(std::move(request)); }
   void resolve(ResolveRequest request) { resolves_.push_back(std::move(request)); }
-  void open_pipe(std::uint64_t token, std::uint32_t shard) { pipes_.push_back({token, shard}); }
+  void open_pipe(std::uint64_t token, std::uint32_t shard, PeerInfo served = {}) {
+    pipes_.push_back({token, shard, std::move(served)});
+  }
   void hand_over(ConnId conn, std::uint32_t shard, std::string unused) {
     forget_extension(conn);
     hand_overs_.push_back({conn, shard, std::move(unused)});

@@ -1,7 +1,8 @@
 // msrp/relay.h - an MSRP relay (RFC 4976): AUTH, and requests forwarded between connections as they arrive.
 //
 // One per shard, one thread. Everything comes in as core::Input and leaves through core::Outbox. The parts:
-//   relay_conn.cc     connections: opening, closing, timers, flow control, dialling, pipes to other shards
+//   relay_conn.cc     connections: opening, closing, timers, flow control, writing
+//   relay_links.cc    the ways to other relays and other shards: dialling, pipes
 //   relay_input.cc    bytes to frames
 //   relay_bad.cc      frames that cannot be read
 //   relay_route.cc    who may send what where (RFC 4976 sections 6.2 to 6.4), and the path lines that result
@@ -90,7 +91,6 @@ class Relay {
   void on_opened(const core::Input& input, Conn::Kind kind);
   void on_connected(const core::Input& input);
   void on_connect_failed(const core::Input& input);
-  void on_resolved(const core::Resolution& resolution);
   void on_half_closed(Conn& conn);
   void on_sent(Conn& conn, std::uint64_t count);
   void on_drain();
@@ -101,12 +101,6 @@ class Relay {
   // Asks the loop to close; what was written leaves first. The rest of the clean-up follows at once.
   void close(Conn& conn);
   void forget(Conn& conn);  // everything that hangs on a connection ends; the handle dies
-  void try_next_address(Conn& conn);
-  void remember_failed_dial(const std::string& link_key);
-  Conn* dial(Session& session, const Uri& next_hop);
-  [[nodiscard]] bool dial_allowed(const core::Address& address) const;
-  [[nodiscard]] const RelayPeer* configured_peer(std::string_view host, std::uint16_t port) const;
-  Conn* pipe_to(Conn& conn, std::uint32_t shard);
   void hold_if_slow(Conn& source, Conn& dest);
   void hold_if_not_reading(Conn& conn);
   void release_one(Conn& source);
@@ -119,6 +113,22 @@ class Relay {
   void expire_transactions();
   void run_timers();
   void finish_step();
+
+  // --- ways to other relays and other shards (relay_links.cc)
+  void know_peer(Conn& conn, core::ConnId id, const core::PeerInfo& peer);
+  void forget_names(const Conn& conn);
+  [[nodiscard]] Conn* link_to(std::string_view relay);
+  [[nodiscard]] static const std::string* name_in(const Conn& conn, std::string_view uri);
+  [[nodiscard]] static bool same_relay(const Conn& a, const Conn& b);
+  [[nodiscard]] Conn* way_back(const Route& route);
+  void open_pipes(Conn& conn);
+  Conn* pipe_to(Conn& conn, std::uint32_t shard);
+  void on_resolved(const core::Resolution& resolution);
+  void try_next_address(Conn& conn);
+  void remember_failed_dial(const std::string& link_key);
+  Conn* dial(Session& session, const Uri& next_hop);
+  [[nodiscard]] bool dial_allowed(const core::Address& address) const;
+  [[nodiscard]] const RelayPeer* configured_peer(std::string_view host, std::uint16_t port) const;
 
   // --- writing (relay_conn.cc): every frame starts with begin_frame, which ends a chunk that is open on the connection
   void begin_frame(Conn& conn);
@@ -211,6 +221,10 @@ class Relay {
   [[nodiscard]] bool forward_response(const Transaction& t, const Frame& frame);
   [[nodiscard]] bool head_fits(const Frame& frame, const Route& route) const;
   void respond(Conn& conn, std::string_view tid, std::uint16_t status, std::string_view paths);
+  // To a SEND: between shards nothing is said, the shard that took it from its sender has answered.
+  void answer(Conn& conn, std::string_view tid, std::uint16_t status, std::string_view paths) {
+    if (!conn.is_pipe()) respond(conn, tid, status, paths);
+  }
   // Counts it and gives the status to answer with; 0 when the connection was closed for it.
   std::uint16_t refuse(Conn& conn, Refusal refusal);
   void respond_plain(Conn& conn, const Frame& frame, std::uint16_t status, std::string_view headers);
@@ -236,7 +250,6 @@ class Relay {
   void orphan_session(Session& session);
   void end_session(Session& session, SessionEnd why);
   void auth_failed(Conn& conn);
-  [[nodiscard]] bool names_relay_peer(const Conn& conn, std::string_view first_from_uri) const;
 
   // --- operators (relay_admin.cc)
   void on_admin(const core::AdminRequest& request);
@@ -264,7 +277,7 @@ class Relay {
   Transactions transactions_;
   std::vector<ConnHandle> by_loop_index_;  // ConnId::index -> connection
   std::map<std::string, ConnHandle, std::less<>> links_;       // "scheme host:port" -> a connection we dialled
-  std::multimap<std::string, ConnHandle, std::less<>> relays_; // verified name -> connections of that relay
+  std::multimap<std::string, ConnHandle, std::less<>> relays_; // verified name -> that relay's connections and their pipes
   std::map<std::uint64_t, ConnHandle> dials_;                  // token -> dialling connection
   std::uint64_t next_token_ = 1;
   std::uint64_t next_session_number_ = 1;

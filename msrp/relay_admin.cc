@@ -51,7 +51,8 @@ void Relay::on_admin(const core::AdminRequest& request) {
         const Conn* conn = live(session.owner);
         put_json_string(json, conn != nullptr ? core::to_string(conn->remote) : "");
         json += ",\"transport\":";
-        put_json_string(json, conn != nullptr && conn->transport == core::Transport::tls ? "tls" : "tcp");
+        // Only relays' sessions are behind pipes, and relays show certificates.
+        put_json_string(json, conn != nullptr && (conn->transport == core::Transport::tls || conn->is_pipe()) ? "tls" : "tcp");
         put_field(json, "shard", shard_);
         const auto seconds = [](core::Duration d) {
           return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(d).count());
@@ -84,7 +85,7 @@ void Relay::on_admin(const core::AdminRequest& request) {
         Conn* conn = live(found->owner);
         end_session(*found, SessionEnd::kicked);
         // A client whose last session is ended has no business here; a relay's connection carries others.
-        if (conn != nullptr && conn->first_session == nullptr && !conn->relay_peer) close(*conn);
+        if (conn != nullptr && conn->first_session == nullptr && !conn->relay_peer && !conn->is_pipe()) close(*conn);
       }
       break;
     }

@@ -28,22 +28,16 @@ bool Relay::wants_auth_here(const Conn& conn, const Frame& frame) {
   return session != nullptr && owns(conn, *session);
 }
 
-bool Relay::names_relay_peer(const Conn& conn, std::string_view first_from_uri) const {
-  Uri uri;
-  if (!parse_uri(first_from_uri, uri)) return false;
-  return std::any_of(conn.names->begin(), conn.names->end(),
-                     [&](const std::string& name) { return equal_ignore_case(name, uri.host); });
-}
-
 void Relay::on_auth(Conn& conn, const Frame& frame) {
   const Head& head = frame.head;
-  if (conn.is_pipe()) return;  // no client is behind a pipe that has not been through a listener
-  // R4976-1: not in clear over a network, unless the operator says so.
-  const bool secure = conn.transport == core::Transport::tls || conn.transport == core::Transport::wss;
+  // R4976-1: not in clear over a network, unless the operator says so. Names on a pipe are those of a TLS connection: a
+  // relay may refresh a session over any of its connections (R4976-5).
+  const bool secure = conn.transport == core::Transport::tls || conn.transport == core::Transport::wss ||
+                      (conn.is_pipe() && conn.names != nullptr);
   const bool permitted = secure || config_->plain_auth == PlainAuth::always ||
                          (config_->plain_auth == PlainAuth::loopback && core::is_loopback(conn.remote));
   // A relay that showed a certificate must be the one that the path says (RFC 4976 section 6.3, R4976-14).
-  const bool honest = conn.names == nullptr || names_relay_peer(conn, split_path(frame(head.from_path)).first);
+  const bool honest = conn.names == nullptr || name_in(conn, split_path(frame(head.from_path)).first) != nullptr;
   if (!permitted || !honest) {
     count(Metric::auth_forbidden);
     respond_plain(conn, frame, 403, {});
@@ -165,14 +159,7 @@ void Relay::grant(Conn& conn, const Frame& frame, const std::string& user, std::
     session->user = user;
     session->client_path = client_path;
     session->created = now_.mono;
-    if (conn.names != nullptr) {
-      Uri previous;
-      if (parse_uri(split_path(client_path).first, previous)) {
-        for (const std::string& name : *conn.names) {
-          if (equal_ignore_case(name, previous.host)) session->owner_relay = name;
-        }
-      }
-    }
+    if (const std::string* relay = name_in(conn, split_path(client_path).first)) session->owner_relay = *relay;
     link_session(conn, *session);
     const bool secure = conn.transport == core::Transport::tls || conn.transport == core::Transport::wss;
     std::size_t listener = conn.listener;
@@ -227,10 +214,7 @@ void Relay::unlink_session(Session& session) {
 // Its connection is gone. A client's URI dies with it; a relay's lives on any other connection of that relay (R4976-5).
 void Relay::orphan_session(Session& session) {
   if (!session.owner_relay.empty()) {
-    const auto [from, to] = relays_.equal_range(session.owner_relay);
-    for (auto it = from; it != to; ++it) {
-      Conn* conn = it->second == session.owner ? nullptr : live(it->second);
-      if (conn == nullptr) continue;
+    if (Conn* conn = link_to(session.owner_relay)) {
       unlink_session(session);
       link_session(*conn, session);
       return;

@@ -150,20 +150,12 @@ Conn* Relay::make_conn(Conn::Kind kind) {
 
 void Relay::on_opened(const core::Input& input, Conn::Kind kind) {
   Conn* conn = make_conn(kind);
-  conn->id = input.conn;
-  conn->transport = input.peer->transport;
-  conn->remote = input.peer->remote;
-  conn->local = input.peer->local;
-  conn->listener = input.peer->listener;
-  if (input.conn.index >= by_loop_index_.size()) by_loop_index_.resize(input.conn.index + 64);
-  by_loop_index_[input.conn.index] = conn->self;
-  if (!input.peer->verified_names.empty()) {
-    // A certificate that chained to the trusted CA makes the peer a relay (RFC 4976 section 6.1).
-    conn->names = std::make_unique<std::vector<std::string>>(input.peer->verified_names);
-    conn->relay_peer = true;
-    for (const std::string& name : *conn->names) relays_.emplace(name, conn->self);
-  }
+  know_peer(*conn, input.conn, *input.peer);
+  // A certificate that chained to the trusted CA makes the peer a relay (RFC 4976 section 6.1). Of a pipe the shard that
+  // opened it says what it serves.
+  conn->relay_peer = conn->is_pipe() ? input.peer->relay_peer : conn->names != nullptr;
   if (!conn->is_pipe()) arm_conn_timer(*conn);
+  open_pipes(*conn);
 }
 
 void Relay::on_connected(const core::Input& input) {
@@ -174,19 +166,10 @@ void Relay::on_connected(const core::Input& input) {
     out_->close(input.conn);
     return;
   }
-  conn->id = input.conn;
   conn->state = Conn::State::open;
-  conn->transport = input.peer->transport;
-  conn->remote = input.peer->remote;
-  conn->local = input.peer->local;
   conn->proven = true;  // we chose it
   conn->last_used = now_.mono;
-  if (input.conn.index >= by_loop_index_.size()) by_loop_index_.resize(input.conn.index + 64);
-  by_loop_index_[input.conn.index] = conn->self;
-  if (!input.peer->verified_names.empty()) {
-    conn->names = std::make_unique<std::vector<std::string>>(input.peer->verified_names);
-    for (const std::string& name : *conn->names) relays_.emplace(name, conn->self);
-  }
+  know_peer(*conn, input.conn, *input.peer);
   if (std::string& backlog = conn->dialled->backlog; !backlog.empty()) {
     if (!out_->write(conn->id, Lane::forward, backlog)) {
       count(Metric::relay_no_memory);
@@ -200,6 +183,7 @@ void Relay::on_connected(const core::Input& input) {
     return;
   }
   if (!conn->is_pipe()) arm_conn_timer(*conn);
+  open_pipes(*conn);
 }
 
 void Relay::on_connect_failed(const core::Input& input) {
@@ -237,6 +221,7 @@ void Relay::close(Conn& conn) {
 
 void Relay::forget(Conn& conn) {
   if (conn.state == Conn::State::closed) return;
+  const bool was_used = conn.state == Conn::State::open || conn.written != 0;
   conn.state = Conn::State::closed;
   wheel_.cancel(conn.timer);
   drop_partial(conn);
@@ -279,163 +264,12 @@ void Relay::forget(Conn& conn) {
     if (link != links_.end() && link->second == conn.self) links_.erase(link);
     dials_.erase(conn.dialled->token);
   }
-  if (conn.names != nullptr) {
-    for (const std::string& name : *conn.names) {
-      const auto [from, to] = relays_.equal_range(name);
-      for (auto it = from; it != to; ++it) {
-        if (it->second == conn.self) {
-          relays_.erase(it);
-          break;
-        }
-      }
-    }
-  }
+  forget_names(conn);
   dead_.push_back(conn.self);
-  if (conn.kind == Conn::Kind::pipe_out) {
+  if (conn.kind == Conn::Kind::pipe_out && was_used) {
     // What was in the pipe is not known to have arrived: its sender must see that, so its connection ends too.
     if (Conn* local = live(conn.pipe_of)) close(*local);
   }
-}
-
-// --- dialling --------------------------------------------------------------------------------------------------------
-
-const RelayPeer* Relay::configured_peer(std::string_view host, std::uint16_t port) const {
-  for (const RelayPeer& peer : config_->relay_peers) {
-    if (equal_ignore_case(peer.host, host) && (peer.port == 0 || port == 0 || peer.port == port)) return &peer;
-  }
-  return nullptr;
-}
-
-bool Relay::dial_allowed(const core::Address& address) const {
-  if (core::is_unspecified(address) || address.port == 0) return false;
-  const auto inside = [&](const core::Cidr& block) { return core::contains(block, address); };
-  return std::any_of(config_->dial_allow.begin(), config_->dial_allow.end(), inside);
-}
-
-// A live or dialling connection to the next hop, or nullptr when policy, limits or the name forbid one.
-Conn* Relay::dial(Session& session, const Uri& next_hop) {
-  std::string host(next_hop.host);
-  std::transform(host.begin(), host.end(), host.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-  std::string key(next_hop.secure ? "msrps " : "msrp ");
-  key += host;
-  key += ':';
-  key += std::to_string(next_hop.port);
-  if (const auto link = links_.find(key); link != links_.end()) {
-    if (Conn* conn = live(link->second)) return conn;
-  }
-  if (next_hop.secure) {
-    const auto [from, to] = relays_.equal_range(host);
-    for (auto it = from; it != to; ++it) {
-      if (Conn* conn = live(it->second)) return conn;
-    }
-  }
-  const bool peer = configured_peer(host, next_hop.port) != nullptr;
-  const auto literal = core::parse_ip(next_hop.host, next_hop.has_port ? next_hop.port : std::uint16_t{2855});
-  // Without a policy that could allow it, a name is not even looked up.
-  const bool allowed = peer || (literal ? dial_allowed(*literal) : !config_->dial_allow.empty());
-  if (!allowed) {
-    count(Metric::relay_dial_refused);
-    return nullptr;
-  }
-  // A next hop that refused a moment ago is not asked again for every request, nor by one session without end.
-  if (const auto failed = failed_dials_.find(key); failed != failed_dials_.end() && failed->second > now_.mono) {
-    count(Metric::relay_dials_put_off);
-    return nullptr;
-  }
-  if (now_.mono - session.dial_window >= std::chrono::seconds(1)) {
-    session.dial_window = now_.mono;
-    session.dials = 0;
-  }
-  if (++session.dials > config_->dials_per_session_per_second || dials_.size() >= config_->dials_max) {
-    count(Metric::relay_dials_limit);
-    return nullptr;
-  }
-  Conn* conn = make_conn(Conn::Kind::dialled);
-  conn->state = Conn::State::dialling;
-  conn->relay_peer = peer;
-  conn->transport = next_hop.secure ? core::Transport::tls : core::Transport::tcp;
-  conn->dialled = std::make_unique<Dialled>();
-  conn->dialled->tls = next_hop.secure;
-  conn->dialled->link_key = key;
-  conn->dialled->host = host;
-  links_.insert_or_assign(key, conn->self);
-  conn->dialled->token = next_token_++;
-  dials_.emplace(conn->dialled->token, conn->self);
-  if (literal) {
-    core::Resolution resolution{conn->dialled->token, {{*literal, host}}};
-    on_resolved(resolution);
-    return live(conn->self);
-  }
-  out_->resolve({conn->dialled->token, host, next_hop.port, next_hop.secure ? "_msrps._tcp" : "_msrp._tcp"});
-  return conn;
-}
-
-void Relay::on_resolved(const core::Resolution& resolution) {
-  const auto found = dials_.find(resolution.token);
-  Conn* conn = found == dials_.end() ? nullptr : live(found->second);
-  if (conn == nullptr) return;
-  dials_.erase(found);
-  for (const core::ResolvedAddress& candidate : resolution.addresses) {
-    const core::Address address = core::unmapped(candidate.address);
-    const auto inside = [&](const core::Cidr& block) { return core::contains(block, address); };
-    const bool denied = std::any_of(config_->dial_deny.begin(), config_->dial_deny.end(), inside);
-    const bool ourselves = std::any_of(config_->listeners.begin(), config_->listeners.end(), [&](const RelayListener& l) {
-      return l.bound == address ||
-             (core::is_unspecified(l.bound) && l.bound.port == address.port && core::is_loopback(address));
-    });
-    if (denied || ourselves || core::is_unspecified(address) || (!conn->relay_peer && !dial_allowed(address))) {
-      count(Metric::relay_dial_refused);
-      continue;
-    }
-    conn->dialled->addresses.push_back({address, candidate.target});
-  }
-  // Tried from the back.
-  std::reverse(conn->dialled->addresses.begin(), conn->dialled->addresses.end());
-  try_next_address(*conn);
-}
-
-void Relay::try_next_address(Conn& conn) {
-  if (conn.dialled->addresses.empty()) {
-    count(Metric::connect_failures);
-    remember_failed_dial(conn.dialled->link_key);
-    forget(conn);
-    return;
-  }
-  core::ResolvedAddress target = std::move(conn.dialled->addresses.back());
-  conn.dialled->addresses.pop_back();
-  conn.dialled->token = next_token_++;
-  dials_.emplace(conn.dialled->token, conn.self);
-  out_->connect({conn.dialled->token, target.address, conn.dialled->tls, conn.dialled->tls ? conn.dialled->host : std::string()});  // R4976-14
-}
-
-void Relay::remember_failed_dial(const std::string& link_key) {
-  if (failed_dials_.size() >= config_->failed_dials_max) {
-    std::erase_if(failed_dials_, [&](const auto& entry) { return entry.second <= now_.mono; });
-    if (failed_dials_.size() >= config_->failed_dials_max) {
-      count(Metric::relay_failed_dials_limit, failed_dials_.size());
-      failed_dials_.clear();
-    }
-  }
-  failed_dials_.insert_or_assign(link_key, now_.mono + config_->dial_retry_after);
-}
-
-Conn* Relay::pipe_to(Conn& conn, std::uint32_t shard) {
-  if (conn.is_pipe() || shard >= shard_count_) return nullptr;
-  for (const auto& [to, handle] : conn.pipes) {
-    if (to == shard) {
-      if (Conn* pipe = live(handle)) return pipe;
-    }
-  }
-  Conn* pipe = make_conn(Conn::Kind::pipe_out);
-  pipe->state = Conn::State::dialling;
-  pipe->transport = core::Transport::pipe;
-  pipe->pipe_of = conn.self;
-  pipe->dialled = std::make_unique<Dialled>();
-  pipe->dialled->token = next_token_++;
-  dials_.emplace(pipe->dialled->token, pipe->self);
-  conn.pipes.emplace_back(shard, pipe->self);
-  out_->open_pipe(pipe->dialled->token, shard);
-  return pipe;
 }
 
 // --- flow control ----------------------------------------------------------------------------------------------------

@@ -219,8 +219,7 @@ bool Relay::forward_response(const Transaction& t, const Frame& frame) {
 // --- what the relay says itself --------------------------------------------------------------------------------------
 
 void Relay::respond(Conn& conn, std::string_view tid, std::uint16_t status, std::string_view paths) {
-  // Between shards nothing is answered: the shard that took the request from its sender has done so.
-  if (conn.is_pipe() || conn.state != Conn::State::open || conn.failed) return;
+  if (conn.state != Conn::State::open || conn.failed) return;
   begin_frame(conn);
   const std::string_view phrase = reason_phrase(status);
   TextOut out(reserve(conn, Lane::back, 64 + phrase.size() + paths.size() + end_line_bytes_max));
@@ -239,6 +238,7 @@ void Relay::respond(Conn& conn, std::string_view tid, std::uint16_t status, std:
 // methods (R4975-9).
 void Relay::respond_plain(Conn& conn, const Frame& frame, std::uint16_t status, std::string_view headers) {
   const Head& head = frame.head;
+  if (conn.is_pipe() && head.method == Method::send) return;
   std::string paths = "To-Path: ";
   const std::string_view from_path = frame(head.from_path);
   paths += head.method == Method::send ? split_path(from_path).first : from_path;
@@ -295,7 +295,7 @@ void Relay::report_transaction(Transaction& t, std::uint16_t status) {
   }
   if (t.failure == FailureReport::no) return;
   // Failure-Report: partial runs no timer and asks for errors only; a vanished next hop is one (R4976-10).
-  report(live(t.route->source), t.route->report_paths,
+  report(way_back(*t.route), t.route->report_paths,
          {t.id_view(), status, t.has_body, t.start, t.start + t.length - 1, t.total});
 }
 

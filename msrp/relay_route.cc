@@ -31,7 +31,8 @@ void Relay::release(Route* route) {
   if (route == nullptr || --route->refs != 0) return;
   if (Conn* source = conns_.get(route->source)) --source->route_count;
   // Long paths are rare; what they took goes back.
-  for (std::string* text : {&route->in_paths, &route->out_paths, &route->own_last, &route->response_paths, &route->report_paths}) {
+  for (std::string* text : {&route->in_paths, &route->out_paths, &route->own_last, &route->response_paths, &route->report_paths,
+                            &route->relay}) {
     if (text->capacity() > kept_bytes_max) std::string().swap(*text);
   }
   free_routes_.push_back(route);
@@ -129,9 +130,10 @@ Relay::Resolved Relay::resolve_anew(Conn& conn, std::string_view to_path, std::s
     const auto place = id ? table_.lookup(id->high) : std::nullopt;
     if (!place) return {Refusal::unknown_session, nullptr, 0};
     if (place->shard != shard_) {
-      // Before its first request is acted on, a connection moves once to where its session lives.
-      if (is_send && passed_count == 0 && conn.kind == Conn::Kind::accepted && !conn.proven && conn.written == 0 &&
-          !draining_) {
+      // Before its first request is acted on, a connection moves once to where its session lives. A relay's carries
+      // other sessions too and has its pipes.
+      if (is_send && passed_count == 0 && conn.kind == Conn::Kind::accepted && !conn.relay_peer && !conn.proven &&
+          conn.written == 0 && !draining_) {
         return {Refusal::elsewhere, nullptr, place->shard};
       }
       dest = pipe_to(conn, place->shard);
@@ -190,6 +192,8 @@ Relay::Resolved Relay::resolve_anew(Conn& conn, std::string_view to_path, std::s
   route->sessions = passed;
   route->session_count = passed_count;
   route->away_key = away_key;
+  const std::string* relay = name_in(conn, split_path(from_path).first);
+  route->relay.assign(relay != nullptr ? *relay : std::string_view());
   route->in_paths.assign(to_path).append("\r\nFrom-Path: ").append(from_path).append("\r\n");
   route->to_length = static_cast<std::uint32_t>(to_path.size());
   route->from_length = static_cast<std::uint32_t>(from_path.size());
@@ -259,11 +263,9 @@ Relay::Refusal Relay::bind_peer(Session& session, Conn& conn, std::string_view f
   for (Session::Peer& peer : session.peers) {
     if (peer.uri != uri) continue;
     Conn* bound = live(peer.conn);
-    if (bound == nullptr || bound == &conn || (bound->relay_peer && conn.relay_peer)) {
-      peer.conn = conn.self;
-      return Refusal::none;
-    }
-    return Refusal::bound_elsewhere;
+    if (bound == nullptr) peer.conn = conn.self;
+    // A relay may use several. What goes to it keeps to the first while that lives, and so keeps its order.
+    return bound == nullptr || bound == &conn || same_relay(*bound, conn) ? Refusal::none : Refusal::bound_elsewhere;
   }
   if (session.peers.size() >= config_->peers_per_session_max) {
     std::erase_if(session.peers, [&](const Session::Peer& peer) { return live(peer.conn) == nullptr; });

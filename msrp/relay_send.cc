@@ -171,7 +171,7 @@ void Relay::forward_whole(Conn& conn, const Frame& frame, Route& route, core::Sl
   std::uint32_t slot = Transaction::none;
   if (overrun(conn, dest) || !open_transaction(dest, route, head.failure, frame(head.message_id), tid, slot)) {
     if (head.failure != FailureReport::no) {
-      if (head.failure == FailureReport::yes) respond(conn, frame(head.tid), 200, route.response_paths);
+      if (head.failure == FailureReport::yes) answer(conn, frame(head.tid), 200, route.response_paths);
       report(&conn, route.report_paths, facts);
     }
     return;
@@ -214,7 +214,7 @@ void Relay::forward_whole(Conn& conn, const Frame& frame, Route& route, core::Sl
     ++(inwards ? session->messages_in : session->messages_out);
     (inwards ? session->bytes_in : session->bytes_out) += length;
   }
-  if (head.failure == FailureReport::yes) respond(conn, frame(head.tid), 200, route.response_paths);  // R4976-10, T-62
+  if (head.failure == FailureReport::yes) answer(conn, frame(head.tid), 200, route.response_paths);  // R4976-10, T-62
   hold_if_slow(conn, dest);
 }
 
@@ -225,7 +225,7 @@ void Relay::forward_bodiless(Conn& conn, const Frame& frame, Route& route) {
   std::array<char, tid_bytes> tid;
   std::uint32_t slot = Transaction::none;
   if (overrun(conn, dest) || !open_transaction(dest, route, head.failure, frame(head.message_id), tid, slot)) {
-    if (head.failure != FailureReport::no) respond(conn, frame(head.tid), 413, route.response_paths);
+    if (head.failure != FailureReport::no) answer(conn, frame(head.tid), 413, route.response_paths);
     return;
   }
   begin_frame(dest);
@@ -237,7 +237,7 @@ void Relay::forward_bodiless(Conn& conn, const Frame& frame, Route& route) {
   commit(dest, Lane::forward, out.size());
   if (slot != Transaction::none && !dest.gone()) transactions_.at(slot).out_offset = dest.written;
   count_chunk(dest, 0);
-  if (head.failure == FailureReport::yes) respond(conn, frame(head.tid), 200, route.response_paths);
+  if (head.failure == FailureReport::yes) answer(conn, frame(head.tid), 200, route.response_paths);
   hold_if_slow(conn, dest);
 }
 
@@ -543,7 +543,7 @@ void Relay::finish(Inbound& in, Flag flag, std::string_view copied, core::Slice 
                         (in.failure == FailureReport::partial && in.answer != 200 && !in.report_at_end);
   if (answered) {
     const std::string_view paths = in.route != nullptr ? std::string_view(in.route->response_paths) : in.headers;
-    respond(source, {in.tid.data(), in.tid_length}, in.answer, paths);
+    answer(source, {in.tid.data(), in.tid_length}, in.answer, paths);
   }
   if (in.report_at_end) {
     const std::uint64_t end = in.range.start - 1 + in.received;

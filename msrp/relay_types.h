@@ -52,6 +52,7 @@ struct Route {
   std::string report_paths;               // "To-Path: <whole From-Path>\r\nFrom-Path: <our URI>\r\n" for reports we make
   ConnHandle source;
   ConnHandle dest;
+  std::string relay;                      // the verified name of the relay it came from; empty: from no relay
   std::array<SessionHandle, 4> sessions;  // the ones passed through; all must be live
   std::uint8_t session_count = 0;
   std::uint64_t away_key = 0;             // of the session behind them that another shard has; 0: none
@@ -180,7 +181,7 @@ struct Conn {
   std::uint32_t route_count = 0;  // live routes it is the source of
   core::Address remote;
   core::Address local;
-  std::unique_ptr<std::vector<std::string>> names;  // verified dNSNames
+  std::unique_ptr<std::vector<std::string>> names;  // verified dNSNames; pipe_in: of the connection behind it
 
   Partial* partial = nullptr;
   Inbound* inbound = nullptr;
@@ -200,7 +201,7 @@ struct Conn {
 
   std::unique_ptr<Dialled> dialled;  // connections and pipes that we opened
 
-  ConnHandle pipe_of;              // pipe_out: the local connection it serves
+  ConnHandle pipe_of;              // pipe_out: the connection it serves
   std::vector<std::pair<std::uint32_t, ConnHandle>> pipes;  // shard -> pipe_out
 
   Session* first_session = nullptr;

@@ -15,19 +15,26 @@ inline std::string text_between(const std::string& text, const std::string& from
   return text.substr(start, text.find(to, start) - start);
 }
 
-// AUTH with SHA-256 as bob; returns the URI handed out.
-inline std::string authenticate_bob(Harness& relay, core::ConnId conn, const std::string& own) {
-  const std::string head = "To-Path: msrp://127.0.0.1:2855;tcp\r\nFrom-Path: " + own + "\r\n";
-  relay.send(conn, "MSRP aut1 AUTH\r\n" + head + "-------aut1$\r\n");
-  const std::string nonce = text_between(relay.take(conn), "nonce=\"", "\"");
+// AUTH with SHA-256 as bob; returns the URI handed out. `ask` sends a frame and returns what comes back.
+template <class Ask>
+std::string authenticate_bob(const Ask& ask, const std::string& own, const std::string& to) {
+  const std::string head = "To-Path: " + to + "\r\nFrom-Path: " + own + "\r\n";
+  const std::string nonce = text_between(ask("MSRP aut1 AUTH\r\n" + head + "-------aut1$\r\n"), "nonce=\"", "\"");
   core::Digest digest;
   const auto ha1 = digest.ha1(core::DigestAlgorithm::sha256, "bob", "example.com", "secret");
-  const auto response = digest.response(core::DigestAlgorithm::sha256, {ha1.view(), nonce, "00000001", "cafe", "auth", "AUTH",
-                                                                        "msrp://127.0.0.1:2855;tcp"});
-  relay.send(conn, "MSRP aut2 AUTH\r\n" + head + "Authorization: Digest username=\"bob\", realm=\"example.com\", nonce=\"" +
-                       nonce + "\", qop=auth, nc=00000001, cnonce=\"cafe\", algorithm=SHA-256, response=\"" +
-                       std::string(response.view()) + "\"\r\n-------aut2$\r\n");
-  return text_between(relay.take(conn), "Use-Path: ", "\r\n");
+  const auto response = digest.response(core::DigestAlgorithm::sha256, {ha1.view(), nonce, "00000001", "cafe", "auth", "AUTH", to});
+  return text_between(ask("MSRP aut2 AUTH\r\n" + head + "Authorization: Digest username=\"bob\", realm=\"example.com\", nonce=\"" +
+                          nonce + "\", qop=auth, nc=00000001, cnonce=\"cafe\", algorithm=SHA-256, response=\"" +
+                          std::string(response.view()) + "\"\r\n-------aut2$\r\n"),
+                      "Use-Path: ", "\r\n");
+}
+
+inline std::string authenticate_bob(Harness& relay, core::ConnId conn, const std::string& own) {
+  const auto ask = [&](const std::string& frame) {
+    relay.send(conn, frame);
+    return relay.take(conn);
+  };
+  return authenticate_bob(ask, own, "msrp://127.0.0.1:2855;tcp");
 }
 
 // A caller without AUTH (a) sends bursts of SENDs to bob (b), whose 200s come back in one read.

@@ -26,7 +26,7 @@ inline std::string ok(const std::string& tid, const std::string& to, const std::
 class RelayTest : public ::testing::Test {
  protected:
   explicit RelayTest(std::shared_ptr<const msrp::RelayConfig> config = default_config(), std::uint32_t shards = 1)
-      : relay(std::move(config), {.small_count = 64, .large_count = 8, .arena_count = 16, .heap_bytes_max = 64 << 20}, shards) {}
+      : relay(std::move(config), {.small_count = 64, .large_count = 8, .arena_count = 16, .heap_bytes_max = 64 << 20}, {.count = shards}) {}
 
   std::string auth_frame(const std::string& tid, const std::string& own, const std::string& extra) {
     return "MSRP " + tid + " AUTH\r\nTo-Path: msrp://127.0.0.1:2855;tcp\r\nFrom-Path: " + own + "\r\n" + extra +

@@ -32,15 +32,23 @@ inline std::shared_ptr<msrp::RelayConfig> default_config() {
   return config;
 }
 
+// Which shard a Harness is. Shards of one process share the table.
+struct ShardOf {
+  std::uint32_t number = 0;
+  std::uint32_t count = 1;
+  core::SessionTable* table = nullptr;
+};
+
 class Harness {
  public:
   explicit Harness(std::shared_ptr<const msrp::RelayConfig> config = default_config(),
                    const core::Pool::Config& memory = {.small_count = 64, .large_count = 8, .arena_count = 16, .heap_bytes_max = 64 << 20},
-                   std::uint32_t shards = 1)
+                   const ShardOf& shard = {})
       : pool(memory),
-        table(1024, 1),
+        own_table(shard.table == nullptr ? std::make_unique<core::SessionTable>(1024, 1) : nullptr),
+        table(shard.table == nullptr ? *own_table : *shard.table),
         out(pool),
-        service({.shard = 0, .shard_count = shards, .pool = pool, .metrics = metrics, .sessions = table, .seed = {}, .relay = std::move(config)}) {}
+        service({.shard = shard.number, .shard_count = shard.count, .pool = pool, .metrics = metrics, .sessions = table, .seed = {static_cast<std::uint8_t>(shard.number)}, .relay = std::move(config)}) {}
 
   ~Harness() {
     for (const core::BufferId block : kept_) pool.release(block);
@@ -50,29 +58,28 @@ class Harness {
   // A new accepted connection; `name` is a verified certificate name, "" for none.
   core::ConnId open(core::Transport transport = core::Transport::tcp, std::string_view remote = "127.0.0.1:40000",
                     std::string_view name = "") {
-    const core::ConnId id{next_index_++, 1};
     core::PeerInfo peer;
     peer.transport = transport;
     peer.remote = *core::parse_address(remote);
     peer.local = *core::parse_address("127.0.0.1:2855");
     peer.listener = transport == core::Transport::tls ? 1 : 0;
     if (!name.empty()) peer.verified_names.emplace_back(name);
-    core::Input input;
-    input.kind = core::Input::Kind::opened;
-    input.conn = id;
-    input.peer = &peer;
-    step(input);
-    return id;
+    return came_up(core::Input::Kind::opened, 0, peer);
   }
 
   // The peer of a connection we dialled answers.
   core::ConnId connected(std::uint64_t token) {
-    const core::ConnId id{next_index_++, 1};
     core::PeerInfo peer;
     peer.remote = *core::parse_address("127.0.0.1:50000");
     peer.local = *core::parse_address("127.0.0.1:40001");
+    return came_up(core::Input::Kind::connected, token, peer);
+  }
+
+  core::ConnId came_up(core::Input::Kind kind, std::uint64_t token, const core::PeerInfo& peer) {
+    const core::ConnId id{next_index_++, 1};
+    if (peer.transport == core::Transport::pipe) stopped_[id.index] = true;  // credit comes from the other end
     core::Input input;
-    input.kind = core::Input::Kind::connected;
+    input.kind = kind;
     input.conn = id;
     input.token = token;
     input.peer = &peer;
@@ -137,6 +144,15 @@ class Harness {
     const auto it = paused_.find(conn.index);
     return it != paused_.end() && it->second;
   }
+  // The other end of a pipe has had so many bytes.
+  void give_credit(core::ConnId conn, std::uint64_t bytes) {
+    core::Input input;
+    input.kind = core::Input::Kind::sent;
+    input.conn = conn;
+    input.count = bytes;
+    held_[conn.index] -= bytes;
+    step(input);
+  }
   // While true the kernel takes nothing.
   void stop_kernel(core::ConnId conn, bool stopped) {
     stopped_[conn.index] = stopped;
@@ -155,13 +171,15 @@ class Harness {
   core::Now now{core::Instant{} + std::chrono::hours(1), 1'700'000'000'000};
   core::Pool pool;
   core::Metrics metrics;
-  core::SessionTable table;
+  std::unique_ptr<core::SessionTable> own_table;
+  core::SessionTable& table;
   core::Outbox out;
   policy::Service service;
   core::Instant out_deadline = core::never;
   std::vector<core::ConnectRequest> connects;
   std::vector<core::ResolveRequest> resolves;
   std::vector<core::HandOver> hand_overs;
+  std::vector<core::OpenPipe> pipes;
   std::vector<std::string> logs;
   std::string admin;
   bool drained = false;
@@ -200,6 +218,7 @@ class Harness {
     }
     for (auto& request : out.connects()) connects.push_back(std::move(request));
     for (auto& request : out.resolves()) resolves.push_back(std::move(request));
+    for (auto& request : out.pipes()) pipes.push_back(std::move(request));
     for (auto& given : out.hand_overs()) hand_overs.push_back(std::move(given));
     for (auto& record : out.logs()) logs.push_back(std::move(record.text));
     for (auto& reply : out.replies()) admin = std::move(reply.json);

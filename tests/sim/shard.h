@@ -77,7 +77,7 @@ class Outside {
   virtual ~Outside() = default;
   virtual void dial(Shard& from, const core::ConnectRequest& request) = 0;
   virtual void resolve(Shard& from, const core::ResolveRequest& request) = 0;
-  virtual void pipe(Shard& from, std::uint64_t token, std::uint32_t to) = 0;
+  virtual void pipe(Shard& from, core::OpenPipe request) = 0;
   virtual void hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, core::PeerInfo peer,
                          std::string unused) = 0;
   virtual void reloaded(Shard& from) = 0;  // its Worker has the configuration it was sent last

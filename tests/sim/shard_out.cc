@@ -76,7 +76,7 @@ void Shard::carry_out() {
   for (core::ResolveRequest& request : out_.resolves()) outside_.resolve(*this, request);
   for (core::OpenPipe& request : out_.pipes()) {
     dialling_.insert(request.token);
-    outside_.pipe(*this, request.token, request.shard);
+    outside_.pipe(*this, std::move(request));
   }
   for (const core::AdminReply& reply : out_.replies()) outside_.admin_reply(*this, reply);
   for (const core::LogRecord& record : out_.logs()) {

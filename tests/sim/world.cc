@@ -161,7 +161,7 @@ void World::dial(Shard& from, const core::ConnectRequest& request) {
 
 bool World::relay_link_unsure() const {
   if (places_.size() < 2) return false;
-  return dial_failed || relay_links_.size() > 1 || (relay_links_.size() == 1 && relay_links_[0]->dead());
+  return dial_failed || std::any_of(relay_links_.begin(), relay_links_.end(), [](const Stream* s) { return s->dead(); });
 }
 
 void World::resolve(Shard& from, const core::ResolveRequest& request) {
@@ -188,15 +188,17 @@ bool World::is_other_shard(const Shard& from, std::uint32_t to, const char* what
   return false;
 }
 
-void World::pipe(Shard& from, std::uint64_t token, std::uint32_t to) {
+void World::pipe(Shard& from, core::OpenPipe request) {
   Place* place = place_of(from);
+  const std::uint32_t to = request.shard;
   if (!is_other_shard(from, to, "opens a pipe")) {
-    from.connect_failed(token, core::ConnectError::no_resources);
+    from.connect_failed(request.token, core::ConnectError::no_resources);
     return;
   }
   std::uint32_t from_index = 0;
   while (place->shards[from_index].get() != &from) ++from_index;
-  agenda.after(net.delay(true), [this, &from, token, to, place, from_index] {
+  agenda.after(net.delay(true), [this, &from, token = request.token, served = std::move(request.served), to, place,
+                                 from_index]() mutable {
     if (!from.dials(token)) return;
     if (!place->shards[to]->serving()) {
       from.connect_failed(token, core::ConnectError::no_resources);
@@ -204,11 +206,11 @@ void World::pipe(Shard& from, std::uint64_t token, std::uint32_t to) {
     }
     Stream* stream = net.open(from.limits().pipe_window_bytes);
     core::PeerInfo peer;
-    peer.transport = core::Transport::pipe;
+    peer.transport = served.transport = core::Transport::pipe;
     peer.from_shard = to;
     (void)from.adopt(stream, 0, peer, true, token);
-    peer.from_shard = from_index;
-    (void)place->shards[to]->adopt(stream, 1, peer, false, 0);
+    served.from_shard = from_index;
+    (void)place->shards[to]->adopt(stream, 1, std::move(served), false, 0);
   });
 }
 

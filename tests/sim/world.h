@@ -90,13 +90,12 @@ class World final : public Outside {
   [[nodiscard]] std::vector<std::unique_ptr<Place>>& places() { return places_; }
 
   // A connection between two relays broke or did not come up: what was on its way there, reports included, may be lost.
-  // So may it be when there is more than one: requests of one session over both are refused as bound elsewhere.
   [[nodiscard]] bool relay_link_unsure() const;
 
   // Outside
   void dial(Shard& from, const core::ConnectRequest& request) override;
   void resolve(Shard& from, const core::ResolveRequest& request) override;
-  void pipe(Shard& from, std::uint64_t token, std::uint32_t to) override;
+  void pipe(Shard& from, core::OpenPipe request) override;
   void hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, core::PeerInfo peer,
                  std::string unused) override;
   void reloaded(Shard& from) override;
