@@ -225,7 +225,9 @@ void Relay::forward_bodiless(Conn& conn, const Frame& frame, Route& route) {
   std::array<char, tid_bytes> tid;
   std::uint32_t slot = Transaction::none;
   if (overrun(conn, dest) || !open_transaction(dest, route, head.failure, frame(head.message_id), tid, slot)) {
-    if (head.failure != FailureReport::no) answer(conn, frame(head.tid), 413, route.response_paths);
+    if (head.failure == FailureReport::no) return;
+    answer(conn, frame(head.tid), 413, route.response_paths);
+    if (conn.is_pipe()) report(&conn, route.report_paths, {frame(head.message_id), 413});
     return;
   }
   begin_frame(dest);
