@@ -293,12 +293,10 @@ void Relay::hold_if_slow(Conn& source, Conn& dest) {
 // others send it stops at the watermark, so several times that is its own doing; at the watermark itself it is not yet
 // held back, or a client that writes before it reads would wait for ever.
 void Relay::hold_if_not_reading(Conn& conn) {
-  // Of a pipe only the end that was opened holds: would both, neither would read the other any more.
-  if (conn.kind == Conn::Kind::pipe_out) return;
   if (conn.gone() || conn.waiting_bytes() <= std::uint64_t{config_->watermark_high_bytes} * 4) return;
   if (conn.relay_peer || conn.kind == Conn::Kind::pipe_out) {
     // Its connection serves many: it is not held back. What it does not read for so long it will not read. Of a pipe only
-    // the accepted end is held: were both, each would wait for the other.
+    // the end that was opened is held: would both be, neither would read the other any more.
     if (conn.waiting_bytes() <= std::uint64_t{config_->shared_queue_bytes_max} * 8) return;
     count(Metric::relay_shared_overrun);
     close(conn);
