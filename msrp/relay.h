@@ -123,6 +123,7 @@ class Relay {
   [[nodiscard]] Conn* way_back(const Route& route);
   void open_pipes(Conn& conn);
   Conn* pipe_to(Conn& conn, std::uint32_t shard);
+  void leave_pipe(Conn& pipe);
   void on_resolved(const core::Resolution& resolution);
   void try_next_address(Conn& conn);
   void remember_failed_dial(const std::string& link_key);

@@ -179,7 +179,7 @@ void Relay::on_connected(const core::Input& input) {
     backlog = {};
   }
   if (conn->dialled->close_when_up) {
-    close(*conn);
+    leave_pipe(*conn);
     return;
   }
   if (!conn->is_pipe()) arm_conn_timer(*conn);
@@ -256,7 +256,7 @@ void Relay::forget(Conn& conn) {
     if (pipe->state == Conn::State::dialling && !pipe->dialled->backlog.empty()) {
       pipe->dialled->close_when_up = true;
     } else {
-      close(*pipe);
+      leave_pipe(*pipe);
     }
   }
   if (conn.dialled != nullptr) {

@@ -114,6 +114,17 @@ Conn* Relay::pipe_to(Conn& conn, std::uint32_t shard) {
   return pipe;
 }
 
+// The connection it serves is gone. What it had sent still arrives, and the other shard reports what becomes of it.
+void Relay::leave_pipe(Conn& pipe) {
+  for (std::uint32_t slot = pipe.tx_first; slot != Transaction::none && pipe.open_chunk == nullptr;) {
+    const Transaction& t = transactions_.at(slot);
+    const std::uint32_t next = t.next;
+    if (t.is_send) settle(pipe, slot);
+    slot = next;
+  }
+  close(pipe);
+}
+
 // --- dialling --------------------------------------------------------------------------------------------------------
 
 const RelayPeer* Relay::configured_peer(std::string_view host, std::uint16_t port) const {

@@ -132,6 +132,15 @@ TEST_F(ShardsOfRelay, R4976_10_what_is_between_two_shards_when_the_connection_en
   EXPECT_NE(got.find("Status: 000 4"), std::string::npos) << got;
 }
 
+TEST_F(ShardsOfRelay, R4976_10_what_a_connection_had_sent_arrives_and_is_not_reported_when_it_ends) {
+  shards.shard[1].send(link1, send_frame("t001", use_bob + " " + bob_uri, alice_path, "last words"));
+  EXPECT_TRUE(take1().starts_with("MSRP t001 200 "));
+  shards.shard[1].close(link1);
+  shards.settle();
+  EXPECT_NE(take_bob().find("\r\nlast words\r\n"), std::string::npos);
+  EXPECT_EQ(take0(), "");
+}
+
 TEST_F(ShardsOfRelay, R4976_10_a_report_takes_another_connection_of_the_relay_when_the_first_has_gone) {
   shards.send(1, link1, send_frame("t001", use_bob + " " + bob_uri, alice_path, "hi"));
   EXPECT_TRUE(take1().starts_with("MSRP t001 200 "));
