@@ -93,7 +93,7 @@ void Relay::on_admin(const core::AdminRequest& request) {
       json = "{\"shard\":" + std::to_string(shard_);
       put_field(json, "connections", conns_.size());
       put_field(json, "sessions", sessions_.size());
-      put_field(json, "transactions", transactions_.live());
+      put_field(json, "transactions", transactions_.outside());
       put_field(json, "heap_bytes", pool_.heap_bytes());
       put_field(json, "draining", draining_ ? 1 : 0);
       json += '}';

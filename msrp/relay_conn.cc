@@ -106,7 +106,7 @@ void Relay::finish_step() {
   for (const ConnHandle handle : dead_) conns_.erase(handle);
   dead_.clear();
   metrics_.set(Metric::relay_sessions, sessions_.size());
-  metrics_.set(Metric::relay_transactions, transactions_.live());
+  metrics_.set(Metric::relay_transactions, transactions_.outside());
   out_->deadline(std::min(wheel_.next_deadline(), transactions_.next_due()));
   if (draining_) {
     // Sessions go on until their clients end them; how long that may take is the loop's and the operator's decision.

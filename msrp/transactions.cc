@@ -58,6 +58,7 @@ std::uint32_t Transactions::create(Conn& conn, std::uint32_t live_max, std::arra
   if (conn.tx_unarmed == none) conn.tx_unarmed = slot;
   ++conn.tx_count;
   ++live_;
+  if (conn.is_pipe()) ++in_pipes_;
   write_tid(slot, t.random, tid);
   return slot;
 }
@@ -135,6 +136,7 @@ void Transactions::erase(Conn& conn, std::uint32_t slot) {
   }
   --conn.tx_count;
   --live_;
+  if (conn.is_pipe()) --in_pipes_;
   t.random = 0;
   t.route = nullptr;
   t.next = free_;

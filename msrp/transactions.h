@@ -43,6 +43,8 @@ class Transactions {
   [[nodiscard]] std::uint32_t first_due(core::Instant now) const;
   [[nodiscard]] core::Instant next_due() const;
   [[nodiscard]] std::uint32_t live() const { return live_; }
+  // Those that wait for a next hop; the others for another shard of this process.
+  [[nodiscard]] std::uint32_t outside() const { return live_ - in_pipes_; }
 
  private:
   static constexpr std::uint32_t chunk_size = 1024;
@@ -56,6 +58,7 @@ class Transactions {
   std::uint32_t due_first_ = Transaction::none;
   std::uint32_t due_last_ = Transaction::none;
   std::uint32_t live_ = 0;
+  std::uint32_t in_pipes_ = 0;
 };
 
 }  // namespace parley::msrp
