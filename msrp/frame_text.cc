@@ -29,6 +29,12 @@ void put_end_line(TextOut& out, std::string_view tid, Flag flag, bool after_body
   out.put(after_body ? "\r\n-------" : "-------").put(tid).put(static_cast<char>(flag)).put("\r\n");
 }
 
+std::uint64_t total_after(const ByteRange& range, std::uint64_t length, Flag flag) {
+  const std::uint64_t end = range.start - 1 + length;
+  if (flag == Flag::end) return end;  // R4975-7: '$' fixes the total
+  return range.total != ByteRange::unknown && range.total < end ? ByteRange::unknown : range.total;
+}
+
 std::string_view reason_phrase(std::uint16_t status) {
   switch (status) {
     case 200: return "OK";

@@ -47,6 +47,12 @@ void put_request_line(TextOut& out, std::string_view tid, std::string_view metho
 inline constexpr std::size_t end_line_bytes_max = 2 + 7 + 32 + 1 + 2;
 void put_end_line(TextOut& out, std::string_view tid, Flag flag, bool after_body);
 
+// What a SEND needs beside its paths, header lines and body.
+inline constexpr std::size_t send_overhead_bytes = start_line_bytes_max + 6 + range_line_bytes_max + 2 + end_line_bytes_max;
+
+// What is known of the whole message once a chunk of `length` bytes has ended with `flag`.
+std::uint64_t total_after(const ByteRange& range, std::uint64_t length, Flag flag);
+
 // The comment that goes with a status code in start lines and Status headers.
 std::string_view reason_phrase(std::uint16_t status);
 

@@ -6,7 +6,8 @@
 //   relay_input.cc    bytes to frames
 //   relay_bad.cc      frames that cannot be read
 //   relay_route.cc    who may send what where (RFC 4976 sections 6.2 to 6.4), and the path lines that result
-//   relay_send.cc     SEND, whole or cut through chunk by chunk
+//   relay_send.cc     SEND: what becomes of it, and those that are there in one piece
+//   relay_chunks.cc   SEND cut through chunk by chunk
 //   relay_other.cc    REPORT and other methods, responses, the reports the relay itself makes
 //   relay_auth.cc     AUTH and the life of sessions
 //   relay_admin.cc    what operators ask
@@ -193,6 +194,11 @@ class Relay {
   void forward_whole(Conn& conn, const Frame& frame, Route& route, core::Slice body, Flag flag);
   void forward_bodiless(Conn& conn, const Frame& frame, Route& route);
   void count_chunk(const Conn& dest, std::uint64_t body_bytes);
+  // The transaction a forwarded SEND needs; false when the limit refuses it. No transaction with Failure-Report: no.
+  bool open_transaction(Conn& dest, Route& route, FailureReport failure, std::string_view message_id,
+                        std::array<char, tid_bytes>& tid, std::uint32_t& slot);
+
+  // --- SEND in chunks (relay_chunks.cc)
   // For the frame `tid` on conn: it is read to its end and dropped, and nobody answers, unless the caller says more.
   Inbound& take_inbound(Conn& conn, std::string_view tid);
   Inbound* start_inbound(Conn& conn, const Frame& frame, Route* route, std::uint16_t answer);
@@ -211,9 +217,6 @@ class Relay {
   void abort_inbound(Inbound& in);  // its source is gone
   void free_inbound(Inbound& in);
   void on_inbound_timer(Inbound& in);
-  // The transaction a forwarded SEND needs; false when the limit refuses it. No transaction with Failure-Report: no.
-  bool open_transaction(Conn& dest, Route& route, FailureReport failure, std::string_view message_id,
-                        std::array<char, tid_bytes>& tid, std::uint32_t& slot);
 
   // --- other requests, responses, reports (relay_other.cc)
   void on_response(Conn& conn, const Frame& frame);

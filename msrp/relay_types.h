@@ -26,6 +26,9 @@ struct Session;
 // Of the transaction ids we make: a slot and 64 random bits (msrp/transactions.h).
 inline constexpr std::size_t tid_bytes = core::letters32_chars + core::letters64_chars;
 
+// Below this a copy next to the head costs less than a reference and one more element in the kernel's scatter list.
+inline constexpr std::uint32_t copy_bytes_max = 1024;
+
 using ConnHandle = core::SlotId;
 using SessionHandle = core::SlotId;
 

@@ -70,7 +70,7 @@ class Tls(TlsCase):
     def ask_tls(self, peer):
         self.assertEqual(peer.auth_once(self.server.uri("tls")).code, 401)
 
-    def test_T76_client_without_sni(self):
+    def test_T_76_client_without_sni(self):
         context = certificates.client_context(self.material["ca"])
         context.check_hostname = False
         self.ask_tls(self.tls_peer(context=context, server_name=None))
