@@ -58,6 +58,8 @@ struct LoopConfig {
   ResolveSink* resolver = nullptr;
 
   std::uint32_t connections_max = 16384;  // of this shard, accepted and dialled; more are closed at once
+  // With those that other shards hand over: they were let in already, so room is kept for them.
+  [[nodiscard]] std::uint32_t moved_connections_max() const { return connections_max + connections_max / 4 + 1; }
   std::uint32_t per_source_max = 0;       // open connections of one IP address; 0: no limit; loopback is never limited
   Duration connect_timeout = 5s;
   Duration handshake_timeout = 10s;
@@ -166,6 +168,7 @@ class Loop {
   void release_batch();
   [[nodiscard]] bool over() const;
   [[nodiscard]] bool full() const { return live_conns_ - live_pipes_ >= config_.connections_max; }
+  [[nodiscard]] bool full_for_moved() const { return live_conns_ - live_pipes_ >= config_.moved_connections_max(); }
   // Each connection may need a pipe to each other shard, and each of those an end here.
   [[nodiscard]] bool pipes_full() const {
     return live_pipes_ >= std::uint64_t{config_.connections_max} * 2 * mailboxes_.shards();

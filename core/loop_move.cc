@@ -64,7 +64,7 @@ void Loop::move_if_ready(std::uint32_t index) {
 }
 
 void Loop::adopt(std::unique_ptr<Adopted> adopted) {
-  if (running_ != Running::serving || full()) {
+  if (running_ != Running::serving || full_for_moved()) {
     metrics_.add(Metric::accept_refused_limit);
     return;
   }

@@ -49,8 +49,8 @@ void Relay::forward_other(Conn& conn, const Frame& frame, std::string_view body,
   Route& route = *resolved.route;
   Conn& dest = *live(route.dest);
   if (is_report) {
-    // Passed on whatever ranges it covers and whenever it comes (T-64). Small, never answered and not repeated: only a receiver far behind costs one its way, or a head that
-    // the next hop would have to refuse.
+    // Passed on whatever ranges it covers and whenever it comes (T-64). Small, never answered and not repeated by
+    // anybody: only a receiver far behind costs one its way, or a head that the next hop would have to refuse.
     const bool far_behind = conn.relay_peer && dest.waiting_bytes() > std::uint64_t{config_->shared_queue_bytes_max} * 4;
     if (far_behind || !head_fits(frame, route)) {
       count(Metric::relay_reports_dropped);

@@ -213,6 +213,28 @@ void a_connection_ends_while_it_moves(Harness& h) {
   }));
 }
 
+// Those that move were let in by another shard: a full one has room for some.
+SceneSetup two_shards_of_four() {
+  SceneSetup setup = two_shards_silent();
+  setup.config.connections_max = 4;
+  return setup;
+}
+void connections_move_to_a_full_shard(Harness& h) {
+  const std::size_t room = two_shards_of_four().config.moved_connections_max();
+  std::vector<std::unique_ptr<FarEnd>> fars;
+  for (std::size_t at = 0; at <= room; ++at) {
+    fars.push_back(h.connect());
+    fars.back()->send("x");
+    ASSERT_TRUE(h.wait([&] { return h.worker(0).conns().size() == at + 1 && h.worker(0).conn(at).received == "x"; }));
+    h.command([&](Outbox& out) { h.worker(0).hand_over(out, h.worker(0).conn(at).id, 1, "x"); });
+    if (at == room) break;
+    ASSERT_TRUE(h.wait([&] { return h.worker(1).conns().size() == at + 1; })) << at;
+  }
+  EXPECT_NE(fars.back()->receive_end(), End::none);
+  EXPECT_EQ(h.metric(core::Metric::accept_refused_limit, 1), 1U);
+  EXPECT_EQ(h.metric(core::Metric::connections, 1), room);
+}
+
 }  // namespace
 
 std::vector<Scene> pipe_scenes() {
@@ -227,6 +249,7 @@ std::vector<Scene> pipe_scenes() {
       {"pipe_to_the_own_shard_works", two_shards_echoing, pipe_to_the_own_shard_works},
       {"many_pipes_at_once", two_shards_echoing, many_pipes_at_once},
       {"a_connection_moves_to_another_shard", two_shards_silent, a_connection_moves_to_another_shard},
+      {"connections_move_to_a_full_shard", two_shards_of_four, connections_move_to_a_full_shard},
       {"a_connection_ends_while_it_moves", two_shards_silent, a_connection_ends_while_it_moves},
       {"one_shard_stops_the_other_sees_its_pipes_end", two_shards_silent, one_shard_stops_the_other_sees_its_pipes_end},
   };

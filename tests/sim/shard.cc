@@ -38,6 +38,12 @@ void Shard::accept(Stream* stream, core::PeerInfo peer) {
   (void)adopt(stream, 1, std::move(peer), false, 0);
 }
 
+bool Shard::takes_moved() {
+  if (serving() && metrics_.get(core::Metric::connections) < limits_.moved_connections_max()) return true;
+  metrics_.add(core::Metric::accept_refused_limit);
+  return false;
+}
+
 Link& Shard::adopt(Stream* stream, Side side, core::PeerInfo peer, bool dialled, std::uint64_t token) {
   if (free_links_.empty()) {
     free_links_.push_back(static_cast<std::uint32_t>(links_.size()));

@@ -119,6 +119,7 @@ class Shard {
   [[nodiscard]] const core::LoopConfig& limits() const { return limits_; }
   [[nodiscard]] bool accepting() const { return accepting_; }
   [[nodiscard]] bool serving() const { return running_ == Running::serving; }
+  [[nodiscard]] bool takes_moved();  // counts the refusal
   // Drained or stopped, and all its connections are over: nothing steps the Worker any more.
   [[nodiscard]] bool ended() const { return !serving() && open_ == 0 && notes_.empty() && batch_.empty(); }
   [[nodiscard]] std::uint32_t reloads_done() const { return reloads_done_; }

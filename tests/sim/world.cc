@@ -219,7 +219,7 @@ void World::hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, 
   Place* place = place_of(from);
   if (!is_other_shard(from, to, "hands a connection")) return;
   agenda.after(net.delay(true), [place, to, stream, side, peer = std::move(peer), unused = std::move(unused)] {
-    if (!place->shards[to]->serving()) {
+    if (!place->shards[to]->takes_moved()) {
       stream->close(side);
       return;
     }
