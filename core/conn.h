@@ -81,6 +81,8 @@ struct Conn {
   bool recv_small : 1 = false;  // what is armed now
   bool starving : 1 = false;    // on the list of those that found no buffer
   bool socket_dry : 1 = false;  // the last receive emptied it
+  bool hang_up_watched : 1 = false;
+  bool hung_up : 1 = false;     // receives go one at a time until one says how it ended
   bool touched : 1 = false;     // has outputs this turn
   bool sending : 1 = false;     // has a send in the coming wait
   bool writer_timer : 1 = false;

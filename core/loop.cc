@@ -157,13 +157,14 @@ void Loop::dispatch(const Completion& done) {
   }
   Conn* c = find_op(done);
   if (c == nullptr) {
-    metrics_.add(Metric::stale_completions);
+    if (done.op != Op::hung_up) metrics_.add(Metric::stale_completions);
     if (done.buffer != no_buffer) pool_.release(done.buffer);
     return;
   }
   if (done.op == Op::recv) on_recv(done.index, done);
   if (done.op == Op::connect) on_connect(done.index, done.result);
   if (done.op == Op::writable) on_writable(done.index);
+  if (done.op == Op::hung_up) on_hung_up(done.index);
 }
 
 bool Loop::owed_due() const {

@@ -204,6 +204,7 @@ class Loop {
   void arm_recv(std::uint32_t index);
   void cancel_recv(std::uint32_t index);
   void on_recv(std::uint32_t index, const Completion& done);
+  void on_hung_up(std::uint32_t index);
   void choose_buffers(std::uint32_t index, std::int32_t bytes);
   void on_peer_fin(std::uint32_t index);
   void deliver(std::uint32_t index, Slice slice);  // takes over one reference

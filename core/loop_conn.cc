@@ -354,6 +354,7 @@ void Loop::kill(std::uint32_t index, bool reset) {
     const OpKey key{index, c.generation};
     if (c.recv_armed) proactor_->cancel(key, Op::recv, c.fd);
     if (c.writable_armed) proactor_->cancel(key, Op::writable, c.fd);
+    if (c.hang_up_watched) proactor_->cancel(key, Op::hung_up, c.fd);
     if (c.connect_armed) proactor_->cancel(key, Op::connect, c.fd);
   }
   bury_if_over(index);

@@ -28,11 +28,22 @@ void Loop::arm_recv(std::uint32_t index) {
     default: return;
   }
   c.recv_small = !c.streaming || c.small_once;
-  c.recv_repeats = !c.streaming;
+  c.recv_repeats = !c.streaming && !c.hung_up;
   c.small_once = false;
   c.recv_armed = true;
   proactor_->arm_recv({index, c.generation}, c.fd, c.recv_small ? BlockClass::small : BlockClass::large, c.recv_repeats,
-                      c.socket_dry);
+                      c.socket_dry && !c.hung_up);
+  if (c.recv_repeats && !c.hang_up_watched) {
+    c.hang_up_watched = true;
+    proactor_->watch_hang_up({index, c.generation}, c.fd);
+  }
+}
+
+void Loop::on_hung_up(std::uint32_t index) {
+  Conn& c = conn(index);
+  c.hang_up_watched = false;
+  c.hung_up = true;
+  if (c.recv_armed && c.recv_repeats) cancel_recv(index);
 }
 
 void Loop::cancel_recv(std::uint32_t index) {

@@ -44,6 +44,7 @@ void Loop::moving_received(std::uint32_t index, Slice slice) {
 void Loop::move_if_ready(std::uint32_t index) {
   Conn& c = conn(index);
   if (c.outstanding() || c.touched || c.first_node != no_node || c.has_backlog()) return;
+  if (c.hang_up_watched) proactor_->cancel({index, c.generation}, Op::hung_up, c.fd);
   proactor_->forget(c.fd);
   auto adopted = std::make_unique<Adopted>();
   adopted->fd = std::exchange(c.fd, -1);

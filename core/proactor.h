@@ -22,7 +22,7 @@
 
 namespace parley::core {
 
-enum class Op : std::uint8_t { none, accept, recv, send, connect, writable, wake };
+enum class Op : std::uint8_t { none, accept, recv, send, connect, writable, hung_up, wake };
 
 // Names the user of an operation: a connection or listener slot in one life.
 struct OpKey {
@@ -57,6 +57,10 @@ class Proactor {
   // `message` and all it points to stay valid until the next wait returns.
   virtual void send(OpKey key, int fd, const ::msghdr* message) = 0;
   virtual void arm_writable(OpKey key, int fd) = 0;
+  // A repeating receive of io_uring does not see a reset that came together with bytes (the kernel counts two wake-ups as
+  // one and asks only whether bytes are left): Op::hung_up follows once, and the next receive says what it was. Ended by
+  // cancel, without a completion of its own. Epoll's receives see it.
+  virtual void watch_hang_up(OpKey key, int fd) = 0;
   // `address` stays valid until the completion.
   virtual void connect(OpKey key, int fd, const ::sockaddr* address, ::socklen_t size) = 0;
   // Makes the operation end soon, with its own completion; harmless when it has ended.

@@ -42,6 +42,7 @@ enum class Tag : std::uint8_t {
   send,
   connect,
   writable,
+  hang_up,
   cancel,
   wake_poll,
   wake_message,
@@ -195,6 +196,12 @@ void UringProactor::arm_writable(OpKey key, int fd) {
   entry->user_data = user_data(key, Tag::writable);
 }
 
+void UringProactor::watch_hang_up(OpKey key, int fd) {
+  ::io_uring_sqe* entry = sqe();
+  ::io_uring_prep_poll_add(entry, fd, 0);  // errors and hang-ups are reported without being asked for
+  entry->user_data = user_data(key, Tag::hang_up);
+}
+
 void UringProactor::connect(OpKey key, int fd, const ::sockaddr* address, ::socklen_t size) {
   ::io_uring_sqe* entry = sqe();
   ::io_uring_prep_connect(entry, fd, address, size);
@@ -212,6 +219,7 @@ void UringProactor::cancel(OpKey key, Op op, int) {
     case Op::accept: cancel_tag(Tag::accept); break;
     case Op::connect: cancel_tag(Tag::connect); break;
     case Op::writable: cancel_tag(Tag::writable); break;
+    case Op::hung_up: cancel_tag(Tag::hang_up); break;
     case Op::recv:  // which group is not remembered; the miss answers -ENOENT
       cancel_tag(Tag::recv_small);
       cancel_tag(Tag::recv_large);
@@ -302,6 +310,10 @@ void UringProactor::translate(const ::io_uring_cqe& cqe, std::vector<Completion>
     case Tag::send: done.op = Op::send; break;
     case Tag::connect: done.op = Op::connect; break;
     case Tag::writable: done.op = Op::writable; break;
+    case Tag::hang_up:
+      if (cqe.res <= 0) return;
+      done.op = Op::hung_up;
+      break;
     case Tag::recv_small:
     case Tag::recv_large: {
       done.op = Op::recv;

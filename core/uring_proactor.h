@@ -33,6 +33,7 @@ class UringProactor final : public Proactor {
   void arm_recv(OpKey key, int fd, BlockClass cls, bool repeat, bool drained) override;
   void send(OpKey key, int fd, const ::msghdr* message) override;
   void arm_writable(OpKey key, int fd) override;
+  void watch_hang_up(OpKey key, int fd) override;
   void connect(OpKey key, int fd, const ::sockaddr* address, ::socklen_t size) override;
   void cancel(OpKey key, Op op, int fd) override;
   void forget(int) override {}

@@ -107,6 +107,17 @@ void abort_drops_what_waits(Harness& h) {
   EXPECT_LT(got.size(), 16U << 20);
 }
 
+// A reset that comes together with bytes.
+void reset_behind_bytes(Harness& h) {
+  for (std::size_t n = 0; n < 200; ++n) {
+    const auto far = h.connect();
+    ASSERT_TRUE(h.wait([&] { return h.metric(Metric::connections_accepted) == n + 1; }));
+    far->send("x");
+    far->reset();
+  }
+  ASSERT_TRUE(h.wait([&] { return h.metric(Metric::connections) == 0; }));
+}
+
 void reset_while_sending(Harness& h) {
   const auto far = h.connect();
   ASSERT_TRUE(h.wait([&] { return all_conns(h.worker(), 1); }));
@@ -395,6 +406,7 @@ std::vector<Scene> tcp_scenes() {
       {"half_close_still_gets_its_answer", silent, half_close_still_gets_its_answer},
       {"close_sends_what_was_said_before", silent, close_sends_what_was_said_before},
       {"abort_drops_what_waits", silent, abort_drops_what_waits},
+      {"reset_behind_bytes", silent, reset_behind_bytes},
       {"reset_while_sending", silent, reset_while_sending},
       {"three_thousand_sends_in_order", silent, three_thousand_sends_in_order},
       {"slow_reader_resumes", silent, slow_reader_resumes},
