@@ -10,8 +10,6 @@
 namespace parley::msrp {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-
 using Ip6 = std::array<unsigned char, 16>;
 constexpr std::size_t ip6_text_bytes_max = 45;  // eight groups of four, or six and a dotted quad
 
@@ -39,14 +37,6 @@ bool same_host(std::string_view a, std::string_view b) {
 }
 
 }  // namespace
-
-bool equal_ignore_case(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
-  }
-  return true;
-}
 
 bool same_uri(const Uri& a, const Uri& b) {
   return a.secure == b.secure && a.has_port == b.has_port && a.port == b.port && a.session_id == b.session_id &&

@@ -1,17 +1,17 @@
-// tests/msrp/auth_header_test.cc - parse_authorization: what RFC 4976 writes and what clients were seen to write
+// tests/core/digest_header_test.cc - parse_authorization: what RFC 4976 writes and what clients were seen to write
 // (R4976-2).
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "msrp/auth_header.h"
+#include "core/digest_header.h"
 #include "tests/msrp/allocations.h"
 #include "tests/msrp/blocks.h"
 
 namespace parley::tests {
 namespace {
 
-using namespace parley::msrp;
+using namespace parley::core;
 
 Authorization read(std::string_view value) {
   Authorization out;
@@ -118,6 +118,52 @@ TEST(AuthHeader, ReadsNothingBehindTheInputAndAllocatesNothing) {
     (void)parse_authorization(pages.put(std::string_view(value).substr(0, size)), out);
   }
   EXPECT_EQ(allocations, before);
+}
+
+TEST(DigestHeader, R3261_17_TheChallengeOfTheRfc) {
+  Challenge challenge;
+  ASSERT_TRUE(parse_challenge(
+      "Digest realm=\"biloxi.com\",\r\n qop=\"auth,auth-int\",\r\n nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\","
+      "\r\n opaque=\"5ccc069c403ebaf9f0171e9517f40e41\"",
+      challenge));
+  EXPECT_EQ(challenge.realm, "biloxi.com");
+  EXPECT_EQ(challenge.nonce, "dcd98b7102dd2f0e8b11d0f600bfb0c093");
+  EXPECT_EQ(challenge.opaque, "5ccc069c403ebaf9f0171e9517f40e41");
+  EXPECT_TRUE(challenge.has_opaque);
+  EXPECT_FALSE(challenge.stale);
+  EXPECT_TRUE(offers_qop(challenge, "auth"));
+  EXPECT_TRUE(offers_qop(challenge, "auth-int"));
+  EXPECT_FALSE(offers_qop(challenge, "auth-"));
+}
+
+TEST(DigestHeader, R3261_17_StaleInAnyCaseAndQopAbsent) {
+  Challenge challenge;
+  ASSERT_TRUE(parse_challenge("Digest realm=\"r\", nonce=\"n\", stale=TRUE, algorithm=SHA-256, domain=\"sip:a sip:b\"",
+                              challenge));
+  EXPECT_TRUE(challenge.stale);
+  EXPECT_EQ(challenge.algorithm, "SHA-256");
+  EXPECT_EQ(challenge.domain, "sip:a sip:b");
+  EXPECT_FALSE(challenge.has_opaque);
+  EXPECT_FALSE(offers_qop(challenge, "auth"));
+  ASSERT_TRUE(parse_challenge("Digest realm=\"r\", nonce=\"n\", stale=false, opaque=\"\"", challenge));
+  EXPECT_FALSE(challenge.stale);
+  EXPECT_TRUE(challenge.has_opaque);
+  EXPECT_FALSE(parse_challenge("Digest realm=\"r\"", challenge));
+  EXPECT_FALSE(parse_challenge("NoDigest realm=\"r\", nonce=\"n\"", challenge));
+}
+
+TEST(DigestHeader, R3261_17_AuthenticationInfoHasNoScheme) {
+  AuthenticationInfo info;
+  ASSERT_TRUE(parse_authentication_info(
+      "nextnonce=\"47364c23432d2e131a5fb210812c\", qop=auth, rspauth=\"00ff\", cnonce=\"c\", nc=00000001", info));
+  EXPECT_EQ(info.nextnonce, "47364c23432d2e131a5fb210812c");
+  EXPECT_EQ(info.rspauth, "00ff");
+  EXPECT_EQ(info.qop, "auth");
+  EXPECT_EQ(info.cnonce, "c");
+  EXPECT_EQ(info.nc, "00000001");
+  EXPECT_FALSE(parse_authentication_info("rspauth=\"xyz\"", info));
+  EXPECT_FALSE(parse_authentication_info("nc=1", info));
+  EXPECT_FALSE(parse_authentication_info("", info));
 }
 
 }  // namespace
