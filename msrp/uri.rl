@@ -4,17 +4,18 @@
 // decides for the first and makes the marks of the second void.
 #include <cstddef>
 
-#include "msrp/text_skip.h"
+#include "core/text_skip.h"
 #include "msrp/uri.h"
 
 namespace parley::msrp {
 namespace {
 
 using Byte = unsigned char;
+using core::skip_unreserved;
 
 %%{
   machine msrp_uri;
-  include uri_grammar "uri_grammar.rli";
+  include uri_grammar "msrp/uri_grammar.rli";
   alphtype unsigned char;
 
   action secure { secure = true; }

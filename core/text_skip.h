@@ -1,4 +1,4 @@
-// msrp/text_skip.h - passes over runs of like bytes in a head, 16 at a time (RFC 4975 section 9: utf8text, unreserved).
+// core/text_skip.h - passes over runs of like bytes in a head, 16 at a time (RFC 4975 section 9: utf8text, unreserved).
 //
 // The functions may stop early, at bytes that belong to the run but are rare; the caller's grammar looks at the byte
 // they stop at and goes on. SSE2 is part of x86-64. Runs are 5 to 60 bytes long: wider vectors would win nothing.
@@ -10,7 +10,7 @@
 #include <emmintrin.h>
 #endif
 
-namespace parley::msrp {
+namespace parley::core {
 
 // Passes over 0x20 to 0x7e and the bytes of UTF-8 sequences; stops at control characters (HTAB too) and DEL.
 inline const unsigned char* skip_text(const unsigned char* p, const unsigned char* end) {
@@ -76,4 +76,4 @@ inline const unsigned char* skip_ident(const unsigned char* p, const unsigned ch
   return p;
 }
 
-}  // namespace parley::msrp
+}  // namespace parley::core
