@@ -158,6 +158,7 @@ Verdict judge(const Head& head, std::string_view bytes, const Carrier& carrier, 
 }
 
 std::size_t body_length(const Head& head, const Carrier& carrier) {
+  if (head.length == 0) return 0;  // given up
   if (carrier.stream) return head.content_length;
   return head.has_content_length ? std::min<std::size_t>(head.content_length, carrier.body_bytes) : carrier.body_bytes;
 }
