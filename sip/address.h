@@ -7,6 +7,8 @@
 
 namespace parley::sip {
 
+// T-5: commas inside quotes and angle brackets part nothing. T-4: what looks like a feature tag inside the brackets is a
+// parameter of the URI.
 struct Address {
   std::string_view display;  // as it stands, quotes included; empty when there is none
   std::string_view uri;      // without angle brackets; parse_uri accepts it

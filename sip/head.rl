@@ -1,4 +1,4 @@
-// sip/head.rl - the lines of a SIP head (RFC 3261 section 25.1). What an element means is in head.cc.
+// sip/head.rl - the lines of a SIP head (RFC 3261 section 25.1, R3261-16). What an element means is in head.cc.
 //
 // Long runs of like bytes (names, URIs, values) are passed 16 at a time by the functions of text_skip.h. Values are only
 // looked at for their line ends here. T-12: LF alone ends a line as well; a CR anywhere else is a bad line. Control
