@@ -93,6 +93,7 @@ Progress HeadParser::parse(std::string_view bytes, const HeadLimits& limits) {
     (void)fail(HeadError::too_long, at_);
     return Progress::bad;
   }
+  if (bytes.empty()) return Progress::need_more;  // may point nowhere, which would look like `eof` below
   const Byte* const base = reinterpret_cast<const Byte*>(bytes.data());
   const Byte* p = base + at_;
   const Byte* const pe = base + size;
