@@ -26,4 +26,10 @@ constexpr bool equal_ignore_case(std::string_view a, std::string_view b) {
   return true;
 }
 
+// What a grammar machine has marked: from one byte up to another, nothing (null data) when it never saw the first.
+inline std::string_view between(const unsigned char* from, const unsigned char* to) {
+  if (from == nullptr) return {};
+  return {reinterpret_cast<const char*>(from), static_cast<std::size_t>(to - from)};
+}
+
 }  // namespace parley::core

@@ -11,6 +11,7 @@ namespace parley::msrp {
 namespace {
 
 using Byte = unsigned char;
+using core::between;
 using core::skip_unreserved;
 
 %%{
@@ -36,11 +37,6 @@ using core::skip_unreserved;
   main := MSRP_URI;
   write data noerror noentry;
 }%%
-
-std::string_view between(const Byte* from, const Byte* to) {
-  return from == nullptr ? std::string_view{}
-                         : std::string_view{reinterpret_cast<const char*>(from), static_cast<std::size_t>(to - from)};
-}
 
 }  // namespace
 

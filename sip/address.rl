@@ -1,12 +1,14 @@
 // sip/address.rl - one address of a header value (RFC 3261 section 25.1: contact-param, from-spec, route-param, ...).
 #include <cstddef>
 
+#include "core/text.h"
 #include "sip/address.h"
 
 namespace parley::sip {
 namespace {
 
 using Byte = unsigned char;
+using core::between;
 
 %%{
   machine sip_address;
@@ -46,14 +48,12 @@ bool take_address(std::string_view& rest, Address& address) {
   %% write init;
   %% write exec;
   if (cs < sip_address_first_final || (comma && p == pe)) return false;
-  const auto view = [start, rest](const Byte* from, const Byte* to) {
-    if (from == nullptr) return std::string_view{};
-    return rest.substr(static_cast<std::size_t>(from - start), static_cast<std::size_t>(to - from));
-  };
-  address = {.display = star || uri == nullptr || display_end == nullptr ? std::string_view{} : view(display, display_end),
-             .uri = star ? std::string_view{} : view(uri, uri_end),
-             .params = view(params, params_end),
+  // "sip" of a bare "sip:a@b" looked like a display name until its ':'.
+  address = {.display = between(display_end == nullptr ? nullptr : display, display_end),
+             .uri = between(uri, uri_end),
+             .params = between(params, params_end),
              .star = star};
+  if (star) address.display = address.uri = {};
   rest.remove_prefix(static_cast<std::size_t>(p - start));
   return true;
 }

@@ -8,6 +8,7 @@ namespace parley::sip {
 namespace {
 
 using Byte = unsigned char;
+using core::between;
 
 %%{
   machine sip_param;
@@ -38,12 +39,9 @@ bool take_param(std::string_view& params, Param& param) {
   %% write init;
   %% write exec;
   if (cs < sip_param_first_final) return false;
-  const auto view = [start, params](const Byte* from, const Byte* to) {
-    return params.substr(static_cast<std::size_t>(from - start), static_cast<std::size_t>(to - from));
-  };
-  param.name = view(name, name_end);
+  param.name = between(name, name_end);
   param.has_value = value != nullptr;
-  param.value = param.has_value ? view(value, value_end) : param.name.substr(param.name.size());
+  param.value = param.has_value ? between(value, value_end) : param.name.substr(param.name.size());
   // p is behind the ';' of the next one, or at the end.
   params.remove_prefix(static_cast<std::size_t>(p - start) - (p != start && p[-1] == ';' ? 1 : 0));
   return true;

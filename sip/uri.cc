@@ -50,6 +50,9 @@ Unit next_unit(std::string_view& text, Legal legal) {
 }
 
 bool same_units(std::string_view a, std::string_view b, bool ignore_case) {
+  if (a.find('%') == std::string_view::npos && b.find('%') == std::string_view::npos) {
+    return ignore_case ? equal_ignore_case(a, b) : a == b;
+  }
   while (!a.empty() && !b.empty()) {
     const Unit x = next_unit(a, unreserved);
     const Unit y = next_unit(b, unreserved);
@@ -113,6 +116,7 @@ bool parts_within(const Parts& a, const Parts& b, bool values_ignore_case, Neede
 }
 
 bool same_parameters(std::string_view a, std::string_view b, bool all) {
+  if (a.empty() && b.empty()) return true;
   Parts parts_a;
   Parts parts_b;
   if (!split(a, ';', parts_a) || !split(b, ';', parts_b)) return a == b;
@@ -121,6 +125,7 @@ bool same_parameters(std::string_view a, std::string_view b, bool all) {
 }
 
 bool same_headers(std::string_view a, std::string_view b) {
+  if (a.empty() && b.empty()) return true;
   Parts parts_a;
   Parts parts_b;
   if (!split(a, '&', parts_a) || !split(b, '&', parts_b)) return a == b;

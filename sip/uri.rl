@@ -4,12 +4,14 @@
 // '@' decides for the first and makes the marks of the second void.
 #include <cstddef>
 
+#include "core/text.h"
 #include "sip/uri.h"
 
 namespace parley::sip {
 namespace {
 
 using Byte = unsigned char;
+using core::between;
 
 %%{
   machine sip_uri;
@@ -44,11 +46,6 @@ using Byte = unsigned char;
         | other_scheme ":" @other uric+;
   write data noerror noentry;
 }%%
-
-std::string_view between(const Byte* from, const Byte* to) {
-  return from == nullptr ? std::string_view{}
-                         : std::string_view{reinterpret_cast<const char*>(from), static_cast<std::size_t>(to - from)};
-}
 
 }  // namespace
 

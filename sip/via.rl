@@ -1,6 +1,7 @@
 // sip/via.rl - one via-parm of a Via header (RFC 3261 section 25.1).
 #include <cstddef>
 
+#include "core/text.h"
 #include "sip/params.h"
 #include "sip/via.h"
 
@@ -8,6 +9,7 @@ namespace parley::sip {
 namespace {
 
 using Byte = unsigned char;
+using core::between;
 
 %%{
   machine sip_via;
@@ -51,18 +53,14 @@ bool take_via(std::string_view& rest, Via& via) {
   %% write init;
   %% write exec;
   if (cs < sip_via_first_final || (comma && p == pe)) return false;
-  const auto view = [start, rest](const Byte* from, const Byte* to) {
-    if (from == nullptr) return std::string_view{};
-    return rest.substr(static_cast<std::size_t>(from - start), static_cast<std::size_t>(to - from));
-  };
-  via = {.protocol = view(protocol, protocol_end),
-         .version = view(version, version_end),
-         .transport = view(transport, transport_end),
-         .host = view(host_start, host_end),
+  via = {.protocol = between(protocol, protocol_end),
+         .version = between(version, version_end),
+         .transport = between(transport, transport_end),
+         .host = between(host_start, host_end),
          .has_port = port_start != nullptr,
          .port = 0,
-         .params = view(params, params_end)};
-  for (const char digit : view(port_start, port_end)) via.port = static_cast<std::uint16_t>(via.port * 10 + (digit - '0'));
+         .params = between(params, params_end)};
+  for (const char digit : between(port_start, port_end)) via.port = static_cast<std::uint16_t>(via.port * 10 + (digit - '0'));
   rest.remove_prefix(static_cast<std::size_t>(p - start));
   return true;
 }

@@ -13,7 +13,7 @@
 #include "sip/params.h"
 #include "sip/uri.h"
 #include "sip/via.h"
-#include "tests/msrp/blocks.h"
+#include "tests/fuzz/two_lines.h"
 
 namespace {
 
@@ -112,18 +112,15 @@ void check_values(std::string_view text) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view input(reinterpret_cast<const char*>(data), size);
-  const std::size_t line = std::min(input.find('\n'), size);
-  const parley::tests::ExactBlock a(input.substr(0, line));
-  const parley::tests::ExactBlock b(input.substr(std::min(line + 1, size)));
+  const parley::tests::TwoLines lines(data, size);
   Uri uri_a;
   Uri uri_b;
-  const bool ok_a = check_uri(a.view(), uri_a);
-  const bool ok_b = check_uri(b.view(), uri_b);
+  const bool ok_a = check_uri(lines.first(), uri_a);
+  const bool ok_b = check_uri(lines.second(), uri_b);
   if (ok_a) check_key(uri_a);
   if (ok_b) check_key(uri_b);
   if (ok_a && ok_b) CHECK(same_uri(uri_a, uri_b) == same_uri(uri_b, uri_a));
-  check_values(a.view());
-  check_values(b.view());
+  check_values(lines.first());
+  check_values(lines.second());
   return 0;
 }
