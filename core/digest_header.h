@@ -1,7 +1,7 @@
 // core/digest_header.h - Digest parameters in header values as views (RFC 7616 section 3, RFC 3261 section 25.1, RFC
 // 4976 section 9.1).
 //
-// Tolerant where real clients need it: parameters in any order, `qop` and `nc` quoted or not, `uri` and `opaque`
+// R3261-17, tolerant where real clients need it: parameters in any order, `qop` and `nc` quoted or not, `uri` and `opaque`
 // present or absent (T-71), `algorithm` absent (MD5), line folds between parameters. Unknown parameters are skipped. A
 // parameter given twice is an error. Quoted values are what stands between the quotes, escapes not undone (user names
 // with '"' or

@@ -28,6 +28,7 @@ struct Replaces {
 
 [[nodiscard]] bool parse_rseq(std::string_view value, std::uint32_t& out);
 
+// R3262-3
 struct RAck {
   std::uint32_t rseq = 0;
   std::uint32_t cseq = 0;

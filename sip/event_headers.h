@@ -29,6 +29,7 @@ enum class TerminationReason : std::uint8_t {
   invariant,
   other,
 };
+// R6665-2
 struct SubscriptionState {
   SubscriptionStatus status = SubscriptionStatus::other;
   TerminationReason reason = TerminationReason::none;

@@ -1,5 +1,5 @@
 // sip/reason_headers.h - why something was refused or ended: Reason (RFC 3326), Warning (RFC 3261 section 20.43),
-// Error-Info (section 20.18), and Date (section 20.17).
+// Error-Info (section 20.18), all of R3261-18, and Date (section 20.17).
 #pragma once
 
 #include <cstdint>

@@ -45,7 +45,7 @@ struct Item {
 
 [[nodiscard]] bool is_token(std::string_view text);
 
-// Digits with blanks around them; past 2^32-1 it is 2^32-1 (RFC 3261 section 20.19 for delta-seconds).
+// Digits with blanks around them; past 2^32-1 it is 2^32-1 (T-11; RFC 3261 section 20.19 for delta-seconds).
 [[nodiscard]] bool clamped_number(std::string_view value, std::uint32_t& out);
 
 }  // namespace parley::sip
