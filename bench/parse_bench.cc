@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string>
 
-#include "msrp/auth_header.h"
+#include "core/digest_header.h"
 #include "msrp/body_scan.h"
 #include "msrp/head.h"
 #include "msrp/uri.h"
@@ -175,9 +175,9 @@ void BM_Authorization(benchmark::State& state) {
       "Digest username=\"alice\", realm=\"example.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", qop=auth, "
       "nc=00000001, "
       "cnonce=\"0a4f113b\", response=\"6629fae49393a05397450978507c4ef1\"";
-  Authorization out;
+  parley::core::Authorization out;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(parse_authorization(value, out));
+    benchmark::DoNotOptimize(parley::core::parse_authorization(value, out));
     benchmark::DoNotOptimize(out);
   }
 }

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/text.h"
+
 namespace parley::core {
 
 namespace {
@@ -16,16 +18,10 @@ constexpr std::array<std::string_view, digest_algorithms> wire_names = {"MD5", "
 constexpr std::array<const char*, digest_algorithms> library_names = {"MD5", "SHA2-256", "SHA2-512/256"};
 constexpr std::array<std::size_t, digest_algorithms> hash_bytes = {16, 32, 32};
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   c = lower(c);
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 }  // namespace
@@ -34,7 +30,7 @@ std::string_view to_string(DigestAlgorithm algorithm) { return wire_names[static
 
 std::optional<DigestAlgorithm> parse_digest_algorithm(std::string_view name) {
   for (std::size_t i = 0; i < digest_algorithms; ++i) {
-    if (equal_ignoring_case(name, wire_names[i])) return static_cast<DigestAlgorithm>(i);
+    if (equal_ignore_case(name, wire_names[i])) return static_cast<DigestAlgorithm>(i);
   }
   return std::nullopt;
 }

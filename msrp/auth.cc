@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/digest_header.h"
 #include "core/id_text.h"
-#include "msrp/auth_header.h"
 #include "msrp/uri.h"
 
 namespace parley::msrp {
@@ -73,8 +73,8 @@ void Auth::put_challenges(const RelayConfig& config, std::vector<NonceState>& no
 AuthResult Auth::judge(const RelayConfig& config, std::string_view authorization, std::string_view request_uri,
                        std::vector<NonceState>& nonces, const core::Address& source, core::Instant now) {
   AuthResult result;
-  Authorization a;
-  if (!parse_authorization(authorization, a)) return result;
+  core::Authorization a;
+  if (!core::parse_authorization(authorization, a)) return result;
   const auto minute = std::chrono::duration_cast<std::chrono::minutes>(now.time_since_epoch()).count();
   // Loopback is the operator's own machine (an edge proxy, a test): locking it out would lock out everybody behind it.
   const bool rated = source.family != core::Address::Family::none && !core::is_loopback(source);

@@ -1,39 +1,16 @@
 // msrp/frame_text.h - writes MSRP heads, end-lines, responses and reports into memory the caller reserved.
 #pragma once
 
-#include <charconv>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
+#include "core/text_out.h"
 #include "msrp/head.h"
 
 namespace parley::msrp {
 
-// Appends to memory whose size the caller has computed; nothing is checked here, *_bytes_max below are the sizes.
-class TextOut {
- public:
-  explicit TextOut(char* at) : begin_(at), at_(at) {}
-  TextOut& put(std::string_view text) {
-    if (text.empty()) return *this;  // an empty view may point nowhere, which memcpy must not see
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
-    return *this;
-  }
-  TextOut& put(char c) {
-    *at_++ = c;
-    return *this;
-  }
-  TextOut& number(std::uint64_t value) {
-    at_ = std::to_chars(at_, at_ + 20, value).ptr;
-    return *this;
-  }
-  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(at_ - begin_); }
-
- private:
-  char* begin_;
-  char* at_;
-};
+// *_bytes_max below are the sizes it must be given.
+using core::TextOut;
 
 // "Byte-Range: s-e/t\r\n" with '*' for unknown values.
 inline constexpr std::size_t range_line_bytes_max = 12 + 20 + 1 + 20 + 1 + 20 + 2;

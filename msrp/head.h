@@ -16,14 +16,11 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/text.h"
+
 namespace parley::msrp {
 
-struct Span {
-  std::uint32_t offset = 0;
-  std::uint32_t length = 0;
-  [[nodiscard]] bool present() const { return length != 0; }
-  [[nodiscard]] std::string_view of(std::string_view head) const { return head.substr(offset, length); }
-};
+using core::Span;
 
 enum class Method : std::uint8_t { response, send, report, auth, nickname, other };
 enum class FailureReport : std::uint8_t { yes, no, partial };  // absent means yes (R4975-8)

@@ -7,17 +7,20 @@
 #include <cstring>
 #include <type_traits>
 
+#include "core/text_skip.h"
 #include "msrp/head.h"
-#include "msrp/text_skip.h"
 
 namespace parley::msrp {
 namespace {
 
 using Byte = unsigned char;
+using core::skip_ident;
+using core::skip_text;
+using core::skip_unreserved;
 
 %%{
   machine msrp_head;
-  include uri_grammar "uri_grammar.rli";
+  include uri_grammar "msrp/uri_grammar.rli";
   alphtype unsigned char;
   variable cs state_;
 

@@ -1,56 +1,15 @@
 // msrp/uri.cc - comparing MSRP URIs (RFC 4975 section 6.1) and walking along paths.
 #include "msrp/uri.h"
 
-#include <arpa/inet.h>
-
-#include <array>
 #include <cstddef>
-#include <cstring>
+
+#include "core/host_text.h"
 
 namespace parley::msrp {
-namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-
-using Ip6 = std::array<unsigned char, 16>;
-constexpr std::size_t ip6_text_bytes_max = 45;  // eight groups of four, or six and a dotted quad
-
-// False when `host` is not an IPv6 literal in brackets.
-bool ip6_value(std::string_view host, Ip6& value) {
-  if (host.size() < 4 || host.front() != '[' || host.back() != ']') return false;
-  host = host.substr(1, host.size() - 2);
-  if (host.size() > ip6_text_bytes_max) return false;
-  std::array<char, ip6_text_bytes_max + 1> text{};
-  std::memcpy(text.data(), host.data(), host.size());
-  return inet_pton(AF_INET6, text.data(), value.data()) == 1;
-}
-
-std::string_view without_final_dot(std::string_view host) {
-  if (host.size() > 1 && host.back() == '.') host.remove_suffix(1);
-  return host;
-}
-
-bool same_host(std::string_view a, std::string_view b) {
-  if (equal_ignore_case(without_final_dot(a), without_final_dot(b))) return true;
-  // IPv4 literals have one spelling (RFC 3986 knows no leading zeros), IPv6 literals many.
-  Ip6 value_a{};
-  Ip6 value_b{};
-  return ip6_value(a, value_a) && ip6_value(b, value_b) && value_a == value_b;
-}
-
-}  // namespace
-
-bool equal_ignore_case(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
-  }
-  return true;
-}
 
 bool same_uri(const Uri& a, const Uri& b) {
   return a.secure == b.secure && a.has_port == b.has_port && a.port == b.port && a.session_id == b.session_id &&
-         equal_ignore_case(a.transport, b.transport) && same_host(a.host, b.host);
+         equal_ignore_case(a.transport, b.transport) && core::same_host(a.host, b.host);
 }
 
 PathSplit split_path(std::string_view path) {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/text.h"
+
 namespace parley::msrp {
 
 struct Uri {
@@ -34,6 +36,6 @@ struct PathSplit {
 [[nodiscard]] std::string_view last_of_path(std::string_view path);
 [[nodiscard]] std::size_t path_length(std::string_view path);
 
-[[nodiscard]] bool equal_ignore_case(std::string_view a, std::string_view b);
+using core::equal_ignore_case;
 
 }  // namespace parley::msrp

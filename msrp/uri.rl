@@ -4,17 +4,19 @@
 // decides for the first and makes the marks of the second void.
 #include <cstddef>
 
-#include "msrp/text_skip.h"
+#include "core/text_skip.h"
 #include "msrp/uri.h"
 
 namespace parley::msrp {
 namespace {
 
 using Byte = unsigned char;
+using core::between;
+using core::skip_unreserved;
 
 %%{
   machine msrp_uri;
-  include uri_grammar "uri_grammar.rli";
+  include uri_grammar "msrp/uri_grammar.rli";
   alphtype unsigned char;
 
   action secure { secure = true; }
@@ -35,11 +37,6 @@ using Byte = unsigned char;
   main := MSRP_URI;
   write data noerror noentry;
 }%%
-
-std::string_view between(const Byte* from, const Byte* to) {
-  return from == nullptr ? std::string_view{}
-                         : std::string_view{reinterpret_cast<const char*>(from), static_cast<std::size_t>(to - from)};
-}
 
 }  // namespace
 

@@ -7,13 +7,13 @@
 #include <string_view>
 
 #include "core/check.h"
-#include "msrp/auth_header.h"
+#include "core/digest_header.h"
 #include "tests/msrp/allocations.h"
 #include "tests/msrp/blocks.h"
 
 namespace {
 
-using parley::msrp::Authorization;
+using parley::core::Authorization;
 
 std::array<std::string_view, 10> fields(const Authorization& auth) {
   return {auth.username,  auth.realm,  auth.nonce,  auth.uri, auth.response,
@@ -22,7 +22,7 @@ std::array<std::string_view, 10> fields(const Authorization& auth) {
 
 bool parse(std::string_view text, Authorization& auth) {
   const std::size_t before = parley::tests::allocations;
-  const bool ok = parley::msrp::parse_authorization(text, auth);
+  const bool ok = parley::core::parse_authorization(text, auth);
   CHECK(parley::tests::allocations == before);
   return ok;
 }

@@ -8,7 +8,7 @@
 #include "core/check.h"
 #include "msrp/uri.h"
 #include "tests/msrp/allocations.h"
-#include "tests/msrp/blocks.h"
+#include "tests/fuzz/two_lines.h"
 #include "tests/msrp/slow_uri.h"
 
 namespace {
@@ -41,15 +41,13 @@ bool check_one(std::string_view text, Uri& uri) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view input(reinterpret_cast<const char*>(data), size);
-  const std::size_t line = std::min(input.find('\n'), size);
-  const parley::tests::ExactBlock a(input.substr(0, line));
-  const parley::tests::ExactBlock b(input.substr(std::min(line + 1, size)));
+  const parley::tests::TwoLines lines(data, size);
   Uri uri_a;
   Uri uri_b;
-  const bool ok_a = check_one(a.view(), uri_a);
-  const bool ok_b = check_one(b.view(), uri_b);
+  const bool ok_a = check_one(lines.first(), uri_a);
+  const bool ok_b = check_one(lines.second(), uri_b);
   if (ok_a && ok_b) CHECK(same_uri(uri_a, uri_b) == same_uri(uri_b, uri_a));
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
   CHECK(split_path(input).first.size() <= size);
   CHECK(input.empty() || path_length(input) >= 1);
   return 0;

@@ -147,7 +147,7 @@ def main(arguments):
     for breach in breaches:
         print(breach)
     # A wrong root, or a folder that was renamed, must not look like a clean tree.
-    missing = [folder for folder in ("core", "msrp", "policy", "tools") if not seen.get(folder)]
+    missing = [folder for folder in ("core", "sip", "msrp", "policy", "tools") if not seen.get(folder)]
     if missing:
         print("no sources found in: " + ", ".join(missing))
     print(f"{sum(seen.values())} files, {len(breaches)} breaches")

@@ -87,7 +87,8 @@ class LayoutTest(unittest.TestCase):
                 return layout.main(["layout.py", str(root)]), out.getvalue()
 
     def test_whole_trees(self):
-        clean = {"core/a.h": "", "msrp/b.cc": '#include "core/a.h"\n', "policy/c.cc": "", "tools/parleyd/d.cc": ""}
+        clean = {"core/a.h": "", "sip/s.cc": "", "msrp/b.cc": '#include "core/a.h"\n', "policy/c.cc": "",
+                 "tools/parleyd/d.cc": ""}
         self.assertEqual(self.run_on(clean)[0], 0)
         status, text = self.run_on(clean | {"msrp/deep/e.rl": "%%{ }%%\nstd::mutex m;\n"})
         self.assertEqual(status, 1)

@@ -5,11 +5,10 @@
 #include <charconv>
 
 #include "core/address.h"
+#include "core/text.h"
 
 namespace parley::parleyd {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool valid_label(std::string_view label) {
   if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
@@ -54,7 +53,7 @@ std::optional<HostPort> parse_host_port(std::string_view text) {
   }
   if (!valid_host(text.substr(0, host_end))) return std::nullopt;
   at.host = text.substr(0, host_end);
-  std::transform(at.host.begin(), at.host.end(), at.host.begin(), lower);
+  std::transform(at.host.begin(), at.host.end(), at.host.begin(), core::lower);
   std::string_view rest = text.substr(host_end);
   if (rest.empty()) return at;
   if (!rest.starts_with(':') || rest.size() < 2) return std::nullopt;
