@@ -1,16 +1,12 @@
 // sip/sdp.cc - names, what holds for a section, and walking along lines and words.
 #include "sip/sdp.h"
 
+#include "sip/value.h"
+
 namespace parley::sip {
 namespace {
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 }  // namespace
 
@@ -75,7 +71,7 @@ bool SdpAttributes::next(SdpAttribute& out) {
     const std::size_t colon = line.find(':');
     out.has_value = colon != std::string_view::npos;
     out.name = line.substr(0, colon);
-    out.value = out.has_value ? trimmed(line.substr(colon + 1)) : std::string_view{};
+    out.value = out.has_value ? trim(line.substr(colon + 1)) : std::string_view{};
     return true;
   }
   return false;
