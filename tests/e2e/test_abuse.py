@@ -336,6 +336,19 @@ class Connections(RelayCase):
 
 
 class Descriptors(unittest.TestCase):
+    def served_again(self, server, tries=100):
+        """A new client; closed ones of the crowd may still stand in the listeners' queues and take a place for a moment."""
+        for left in reversed(range(tries)):
+            server.wait_metric("parley_connections", lambda v: v == 2)
+            peer = Peer(server.tcp, name="carol")
+            try:
+                peer.auth(server.uri(), "carol", "quiet")
+                return peer
+            except Gone:
+                peer.close()
+                if left == 0:
+                    raise
+
     def test_descriptor_limit_reached(self):
         """With descriptors for some 100 connections 300 come: the served go on, and service returns."""
         server = Parleyd()
@@ -353,9 +366,7 @@ class Descriptors(unittest.TestCase):
             b.take_message(mid)
             for sock in crowd:
                 sock.close()
-            server.wait_metric("parley_connections", lambda v: v == 2)
-            c = Peer(server.tcp)
-            c.auth(server.uri(), "carol", "quiet")
+            c = self.served_again(server)
             for peer in (a, b, c):
                 peer.close()
 

@@ -35,8 +35,9 @@ class Wire(RelayCase):
         file = capture.end(b"the very last message")
 
         ours = f"tcp.srcport=={port}"
-        bad = foreign.tshark(file, port, "-Y", f"{ours} and (_ws.malformed or _ws.expert.severity >= 6291456) and "
-                                               "not tcp.analysis.flags")
+        # What TCP does on a busy machine (a second acknowledgement, say) is not ours to judge.
+        bad = foreign.tshark(file, port, "-Y", f"{ours} and (_ws.malformed or (msrp and _ws.expert.severity >= 6291456)) "
+                                               "and not tcp.analysis.flags")
         self.assertEqual(bad.strip(), "")
         fields = ("transaction.id", "method", "status.code", "to.path", "from.path", "byte.range", "cnt.flg")
         lines = foreign.tshark(file, port, "-Y", f"msrp and {ours}", "-T", "fields", "-E", "separator=|",
