@@ -48,7 +48,7 @@ struct ConnId {
 };
 inline constexpr ConnId no_conn{};
 
-enum class Transport : std::uint8_t { tcp, tls, ws, wss, pipe };
+enum class Transport : std::uint8_t { tcp, tls, ws, wss, udp, pipe };
 
 // What is known of a connection when it opens. Valid during the step that delivers it. Of an accepted pipe: what its
 // opener told of the connection it serves.
