@@ -1,0 +1,102 @@
+// sip/transport_dial.cc - connections of our own making. See transport.h.
+#include <utility>
+
+#include "core/check.h"
+#include "sip/transport.h"
+
+namespace parley::sip {
+
+using core::Metric;
+
+Transport::TargetKey Transport::key_of(const Target& target) {
+  return {target.transport, target.address.family, target.address.ip, target.address.port, target.tls_name};
+}
+
+// One of that transport and family, else any of that family: Via needs a name, and responses come back by the
+// connection.
+std::optional<std::uint16_t> Transport::listener_for(core::Transport transport, const core::Address& to) const {
+  const bool loopback = core::is_loopback(to);
+  std::optional<std::uint16_t> best;
+  int best_score = -1;
+  for (std::size_t i = 0; i < config_->listeners.size(); ++i) {
+    const Listener& listener = config_->listeners[i];
+    if (listener.bound.family != to.family) continue;
+    const bool same = listener.transport == transport;
+    if (transport == core::Transport::udp && !same) continue;
+    // A socket bound to loopback reaches nothing else.
+    if (transport == core::Transport::udp && core::is_loopback(listener.bound) && !loopback) continue;
+    const int score = (same ? 2 : 0) + (core::is_loopback(listener.bound) == loopback ? 1 : 0);
+    if (score <= best_score) continue;
+    best_score = score;
+    best = static_cast<std::uint16_t>(i);
+  }
+  return best;
+}
+
+std::optional<Flow> Transport::flow_to(const Target& target) {
+  const auto listener = listener_for(target.transport, target.address);
+  if (!listener) return std::nullopt;
+  if (target.transport == core::Transport::udp) {
+    return Flow{.transport = core::Transport::udp,
+                .shard = static_cast<std::uint16_t>(shard_),
+                .listener = *listener,
+                .connection = {},
+                .remote = target.address};
+  }
+  const TargetKey key = key_of(target);
+  if (const auto found = dialled_.find(key); found != dialled_.end()) {
+    Connection* const c = connections_.get(found->second);
+    CHECK(c != nullptr);
+    c->last_used = now_.mono;
+    return flow_of(*c);
+  }
+  if (dials_.size() >= config_->dials_max) {
+    count(Metric::sip_dials_limit);
+    return std::nullopt;
+  }
+  Connection* const c = make(target.transport, *listener);
+  if (c == nullptr) return std::nullopt;
+  c->state = State::dialling;
+  c->remote = target.address;
+  c->proven = true;
+  c->waiting = std::make_unique<std::string>();
+  c->target = std::make_unique<Target>(target);
+  c->token = sip_token_bit | next_token_++;
+  dialled_.emplace(key, c->self);
+  dials_.emplace(c->token, c->self);
+  out_->connect({c->token, target.address, target.transport == core::Transport::tls, target.tls_name});
+  return flow_of(*c);
+}
+
+void Transport::on_connected(const core::Input& input) {
+  const auto found = dials_.find(input.token);
+  if (found == dials_.end()) {  // given up meanwhile
+    out_->close(input.conn);
+    return;
+  }
+  Connection& c = *connections_.get(found->second);
+  dials_.erase(found);
+  c.token = 0;
+  c.conn = input.conn;
+  c.state = State::open;
+  c.last_used = now_.mono;
+  if (!input.peer->verified_names.empty()) {
+    c.verified_names = std::make_unique<std::vector<std::string>>(input.peer->verified_names);
+  }
+  if (by_conn_.size() <= input.conn.index) by_conn_.resize(input.conn.index + std::size_t{1});
+  by_conn_[input.conn.index] = c.self;
+  arm(c);
+  const std::unique_ptr<std::string> waiting = std::move(c.waiting);
+  if (!waiting->empty() && !write(c, *waiting)) close_now(c);
+}
+
+void Transport::on_connect_failed(const core::Input& input) {
+  const auto found = dials_.find(input.token);
+  if (found == dials_.end()) return;
+  count(Metric::sip_dials_failed);
+  Connection& c = *connections_.get(found->second);
+  gone_.push_back(flow_of(c));
+  forget(c);
+}
+
+}  // namespace parley::sip
