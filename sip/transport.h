@@ -44,7 +44,7 @@ namespace parley::sip {
 inline constexpr std::uint64_t sip_token_bit = std::uint64_t{1} << 63;
 
 // Where a request can be sent that no flow leads to yet.
-struct Target {
+struct Destination {
   core::Transport transport = core::Transport::udp;  // udp, tcp, tls
   core::Address address;
   std::string tls_name;  // what the certificate has to match
@@ -78,7 +78,7 @@ class Transport final : public Wire {
   [[nodiscard]] bool send(const Flow& flow, std::string_view message) override;
   // A connection that is up or being dialled, or one of our sockets for datagrams. Nothing when no listener has an
   // address of that family, or at a limit.
-  [[nodiscard]] std::optional<Flow> flow_to(const Target& target);
+  [[nodiscard]] std::optional<Flow> flow_to(const Destination& to);
   // Gives a message that arrived here to the shard that has to handle it.
   void pass_on(std::uint32_t shard, const Received& message);
   void send_mail(std::uint32_t shard, std::string_view payload);
@@ -133,20 +133,20 @@ class Transport final : public Wire {
     std::unique_ptr<WsConn> ws;
     std::unique_ptr<std::string> waiting;  // while dialling
     std::unique_ptr<std::vector<std::string>> verified_names;
-    std::unique_ptr<Target> target;  // dialled ones
+    std::unique_ptr<Destination> target;  // dialled ones
     std::uint64_t token = 0;
     core::Timer timer;
   };
 
-  struct TargetKey {
+  struct DestinationKey {
     core::Transport transport;
     core::Address::Family family;
     std::array<std::uint8_t, 16> ip;
     std::uint16_t port;
     std::string tls_name;
-    auto operator<=>(const TargetKey&) const = default;
+    auto operator<=>(const DestinationKey&) const = default;
   };
-  static TargetKey key_of(const Target& target);
+  static DestinationKey key_of(const Destination& to);
 
   // What take() left to be read.
   struct Cursor {
@@ -223,7 +223,7 @@ class Transport final : public Wire {
   core::TimerWheel wheel_;
   core::SlotMap<Connection> connections_;
   std::vector<core::SlotId> by_conn_;  // index: core::ConnId::index
-  std::map<TargetKey, core::SlotId> dialled_;
+  std::map<DestinationKey, core::SlotId> dialled_;
   std::map<std::uint64_t, core::SlotId> dials_;  // by token
   std::uint64_t next_token_ = 1;
   std::deque<Flow> gone_;

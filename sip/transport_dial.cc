@@ -8,8 +8,8 @@ namespace parley::sip {
 
 using core::Metric;
 
-Transport::TargetKey Transport::key_of(const Target& target) {
-  return {target.transport, target.address.family, target.address.ip, target.address.port, target.tls_name};
+Transport::DestinationKey Transport::key_of(const Destination& to) {
+  return {to.transport, to.address.family, to.address.ip, to.address.port, to.tls_name};
 }
 
 // One of that transport and family, else any of that family: Via needs a name, and responses come back by the
@@ -33,17 +33,17 @@ std::optional<std::uint16_t> Transport::listener_for(core::Transport transport, 
   return best;
 }
 
-std::optional<Flow> Transport::flow_to(const Target& target) {
-  const auto listener = listener_for(target.transport, target.address);
+std::optional<Flow> Transport::flow_to(const Destination& to) {
+  const auto listener = listener_for(to.transport, to.address);
   if (!listener) return std::nullopt;
-  if (target.transport == core::Transport::udp) {
+  if (to.transport == core::Transport::udp) {
     return Flow{.transport = core::Transport::udp,
                 .shard = static_cast<std::uint16_t>(shard_),
                 .listener = *listener,
                 .connection = {},
-                .remote = target.address};
+                .remote = to.address};
   }
-  const TargetKey key = key_of(target);
+  const DestinationKey key = key_of(to);
   if (const auto found = dialled_.find(key); found != dialled_.end()) {
     Connection* const c = connections_.get(found->second);
     CHECK(c != nullptr);
@@ -54,17 +54,17 @@ std::optional<Flow> Transport::flow_to(const Target& target) {
     count(Metric::sip_dials_limit);
     return std::nullopt;
   }
-  Connection* const c = make(target.transport, *listener);
+  Connection* const c = make(to.transport, *listener);
   if (c == nullptr) return std::nullopt;
   c->state = State::dialling;
-  c->remote = target.address;
+  c->remote = to.address;
   c->proven = true;
   c->waiting = std::make_unique<std::string>();
-  c->target = std::make_unique<Target>(target);
+  c->target = std::make_unique<Destination>(to);
   c->token = sip_token_bit | next_token_++;
   dialled_.emplace(key, c->self);
   dials_.emplace(c->token, c->self);
-  out_->connect({c->token, target.address, target.transport == core::Transport::tls, target.tls_name});
+  out_->connect({c->token, to.address, to.transport == core::Transport::tls, to.tls_name});
   return flow_of(*c);
 }
 
