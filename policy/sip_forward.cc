@@ -1,0 +1,236 @@
+// policy/sip_forward.cc - what a message looks like when it goes on (RFC 3261 sections 16.6 and 16.7). See
+// sip_service.h.
+#include "core/text.h"
+#include "policy/sip_service.h"
+#include "sip/params.h"
+#include "sip/writer.h"
+
+namespace parley::policy {
+
+using sip::HeaderEdit;
+using sip::HeaderId;
+using sip::Method;
+using EditKind = sip::HeaderEdit::Kind;
+
+namespace {
+
+constexpr std::uint8_t max_forwards_default = 70;  // RFC 3261 section 8.1.1.6
+
+std::string_view via_name(core::Transport transport) {
+  switch (transport) {
+    case core::Transport::tcp: return "TCP";
+    case core::Transport::tls: return "TLS";
+    case core::Transport::ws: return "WS";
+    case core::Transport::wss: return "WSS";
+    default: return "UDP";
+  }
+}
+
+// RFC 7118 section 5.2: transport=ws for both.
+std::string_view uri_transport(core::Transport transport) {
+  switch (transport) {
+    case core::Transport::tcp: return ";transport=tcp";
+    case core::Transport::tls: return ";transport=tls";
+    case core::Transport::ws:
+    case core::Transport::wss: return ";transport=ws";
+    default: return {};
+  }
+}
+
+void put_number(std::string& out, std::uint32_t number) {
+  char digits[10];
+  core::TextOut text(digits);
+  text.number(number);
+  out.append(digits, text.size());
+}
+
+bool makes_dialog(Method method) {
+  return method == Method::invite || method == Method::subscribe || method == Method::refer;
+}
+
+}  // namespace
+
+void SipService::put_via(std::string& out, const Flow& flow, std::string_view branch) const {
+  const sip::Listener& listener = transport_.listener(flow);
+  out.append("SIP/2.0/").append(via_name(flow.transport)).append(" ").append(listener.host).append(":");
+  put_number(out, listener.port);
+  out.append(";branch=").append(branch);
+}
+
+void SipService::put_own_uri(std::string& out, const Flow& flow, std::string_view user) const {
+  const sip::Listener& listener = transport_.listener(flow);
+  out.append("<sip:").append(user).append("@").append(listener.host).append(":");
+  put_number(out, listener.port);
+  out.append(uri_transport(flow.transport)).append(";lr>");
+}
+
+// Two when the sides differ (RFC 5658): each names the listener of its side and, where only that connection leads
+// there, the flow (R5626-2, R7118-1).
+void SipService::put_record_routes(const Received& request, const Flow& source, const Flow& out,
+                                   std::string (&values)[2], std::size_t& count) {
+  const auto token_for = [](const Flow& flow, bool needs_flow) {
+    sip::RouteToken token;
+    token.has_flow = needs_flow;
+    token.flow = flow;
+    return token;
+  };
+  // The far side's connection is named when it is a client's: what we dialled can be dialled again.
+  const bool source_flow = source.reliable() && transport_.accepted(source);
+  const bool out_flow = out.reliable() && transport_.accepted(out);
+  const bool one = !source_flow && !out_flow && source.listener == out.listener;
+  const Flow* const sides[2] = {&out, &source};
+  const bool with_flow[2] = {out_flow, source_flow};
+  count = one ? 1 : 2;
+  for (std::size_t i = 0; i < count; ++i) {
+    sip::RouteTokenText room;
+    const std::string_view token = sip::write_route_token(token_for(*sides[i], with_flow[i]),
+                                                          request.essentials.call_id, route_key_, room);
+    values[i].clear();
+    put_own_uri(values[i], *sides[i], token);
+  }
+}
+
+// What of the Route remains, with the target's own in front.
+void SipService::put_routes(const Received& request, const Routing& routing, std::string_view in_front,
+                            std::string& out) const {
+  out.assign(in_front);
+  unsigned skip = routing.own_routes;
+  const sip::Header* header = request.head.first(HeaderId::route);
+  std::size_t last_at = 0;
+  bool any = false;
+  for (; header != nullptr; header = request.head.next(*header)) {
+    sip::Items items(header->value.of(request.bytes));
+    for (std::string_view item; items.next(item);) {
+      if (skip > 0) {
+        --skip;
+        continue;
+      }
+      last_at = out.size();
+      any = true;
+      if (!out.empty()) out += ", ";
+      out += item;
+    }
+  }
+  if (routing.drop_last_route && any) out.resize(last_at);
+}
+
+std::string_view SipService::forward_request(const Proxied& p, const Branch& branch, const Received& request,
+                                             const Flow& out, std::string_view branch_name, std::uint16_t breadth) {
+  Routing routing;
+  (void)read_routing(request, routing);  // it was read before
+  edits_.clear();
+  const bool out_trusted = trusted(out.remote);
+  if (!p.from_trusted) {
+    identities_.clear();
+    identity_text_.clear();
+    if (!p.user.empty() && !config_->domains.empty()) {
+      own_identities_.clear();
+      for (const std::string& domain : config_->domains) own_identities_.push_back("sip:" + p.user + "@" + domain);
+      identity_text_ = "<" + std::string(sip::chosen_identity(request.head, request.bytes, own_identities_)) + ">";
+      identities_.push_back(identity_text_);
+    }
+    sip::edit_from_untrusted(request.head, identities_, edits_);
+  }
+  if (out_trusted) {
+    sip::edit_to_trusted(request.head, edits_);
+  } else {
+    sip::edit_to_untrusted(request.head, request.bytes, config_->untrusted, edits_);
+  }
+  edit_list_.clear();
+  via_.clear();
+  put_via(via_, out, branch_name);
+  edit_list_.push_back({EditKind::prepend, {.id = HeaderId::via, .value = via_}});
+  std::string (&routes)[2] = record_routes_;
+  if (makes_dialog(p.method) && !p.has_to_tag) {
+    std::size_t count = 0;
+    put_record_routes(request, p.source, out, routes, count);
+    for (std::size_t i = 0; i < count; ++i) {
+      edit_list_.push_back({EditKind::prepend, {.id = HeaderId::record_route, .value = routes[i]}});
+    }
+  }
+  char hops[4];
+  core::TextOut hops_text(hops);
+  hops_text.number(request.essentials.has_max_forwards ? request.essentials.max_forwards - 1U : max_forwards_default);
+  edit_list_.push_back({EditKind::replace, {.id = HeaderId::max_forwards, .value = {hops, hops_text.size()}}});
+  char breadth_digits[5];
+  core::TextOut breadth_text(breadth_digits);
+  breadth_text.number(breadth);
+  edit_list_.push_back(
+      {EditKind::replace, {.id = HeaderId::max_breadth, .value = {breadth_digits, breadth_text.size()}}});
+  if (routing.own_routes > 0 || routing.drop_last_route || !branch.route.empty()) {
+    put_routes(request, routing, branch.route, value_);
+    if (value_.empty()) {
+      edit_list_.push_back({EditKind::remove, {.id = HeaderId::route}});
+    } else {
+      edit_list_.push_back({EditKind::replace, {.id = HeaderId::route, .value = value_}});
+    }
+  }
+  // Credentials for us are of no use to others (RFC 3261 section 22.3).
+  if (!p.user.empty()) edit_list_.push_back({EditKind::remove, {.id = HeaderId::proxy_authorization}});
+  for (const HeaderEdit& edit : edits_.list()) edit_list_.push_back(edit);
+
+  sip::ReceivedText room;
+  const sip::ForwardText text{.uri = branch.uri,
+                              .stamp = sip::via_stamp(request, room),
+                              .edits = edit_list_,
+                              .body_bytes = static_cast<std::uint32_t>(request.body.size())};
+  return put_whole(request, text);
+}
+
+std::string_view SipService::put_whole(const Received& message, const sip::ForwardText& text) {
+  const std::string_view head = message.bytes.substr(0, message.head.length);
+  const std::size_t head_bytes = sip::forward_bytes(message.head, head, text);
+  text_.resize(head_bytes + message.body.size());
+  core::TextOut writer(text_.data());
+  sip::put_forward(writer, message.head, head, text);
+  writer.put(message.body);
+  return text_;
+}
+
+std::string_view SipService::forward_ack(const Received& request, const Routing& routing, const Flow& out) {
+  // Nobody answers it: any branch will do, as long as it is the same for the same ACK (RFC 3261 section 16.11).
+  const core::Hash128 hash = core::KeyedHash(tag_key_).add(request.essentials.call_id)
+                                 .add(sip::param_value(request.essentials.via.params, "branch"))
+                                 .add(std::uint64_t{request.essentials.cseq.number}).finish();
+  char branch[7 + 16];
+  std::uint8_t raw[8];
+  for (std::size_t i = 0; i < 8; ++i) raw[i] = static_cast<std::uint8_t>(hash.low >> (8 * i));
+  std::string_view("z9hG4bK").copy(branch, 7);
+  core::hex_encode(raw, {branch + 7, 16});
+  via_.clear();
+  put_via(via_, out, {branch, sizeof branch});
+  edit_list_.clear();
+  edit_list_.push_back({EditKind::prepend, {.id = HeaderId::via, .value = via_}});
+  char hops[4];
+  core::TextOut hops_text(hops);
+  hops_text.number(request.essentials.has_max_forwards ? request.essentials.max_forwards - 1U : max_forwards_default);
+  edit_list_.push_back({EditKind::replace, {.id = HeaderId::max_forwards, .value = {hops, hops_text.size()}}});
+  if (routing.own_routes > 0 || routing.drop_last_route) {
+    put_routes(request, routing, {}, value_);
+    if (value_.empty()) {
+      edit_list_.push_back({EditKind::remove, {.id = HeaderId::route}});
+    } else {
+      edit_list_.push_back({EditKind::replace, {.id = HeaderId::route, .value = value_}});
+    }
+  }
+  sip::ReceivedText room;
+  const std::string uri(routing.uri);
+  const sip::ForwardText text{.uri = uri,
+                              .stamp = sip::via_stamp(request, room),
+                              .edits = edit_list_,
+                              .body_bytes = static_cast<std::uint32_t>(request.body.size())};
+  return put_whole(request, text);
+}
+
+std::string_view SipService::forward_response(const Proxied& p, const Received& response) {
+  edits_.clear();
+  if (!trusted(response.flow.remote)) sip::edit_from_untrusted(response.head, {}, edits_);
+  if (!p.from_trusted) sip::edit_to_untrusted(response.head, response.bytes, config_->untrusted, edits_);
+  edit_list_.clear();
+  edit_list_.push_back({EditKind::pop, {.id = HeaderId::via}});
+  for (const HeaderEdit& edit : edits_.list()) edit_list_.push_back(edit);
+  const sip::ForwardText text{.edits = edit_list_, .body_bytes = static_cast<std::uint32_t>(response.body.size())};
+  return put_whole(response, text);
+}
+
+}  // namespace parley::policy

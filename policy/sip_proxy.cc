@@ -1,0 +1,315 @@
+// policy/sip_proxy.cc - requests on their way: branches, responses, CANCEL, Timer C (RFC 3261 section 16). See
+// sip_service.h.
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "core/check.h"
+#include "core/text.h"
+#include "policy/sip_service.h"
+#include "sip/loop.h"
+#include "sip/timer_headers.h"
+#include "sip/tokens.h"
+
+namespace parley::policy {
+
+using core::Metric;
+using sip::HeaderId;
+using sip::Method;
+
+namespace {
+
+// RFC 3261 section 18.1.1 (R3261-12): the path's MTU is not known.
+constexpr std::size_t datagram_request_bytes_max = 1300;
+
+std::optional<std::uint32_t> max_breadth(const sip::Received& request) {
+  const sip::Header* const header = request.head.first(HeaderId::max_breadth);
+  if (header == nullptr) return std::nullopt;
+  std::uint32_t number = 0;
+  return sip::clamped_number(header->value.of(request.bytes), number) ? std::optional(number) : std::nullopt;
+}
+
+}  // namespace
+
+void SipService::proxy(const Received& request, const sip::RequestMatch& match, const Routing& routing,
+                       const Sender& sender) {
+  const bool invite = request.head.method == Method::invite;
+  const core::SlotId id =
+      proxied_.emplace(sip::ForkConfig{.invite = invite, .breadth = sip::incoming_breadth(max_breadth(request))});
+  if (!id.valid()) {
+    count(Metric::sip_proxied_limit);
+    refuse(request, 503);
+    return;
+  }
+  Proxied& p = *proxied_.get(id);
+  p.self = id;
+  p.server = transactions_.open_server(request, match, owner(Owner::proxied, id), now_.mono);
+  if (!p.server.valid()) {
+    proxied_.erase(id);
+    refuse(request, 503);
+    return;
+  }
+  p.method = request.head.method;
+  p.source = request.flow;
+  p.from_trusted = sender.kind == Sender::Kind::trusted;
+  p.has_to_tag = !request.essentials.to_tag.empty();
+  p.user = std::string(sender.user);
+  p.loop = sip::loop_hash(loop_seed_, request.head, request.bytes);
+  current_ = &request;
+  const bool by_token = routing.token && routing.token->has_flow;
+  if (by_token || !routing.next_route.empty() || !routing.local) {
+    if (!by_token && routing.token && routing.local && routing.next_route.empty()) {
+      // A dialog whose remote target is a name of ours: a user of ours again.
+      p.aor = std::string(own_aor(routing.parsed, aor_));
+      look_up(p, request);
+    } else {
+      route_on(p, request, routing);
+    }
+  } else {
+    p.aor = std::string(own_aor(routing.parsed, aor_));
+    look_up(p, request);
+  }
+  current_ = nullptr;
+}
+
+SipService::Branch* SipService::add_branch(Proxied& p, std::uint16_t q) {
+  if (!p.fork.add_target(q)) return nullptr;
+  p.branches.push_back(std::make_unique<Branch>());
+  Branch& branch = *p.branches.back();
+  branch.timer.owner = p.self.packed();
+  branch.timer.kind = static_cast<std::uint32_t>(p.branches.size() - 1);
+  return &branch;
+}
+
+void SipService::begin_fork(Proxied& p) { carry_out(p, p.fork.start(), nullptr, 0); }
+
+// The request that `p` stands for: the one being handled, or the stored one.
+const sip::Received* SipService::request_of(const Proxied& p) {
+  return current_ != nullptr ? current_ : replay(p.server, p.source);
+}
+
+// `response` is that of `branch` which led to the decision, if one did. `p` may be gone afterwards.
+void SipService::carry_out(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch) {
+  const core::SlotId self = p.self;
+  if (decision.forward && response != nullptr) {
+    if (response->head.status >= 200 && response->head.status < 300) p.answered_2xx = true;
+    (void)transactions_.respond(p.server, response->head.status, forward_response(p, *response), now_.mono);
+  }
+  if (decision.restart_timer_c) wheel_.arm(p.branches[branch]->timer, now_.mono + config_->timer_c);
+  if (decision.final != sip::FinalResponse::none) give_final(p, decision, response, branch);
+  cancel_branches(p, decision.cancel);
+  for (sip::BranchSet set = decision.start; !set.empty();) {
+    start_branch(p, set.take());
+    if (!proxied_.contains(self)) return;
+  }
+  finish_if_over(self);
+}
+
+void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch) {
+  switch (decision.final) {
+    case sip::FinalResponse::none: return;
+    case sip::FinalResponse::generate: final_of_ours(p, decision.status); return;
+    case sip::FinalResponse::silence: return;  // R3261-11, RFC 4320 section 4.2
+    case sip::FinalResponse::branch: break;
+  }
+  Branch& chosen = *p.branches[decision.branch];
+  if (chosen.kept.empty()) {
+    CHECK(response != nullptr);
+    CHECK(decision.branch == branch);
+    chosen.kept = forward_response(p, *response);
+    chosen.kept_status = response->head.status;
+  }
+  // RFC 3261 section 16.7 item 7: the challenges of all of them.
+  std::string_view text = chosen.kept;
+  if (!decision.challenges.empty()) {
+    kept_text_ = chosen.kept;
+    for (sip::BranchSet others = decision.challenges; !others.empty();) {
+      add_challenges(p.branches[others.take()]->kept, kept_text_);
+    }
+    text = kept_text_;
+  }
+  if (chosen.kept_status < 300) p.answered_2xx = true;
+  (void)transactions_.respond(p.server, chosen.kept_status, text, now_.mono);
+}
+
+// Copies challenge lines of one response of ours behind the start line of another.
+void SipService::add_challenges(std::string_view from, std::string& to) {
+  const std::size_t place = to.find("\r\n") + 2;
+  while (!from.empty() && !from.starts_with("\r\n")) {
+    const std::size_t end = from.find("\r\n");
+    if (end == std::string_view::npos) return;
+    const std::string_view line = from.substr(0, end + 2);
+    const sip::HeaderId id = sip::header_id(sip::trim(line.substr(0, line.find(':'))));
+    if (id == HeaderId::www_authenticate || id == HeaderId::proxy_authenticate) to.insert(place, line);
+    from.remove_prefix(end + 2);
+  }
+}
+
+void SipService::final_of_ours(Proxied& p, std::uint16_t status) {
+  const Received* const request = request_of(p);
+  if (request != nullptr) answer(*request, p.server, status);
+}
+
+// --- branches
+
+void SipService::start_branch(Proxied& p, unsigned index) {
+  Branch& branch = *p.branches[index];
+  if (!branch.flow && branch.hops.empty()) {
+    find_hops(p, branch, index);
+    if (branch.waits_for_name) return;
+  }
+  try_next_hop(p, index);
+}
+
+// The next address of this target, or another way to it; if there is none the branch has failed.
+void SipService::try_next_hop(Proxied& p, unsigned index) {
+  Branch& branch = *p.branches[index];
+  branch.client = {};
+  for (;;) {
+    if (branch.flow) {
+      const Flow flow = *std::exchange(branch.flow, std::nullopt);
+      if (send_on(p, index, flow)) return;
+    }
+    while (branch.next_hop < branch.hops.size()) {
+      const Hop& hop = branch.hops[branch.next_hop++];
+      if (!(branch.outside ? may_reach_outside(hop.address) : may_reach(hop.address))) {
+        branch.forbidden = true;
+        continue;
+      }
+      const auto flow = transport_.flow_to({hop.transport, hop.address, hop.tls_name});
+      if (flow && send_on(p, index, *flow)) return;
+    }
+    if (branch.alternatives.empty()) break;
+    take_way(branch, std::move(branch.alternatives.front()));
+    branch.alternatives.erase(branch.alternatives.begin());
+    if (!branch.flow) {
+      find_hops(p, branch, index);
+      if (branch.waits_for_name) return;
+    }
+  }
+  branch_failed(p, index);
+}
+
+void SipService::branch_failed(Proxied& p, unsigned index) {
+  Branch& branch = *p.branches[index];
+  if (branch.forbidden) {
+    count(Metric::sip_hops_forbidden);
+    keep_own(p, branch, 403);
+    carry_out(p, p.fork.response(index, 403), nullptr, index);
+    return;
+  }
+  count(Metric::sip_hops_failed);
+  // Nobody is there: of a user of ours that means that he is not (RFC 5626 section 5.3); of others it is our failure.
+  if (branch.to_binding) {
+    keep_own(p, branch, branch.had_flow ? 430 : 480);
+    carry_out(p, p.fork.response(index, branch.had_flow ? 430 : 480), nullptr, index);
+    return;
+  }
+  carry_out(p, p.fork.transport_error(index), nullptr, index);
+}
+
+// A final response that stands for a branch which has none.
+void SipService::keep_own(Proxied& p, Branch& branch, std::uint16_t status) {
+  const Received* const request = request_of(p);
+  if (request == nullptr) return;
+  branch.kept = compose(*request, status, {}, {});
+  branch.kept_status = status;
+}
+
+bool SipService::send_on(Proxied& p, unsigned index, const Flow& flow) {
+  Branch& branch = *p.branches[index];
+  const Received* const request = request_of(p);
+  if (request == nullptr) return false;
+  const sip::ClientTicket ticket = transactions_.open_client(p.method, flow, owner(Owner::proxied, p.self), p.loop);
+  if (!ticket.id.valid()) return false;
+  const std::string_view text =
+      forward_request(p, branch, *request, flow, ticket.branch_text(), p.fork.breadth(index));
+  if (!flow.reliable() && text.size() > datagram_request_bytes_max && !branch.tried_stream && branch.next_hop != 0) {
+    // R3261-12: by TCP; only when that is refused by UDP after all.
+    branch.tried_stream = true;
+    transactions_.discard(ticket.id);
+    const Hop& hop = branch.hops[branch.next_hop - 1];
+    const auto stream = transport_.flow_to({core::Transport::tcp, hop.address, {}});
+    --branch.next_hop;  // the same address again, should it not come up
+    if (stream && send_on(p, index, *stream)) return true;
+    ++branch.next_hop;
+    return send_on(p, index, flow);
+  }
+  branch.client = ticket.id;
+  branch.heard = false;
+  branch.had_flow = branch.had_flow || (branch.to_binding && flow.reliable() && branch.hops.empty());
+  if (!transactions_.start_client(ticket.id, text, now_.mono)) {
+    branch.client = {};
+    return false;
+  }
+  if (p.method == Method::invite) wheel_.arm(branch.timer, now_.mono + config_->timer_c);
+  count(Metric::sip_forwarded);
+  return true;
+}
+
+void SipService::on_branch_response(Proxied& p, const Received& response, sip::TransactionId client) {
+  const auto found = std::find_if(p.branches.begin(), p.branches.end(),
+                                  [&](const auto& b) { return b->client == client; });
+  if (found == p.branches.end()) return;
+  const auto index = static_cast<unsigned>(found - p.branches.begin());
+  Branch& branch = **found;
+  branch.heard = true;
+  const std::uint16_t status = response.head.status;
+  if (status >= 200) wheel_.cancel(branch.timer);
+  // R3263-2, R5626-2: another address or flow of the same target.
+  if ((status == 503 && branch.next_hop < branch.hops.size()) ||
+      (status == 430 && !branch.alternatives.empty())) {
+    if (!branch.cancelled) {
+      try_next_hop(p, index);
+      return;
+    }
+  }
+  const sip::ForkDecision decision = p.fork.response(index, status);
+  if (status >= 300 && p.fork.kept().has(index)) {
+    branch.kept = forward_response(p, response);
+    branch.kept_status = status;
+  }
+  carry_out(p, decision, &response, index);
+}
+
+void SipService::cancel_branches(Proxied& p, sip::BranchSet set) {
+  while (!set.empty()) {
+    const unsigned index = set.take();
+    Branch& branch = *p.branches[index];
+    wheel_.cancel(branch.timer);
+    branch.cancelled = true;
+    if (branch.client.valid()) {
+      (void)transactions_.cancel(branch.client, now_.mono);
+    }
+  }
+}
+
+// The name of where it should have gone is known now, and nobody wants it any more.
+void SipService::branch_cancelled_unsent(Proxied& p, unsigned index) {
+  keep_own(p, *p.branches[index], 487);
+  carry_out(p, p.fork.response(index, 487), nullptr, index);
+}
+
+void SipService::on_timer_c(Proxied& p, unsigned index) {
+  count(Metric::sip_timer_c);
+  const sip::ForkDecision decision = p.fork.timer_c(index);
+  if (!decision.cancel.has(index)) transactions_.discard(std::exchange(p.branches[index]->client, {}));
+  carry_out(p, decision, nullptr, index);
+}
+
+// --- the end
+
+void SipService::finish_if_over(core::SlotId id) {
+  Proxied* const p = proxied_.get(id);
+  if (p == nullptr || !p->fork.over()) return;
+  // Further 2xx of an INVITE go upstream for as long as its server transaction takes them; its end is told as a fact.
+  if (p->method == Method::invite && p->answered_2xx && transactions_.contains(p->server)) return;
+  drop(*p);
+}
+
+void SipService::drop(Proxied& p) {
+  for (const auto& branch : p.branches) wheel_.cancel(branch->timer);
+  proxied_.erase(p.self);
+}
+
+}  // namespace parley::policy

@@ -1,0 +1,266 @@
+// policy/sip_register.cc - REGISTER, and look-ups of bindings, on this shard or the one that owns the address of record.
+// See sip_service.h.
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "policy/sip_service.h"
+#include "sip/address.h"
+#include "sip/uri.h"
+
+namespace parley::policy {
+
+using core::Metric;
+using sip::HeaderId;
+
+namespace {
+
+// What shards say to each other, behind sip::MailKind::service. Bytes of this process, checked for their length.
+enum class ServiceMail : std::uint8_t {
+  look_up,      // context, aor                     answered by `bindings`
+  bindings,     // context, encode_bindings
+  register_,    // server transaction, flow, aor, request   answered by `registered`
+  registered,   // server transaction, status, granted seconds, header lines
+  flow_closed,  // flow
+};
+
+class MailWriter {
+ public:
+  MailWriter(std::string& out, ServiceMail kind) : out_(out) {
+    out_.clear();
+    out_.push_back(static_cast<char>(kind));
+  }
+  template <class T>
+  MailWriter& put(const T& value) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    char raw[sizeof(T)];
+    std::memcpy(raw, &value, sizeof value);
+    out_.append(raw, sizeof raw);
+    return *this;
+  }
+  MailWriter& text(std::string_view text) {
+    put(static_cast<std::uint32_t>(text.size()));
+    out_.append(text);
+    return *this;
+  }
+
+ private:
+  std::string& out_;
+};
+
+class MailReader {
+ public:
+  explicit MailReader(std::string_view bytes) : rest_(bytes) {}
+  template <class T>
+  T take() {
+    T value{};
+    if (rest_.size() < sizeof(T)) {
+      good_ = false;
+      rest_ = {};
+    } else {
+      std::memcpy(&value, rest_.data(), sizeof value);
+      rest_.remove_prefix(sizeof value);
+    }
+    return value;
+  }
+  std::string_view text() {
+    const std::size_t size = take<std::uint32_t>();
+    if (size > rest_.size()) good_ = false;
+    const std::string_view text = rest_.substr(0, size);
+    rest_.remove_prefix(text.size());
+    return text;
+  }
+  [[nodiscard]] std::string_view rest() const { return rest_; }
+  [[nodiscard]] bool empty() const { return rest_.empty(); }
+  [[nodiscard]] bool good() const { return good_; }
+
+ private:
+  std::string_view rest_;
+  bool good_ = true;
+};
+
+}  // namespace
+
+std::uint32_t SipService::shard_of(std::string_view aor) const {
+  if (shard_count_ == 1) return 0;
+  return static_cast<std::uint32_t>(core::KeyedHash(owner_key_).add(aor).finish().low % shard_count_);
+}
+
+// The one spelling under which a user of ours is kept, whichever of our names stands behind the '@'. Empty: no user.
+std::string_view SipService::own_aor(const sip::Uri& uri, std::string& room) const {
+  char key[sip_aor_bytes_max];
+  const std::string_view whole = sip::aor_key(uri, key, sizeof key);
+  const std::size_t at = whole.rfind('@');
+  if (at == std::string_view::npos) {
+    room.assign(whole.starts_with("tel:") ? whole : std::string_view{});
+    return room;
+  }
+  room.assign(whole.substr(0, at + 1));
+  room.append(config_->domains.empty() ? whole.substr(at + 1) : std::string_view(config_->domains.front()));
+  return room;
+}
+
+// --- REGISTER
+
+void SipService::on_register(const Received& request, const sip::RequestMatch& match, const Sender& sender) {
+  if (!uas_checks(request)) return;
+  sip::Uri to;
+  if (!sip::parse_uri(request.essentials.to.uri, to)) {
+    refuse(request, 400, {}, "Bad To");
+    return;
+  }
+  if (!names_us(to) || to.user.empty()) {  // RFC 3261 section 10.3 step 5
+    refuse(request, 404);
+    return;
+  }
+  if (sender.kind == Sender::Kind::user && !sip::same_escaped(to.user, sender.user)) {  // step 4
+    refuse(request, 403);
+    return;
+  }
+  if (own_aor(to, aor_).empty()) {
+    refuse(request, 404);
+    return;
+  }
+  const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
+  if (!server.valid()) {
+    refuse(request, 503);
+    return;
+  }
+  const std::uint32_t owner_shard = shard_of(aor_);
+  if (owner_shard != shard_) {
+    MailWriter(mail_, ServiceMail::register_)
+        .put(server.packed())
+        .put(request.flow)
+        .text(aor_)
+        .text(request.bytes);
+    transport_.send_mail(owner_shard, mail_);
+    return;
+  }
+  sip::register_bindings({.aor = aor_,
+                          .head = request.head,
+                          .bytes = request.bytes,
+                          .essentials = request.essentials,
+                          .flow = request.flow,
+                          .associated = associated_},
+                         config_->registrar, now_, location_, metrics_, register_answer_);
+  finish_register(server, request, register_answer_.status, register_answer_.granted_s,
+                  register_answer_.headers.headers());
+}
+
+void SipService::finish_register(sip::TransactionId server, const Received& request, std::uint16_t status,
+                                 std::uint32_t granted_s, std::span<const sip::HeaderText> headers) {
+  if (status == 200 && granted_s != 0) {
+    transport_.keep_until(request.flow, now_.mono + std::chrono::seconds(granted_s) + config_->transport.idle);
+  }
+  if (status == 200) count(Metric::sip_registered);
+  answer(request, server, status, headers);
+}
+
+// --- look-ups
+
+void SipService::look_up(Proxied& p, const Received& request) {
+  const std::uint32_t owner_shard = shard_of(p.aor);
+  if (owner_shard == shard_) {
+    on_bindings(p, request, location_.bindings(p.aor));
+    return;
+  }
+  p.waits_for_bindings = true;
+  MailWriter(mail_, ServiceMail::look_up).put(p.self.packed()).text(p.aor);
+  transport_.send_mail(owner_shard, mail_);
+}
+
+void SipService::tell_flow_closed(std::uint32_t shard, const Flow& flow) {
+  MailWriter(mail_, ServiceMail::flow_closed).put(flow);
+  transport_.send_mail(shard, mail_);
+}
+
+void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
+  MailReader in(mail);
+  switch (in.take<ServiceMail>()) {
+    case ServiceMail::look_up: {
+      const auto context = in.take<std::uint64_t>();
+      const std::string_view aor = in.text();
+      if (!in.good()) return;
+      sip::encode_bindings(value_, location_.bindings(aor));
+      MailWriter(mail_, ServiceMail::bindings).put(context).text(value_);
+      transport_.send_mail(from, mail_);
+      return;
+    }
+    case ServiceMail::bindings: {
+      Proxied* const p = proxied_.get(core::SlotId::unpack(in.take<std::uint64_t>()));
+      const std::string_view encoded = in.text();
+      if (p == nullptr || !p->waits_for_bindings || !in.good()) return;
+      p->waits_for_bindings = false;
+      const Received* const request = replay(p->server, p->source);
+      if (request == nullptr) {
+        drop(*p);
+        return;
+      }
+      if (!sip::decode_bindings(encoded, decoded_)) decoded_.clear();
+      on_bindings(*p, *request, decoded_);
+      return;
+    }
+    case ServiceMail::register_: {
+      const auto server = in.take<std::uint64_t>();
+      const auto flow = in.take<Flow>();
+      const std::string_view aor = in.text();
+      const std::string_view bytes = in.text();
+      const Received* const request = in.good() ? read_again(bytes, flow) : nullptr;
+      if (request == nullptr) return;
+      sip::register_bindings({.aor = aor,
+                              .head = request->head,
+                              .bytes = request->bytes,
+                              .essentials = request->essentials,
+                              .flow = flow,
+                              .associated = associated_},
+                             config_->registrar, now_, location_, metrics_, register_answer_);
+      MailWriter out(mail_, ServiceMail::registered);
+      out.put(server).put(register_answer_.status).put(register_answer_.granted_s);
+      for (const sip::HeaderText& header : register_answer_.headers.headers()) out.put(header.id).text(header.value);
+      transport_.send_mail(from, mail_);
+      return;
+    }
+    case ServiceMail::registered: {
+      const auto server = core::SlotId::unpack(in.take<std::uint64_t>());
+      const auto status = in.take<std::uint16_t>();
+      const auto granted = in.take<std::uint32_t>();
+      lines_.clear();
+      while (!in.empty() && in.good()) {
+        const auto id = in.take<HeaderId>();
+        lines_.add(id, in.text());
+      }
+      const Received* const request = replay(server, transactions_.source_of(server));
+      if (request == nullptr || !in.good()) return;
+      finish_register(server, *request, status, granted, lines_.headers());
+      return;
+    }
+    case ServiceMail::flow_closed: {
+      const auto flow = in.take<Flow>();
+      if (!in.good()) return;
+      location_.flow_closed(flow, now_.mono);
+      transactions_.flow_failed(flow);
+      return;
+    }
+  }
+}
+
+// --- stored requests
+
+const sip::Received* SipService::read_again(std::string_view bytes, const Flow& flow) {
+  Replay& r = *replay_;
+  r.parser.reset();
+  if (r.parser.parse(bytes, config_->transport.head) != sip::Progress::done) return nullptr;
+  const sip::Head& head = r.parser.head();
+  const sip::Carrier carrier{.stream = false, .body_bytes = bytes.size() - head.length};
+  r.verdict = sip::judge(head, bytes.substr(0, head.length), carrier, r.essentials);
+  r.message.emplace(Received{flow, head, bytes, bytes.substr(head.length), r.verdict, r.essentials});
+  return &*r.message;
+}
+
+// Null when it has been answered, or its transaction is gone.
+const sip::Received* SipService::replay(sip::TransactionId server, const Flow& source) {
+  const std::string_view bytes = transactions_.request_of(server);
+  return bytes.empty() ? nullptr : read_again(bytes, source);
+}
+
+}  // namespace parley::policy

@@ -1,0 +1,334 @@
+// policy/sip_requests.cc - a request that no transaction knows: the checks, then where it goes (RFC 3261 sections 8.2,
+// 16.3 and 16.4). See sip_service.h.
+#include <algorithm>
+
+#include "core/text.h"
+#include "policy/sip_service.h"
+#include "sip/address.h"
+#include "sip/loop.h"
+#include "sip/params.h"
+#include "sip/tokens.h"
+#include "sip/value.h"
+
+namespace parley::policy {
+
+using core::Metric;
+using sip::HeaderId;
+using sip::Method;
+using sip::OptionTag;
+
+namespace {
+
+constexpr std::string_view allowed_methods =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, PRACK, UPDATE, REFER, INFO";
+
+sip::OptionSet make_set(std::initializer_list<OptionTag> tags) {
+  sip::OptionSet set;
+  for (const OptionTag tag : tags) set.add(tag);
+  return set;
+}
+
+// What a proxy is asked to know (T-15); `privacy` by RFC 3323 section 5, `pref` by RFC 3840.
+sip::OptionSet proxy_options() { return make_set({OptionTag::privacy, OptionTag::pref, OptionTag::path, OptionTag::outbound}); }
+// What a registrar and a server of OPTIONS is asked to know.
+sip::OptionSet uas_options() {
+  return make_set({OptionTag::path, OptionTag::outbound, OptionTag::pref, OptionTag::timer, OptionTag::rel100,
+                   OptionTag::replaces, OptionTag::norefersub, OptionTag::tdialog});
+}
+
+// The tags of all headers of one kind that are not in `known`, as a list.
+void put_unsupported(const sip::Head& head, std::string_view bytes, HeaderId id, sip::OptionSet known, std::string& out) {
+  for (const sip::Header* header = head.first(id); header != nullptr; header = head.next(*header)) {
+    std::string_view rest = header->value.of(bytes);
+    for (std::string_view tag = sip::next_unsupported(rest, known); !tag.empty();
+         tag = sip::next_unsupported(rest, known)) {
+      if (!out.empty()) out += ", ";
+      out += tag;
+    }
+  }
+}
+
+std::uint16_t default_port(const sip::Listener& listener) {
+  switch (listener.transport) {
+    case core::Transport::tls: return 5061;
+    case core::Transport::ws: return 80;
+    case core::Transport::wss: return 443;
+    default: return 5060;
+  }
+}
+
+std::string_view without_dot(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return host;
+}
+
+}  // namespace
+
+void SipService::on_request(const Received& request, const sip::RequestMatch& match) {
+  const Method method = request.head.method;
+  if (method == Method::ack) {
+    on_ack(request);
+    return;
+  }
+  if (method == Method::cancel) {  // R3261-7: nothing here to cancel
+    refuse(request, 481);
+    return;
+  }
+  Routing routing;
+  if (!read_routing(request, routing)) {
+    refuse(request, 400, {}, "Bad Route");
+    return;
+  }
+  const bool by_token = routing.token && routing.token->has_flow;
+  const bool ends_here = routing.local && routing.next_route.empty() && !by_token;
+  const bool for_server = ends_here && (routing.parsed.user.empty() || method == Method::register_);
+  if (for_server && method == Method::options) {  // whether we are there may be asked without proof, and with Max-Forwards 0
+    if (uas_checks(request)) on_options(request);
+    return;
+  }
+  if (!for_server && !proxy_checks(request, routing)) return;
+  if (draining_ && request.essentials.to_tag.empty()) {
+    refuse(request, 503);
+    return;
+  }
+  Sender sender;
+  if (!identify(request, routing, sender)) return;
+  if (for_server) {
+    if (method == Method::register_) {
+      on_register(request, match, sender);
+    } else {
+      answer_here(request, match);
+    }
+    return;
+  }
+  if (method == Method::register_) {  // no registrar for others
+    refuse(request, 403);
+    return;
+  }
+  proxy(request, match, routing, sender);
+}
+
+// Requests to the server itself that nothing here serves.
+void SipService::answer_here(const Received& request, const sip::RequestMatch&) {
+  if (!request.essentials.to_tag.empty()) {
+    refuse(request, 481);
+  } else if (request.head.method == Method::other) {
+    const sip::HeaderText allow{.id = HeaderId::allow, .value = allowed_methods};
+    refuse(request, 501, {&allow, 1});
+  } else {
+    refuse(request, 404);
+  }
+}
+
+void SipService::on_options(const Received& request) {
+  const sip::HeaderText headers[] = {{.id = HeaderId::allow, .value = allowed_methods},
+                                     {.id = HeaderId::accept, .value = "*/*"},
+                                     {.id = HeaderId::supported, .value = "path, outbound, pref"}};
+  refuse(request, 200, headers);
+}
+
+bool SipService::uas_checks(const Received& request) {
+  value_.clear();
+  put_unsupported(request.head, request.bytes, HeaderId::require, uas_options(), value_);
+  if (value_.empty()) return true;
+  const sip::HeaderText unsupported{.id = HeaderId::unsupported, .value = value_};
+  refuse(request, 420, {&unsupported, 1});
+  return false;
+}
+
+// RFC 3261 section 16.3, in its order; authorization is the last and stands in identify().
+bool SipService::proxy_checks(const Received& request, const Routing& routing) {
+  if (routing.parsed.scheme == sip::Scheme::other) {
+    refuse(request, 416);
+    return false;
+  }
+  if (request.essentials.has_max_forwards && request.essentials.max_forwards == 0) {
+    refuse(request, 483);
+    return false;
+  }
+  own_names_.clear();
+  for (const sip::Listener& listener : config_->transport.listeners) own_names_.push_back({listener.host, listener.port});
+  const std::uint64_t hash = sip::loop_hash(loop_seed_, request.head, request.bytes);
+  if (sip::check_loop(request.head, request.bytes, hash, own_names_) == sip::Passage::loop) {
+    refuse(request, 482);
+    return false;
+  }
+  value_.clear();
+  put_unsupported(request.head, request.bytes, HeaderId::proxy_require, proxy_options(), value_);
+  if (value_.empty()) return true;
+  const sip::HeaderText unsupported{.id = HeaderId::unsupported, .value = value_};
+  refuse(request, 420, {&unsupported, 1});
+  return false;
+}
+
+// --- where it goes
+
+bool SipService::our_domain(std::string_view host) const {
+  host = without_dot(host);
+  return std::any_of(config_->domains.begin(), config_->domains.end(),
+                     [host](const std::string& domain) { return core::equal_ignore_case(domain, host); });
+}
+
+// A host and port that we listen at, or a domain of ours.
+bool SipService::names_us(const sip::Uri& uri) const {
+  if (uri.scheme != sip::Scheme::sip && uri.scheme != sip::Scheme::sips) return false;
+  if (uri.host.empty()) return false;
+  const auto& listeners = config_->transport.listeners;
+  const auto port_fits = [&uri](const sip::Listener& listener, std::uint16_t port) {
+    return uri.has_port ? uri.port == port : port == default_port(listener);
+  };
+  if (our_domain(uri.host)) {
+    if (!uri.has_port || uri.port == 5060 || uri.port == 5061) return true;
+    if (std::any_of(listeners.begin(), listeners.end(), [&](const sip::Listener& l) {
+          return uri.port == l.port || uri.port == l.bound.port;
+        })) {
+      return true;
+    }
+  }
+  const auto literal = core::parse_ip(uri.host, 0);
+  return std::any_of(listeners.begin(), listeners.end(), [&](const sip::Listener& l) {
+    if (port_fits(l, l.port) && core::equal_ignore_case(without_dot(uri.host), l.host)) return true;
+    return literal && literal->family == l.bound.family && literal->ip == l.bound.ip && port_fits(l, l.bound.port);
+  });
+}
+
+bool SipService::read_routing(const Received& request, Routing& routing) const {
+  const std::string_view bytes = request.bytes;
+  const std::string_view call_id = request.essentials.call_id;
+  routing.uri = request.head.uri.of(bytes);
+  routing.parsed = request.essentials.uri;
+  // R3261-10: a strict router has moved our Record-Route URI into the request URI, and the target behind all Routes.
+  const bool strict = names_us(routing.parsed) && request.head.first(HeaderId::route) != nullptr &&
+                      sip::read_route_token(routing.parsed.user, call_id, route_key_).has_value();
+  if (strict) routing.token = sip::read_route_token(routing.parsed.user, call_id, route_key_);
+  bool ours = true;
+  std::string_view last;
+  for (const sip::Header* header = request.head.first(HeaderId::route); header != nullptr;
+       header = request.head.next(*header)) {
+    std::string_view rest = header->value.of(bytes);
+    while (!rest.empty()) {
+      sip::Address address;
+      sip::Uri uri;
+      if (!sip::take_address(rest, address) || !sip::parse_uri(address.uri, uri)) return false;
+      last = address.uri;
+      if (ours && names_us(uri)) {
+        ++routing.own_routes;
+        routing.token = sip::read_route_token(uri.user, call_id, route_key_);
+        routing.originating = sip::has_uri_parameter(uri, "orig");
+        continue;
+      }
+      ours = false;
+      if (routing.next_route.empty()) routing.next_route = address.uri;
+    }
+  }
+  if (strict) {
+    if (!sip::parse_uri(last, routing.parsed)) return false;
+    routing.uri = last;
+    routing.drop_last_route = true;
+    if (routing.next_route.data() == last.data()) routing.next_route = {};
+  }
+  routing.local = names_us(routing.parsed);
+  return true;
+}
+
+// --- who sends it
+
+bool SipService::trusted(const core::Address& address) const {
+  const core::Address plain = core::unmapped(address);
+  return std::any_of(config_->trusted_peers.begin(), config_->trusted_peers.end(),
+                     [&plain](const core::Cidr& block) { return core::contains(block, plain); });
+}
+
+bool SipService::identify(const Received& request, const Routing& routing, Sender& sender) {
+  if (trusted(request.flow.remote)) {
+    sender.kind = Sender::Kind::trusted;
+    return true;
+  }
+  if (routing.token) return true;  // a dialog that somebody proven has begun
+  const bool registers = request.head.method == Method::register_;
+  const bool secret = request.flow.transport == core::Transport::tls || request.flow.transport == core::Transport::wss;
+  const bool plain_here = config_->plain_digest == PlainDigest::always ||
+                          (config_->plain_digest == PlainDigest::loopback && core::is_loopback(request.flow.remote));
+  if (!secret && !plain_here) {
+    refuse(request, 403, {}, "TLS Required");
+    return false;
+  }
+  const sip::DigestResult result = digest_.judge({.realm = config_->realm,
+                                                  .users = config_->users,
+                                                  .header = registers ? HeaderId::authorization : HeaderId::proxy_authorization,
+                                                  .head = request.head,
+                                                  .bytes = request.bytes,
+                                                  .source = request.flow.remote},
+                                                 now_.mono);
+  using Verdict = sip::DigestVerdict;
+  switch (result.verdict) {
+    case Verdict::accepted: break;
+    case Verdict::rate_limited: refuse(request, 403); return false;
+    case Verdict::stale:
+    case Verdict::replayed: challenge(request, true, !registers); return false;
+    case Verdict::no_credentials:
+    case Verdict::failed: challenge(request, false, !registers); return false;
+  }
+  sender.kind = Sender::Kind::user;
+  sender.user = result.user;
+  transport_.prove(request.flow);
+  if (registers) return true;
+  // Under another of our users' names nobody may send; anonymous and foreign names are for the recipient to judge.
+  sip::Uri from;
+  if (sip::parse_uri(request.essentials.from.uri, from) && our_domain(from.host) &&
+      !sip::same_escaped(from.user, sender.user)) {
+    refuse(request, 403, {}, "From Is Not Yours");
+    return false;
+  }
+  return true;
+}
+
+void SipService::challenge(const Received& request, bool stale, bool by_proxy) {
+  lines_.clear();
+  digest_.challenge(by_proxy ? HeaderId::proxy_authenticate : HeaderId::www_authenticate, config_->realm, stale,
+                    now_.mono, lines_);
+  refuse(request, by_proxy ? 407 : 401, lines_.headers());
+}
+
+// --- ACK and CANCEL
+
+void SipService::on_cancel(const Received& request, const sip::RequestMatch& match) {
+  const sip::TransactionId id = transactions_.open_server(request, match, 0, now_.mono);
+  if (!id.valid()) {
+    refuse(request, 503);
+    return;
+  }
+  answer(request, id, 200);
+  if (static_cast<Owner>(match.owner >> 62) != Owner::proxied) return;
+  Proxied* const p = proxied_.get(core::SlotId::unpack(match.owner & (~std::uint64_t{0} >> 2)));
+  if (p == nullptr) return;
+  if (p->branches.empty()) {  // still asking where to
+    final_of_ours(*p, 487);
+    drop(*p);
+    return;
+  }
+  carry_out(*p, p->fork.cancel(), nullptr, 0);
+}
+
+// For a 2xx: it goes where the dialog goes, without a transaction (R3261-8).
+void SipService::on_ack(const Received& request) {
+  Routing routing;
+  if (!read_routing(request, routing) || (!routing.token && !trusted(request.flow.remote))) {
+    count(Metric::sip_dropped);
+    return;
+  }
+  if (request.essentials.has_max_forwards && request.essentials.max_forwards == 0) {
+    count(Metric::sip_dropped);
+    return;
+  }
+  std::optional<Flow> out;
+  Hop hop;
+  if (routing.token && routing.token->has_flow) {
+    out = routing.token->flow;
+  } else if (literal_hop(routing.next_route.empty() ? routing.uri : routing.next_route, hop) && may_reach(hop.address)) {
+    out = transport_.flow_to({hop.transport, hop.address, hop.tls_name});
+  }
+  if (!out || !transport_.send(*out, forward_ack(request, routing, *out))) count(Metric::sip_dropped);
+}
+
+}  // namespace parley::policy
