@@ -47,10 +47,16 @@ struct Listener {
   std::uint16_t id = 0;  // PeerInfo::listener
 };
 
+struct DatagramSocket {
+  int fd = -1;           // bound, of this shard alone (bind_udp of socket.h); the loop closes it
+  std::uint16_t id = 0;  // Input::socket, Datagram::socket
+};
+
 struct LoopConfig {
   std::uint32_t shard = 0;
   LoopKind kind = LoopKind::automatic;
   std::vector<Listener> listeners;
+  std::vector<DatagramSocket> sockets;
   std::shared_ptr<TlsContext> server_tls;  // for listeners with Transport::tls
   std::shared_ptr<TlsContext> client_tls;  // for ConnectRequest::tls
   AdminSink* admin = nullptr;
@@ -71,6 +77,9 @@ struct LoopConfig {
   std::uint32_t sent_lazy_bytes = 16 * 1024;
   Duration sent_lazy = 5ms;
   std::uint32_t pipe_window_bytes = 256 * 1024;  // in flight towards another shard; the rest waits here
+  // Outbox::mail that found a full ring, for one shard, with what it costs to keep it; more is dropped. As much as a
+  // shard writes in a second when it mails all that a busy listener receives.
+  std::uint64_t mail_waiting_max_bytes = 16 << 20;
 };
 
 // Empty when the wanted kind runs here; otherwise why not. `automatic` always runs.

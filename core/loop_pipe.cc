@@ -101,7 +101,8 @@ void Loop::on_mail(std::uint32_t from_shard, Mail& mail) {
   }
   switch (mail.kind) {
     case Mail::Kind::open:
-    case Mail::Kind::adopt: return;
+    case Mail::Kind::adopt:
+    case Mail::Kind::worker: return;
     case Mail::Kind::accepted:
       c->pipe->peer = mail.from;
       announce_open(index, Input::Kind::connected);

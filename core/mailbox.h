@@ -43,6 +43,7 @@ struct Mail {
     fin,       // to: no more will come and nothing is read any more, everything before was sent
     abort,     // to
     adopt,     // adopted: owned by the mail
+    worker,    // bytes, length: as for data, from one Worker to the other (seam.h rule 12)
   };
   Kind kind = Kind::data;
   std::uint32_t length = 0;

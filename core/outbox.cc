@@ -1,5 +1,6 @@
 // core/outbox.cc - the Outbox of core/seam.h: arenas that heads are written to, and the ordered list of outputs.
 #include <cstring>
+#include <utility>
 
 #include "core/check.h"
 #include "core/seam.h"
@@ -9,6 +10,9 @@ namespace parley::core {
 Outbox::~Outbox() {
   for (const Output& output : outputs_) {
     if (output.kind == Output::Kind::send) pool_.release(output.slice.buffer);
+  }
+  for (const Datagram& datagram : datagrams_) {
+    if (datagram.slice.buffer != no_buffer) pool_.release(datagram.slice.buffer);
   }
   for (Arena& a : arenas_) {
     if (a.block != no_buffer) pool_.release(a.block);
@@ -48,6 +52,30 @@ void Outbox::send(ConnId conn, Slice slice) {
   push({Output::Kind::send, conn, slice});
 }
 
+void Outbox::commit_datagram(std::uint16_t socket, const Address& to, Lane lane, std::uint32_t used) {
+  Arena& a = arena(lane);
+  CHECK(a.block != no_buffer);
+  CHECK(used <= a.size - a.used);
+  pool_.retain(a.block);
+  a.last_conn = no_conn;  // these bytes lie behind its output
+  datagrams_.push_back({socket, to, {a.block, a.used, used}});
+  a.used += used;
+}
+
+void Outbox::send_datagram(std::uint16_t socket, const Address& to, Slice slice) {
+  if (slice.buffer != no_buffer) pool_.retain(slice.buffer);
+  datagrams_.push_back({socket, to, slice});
+}
+
+void Outbox::mail(std::uint32_t shard, std::string_view bytes) {
+  ShardMail mail;
+  mail.shard = shard;
+  mail.length = static_cast<std::uint32_t>(bytes.size());
+  mail.bytes.reset(static_cast<char*>(std::malloc(bytes.empty() ? 1 : bytes.size())));
+  if (mail.bytes != nullptr && !bytes.empty()) std::memcpy(mail.bytes.get(), bytes.data(), bytes.size());
+  mails_.push_back(std::move(mail));
+}
+
 void Outbox::push(const Output& output) {
   forget_extension(output.conn);
   outputs_.push_back(output);
@@ -61,6 +89,8 @@ void Outbox::forget_extension(ConnId conn) {
 
 void Outbox::clear() {
   outputs_.clear();
+  datagrams_.clear();
+  mails_.clear();
   connects_.clear();
   resolves_.clear();
   pipes_.clear();

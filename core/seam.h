@@ -24,9 +24,15 @@
 //     used. What the same batch brings for it later is unused too: the Worker adds it. After the step no Input names it
 //     here; there it comes as `opened` and then `bytes`, the unused ones first. Only for connections on which nothing
 //     was sent.
+// 11. A datagram is whole: 0 to 65,535 bytes, no credit, no pause. What the kernel does not take at once is dropped and
+//     counted, as the network would; the next one goes on. Datagrams of one socket leave in their order. After the loop
+//     has begun to stop, or has been told `drained`, none come and none leave.
+// 12. `mail` brings bytes to the Worker of a shard, the own one included: whole, in order for each pair of shards, no
+//     answer. Too much that waits, or a shard without memory for it, loses some, counted: who must know asks again.
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <span>
 #include <string>
@@ -109,16 +115,21 @@ struct Input {
     admin,           // admin
     reload,          // snapshot
     drain,           // stop taking new work; the Worker finishes by Outbox::drained()
+    datagram,        // socket, source, slice: one whole datagram, perhaps of no bytes
+    mail,            // from_shard, slice: what the Worker of that shard gave Outbox::mail, perhaps no bytes
   };
   Kind kind = Kind::bytes;
   CloseReason close_reason = CloseReason::peer_closed;
   ConnectError connect_error = ConnectError::refused;
+  std::uint16_t socket = 0;      // DatagramSocket::id
+  std::uint32_t from_shard = 0;
   ConnId conn;
   Slice slice;
   std::uint64_t count = 0;
   std::uint64_t token = 0;
   // Owned by the loop, valid during the step.
   const PeerInfo* peer = nullptr;
+  const Address* source = nullptr;
   const Resolution* resolution = nullptr;
   const AdminRequest* admin = nullptr;
   std::shared_ptr<const ConfigSnapshot> snapshot;
@@ -161,6 +172,22 @@ struct Output {
   Kind kind = Kind::send;
   ConnId conn;
   Slice slice;
+};
+
+struct Datagram {
+  std::uint16_t socket = 0;  // DatagramSocket::id
+  Address to;
+  Slice slice;  // one reference, unless it has no bytes and no block
+};
+
+// Bytes for the Worker of another shard, in memory that its pool takes over.
+struct ShardMail {
+  struct Free {
+    void operator()(char* bytes) const { std::free(bytes); }
+  };
+  std::uint32_t shard = 0;
+  std::uint32_t length = 0;
+  std::unique_ptr<char, Free> bytes;  // malloc'd; nullptr: there was no memory
 };
 
 struct HandOver {
@@ -211,6 +238,13 @@ class Outbox {
   // Sends bytes by reference.
   void send(ConnId conn, Slice slice);
 
+  // Sends the first `used` bytes of the last reserve(lane), perhaps none, as one datagram.
+  void commit_datagram(std::uint16_t socket, const Address& to, Lane lane, std::uint32_t used);
+  // The same by reference.
+  void send_datagram(std::uint16_t socket, const Address& to, Slice slice);
+  // Copies `bytes` for the Worker of a shard. A shard that does not exist loses them.
+  void mail(std::uint32_t shard, std::string_view bytes);
+
   void close(ConnId conn) { push({Output::Kind::close, conn, {}}); }
   void abort(ConnId conn) { push({Output::Kind::abort, conn, {}}); }
   void pause(ConnId conn) { push({Output::Kind::pause, conn, {}}); }
@@ -234,6 +268,8 @@ class Outbox {
 
   // For the loop: what to carry out. Connection outputs first and in order, then the rest.
   [[nodiscard]] std::span<const Output> outputs() const { return outputs_; }
+  [[nodiscard]] std::span<const Datagram> datagrams() const { return datagrams_; }  // one reference each, the loop's
+  [[nodiscard]] std::vector<ShardMail>& mails() { return mails_; }
   [[nodiscard]] std::vector<ConnectRequest>& connects() { return connects_; }
   [[nodiscard]] std::vector<ResolveRequest>& resolves() { return resolves_; }
   [[nodiscard]] std::vector<OpenPipe>& pipes() { return pipes_; }
@@ -263,6 +299,8 @@ class Outbox {
   Pool& pool_;
   Arena arenas_[2];
   std::vector<Output> outputs_;
+  std::vector<Datagram> datagrams_;
+  std::vector<ShardMail> mails_;
   std::vector<ConnectRequest> connects_;
   std::vector<ResolveRequest> resolves_;
   std::vector<OpenPipe> pipes_;

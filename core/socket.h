@@ -25,6 +25,10 @@ struct Listening {
 // no shard is woken for another's connection, which a shared descriptor with N armed accepts would do.
 Listening listen_tcp(const Address& address, bool share_port);
 
+// A UDP socket for DatagramSocket. With `reuse_port` each shard binds its own to one port and the kernel spreads sources
+// by hash. Its buffers hold a burst that comes while a shard is busy; errors that ICMP reports do not end up in it.
+Listening bind_udp(const Address& address, bool reuse_port);
+
 // An outgoing socket with the same options; -1 and errno on failure. `flags` as for socket(2).
 int dial_socket(const Address& address, int flags);
 

@@ -70,6 +70,8 @@ void Relay::step(std::span<const core::Input> batch, const core::Now& now, core:
         config_ = std::static_pointer_cast<const RelayConfig>(input.snapshot);
         break;
       case Kind::drain: on_drain(); break;
+      case Kind::datagram:
+      case Kind::mail: break;  // MSRP has neither
     }
   }
   run_timers();
