@@ -1,0 +1,63 @@
+// core/failure_rates.cc - see failure_rates.h.
+#include "core/failure_rates.h"
+
+#include <chrono>
+
+namespace parley::core {
+
+namespace {
+
+std::uint64_t mix(std::uint64_t x) {
+  x ^= x >> 33;
+  x *= 0xff51afd7ed558ccdULL;
+  x ^= x >> 33;
+  x *= 0xc4ceb9fe1a85ec53ULL;
+  return x ^ (x >> 33);
+}
+
+bool rated(const Address& source) { return source.family != Address::Family::none && !is_loopback(source); }
+
+std::int64_t minute_of(Instant now) {
+  return std::chrono::duration_cast<std::chrono::minutes>(now.time_since_epoch()).count();
+}
+
+}  // namespace
+
+bool FailureRates::over(std::string_view user, const Address& source, const FailureLimits& limits, Instant now) const {
+  if (users_.empty() || !rated(source)) return false;
+  const std::int64_t minute = minute_of(now);
+  const auto passed = [minute](const Rate& rate, std::uint32_t limit) {
+    return limit != 0 && rate.minute == minute && rate.failures >= limit;
+  };
+  return passed(users_[user_slot(user)], limits.user_per_minute) ||
+         passed(sources_[source_slot(source)], limits.source_per_minute);
+}
+
+void FailureRates::count(std::string_view user, const Address& source, Instant now) {
+  if (!rated(source)) return;
+  if (users_.empty()) {
+    users_.resize(slots);
+    sources_.resize(slots);
+    seed_ = random_.next();
+  }
+  const std::int64_t minute = minute_of(now);
+  for (Rate* const rate : {&users_[user_slot(user)], &sources_[source_slot(source)]}) {
+    if (rate->minute != minute) *rate = {minute, 0};
+    ++rate->failures;
+  }
+}
+
+std::size_t FailureRates::user_slot(std::string_view user) const {
+  std::uint64_t h = seed_;
+  for (const char c : user) h = mix(h ^ static_cast<unsigned char>(c));
+  return h % slots;
+}
+
+std::size_t FailureRates::source_slot(const Address& source) const {
+  const std::size_t bytes = source.family == Address::Family::v4 ? 4 : 8;
+  std::uint64_t h = seed_;
+  for (std::size_t i = 0; i < bytes; ++i) h = mix(h ^ source.ip[i]);
+  return h % slots;
+}
+
+}  // namespace parley::core
