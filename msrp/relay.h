@@ -55,6 +55,12 @@ class Relay {
 
   // One batch; the Worker calls it from its own step.
   void step(std::span<const core::Input> batch, const core::Now& now, core::Outbox& out);
+  // Between steps.
+  void reload(std::shared_ptr<const RelayConfig> config) { config_ = std::move(config); }
+
+  // After a step: when the next one is due, and whether a drain that was asked for has nothing left to wait for.
+  [[nodiscard]] core::Instant next_deadline() const { return deadline_; }
+  [[nodiscard]] bool drained() const { return drained_; }
 
   // For tests at rest.
   [[nodiscard]] std::uint32_t live_sessions() const { return sessions_.size(); }
@@ -274,6 +280,8 @@ class Relay {
   core::Outbox* out_ = nullptr;
   core::Now now_;
   bool draining_ = false;
+  core::Instant deadline_ = core::never;
+  bool drained_ = false;
 
   core::TimerWheel wheel_;
   core::SlotMap<Conn> conns_;

@@ -40,7 +40,7 @@ struct RelayPeer {
 enum class PlainAuth : std::uint8_t { never, loopback, always };
 enum class UnknownMethods : std::uint8_t { forward, block };
 
-struct RelayConfig : core::ConfigSnapshot {
+struct RelayConfig {
   std::vector<RelayListener> listeners;    // index = PeerInfo::listener
   std::vector<std::string> domains;        // names the relay answers to besides its listeners' hosts
   std::string realm = "localhost";

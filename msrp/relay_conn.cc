@@ -66,9 +66,7 @@ void Relay::step(std::span<const core::Input> batch, const core::Now& now, core:
         break;
       case Kind::resolved: on_resolved(*input.resolution); break;
       case Kind::admin: on_admin(*input.admin); break;
-      case Kind::reload:
-        config_ = std::static_pointer_cast<const RelayConfig>(input.snapshot);
-        break;
+      case Kind::reload: break;  // see reload()
       case Kind::drain: on_drain(); break;
       case Kind::datagram:
       case Kind::mail: break;  // MSRP has neither
@@ -109,7 +107,7 @@ void Relay::finish_step() {
   dead_.clear();
   metrics_.set(Metric::relay_sessions, sessions_.size());
   metrics_.set(Metric::relay_transactions, transactions_.outside());
-  out_->deadline(std::min(wheel_.next_deadline(), transactions_.next_due()));
+  deadline_ = std::min(wheel_.next_deadline(), transactions_.next_due());
   if (draining_) {
     // Sessions go on until their clients end them; how long that may take is the loop's and the operator's decision.
     bool busy = transactions_.live() != 0 || !sessions_.empty();
@@ -118,9 +116,9 @@ void Relay::finish_step() {
     // loop would end them, so it goes when the last session of the process has gone; nobody tells us, we look.
     if (!busy && table_.count() != 0) {
       busy = true;
-      out_->deadline(std::min(out_->next_deadline(), now_.mono + drain_look));
+      deadline_ = std::min(deadline_, now_.mono + drain_look);
     }
-    if (!busy) out_->drained();
+    drained_ = !busy;
   }
   out_ = nullptr;
 }

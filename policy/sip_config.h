@@ -45,7 +45,8 @@ struct SipConfig {
   Forwarding forwarding = Forwarding::stateful;
   core::Duration timer_c = std::chrono::seconds(181);  // RFC 3261 section 16.6 item 11: more than 3 minutes
   std::uint32_t proxied_max = 160'000;                 // requests being proxied, per shard
-  std::uint32_t source_requests_max = 0;               // see admission
+  std::uint32_t look_ups_max = 1024;                   // names being resolved, per shard
+  std::uint32_t hops_max = 8;                          // addresses of one name that are tried
 };
 
 }  // namespace parley::policy

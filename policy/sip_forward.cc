@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "policy/sip_service.h"
 #include "sip/params.h"
+#include "sip/value.h"
 #include "sip/writer.h"
 
 namespace parley::policy {
@@ -171,7 +172,7 @@ std::string_view SipService::forward_request(const Proxied& p, const Branch& bra
 
   sip::ReceivedText room;
   const sip::ForwardText text{.uri = branch.uri,
-                              .stamp = sip::via_stamp(request, room),
+                              .stamp = sip::via_stamp(request.essentials.via, request.flow, room),
                               .edits = edit_list_,
                               .body_bytes = static_cast<std::uint32_t>(request.body.size())};
   return put_whole(request, text);
@@ -216,7 +217,7 @@ std::string_view SipService::forward_ack(const Received& request, const Routing&
   sip::ReceivedText room;
   const std::string uri(routing.uri);
   const sip::ForwardText text{.uri = uri,
-                              .stamp = sip::via_stamp(request, room),
+                              .stamp = sip::via_stamp(request.essentials.via, request.flow, room),
                               .edits = edit_list_,
                               .body_bytes = static_cast<std::uint32_t>(request.body.size())};
   return put_whole(request, text);

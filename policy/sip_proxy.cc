@@ -10,6 +10,7 @@
 #include "sip/loop.h"
 #include "sip/timer_headers.h"
 #include "sip/tokens.h"
+#include "sip/value.h"
 
 namespace parley::policy {
 

@@ -229,7 +229,7 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
         const auto id = in.take<HeaderId>();
         lines_.add(id, in.text());
       }
-      const Received* const request = replay(server, transactions_.source_of(server));
+      const Received* const request = replay(server, transactions_.flow_of(server));
       if (request == nullptr || !in.good()) return;
       finish_register(server, *request, status, granted, lines_.headers());
       return;

@@ -232,7 +232,7 @@ std::string_view SipService::compose(const Received& request, std::uint16_t stat
                                .reason = reason,
                                .to_tag = status == 100 ? std::string_view{} : std::string_view(tag_),
                                .copy_timestamp = status == 100,
-                               .stamp = sip::via_stamp(request, room),
+                               .stamp = sip::via_stamp(request.essentials.via, request.flow, room),
                                .headers = headers};
   const std::string_view head = request.head.length == 0 ? request.bytes : request.bytes.substr(0, request.head.length);
   text_.resize(sip::response_bytes(request.head, head, text));

@@ -70,6 +70,8 @@ class SipService {
   // Nothing waits any more that would be lost by ending now.
   [[nodiscard]] bool drained() const { return draining_ && proxied_.empty(); }
   [[nodiscard]] core::Instant next_deadline() const;
+  // PeerInfo::listener from which on connections are SIP's.
+  [[nodiscard]] std::uint16_t listener_base() const { return config_->transport.listener_base; }
 
   // For tests at rest.
   [[nodiscard]] std::uint32_t live_transactions() const { return transactions_.live(); }
@@ -106,19 +108,34 @@ class SipService {
     std::string tls_name;
   };
 
+  // A way to a user's device: his binding, or another flow of it.
+  struct Alternative {
+    std::string uri;           // request URI
+    std::string route;         // Route value in front: the binding's Path
+    std::optional<Flow> flow;  // over which it goes, whatever its URI says
+  };
+
   // One target of a proxied request.
   struct Branch {
-    std::string uri;               // request URI
-    std::string route;             // Route value in front: the binding's Path
-    std::optional<Flow> flow;      // over which it goes, whatever its URI says
-    bool fallback = false;         // only after the one before has failed to reach anybody (R5626-2)
-    bool to_binding = false;       // of a user of ours
-    bool waits_for_name = false;
-    bool heard = false;            // a response has come from this hop
-    std::vector<Hop> hops;         // in the order to try (R3263-2)
+    std::string uri;
+    std::string route;
+    std::optional<Flow> flow;  // not tried yet
+    std::string next;          // URI of the next hop where it is not `uri`
+    std::vector<Alternative> alternatives;  // when nobody is reached the first way (R5626-2)
+    std::vector<Hop> hops;                  // in the order to try (R3263-2)
     std::size_t next_hop = 0;
+    core::Transport transport = core::Transport::udp;
+    bool to_binding = false;      // of a user of ours
+    bool outside = false;         // needs leave to go there
+    bool forbidden = false;       // and did not have it
+    bool had_flow = false;        // was tried over a connection of its own
+    bool waits_for_name = false;
+    bool tried_stream = false;    // too large for a datagram
+    bool heard = false;           // a response has come from this hop
+    bool cancelled = false;
     sip::TransactionId client;
     std::string kept;              // final response, as it would go upstream
+    std::uint16_t kept_status = 0;
     core::Timer timer;             // Timer C
   };
 
@@ -143,6 +160,7 @@ class SipService {
   // What a transaction's owner number names.
   enum class Owner : std::uint8_t { none, proxied };
   [[nodiscard]] static std::uint64_t owner(Owner kind, core::SlotId id);
+  static constexpr std::size_t sip_aor_bytes_max = 512;
 
   // A stored request, read again.
   struct Replay {
@@ -151,7 +169,6 @@ class SipService {
     sip::Essentials essentials;
     std::optional<Received> message;
   };
-  [[nodiscard]] const Received* replay(const Proxied& p);
 
   // --- sip_service.cc
   void handle(const Received& message);
@@ -167,7 +184,6 @@ class SipService {
   [[nodiscard]] std::string_view compose(const Received& request, std::uint16_t status,
                                          std::span<const sip::HeaderText> headers, std::string_view reason);
   void to_tag_for(const Received& request, std::string& tag) const;
-  void send_response(const Received& request, std::string_view bytes);
   void count(core::Metric metric) { metrics_.add(metric); }
   void count_refusal(std::uint16_t status);
 
@@ -189,33 +205,44 @@ class SipService {
 
   // --- sip_register.cc
   void on_register(const Received& request, const sip::RequestMatch& match, const Sender& sender);
-  void finish_register(sip::TransactionId server, const Received& request, const sip::RegisterAnswer& answer);
+  void finish_register(sip::TransactionId server, const Received& request, std::uint16_t status, std::uint32_t granted_s,
+                       std::span<const sip::HeaderText> headers);
   [[nodiscard]] std::uint32_t shard_of(std::string_view aor) const;
+  [[nodiscard]] std::string_view own_aor(const sip::Uri& uri, std::string& room) const;
   void on_service_mail(std::uint32_t from, std::string_view mail);
   void look_up(Proxied& p, const Received& request);
-  void on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings);
+  [[nodiscard]] const Received* read_again(std::string_view bytes, const Flow& flow);
+  [[nodiscard]] const Received* replay(sip::TransactionId server, const Flow& source);
 
   // --- sip_targets.cc
+  void on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings);
+  static void take_way(Branch& branch, Alternative way);
   void route_on(Proxied& p, const Received& request, const Routing& routing);
   void find_hops(Proxied& p, Branch& branch, unsigned index);
   void on_resolved(const core::Resolution& resolution);
   [[nodiscard]] static bool literal_hop(std::string_view uri, Hop& hop);
   [[nodiscard]] bool may_reach(const core::Address& address) const;
+  [[nodiscard]] bool may_reach_outside(const core::Address& address) const;
 
   // --- sip_proxy.cc
   void proxy(const Received& request, const sip::RequestMatch& match, const Routing& routing, const Sender& sender);
   Branch* add_branch(Proxied& p, std::uint16_t q);
   void begin_fork(Proxied& p);
+  [[nodiscard]] const Received* request_of(const Proxied& p);
   void carry_out(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch);
+  void give_final(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch);
+  static void add_challenges(std::string_view from, std::string& to);
+  void final_of_ours(Proxied& p, std::uint16_t status);
   void start_branch(Proxied& p, unsigned index);
   void try_next_hop(Proxied& p, unsigned index);
+  [[nodiscard]] bool send_on(Proxied& p, unsigned index, const Flow& flow);
   void branch_failed(Proxied& p, unsigned index);
+  void keep_own(Proxied& p, Branch& branch, std::uint16_t status);
   void on_branch_response(Proxied& p, const Received& response, sip::TransactionId client);
-  void final_from_branch(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch);
-  void final_of_ours(Proxied& p, std::uint16_t status);
   void cancel_branches(Proxied& p, sip::BranchSet set);
+  void branch_cancelled_unsent(Proxied& p, unsigned index);
   void on_timer_c(Proxied& p, unsigned index);
-  void finish_if_over(Proxied& p);
+  void finish_if_over(core::SlotId id);
   void drop(Proxied& p);
 
   // --- sip_forward.cc
@@ -224,7 +251,10 @@ class SipService {
   [[nodiscard]] std::string_view forward_ack(const Received& request, const Routing& routing, const Flow& out);
   [[nodiscard]] std::string_view forward_response(const Proxied& p, const Received& response);
   void put_via(std::string& out, const Flow& flow, std::string_view branch) const;
-  void put_record_routes(const Received& request, const Flow& source, const Flow& out, sip::HeaderLines& lines);
+  void put_record_routes(const Received& request, const Flow& source, const Flow& out, std::string (&values)[2],
+                         std::size_t& count);
+  void put_routes(const Received& request, const Routing& routing, std::string_view in_front, std::string& out) const;
+  [[nodiscard]] std::string_view put_whole(const Received& message, const sip::ForwardText& text);
   void put_own_uri(std::string& out, const Flow& flow, std::string_view user) const;
 
   const std::uint32_t shard_;
@@ -251,8 +281,16 @@ class SipService {
   std::map<std::uint64_t, std::pair<core::SlotId, unsigned>> names_;  // look-ups under way: token to branch
   std::uint64_t next_token_ = 1;
 
+  const Received* current_ = nullptr;  // the request being proxied for the first time
+
   // Scratch, kept and reused.
   std::string text_;
+  std::string aor_;
+  std::string via_;
+  std::string record_routes_[2];
+  std::string identity_text_;
+  std::vector<std::string> own_identities_;
+  std::vector<std::string_view> identities_;
   std::string kept_text_;
   std::string tag_;
   std::string mail_;

@@ -85,9 +85,8 @@ void SipService::find_hops(Proxied& p, Branch& branch, unsigned index) {
   ask.token = token;
   ask.host = std::string(host_of(uri));
   ask.port = uri.has_port ? uri.port : std::uint16_t{0};
-  ask.mode = core::ResolveRequest::Mode::sip;
-  ask.secure = uri.scheme == sip::Scheme::sips;
-  if (known) ask.transport = transport;
+  branch.transport = transport;
+  (void)known;
   names_.emplace(token, std::pair{p.self, index});
   branch.waits_for_name = true;
   out_->resolve(std::move(ask));
@@ -104,7 +103,7 @@ void SipService::on_resolved(const core::Resolution& resolution) {
   branch.waits_for_name = false;
   for (const core::ResolvedAddress& at : resolution.addresses) {
     if (branch.hops.size() == config_->hops_max) break;
-    branch.hops.push_back({at.transport, at.address, at.target});
+    branch.hops.push_back({branch.transport, at.address, at.target});
   }
   if (branch.cancelled) {
     branch_cancelled_unsent(*p, index);

@@ -173,7 +173,8 @@ const Received* Transport::next() {
 
 const Received* Transport::next_datagram() {
   if (cursor_.size == 0) return nullptr;
-  std::string_view bytes = std::exchange(cursor_, Cursor{.flow = cursor_.flow}).rest();
+  std::string_view bytes = cursor_.rest();
+  cursor_.size = 0;
   const Flow flow = cursor_.flow;
   if (looks_like_stun(bytes)) {
     std::array<char, stun_response_bytes_max> room;
@@ -192,7 +193,8 @@ const Received* Transport::next_datagram() {
 
 const Received* Transport::next_mail() {
   if (cursor_.size == 0) return nullptr;
-  const std::string_view bytes = std::exchange(cursor_, Cursor{.flow = cursor_.flow}).rest();
+  const std::string_view bytes = cursor_.rest();
+  cursor_.size = 0;
   return parse_whole(cursor_.flow, bytes, false);
 }
 
@@ -379,6 +381,12 @@ void Transport::prove(const Flow& flow) {
   if (c == nullptr || c->proven) return;
   c->proven = true;
   arm(*c);
+}
+
+bool Transport::accepted(const Flow& flow) const {
+  if (!flow.reliable()) return false;
+  const Connection* const c = find(flow);
+  return c == nullptr || !c->dialled;
 }
 
 std::span<const std::string> Transport::verified_names(const Flow& flow) const {

@@ -90,6 +90,8 @@ class Transport final : public Wire {
   void keep_until(const Flow& flow, core::Instant until, core::Duration silence_max = {});
   // Its peer is who it says: the short limits for strangers end.
   void prove(const Flow& flow);
+  // A connection that its peer made. It may be gone by now; one of another shard counts as such.
+  [[nodiscard]] bool accepted(const Flow& flow) const;
   // dNSNames of the peer's certificate; nothing for other flows.
   [[nodiscard]] std::span<const std::string> verified_names(const Flow& flow) const;
 
@@ -121,6 +123,7 @@ class Transport final : public Wire {
     bool proven : 1 = false;
     bool paused : 1 = false;
     bool cr_pending : 1 = false;  // a CR between messages whose LF has not come
+    bool dialled : 1 = false;
     bool half_closed : 1 = false;  // the peer sends no more; responses still go to it
     std::uint8_t lines = 0;        // CRLFs between messages since the last pong
     core::Address remote;

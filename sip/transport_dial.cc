@@ -59,6 +59,7 @@ std::optional<Flow> Transport::flow_to(const Destination& to) {
   c->state = State::dialling;
   c->remote = to.address;
   c->proven = true;
+  c->dialled = true;
   c->waiting = std::make_unique<std::string>();
   c->target = std::make_unique<Destination>(to);
   c->token = sip_token_bit | next_token_++;

@@ -17,11 +17,11 @@ struct WsConn {
   explicit WsConn(std::uint32_t message_bytes_max) : reader({.message_bytes_max = message_bytes_max}) {}
 
   // RFC 7118 section 5: text where the message is UTF-8, which many pages rely on, else binary.
-  [[nodiscard]] core::WebSocketHeader header_for(std::string_view message) const {
+  [[nodiscard]] static core::WebSocketHeader header_for(std::string_view text) {
     core::Utf8Check check;
-    const bool text = check.take(message) && check.whole();
-    const auto opcode = text ? core::WebSocketOpcode::text : core::WebSocketOpcode::binary;
-    return core::WebSocketHeader({.opcode = opcode, .payload_bytes = message.size()});
+    const bool readable = check.take(text) && check.whole();
+    const auto opcode = readable ? core::WebSocketOpcode::text : core::WebSocketOpcode::binary;
+    return core::WebSocketHeader({.opcode = opcode, .payload_bytes = text.size()});
   }
 
   struct Upgrading {  // until the request's head is whole

@@ -48,7 +48,7 @@ class Harness {
         own_table(shard.table == nullptr ? std::make_unique<core::SessionTable>(1024, 1) : nullptr),
         table(shard.table == nullptr ? *own_table : *shard.table),
         out(pool),
-        service({.shard = shard.number, .shard_count = shard.count, .pool = pool, .metrics = metrics, .sessions = table, .seed = {static_cast<std::uint8_t>(shard.number)}, .relay = std::move(config)}) {}
+        service({.shard = shard.number, .shard_count = shard.count, .pool = pool, .metrics = metrics, .sessions = table, .seed = {static_cast<std::uint8_t>(shard.number)}, .config = policy::relay_only(std::move(config))}) {}
 
   ~Harness() {
     for (const core::BufferId block : kept_) pool.release(block);
@@ -112,7 +112,7 @@ class Harness {
   void reload(std::shared_ptr<const msrp::RelayConfig> config) {
     core::Input input;
     input.kind = core::Input::Kind::reload;
-    input.snapshot = std::move(config);
+    input.snapshot = policy::relay_only(std::move(config));
     step(input);
   }
   // A name that was asked for has these addresses.

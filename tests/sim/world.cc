@@ -44,7 +44,7 @@ Place& World::add_place(const std::string& host, std::uint32_t number, std::uint
     const auto bytes = Rng(shard_seed(number, n), 5).bytes32();
     std::copy(bytes.begin(), bytes.end(), brain_seed.begin());
     auto brain = std::make_unique<policy::Service>(policy::Service::Parts{
-        n, shards, shard.pool(), shard.metrics(), *table, brain_seed, config});
+        n, shards, shard.pool(), shard.metrics(), *table, brain_seed, {}, policy::relay_only(config)});
     brains.push_back(brain.get());
     return brain;
   });
@@ -239,7 +239,7 @@ std::vector<const msrp::RelayConfig*> Place::configs_since(Instant since) const 
 void World::reload(Place& place, std::shared_ptr<const msrp::RelayConfig> config) {
   journal.line("%s gets configuration %zu", place.host.c_str(), place.versions.size());
   place.versions.push_back({config, core::never});
-  for (auto& shard : place.shards) shard->reload(config);
+  for (auto& shard : place.shards) shard->reload(policy::relay_only(config));
 }
 
 void World::reloaded(Shard& from) {

@@ -79,6 +79,7 @@ std::string Daemon::start() {
   BoundListeners bound = bind_listeners(settings_, shard_count);
   if (!bound.error.empty()) return bound.error;
   listeners_ = bound.at;
+  sip_listeners_ = bound.sip;
 
   shards_ = std::make_unique<ShardSet>(settings_, shard_count);
   resolver_ = std::make_unique<core::Resolver>(shards_->mailboxes(),
@@ -92,9 +93,10 @@ std::string Daemon::start() {
   shards_->start({.admin = *this,
                   .log = *this,
                   .resolver = *resolver_,
-                  .relay = make_relay_config(settings_, listeners_, std::move(loaded_.users)),
+                  .config = make_config(settings_, listeners_, sip_listeners_, std::move(loaded_.users)),
                   .tls = loaded_.tls,
                   .listeners = std::move(bound.per_shard),
+                  .sockets = std::move(bound.sockets_per_shard),
                   .ended_fd = event_fd_});
   if (!every_shard_answers(start_limit)) {
     const std::string why = shards_->error();
@@ -103,6 +105,7 @@ std::string Daemon::start() {
 
   Ready ready;
   for (const RelayListenerAt& listener : listeners_) ready.msrp.push_back(to_string(listener));
+  for (const RelayListenerAt& listener : sip_listeners_) ready.sip.push_back(to_string(listener));
   if (settings_.admin != "none") {
     const HostPort at = *parse_host_port(settings_.admin);
     admin_ = std::make_unique<AdminServer>(AdminConfig{at.host, at.port.value_or(0), loaded_.admin_token}, *this);
@@ -112,10 +115,10 @@ std::string Daemon::start() {
   }
   state_ = State::serving;
   log(Level::info, std::string("started version=") + version + " shards=" + std::to_string(shard_count) +
-                       " msrp=" + words(ready.msrp) + " admin=" + (ready.admin.empty() ? "none" : ready.admin) +
+                       " sip=" + words(ready.sip) + " msrp=" + words(ready.msrp) + " admin=" + (ready.admin.empty() ? "none" : ready.admin) +
                        " connections_max=" + std::to_string(settings_.connections_max));
   if (const auto why = announce(ready_line(ready, ::getpid()), settings_.ready_file, settings_.ready_fd)) return *why;
-  notify_.ready("serving on " + words(ready.msrp));
+  notify_.ready("serving on " + words(ready.sip) + " " + words(ready.msrp));
   return "";
 }
 
@@ -216,15 +219,17 @@ std::string Daemon::try_reload() {
     tickets_ = core::TicketKeys::rotate(loaded_.tls.server->tickets());
   Loaded loaded = load_files(fresh, origin_.users, tickets_);
   if (!loaded.error.empty()) return loaded.error;
-  const bool has_tls_listener = std::any_of(listeners_.begin(), listeners_.end(), [](const RelayListenerAt& at) {
-    return at.spec.transport == core::Transport::tls;
-  });
-  if (has_tls_listener && loaded.tls.server == nullptr) return "--tls-cert is needed for tls: listeners";
+  const auto secure = [](const RelayListenerAt& at) {
+    return at.spec.transport == core::Transport::tls || at.spec.transport == core::Transport::wss;
+  };
+  const bool has_tls_listener = std::any_of(listeners_.begin(), listeners_.end(), secure) ||
+                                std::any_of(sip_listeners_.begin(), sip_listeners_.end(), secure);
+  if (has_tls_listener && loaded.tls.server == nullptr) return "--tls-cert is needed for tls: and wss: listeners";
 
   for (const auto& list : {parsed.warnings, loaded.warnings}) {
     for (const std::string& warning : list) log(Level::warn, "config " + warning);
   }
-  shards_->reload(make_relay_config(fresh, listeners_, std::move(loaded.users)));
+  shards_->reload(make_config(fresh, listeners_, sip_listeners_, std::move(loaded.users)));
   shards_->reload(loaded.tls);
   if (fresh.log_level != settings_.log_level) set_log_level(fresh.log_level);
   settings_ = std::move(fresh);

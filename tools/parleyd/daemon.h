@@ -87,6 +87,7 @@ class Daemon final : public AdminBackend, public core::AdminSink, public core::L
   std::atomic<std::uint64_t> reloads_bad_{0};
 
   std::vector<RelayListenerAt> listeners_;
+  std::vector<RelayListenerAt> sip_listeners_;
   std::unique_ptr<ShardSet> shards_;
   std::unique_ptr<core::Resolver> resolver_;
   std::unique_ptr<Gather> gather_;

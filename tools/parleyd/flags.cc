@@ -10,6 +10,7 @@
 
 #include "core/digest.h"
 #include "tools/parleyd/flag_table.h"
+#include "tools/parleyd/flags_sip.h"
 #include "tools/parleyd/version.h"
 
 namespace parley::parleyd {
@@ -38,8 +39,9 @@ struct Raw {
   std::vector<std::string> dial_deny;
   std::vector<std::string> explicit_ranges_for;
   std::string algorithms = "SHA-256,MD5";
-  std::string roles = "relay";
+  std::string roles = "relay,registrar";
   bool check_config = false;
+  RawSip sip;
 };
 
 void add_listeners(FlagTable& flags, Settings&, Raw& raw) {
@@ -49,10 +51,13 @@ void add_listeners(FlagTable& flags, Settings&, Raw& raw) {
   flags.list(
       "--advertise", raw.advertise, "HOST[:PORT]",
       "What stands in the URIs handed out, where it differs from the listener (NAT, load balancer, wildcard "
-      "address). Given once without a port it holds for all listeners, otherwise once per --msrp in that order.");
+      "address). Given once without a port it holds for all listeners, otherwise once per --msrp and then once per --sip, in "
+      "that order.");
   flags.list("--domain", raw.domains, "NAME",
              "A name this relay answers to in AUTH requests, besides its listeners' hosts.");
-  flags.choice<std::string>("--roles", raw.roles, {{"relay", "relay"}}, "What this process is: an RFC 4976 relay.");
+  flags.text("--roles", raw.roles, "LIST",
+             "What this process is, of those that have a listener: relay (RFC 4976; --msrp), registrar (SIP registrar and "
+             "proxy; --sip).");
 }
 
 void add_tls(FlagTable& flags, Settings& s) {
@@ -284,6 +289,22 @@ void add_process(FlagTable& flags, Settings& s, Raw& raw) {
 
 [[noreturn]] void bad(const char* flag, const std::string& why) { FlagTable::refuse(flag, why); }
 
+// Listeners of a role that this process does not have are a mistake; a role without listeners is none.
+void keep_roles(const Settings& s, std::string_view list) {
+  bool relay = false;
+  bool registrar = false;
+  for (;;) {
+    const auto comma = list.find(',');
+    const std::string_view name = list.substr(0, comma);
+    if (name != "relay" && name != "registrar") bad("--roles", "'" + std::string(name) + "' is not one of relay, registrar");
+    (name == "relay" ? relay : registrar) = true;
+    if (comma == std::string_view::npos) break;
+    list.remove_prefix(comma + 1);
+  }
+  if (!relay && !s.msrp.empty()) bad("--roles", "--msrp needs the role relay");
+  if (!registrar && !s.sip_listeners.empty()) bad("--roles", "--sip needs the role registrar");
+}
+
 void finish_listeners(Settings& s, const Raw& raw) {
   for (const std::string& text : raw.msrp) {
     const auto colon = text.find(':');
@@ -296,22 +317,26 @@ void finish_listeners(Settings& s, const Raw& raw) {
     if (!at || !at->port) bad("--msrp", "'" + text + "' is not tcp:HOST:PORT or tls:HOST:PORT");
     s.msrp.push_back({kind == "tls" ? core::Transport::tls : core::Transport::tcp, at->host, *at->port});
   }
-  if (s.msrp.empty()) bad("--msrp", "at least one listener is needed");
+  finish_sip_listeners(s, raw.sip);
+  keep_roles(s, raw.roles);
+  std::vector<ListenSpec> all = s.msrp;
+  all.insert(all.end(), s.sip_listeners.begin(), s.sip_listeners.end());
+  if (all.empty()) bad("--msrp", "or --sip: at least one listener is needed");
 
   for (const std::string& text : raw.advertise) {
     const auto at = parse_host_port(text);
     if (!at || at->port == 0) bad("--advertise", "'" + text + "' is not HOST or HOST:PORT");
     s.advertise.push_back(*at);
   }
-  const bool for_all = s.advertise.size() == 1 && (!s.advertise[0].port || s.msrp.size() == 1);
-  if (!s.advertise.empty() && !for_all && s.advertise.size() != s.msrp.size()) {
-    bad("--advertise", "give it once without a port, or once per --msrp (" + std::to_string(s.msrp.size()) + ")");
+  const bool for_all = s.advertise.size() == 1 && (!s.advertise[0].port || all.size() == 1);
+  if (!s.advertise.empty() && !for_all && s.advertise.size() != all.size()) {
+    bad("--advertise", "give it once without a port, or once per listener (" + std::to_string(all.size()) + ")");
   }
-  if (s.advertise.size() == 1) s.advertise.resize(s.msrp.size(), s.advertise[0]);
-  for (std::size_t i = 0; i < s.msrp.size(); ++i) {
-    const auto literal = core::parse_ip(s.msrp[i].host, 0);
+  if (s.advertise.size() == 1) s.advertise.resize(all.size(), s.advertise[0]);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto literal = core::parse_ip(all[i].host, 0);
     if (s.advertise.empty() && literal && core::is_unspecified(*literal)) {
-      bad("--advertise", "is needed: the wildcard address " + s.msrp[i].host + " can not stand in a URI");
+      bad("--advertise", "is needed: the wildcard address " + all[i].host + " can not stand in a URI");
     }
     if (!s.advertise.empty()) {
       const auto shown = core::parse_ip(s.advertise[i].host, 0);
@@ -327,7 +352,9 @@ void finish_names(Settings& s, const Raw& raw) {
     s.domains.push_back(at->host);
   }
   if (s.realm.empty()) {
-    s.realm = !s.domains.empty() ? s.domains[0] : !s.advertise.empty() ? s.advertise[0].host : s.msrp[0].host;
+    s.realm = !s.domains.empty() ? s.domains[0] : !s.advertise.empty() ? s.advertise[0].host
+              : !s.msrp.empty()    ? s.msrp[0].host
+                                   : s.sip_listeners[0].host;
   }
   // It stands between quotes in every challenge; the users file can name it unless it holds a colon.
   const auto fits = [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
@@ -389,12 +416,15 @@ void finish_routing(Settings& s, const Raw& raw) {
 }
 
 void finish_tls(Settings& s) {
-  const bool listens = std::any_of(s.msrp.begin(), s.msrp.end(),
-                                   [](const ListenSpec& spec) { return spec.transport == core::Transport::tls; });
+  const auto secure = [](const ListenSpec& spec) {
+    return spec.transport == core::Transport::tls || spec.transport == core::Transport::wss;
+  };
+  const bool listens = std::any_of(s.msrp.begin(), s.msrp.end(), secure) ||
+                       std::any_of(s.sip_listeners.begin(), s.sip_listeners.end(), secure);
   if (s.tls_cert.empty() != s.tls_key.empty()) {
     s.tls_cert.empty() ? bad("--tls-cert", "is needed with --tls-key") : bad("--tls-key", "is needed with --tls-cert");
   }
-  if (listens && s.tls_cert.empty()) bad("--tls-cert", "is needed for tls: listeners");
+  if (listens && s.tls_cert.empty()) bad("--tls-cert", "is needed for tls: and wss: listeners");
 }
 
 void finish_rest(Settings& s, std::vector<std::string>& warnings) {
@@ -429,13 +459,14 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
   Settings& s = parsed.settings;
   Raw raw;
   CLI::App app(
-      "parleyd - MSRP relay (RFC 4975, RFC 4976)\n"
+      "parleyd - MSRP relay (RFC 4975, RFC 4976), SIP registrar and proxy (RFC 3261)\n"
       "Times are written 500ms, 30s, 5m, 1h; sizes 4096, 64KiB, 1MiB. A limit 'per shard' holds for each event "
       "loop.\n");
   app.formatter(std::make_shared<HelpPage>());
   app.allow_config_extras(CLI::config_extras_mode::error);
   FlagTable flags(app);
   add_listeners(flags, s, raw);
+  add_sip(flags, s, raw.sip);
   add_tls(flags, s);
   add_users(flags, s, raw);
   add_routing(flags, s, raw);
@@ -462,6 +493,7 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
     finish_routing(s, raw);
     finish_tls(s);
     finish_rest(s, parsed.warnings);
+    finish_sip(s, raw.sip, parsed.warnings);
     parsed.outcome = raw.check_config ? Parsed::Outcome::check : Parsed::Outcome::run;
   } catch (const CLI::CallForHelp&) {
     parsed.outcome = Parsed::Outcome::print;

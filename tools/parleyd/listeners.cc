@@ -1,4 +1,4 @@
-// tools/parleyd/listeners.cc - sockets for the --msrp flags: one per shard and listener.
+// tools/parleyd/listeners.cc - sockets for the --msrp and --sip flags: one per shard and listener.
 #include "tools/parleyd/listeners.h"
 
 #include <netdb.h>
@@ -14,36 +14,57 @@
 namespace parley::parleyd {
 namespace {
 
+std::string_view name_of(core::Transport transport) {
+  switch (transport) {
+    case core::Transport::udp: return "udp";
+    case core::Transport::tls: return "tls";
+    case core::Transport::ws: return "ws";
+    case core::Transport::wss: return "wss";
+    default: return "tcp";
+  }
+}
+
 std::string flag_text(const ListenSpec& spec) {
-  return std::string(spec.transport == core::Transport::tls ? "tls:" : "tcp:") + spec.host + ":" +
-         std::to_string(spec.port);
+  return std::string(name_of(spec.transport)) + ":" + spec.host + ":" + std::to_string(spec.port);
+}
+
+// WebSocket is spoken above the loops, over plain TCP or TLS.
+core::Transport loop_transport(core::Transport transport) {
+  if (transport == core::Transport::ws) return core::Transport::tcp;
+  return transport == core::Transport::wss ? core::Transport::tls : transport;
 }
 
 // With SO_REUSEPORT a second parleyd of the same user would quietly take a share of the connections. A bind without it
 // finds out first.
-std::string taken(const core::Address& address) {
-  const core::Listening alone = core::listen_tcp(address, false);
+std::string taken(const core::Address& address, bool datagrams) {
+  const core::Listening alone = datagrams ? core::bind_udp(address, false) : core::listen_tcp(address, false);
   if (alone.fd >= 0) ::close(alone.fd);
   return alone.error;
 }
 
-// One listener on all shards; the error, or nothing.
-std::string bind_one(const ListenSpec& spec, std::uint16_t id, std::uint32_t shards, BoundListeners& bound) {
+// One listener on all shards; the error, or nothing. `id` names connections, `socket` datagrams.
+std::string bind_one(const ListenSpec& spec, std::uint16_t id, std::uint16_t socket, std::uint32_t shards,
+                     std::vector<RelayListenerAt>& at, BoundListeners& bound) {
+  const bool datagrams = spec.transport == core::Transport::udp;
   auto address = resolve_host(spec.host, spec.port);
   if (!address) return "'" + spec.host + "' has no address";
   const bool shared = shards > 1;
   if (shared && spec.port != 0) {
-    if (const std::string error = taken(*address); !error.empty()) return error;
+    if (const std::string error = taken(*address, datagrams); !error.empty()) return error;
   }
   core::Address first;
   for (std::uint32_t shard = 0; shard < shards; ++shard) {
-    const core::Listening listening = core::listen_tcp(*address, shared);
+    const core::Listening listening = datagrams ? core::bind_udp(*address, shared) : core::listen_tcp(*address, shared);
     if (listening.fd < 0) return listening.error;
-    bound.per_shard[shard].push_back({.fd = listening.fd, .transport = spec.transport, .id = id});
+    if (datagrams) {
+      bound.sockets_per_shard[shard].push_back({.fd = listening.fd, .id = socket});
+    } else {
+      bound.per_shard[shard].push_back({.fd = listening.fd, .transport = loop_transport(spec.transport), .id = id});
+    }
     if (shard == 0) first = listening.bound;
     address->port = first.port;  // port 0 is chosen once
   }
-  bound.at.push_back({spec, first});
+  at.push_back({spec, first});
   return "";
 }
 
@@ -64,25 +85,41 @@ std::optional<core::Address> resolve_host(const std::string& host, std::uint16_t
   return address;
 }
 
+namespace {
+
+void close_all(BoundListeners& bound) {
+  for (auto& listeners : bound.per_shard) {
+    for (const core::Listener& listener : listeners) ::close(listener.fd);
+    listeners.clear();
+  }
+  for (auto& sockets : bound.sockets_per_shard) {
+    for (const core::DatagramSocket& socket : sockets) ::close(socket.fd);
+    sockets.clear();
+  }
+}
+
+}  // namespace
+
 BoundListeners bind_listeners(const Settings& settings, std::uint32_t shards) {
   BoundListeners bound;
   bound.per_shard.resize(shards);
-  for (std::size_t i = 0; i < settings.msrp.size(); ++i) {
-    const std::string why = bind_one(settings.msrp[i], static_cast<std::uint16_t>(i), shards, bound);
-    if (why.empty()) continue;
-    bound.error = "--msrp: " + flag_text(settings.msrp[i]) + ": " + why;
-    for (auto& listeners : bound.per_shard) {
-      for (const core::Listener& listener : listeners) ::close(listener.fd);
-      listeners.clear();
+  bound.sockets_per_shard.resize(shards);
+  const auto bind_all = [&](const char* flag, const std::vector<ListenSpec>& specs, std::size_t first_id,
+                            std::vector<RelayListenerAt>& at) {
+    for (std::size_t i = 0; i < specs.size() && bound.error.empty(); ++i) {
+      const std::string why = bind_one(specs[i], static_cast<std::uint16_t>(first_id + i), static_cast<std::uint16_t>(i),
+                                       shards, at, bound);
+      if (!why.empty()) bound.error = std::string(flag) + ": " + flag_text(specs[i]) + ": " + why;
     }
-    break;
-  }
+  };
+  bind_all("--msrp", settings.msrp, 0, bound.at);
+  bind_all("--sip", settings.sip_listeners, settings.msrp.size(), bound.sip);
+  if (!bound.error.empty()) close_all(bound);
   return bound;
 }
 
 std::string to_string(const RelayListenerAt& listener) {
-  return std::string(listener.spec.transport == core::Transport::tls ? "tls:" : "tcp:") +
-         core::to_string(listener.bound);
+  return std::string(name_of(listener.spec.transport)) + ":" + core::to_string(listener.bound);
 }
 
 }  // namespace parley::parleyd

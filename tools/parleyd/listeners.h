@@ -1,4 +1,4 @@
-// tools/parleyd/listeners.h - sockets for the --msrp flags: one per shard and listener.
+// tools/parleyd/listeners.h - sockets for the --msrp and --sip flags: one per shard and listener.
 #pragma once
 
 #include <string>
@@ -11,8 +11,10 @@
 namespace parley::parleyd {
 
 struct BoundListeners {
-  std::vector<RelayListenerAt> at;                     // in the order of the flags
+  std::vector<RelayListenerAt> at;                     // of --msrp, in the order of the flags
+  std::vector<RelayListenerAt> sip;                    // of --sip
   std::vector<std::vector<core::Listener>> per_shard;  // what each loop gets, and closes
+  std::vector<std::vector<core::DatagramSocket>> sockets_per_shard;
   std::string error;                                   // names the flag; the sockets are closed then
 };
 

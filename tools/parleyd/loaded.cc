@@ -31,7 +31,7 @@ void load_tls(const Settings& settings, std::shared_ptr<const core::TicketKeys> 
   config.key_file = settings.tls_key;
   config.ca_file = settings.tls_ca;
   std::string error;
-  const bool dials = !settings.relay.relay_peers.empty() || !settings.relay.dial_allow.empty();
+  const bool dials = !settings.relay.relay_peers.empty() || !settings.relay.dial_allow.empty() || !settings.sip_listeners.empty();
   if (dials || !settings.tls_ca.empty()) loaded.tls.client = core::TlsContext::client(config, error);
   config.tickets = std::move(tickets);
   if (error.empty() && !settings.tls_cert.empty()) loaded.tls.server = core::TlsContext::server(config, error);
@@ -56,8 +56,8 @@ Loaded load_files(const Settings& settings, const Users& more_users, std::shared
   load_users(settings, loaded);
   if (loaded.error.empty()) load_tls(settings, std::move(tickets), loaded);
   if (loaded.error.empty()) load_token(settings, loaded);
-  if (loaded.users.empty() && settings.relay.relay_peers.empty()) {
-    loaded.warnings.emplace_back("no --user, --users-file or --relay-peer: nobody can get a session");
+  if (loaded.users.empty() && settings.relay.relay_peers.empty() && settings.sip.trusted_peers.empty()) {
+    loaded.warnings.emplace_back("no --user, --users-file, --relay-peer or --trusted-peer: nobody can get a session");
   }
   for (const auto algorithm : settings.relay.algorithms) {
     const std::size_t without = lacking(loaded.users, algorithm);

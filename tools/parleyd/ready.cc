@@ -28,6 +28,7 @@ bool write_all(int fd, std::string_view bytes) {
 std::string ready_line(const Ready& ready, int pid) {
   nlohmann::ordered_json json;
   json["pid"] = pid;
+  if (!ready.sip.empty()) json["sip"] = ready.sip;
   json["msrp"] = ready.msrp;
   if (!ready.admin.empty()) json["admin"] = ready.admin;
   return json.dump() + "\n";

@@ -8,6 +8,7 @@
 namespace parley::parleyd {
 
 struct Ready {
+  std::vector<std::string> sip;   // "udp:127.0.0.1:5060", ports as bound
   std::vector<std::string> msrp;  // "tcp:127.0.0.1:2855", ports as bound
   std::string admin;              // "127.0.0.1:9090"; empty: no admin listener
 };

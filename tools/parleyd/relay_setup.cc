@@ -1,4 +1,4 @@
-// tools/parleyd/relay_setup.cc - Settings and bound listeners become the relay's configuration value.
+// tools/parleyd/relay_setup.cc - Settings and bound listeners become the configuration values of relay and SIP.
 #include "tools/parleyd/relay_setup.h"
 
 #include <algorithm>
@@ -29,6 +29,36 @@ std::shared_ptr<const msrp::RelayConfig> make_relay_config(const Settings& setti
   return config;
 }
 
+std::shared_ptr<const policy::SipConfig> make_sip_config(const Settings& settings,
+                                                         const std::vector<RelayListenerAt>& sip, const Users& users) {
+  if (sip.empty()) return nullptr;
+  auto config = std::make_shared<policy::SipConfig>(settings.sip);
+  config->transport.listener_base = static_cast<std::uint16_t>(settings.msrp.size());
+  for (std::size_t i = 0; i < sip.size(); ++i) {
+    sip::Listener named;
+    named.transport = sip[i].spec.transport;
+    named.host = sip[i].spec.host;
+    named.port = sip[i].bound.port;
+    named.bound = sip[i].bound;
+    if (!settings.advertise.empty()) {
+      const HostPort& shown = settings.advertise[settings.msrp.size() + i];
+      named.host = shown.host;
+      named.port = shown.port.value_or(named.port);
+    }
+    config->transport.listeners.push_back(std::move(named));
+  }
+  config->users = users;
+  return config;
+}
+
+std::shared_ptr<const policy::Config> make_config(const Settings& settings, const std::vector<RelayListenerAt>& msrp,
+                                                  const std::vector<RelayListenerAt>& sip, Users users) {
+  auto config = std::make_shared<policy::Config>();
+  config->sip = make_sip_config(settings, sip, users);
+  config->relay = make_relay_config(settings, msrp, std::move(users));
+  return config;
+}
+
 std::string needs_restart(const Settings& running, const Settings& fresh) {
   std::string flags;
   const auto check = [&flags](bool same, const char* flag) {
@@ -40,6 +70,15 @@ std::string needs_restart(const Settings& running, const Settings& fresh) {
   const auto same_name = [](const HostPort& a, const HostPort& b) { return a.host == b.host && a.port == b.port; };
   check(std::equal(running.msrp.begin(), running.msrp.end(), fresh.msrp.begin(), fresh.msrp.end(), same_listener),
         "--msrp");
+  check(std::equal(running.sip_listeners.begin(), running.sip_listeners.end(), fresh.sip_listeners.begin(),
+                   fresh.sip_listeners.end(), same_listener),
+        "--sip");
+  check(running.sip.transactions.transactions_max == fresh.sip.transactions.transactions_max, "--sip-transactions-max");
+  check(running.sip.transactions.t1 == fresh.sip.transactions.t1, "--sip-t1");
+  check(running.sip.proxied_max == fresh.sip.proxied_max, "--sip-proxied-max");
+  check(running.sip.location.aors_max == fresh.sip.location.aors_max, "--users-registered-max");
+  check(running.sip.location.bindings_per_aor_max == fresh.sip.location.bindings_per_aor_max, "--bindings-per-user-max");
+  check(running.sip.location.bytes_max == fresh.sip.location.bytes_max, "--bindings-bytes-max");
   check(std::equal(running.advertise.begin(), running.advertise.end(), fresh.advertise.begin(), fresh.advertise.end(),
                    same_name),
         "--advertise");

@@ -14,6 +14,7 @@
 #include "core/seam.h"
 #include "core/time.h"
 #include "msrp/relay_config.h"
+#include "policy/sip_config.h"
 #include "tools/parleyd/host_port.h"
 
 namespace parley::parleyd {
@@ -21,7 +22,7 @@ namespace parley::parleyd {
 enum class Pin : std::uint8_t { automatic, on, off };
 
 struct ListenSpec {
-  core::Transport transport = core::Transport::tcp;  // tcp or tls
+  core::Transport transport = core::Transport::tcp;
   std::string host;
   std::uint16_t port = 0;  // 0: any free port
 };
@@ -29,7 +30,8 @@ struct ListenSpec {
 struct Settings {
   // Listeners and names
   std::vector<ListenSpec> msrp;
-  std::vector<HostPort> advertise;
+  std::vector<ListenSpec> sip_listeners;
+  std::vector<HostPort> advertise;  // of all listeners, those for MSRP first; or empty
   std::vector<std::string> domains;
   std::string realm;  // after parsing: never empty
 
@@ -45,6 +47,9 @@ struct Settings {
 
   // The relay's policy, times and limits. Listeners, domains, realm and users are filled in by make_relay_config.
   msrp::RelayConfig relay;
+
+  // SIP's policy, times and limits. Listeners and users are filled in by make_sip_config.
+  policy::SipConfig sip;
 
   // Connections and memory
   std::uint32_t connections_max = 0;                // in all; 0: 80 % of the descriptor limit

@@ -56,7 +56,8 @@ ShardSet::ShardSet(const Settings& settings, std::uint32_t count)
     : settings_(settings),
       count_(count),
       mailboxes_(count),
-      sessions_(table_capacity(settings, count), random_number()) {
+      sessions_(table_capacity(settings, count), random_number()),
+      process_seed_(core::system_seed()) {
   for (std::uint32_t i = 0; i < count; ++i) metrics_.push_back(std::make_unique<core::Metrics>());
 }
 
@@ -95,9 +96,11 @@ void ShardSet::run(std::uint32_t shard) {
                            .metrics = *metrics_[shard],
                            .sessions = sessions_,
                            .seed = seed,
-                           .relay = parts_->relay});
+                           .process_seed = process_seed_,
+                           .config = parts_->config});
   core::LoopConfig config = loop_config(settings_, shard, count_);
   config.listeners = std::move(parts_->listeners[shard]);
+  config.sockets = std::move(parts_->sockets[shard]);
   config.server_tls = parts_->tls.server;
   config.client_tls = parts_->tls.client;
   config.admin = &parts_->admin;
@@ -120,8 +123,8 @@ void ShardSet::stop() {
   for (std::uint32_t i = 0; i < count_; ++i) mailboxes_.post(i, {.kind = core::Post::Kind::stop});
 }
 
-void ShardSet::reload(const std::shared_ptr<const msrp::RelayConfig>& relay) {
-  for (std::uint32_t i = 0; i < count_; ++i) mailboxes_.post(i, {.kind = core::Post::Kind::reload, .snapshot = relay});
+void ShardSet::reload(const std::shared_ptr<const policy::Config>& config) {
+  for (std::uint32_t i = 0; i < count_; ++i) mailboxes_.post(i, {.kind = core::Post::Kind::reload, .snapshot = config});
 }
 
 void ShardSet::reload(const TlsContexts& tls) {

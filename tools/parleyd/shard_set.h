@@ -12,7 +12,8 @@
 #include "core/mailbox.h"
 #include "core/metrics.h"
 #include "core/session_table.h"
-#include "msrp/relay_config.h"
+#include "core/random.h"
+#include "policy/config.h"
 #include "tools/parleyd/loaded.h"
 #include "tools/parleyd/settings.h"
 
@@ -24,9 +25,10 @@ class ShardSet {
     core::AdminSink& admin;
     core::LogSink& log;
     core::ResolveSink& resolver;
-    std::shared_ptr<const msrp::RelayConfig> relay;
+    std::shared_ptr<const policy::Config> config;
     TlsContexts tls;
-    std::vector<std::vector<core::Listener>> listeners;  // per shard
+    std::vector<std::vector<core::Listener>> listeners;       // per shard
+    std::vector<std::vector<core::DatagramSocket>> sockets;  // per shard
     int ended_fd = -1;                                   // an eventfd, counted up when a shard has ended
   };
 
@@ -46,7 +48,7 @@ class ShardSet {
   void drain();
   void stop();
   void join();  // returns when every thread has ended
-  void reload(const std::shared_ptr<const msrp::RelayConfig>& relay);
+  void reload(const std::shared_ptr<const policy::Config>& config);
   void reload(const TlsContexts& tls);
 
   [[nodiscard]] bool all_ended() const { return ended_.load() == count_; }
@@ -60,6 +62,7 @@ class ShardSet {
   const std::uint32_t count_;
   core::Mailboxes mailboxes_;
   core::SessionTable sessions_;
+  const core::Seed process_seed_;
   std::vector<std::unique_ptr<core::Metrics>> metrics_;
   std::unique_ptr<Parts> parts_;
   std::vector<std::thread> threads_;

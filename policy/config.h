@@ -1,0 +1,25 @@
+// policy/config.h - what SIGHUP may change, for all roles: the value behind core::Input::snapshot.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "core/seam.h"
+#include "msrp/relay_config.h"
+#include "policy/sip_config.h"
+
+namespace parley::policy {
+
+struct Config final : core::ConfigSnapshot {
+  std::shared_ptr<const msrp::RelayConfig> relay;
+  std::shared_ptr<const SipConfig> sip;  // null: SIP is not served
+};
+
+// Of a relay alone.
+inline std::shared_ptr<const Config> relay_only(std::shared_ptr<const msrp::RelayConfig> relay) {
+  auto config = std::make_shared<Config>();
+  config->relay = std::move(relay);
+  return config;
+}
+
+}  // namespace parley::policy
