@@ -13,16 +13,20 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "core/check.h"
+#include "core/dns_records.h"
+#include "core/entropy.h"
 #include "core/proactor.h"
+#include "core/resolve_plan.h"
 #include "core/socket.h"
+#include "core/text.h"
 
 namespace parley::core {
 namespace {
 
-constexpr std::size_t targets_max = 8;     // SRV targets that are looked at
 constexpr std::size_t addresses_max = 16;  // of one answer
 constexpr int try_ms = 1500;
 constexpr int tries = 2;
@@ -33,12 +37,42 @@ Instant clock_now() {
   return Instant{Duration{std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec}};
 }
 
-struct Target {
-  std::string name;
-  std::uint16_t port = 0;
-  std::uint16_t priority = 0;
-  std::uint16_t weight = 0;
+// A target and the addresses it has; what is kept of an answer.
+struct Found {
+  ResolveTarget target;
+  std::vector<Address> addresses;
 };
+
+// Whether a status says that there is no such record, rather than that nobody could tell.
+bool is_absence(int status) { return status == ARES_ENOTFOUND || status == ARES_ENODATA; }
+bool is_ending(int status) { return status == ARES_EDESTRUCTION || status == ARES_ECANCELLED; }
+
+// Of a query that failed c-ares gives what it got, or nothing: not to be looked into.
+std::span<const unsigned char> message(int status, const unsigned char* bytes, int size) {
+  if (status != ARES_SUCCESS || bytes == nullptr || size < 0) return {};
+  return {bytes, static_cast<std::size_t>(size)};
+}
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), lower);
+  return text;
+}
+
+// All of a request that its answer depends on.
+std::string key_of(const ResolveRequest& request) {
+  std::string key = lower_case(request.host) + ' ' + std::to_string(request.port) + ' ';
+  if (request.procedure == ResolveRequest::Procedure::srv) return key + request.srv_service;
+  key += "sip ";
+  key += request.secure ? 's' : '-';
+  key += request.websocket ? 'w' : '-';
+  key += request.transport ? static_cast<char>('0' + static_cast<int>(*request.transport)) : '-';
+  return key;
+}
+
+// What a certificate has to match: see ResolvedAddress.
+const std::string& certified_name(const ResolveRequest& request, const ResolveTarget& target) {
+  return request.procedure == ResolveRequest::Procedure::sip ? request.host : target.name;
+}
 
 }  // namespace
 
@@ -46,26 +80,31 @@ struct Resolver::Work {
   struct Lookup {
     Work* work = nullptr;
     std::string key;
-    std::string host;
-    std::uint16_t port = 0;
+    ResolveRequest request;  // of the first who asked
+    ResolvePlan plan;
     std::vector<Question> waiting;  // one lookup answers all who ask the same
-    std::vector<Target> targets;
-    std::vector<std::vector<ResolvedAddress>> found;  // by target
-    std::size_t open = 0;                             // queries of c-ares that will call back
-    Duration ttl = 60s;
+    std::vector<ResolveTarget> targets;
+    std::vector<Found> found;  // one for each of those targets that are asked for
+    std::size_t open = 0;      // queries of c-ares that will call back
+    std::size_t open_srv = 0;  // SRV queries among them
+    bool refused = false;      // RFC 2782: some service is decidedly not available
+    bool failed = false;       // some answer did not come
+    Duration ttl{};
     Instant deadline{};
     bool answered = false;
+    // Not after it was answered at its deadline, and not when the resolver ends.
+    [[nodiscard]] bool expects(int status) const { return !answered && !is_ending(status); }
   };
   struct Cached {
-    std::vector<ResolvedAddress> addresses;
+    std::vector<Found> found;
     Instant until{};
   };
-  struct AddressQuery {
+  struct Query {
     Lookup* lookup;
-    std::size_t target;
+    std::size_t index;  // of its services, or of `found`
   };
 
-  explicit Work(Resolver& resolver) : owner(resolver) {
+  explicit Work(Resolver& resolver) : owner(resolver), random(resolver.config_.seed.value_or(system_seed())) {
     ::ares_options options{};
     options.timeout = try_ms;
     options.tries = tries;
@@ -75,12 +114,11 @@ struct Resolver::Work {
   ~Work() { ::ares_destroy(channel); }  // every open query calls back with ARES_EDESTRUCTION first
 
   void begin(Question question) {
-    const std::string key = question.request.host + ' ' + std::to_string(question.request.port) + ' ' +
-                            (question.request.port == 0 ? question.request.srv_service : std::string());
+    const std::string key = key_of(question.request);
     const Instant now = clock_now();
     if (const auto hit = cache.find(key); hit != cache.end()) {
       if (now < hit->second.until) {
-        answer(question, hit->second.addresses);
+        answer(question, hit->second.found);
         return;
       }
       cache.erase(hit);
@@ -93,85 +131,125 @@ struct Resolver::Work {
     Lookup& lookup = *made;
     lookup.work = this;
     lookup.key = key;
-    lookup.host = question.request.host;
-    lookup.port = question.request.port != 0 ? question.request.port : owner.config_.default_port;
+    lookup.request = question.request;
+    lookup.plan = resolve_plan(question.request, owner.config_.default_port);
     lookup.ttl = owner.config_.cache_max;
     lookup.deadline = now + owner.config_.timeout;
-    const bool srv = question.request.port == 0 && !question.request.srv_service.empty();
-    const std::string srv_name = question.request.srv_service + '.' + question.request.host;
     lookup.waiting.push_back(std::move(question));
     lookup.open = 1;  // so that no callback from inside finishes it while it is being set up
     if (const auto old = lookups.find(key); old != lookups.end()) overdue.push_back(std::move(old->second));
     lookups[key] = std::move(made);
-    if (srv) {
+    if (lookup.plan.naptr) {
       ++lookup.open;
-      ::ares_query(channel, srv_name.c_str(), ns_c_in, ns_t_srv, on_srv, &lookup);
+      ::ares_query(channel, lookup.request.host.c_str(), ns_c_in, ns_t_naptr, on_naptr, new Query{&lookup, 0});
     } else {
-      ask_addresses(lookup, {{lookup.host, lookup.port, 0, 0}});
+      ask_services(lookup);
     }
     done_one(lookup);
   }
 
-  static void on_srv(void* arg, int status, int, unsigned char* bytes, int size) {
-    auto& lookup = *static_cast<Lookup*>(arg);
-    std::vector<Target> targets;
-    bool refused = false;
-    if (status == ARES_SUCCESS) {
-      ::ares_srv_reply* replies = nullptr;
-      if (::ares_parse_srv_reply(bytes, size, &replies) == ARES_SUCCESS) {
-        for (const ::ares_srv_reply* at = replies; at != nullptr; at = at->next) {
-          const std::string name = at->host;
-          if (name.empty() || name == ".") {
-            refused = true;  // RFC 2782: the service is decidedly not available
-            continue;
-          }
-          targets.push_back({name, at->port, at->priority, at->weight});
-        }
-        ::ares_free_data(replies);
+  static void on_naptr(void* arg, int status, int, unsigned char* bytes, int size) {
+    const std::unique_ptr<Query> query(static_cast<Query*>(arg));
+    Lookup& lookup = *query->lookup;
+    if (lookup.expects(status)) {
+      lookup.work->note(lookup, status, message(status, bytes, size));
+      std::vector<ResolveService> services = services_of(naptr_records(message(status, bytes, size)), lookup.request);
+      if (!services.empty()) {
+        // RFC 3263 4.1: they say which transport it is, also when SRV then knows nothing.
+        lookup.plan.fallback.transport = services.front().transport;
+        lookup.plan.fallback.port = sip_default_port(services.front().transport);
+        lookup.plan.services = std::move(services);
       }
-    }
-    if (status != ARES_EDESTRUCTION && status != ARES_ECANCELLED) {
-      // Weight orders within a priority; heavier first is a fair reading of RFC 2782 for a handful of next hops.
-      std::stable_sort(targets.begin(), targets.end(), [](const Target& a, const Target& b) {
-        return a.priority != b.priority ? a.priority < b.priority : a.weight > b.weight;
-      });
-      if (targets.size() > targets_max) targets.resize(targets_max);
-      if (targets.empty() && !refused) targets.push_back({lookup.host, lookup.port, 0, 0});
-      lookup.work->ask_addresses(lookup, std::move(targets));
+      lookup.work->ask_services(lookup);
     }
     lookup.work->done_one(lookup);
   }
 
-  void ask_addresses(Lookup& lookup, std::vector<Target> targets) {
-    lookup.targets = std::move(targets);
-    lookup.found.resize(lookup.targets.size());
-    for (std::size_t i = 0; i < lookup.targets.size(); ++i) {
+  void ask_services(Lookup& lookup) {
+    ++lookup.open_srv;  // as `open` in begin
+    for (std::size_t i = 0; i < lookup.plan.services.size(); ++i) {
+      ++lookup.open;
+      ++lookup.open_srv;
+      ::ares_query(channel, lookup.plan.services[i].srv_name.c_str(), ns_c_in, ns_t_srv, on_srv, new Query{&lookup, i});
+    }
+    if (--lookup.open_srv == 0) ask_targets(lookup);
+  }
+
+  static void on_srv(void* arg, int status, int, unsigned char* bytes, int size) {
+    const std::unique_ptr<Query> query(static_cast<Query*>(arg));
+    Lookup& lookup = *query->lookup;
+    --lookup.open_srv;
+    if (lookup.expects(status)) {
+      lookup.work->note(lookup, status, message(status, bytes, size));
+      take_srv(lookup, query->index, message(status, bytes, size));
+      if (lookup.open_srv == 0) lookup.work->ask_targets(lookup);
+    }
+    lookup.work->done_one(lookup);
+  }
+
+  static void take_srv(Lookup& lookup, std::size_t service, std::span<const unsigned char> message) {
+    SrvRecords records = srv_records(message);
+    lookup.refused = lookup.refused || records.refused;
+    for (ResolveTarget& target : records.targets) {
+      target.transport = lookup.plan.services[service].transport;
+      target.service = static_cast<std::uint16_t>(service);
+      lookup.targets.push_back(std::move(target));
+    }
+  }
+
+  void ask_targets(Lookup& lookup) {
+    // With more targets than we ask for, the lot says which; those of the first service and priority go before.
+    draw_order(lookup.targets, random);
+    if (lookup.targets.size() > resolve_targets_max) lookup.targets.resize(resolve_targets_max);
+    if (lookup.targets.empty() && !lookup.refused) lookup.targets.push_back(lookup.plan.fallback);
+    for (ResolveTarget& target : lookup.targets) lookup.found.push_back({std::move(target), {}});
+    lookup.targets.clear();
+    for (std::size_t i = 0; i < lookup.found.size(); ++i) {
       ++lookup.open;
       ::ares_addrinfo_hints hints{};
       hints.ai_family = AF_UNSPEC;
       hints.ai_socktype = SOCK_STREAM;
       hints.ai_flags = ARES_AI_NOSORT;
-      ::ares_getaddrinfo(channel, lookup.targets[i].name.c_str(), nullptr, &hints, on_addresses,
-                         new AddressQuery{&lookup, i});
+      ::ares_getaddrinfo(channel, lookup.found[i].target.name.c_str(), nullptr, &hints, on_addresses,
+                         new Query{&lookup, i});
     }
   }
 
   static void on_addresses(void* arg, int status, int, ::ares_addrinfo* result) {
-    const std::unique_ptr<AddressQuery> query(static_cast<AddressQuery*>(arg));
+    const std::unique_ptr<Query> query(static_cast<Query*>(arg));
     Lookup& lookup = *query->lookup;
-    if (status == ARES_SUCCESS && result != nullptr) {
-      const Target& target = lookup.targets[query->target];
-      for (const ::ares_addrinfo_node* node = result->nodes; node != nullptr; node = node->ai_next) {
-        ::sockaddr_storage storage{};
-        std::memcpy(&storage, node->ai_addr, std::min<std::size_t>(node->ai_addrlen, sizeof storage));
-        ResolvedAddress found{from_sockaddr(storage), target.name};
-        found.address.port = target.port;
-        lookup.found[query->target].push_back(std::move(found));
-        lookup.ttl = std::min<Duration>(lookup.ttl, std::chrono::seconds(std::max(node->ai_ttl, 1)));
-      }
+    if (lookup.expects(status)) {
+      if (status != ARES_SUCCESS && !is_absence(status)) lookup.failed = true;
+      if (result != nullptr) take_addresses(lookup, lookup.found[query->index], *result);
     }
     if (result != nullptr) ::ares_freeaddrinfo(result);
     lookup.work->done_one(lookup);
+  }
+
+  static void take_addresses(Lookup& lookup, Found& found, const ::ares_addrinfo& result) {
+    for (const ::ares_addrinfo_node* node = result.nodes; node != nullptr; node = node->ai_next) {
+      ::sockaddr_storage storage{};
+      std::memcpy(&storage, node->ai_addr, std::min<std::size_t>(node->ai_addrlen, sizeof storage));
+      Address address = from_sockaddr(storage);
+      address.port = found.target.port;
+      if (found.addresses.size() < addresses_max) found.addresses.push_back(address);
+      keep_for_at_most(lookup, node->ai_ttl);
+    }
+  }
+
+  static void keep_for_at_most(Lookup& lookup, std::int64_t ttl_s) {
+    lookup.ttl = std::min<Duration>(lookup.ttl, std::chrono::seconds(std::max<std::int64_t>(ttl_s, 1)));
+  }
+
+  // What an answer about services says about how long to keep the whole.
+  void note(Lookup& lookup, int status, std::span<const unsigned char> bytes) const {
+    if (is_absence(status)) {
+      lookup.ttl = std::min(lookup.ttl, owner.config_.cache_absent);
+    } else if (status != ARES_SUCCESS) {
+      lookup.failed = true;
+    } else if (const auto ttl = least_ttl_s(bytes)) {
+      keep_for_at_most(lookup, *ttl);
+    }
   }
 
   void done_one(Lookup& lookup) {
@@ -183,20 +261,25 @@ struct Resolver::Work {
   void finish(Lookup& lookup) {
     if (lookup.answered) return;
     lookup.answered = true;
-    std::vector<ResolvedAddress> addresses;
-    for (auto& part : lookup.found) {
-      for (ResolvedAddress& address : part) {
-        if (addresses.size() < addresses_max) addresses.push_back(std::move(address));
-      }
-    }
-    for (const Question& question : lookup.waiting) answer(question, addresses);
+    std::erase_if(lookup.found, [](const Found& each) { return each.addresses.empty(); });
+    for (const Question& question : lookup.waiting) answer(question, lookup.found);
     lookup.waiting.clear();
-    if (cache.size() >= owner.config_.cached_max) cache.clear();
-    const Duration keep = addresses.empty() ? owner.config_.cache_failure : lookup.ttl;
-    cache[lookup.key] = {std::move(addresses), clock_now() + keep};
+    Duration keep = lookup.ttl;
+    if (lookup.found.empty()) keep = std::min(keep, owner.config_.cache_absent);
+    if (lookup.failed || lookup.open > 0) keep = std::min(keep, owner.config_.cache_failure);  // part of an answer
+    remember(lookup.key, {std::move(lookup.found), clock_now() + keep});
   }
 
-  void answer(const Question& question, const std::vector<ResolvedAddress>& addresses) {
+  void remember(const std::string& key, Cached cached) {
+    if (cache.size() >= owner.config_.cached_max && !cache.contains(key)) {
+      cache.erase(std::min_element(cache.begin(), cache.end(), [](const auto& a, const auto& b) {
+        return a.second.until < b.second.until;  // the one that ends next is missed least
+      }));
+    }
+    cache[key] = std::move(cached);
+  }
+
+  void answer(const Question& question, const std::vector<Found>& found) {
     {
       const std::lock_guard lock(owner.mutex_);
       --owner.waiting_;
@@ -204,8 +287,26 @@ struct Resolver::Work {
     Post post;
     post.kind = Post::Kind::resolved;
     post.resolution.token = question.request.token;
-    post.resolution.addresses = addresses;
+    post.resolution.addresses = in_drawn_order(question.request, found);
     owner.mailboxes_.post(question.shard, std::move(post));
+  }
+
+  std::vector<ResolvedAddress> in_drawn_order(const ResolveRequest& request, const std::vector<Found>& found) {
+    std::vector<ResolveTarget> targets;
+    for (const Found& each : found) targets.push_back(each.target);
+    draw_order(targets, random);
+    std::vector<ResolvedAddress> addresses;
+    for (const ResolveTarget& target : targets) {
+      const auto from = std::find_if(found.begin(), found.end(), [&](const Found& each) {
+        return each.target.service == target.service && each.target.name == target.name &&
+               each.target.port == target.port && each.target.priority == target.priority;
+      });
+      for (const Address& address : from->addresses) {
+        if (addresses.size() == addresses_max) return addresses;
+        addresses.push_back({address, certified_name(request, target), target.transport});
+      }
+    }
+    return addresses;
   }
 
   void expire() {
@@ -260,6 +361,7 @@ struct Resolver::Work {
   std::vector<std::unique_ptr<Lookup>> overdue;  // answered at their deadline, c-ares still busy, name asked again
   std::map<std::string, Cached> cache;
   std::vector<Lookup*> finished;
+  Random random;
 };
 
 Resolver::Resolver(Mailboxes& mailboxes, ResolverConfig config)
@@ -284,9 +386,10 @@ void Resolver::ask(std::uint32_t shard, ResolveRequest request) {
   Post post;
   post.kind = Post::Kind::resolved;
   post.resolution.token = request.token;
-  const std::uint16_t port = request.port != 0 ? request.port : config_.default_port;
-  if (const auto literal = parse_ip(request.host, port)) {
-    post.resolution.addresses.push_back({*literal, request.host});
+  const ResolvePlan plan = resolve_plan(request, config_.default_port);
+  const auto literal = parse_ip(request.host, plan.fallback.port);
+  if (literal || !plan.possible) {
+    if (plan.possible) post.resolution.addresses.push_back({*literal, request.host, plan.fallback.transport});
     mailboxes_.post(shard, std::move(post));
     return;
   }

@@ -34,6 +34,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -81,7 +82,10 @@ enum class ConnectError : std::uint8_t { refused, unreachable, timeout, tls_erro
 
 struct ResolvedAddress {
   Address address;
-  std::string target;  // SRV target or the name asked for: what a certificate has to match
+  // What a certificate has to match. MSRP: the SRV target or the name asked for. SIP: always the name asked for, as
+  // anybody may point to any target (RFC 5922 section 4).
+  std::string target;
+  Transport transport = Transport::tcp;  // SIP: by which this address is to be reached
 };
 
 struct Resolution {
@@ -143,10 +147,18 @@ struct ConnectRequest {
 };
 
 struct ResolveRequest {
+  // sip: RFC 3263 as a whole, for the next hop of a request or, with the transport of its Via, of a response whose
+  // connection is gone.
+  enum class Procedure : std::uint8_t { srv, sip };
   std::uint64_t token = 0;
   std::string host;
-  std::uint16_t port = 0;   // 0: ask SRV `srv_service` first, then addresses with port 2855
-  std::string srv_service;  // e.g. "_msrps._tcp"
+  std::uint16_t port = 0;   // 0: none was given. srv: ask SRV `srv_service` first, then addresses with port 2855
+  std::string srv_service;  // srv: e.g. "_msrps._tcp"
+  Procedure procedure = Procedure::srv;
+  // The rest is for sip.
+  bool secure = false;                   // a sips URI: nothing but TLS will do
+  std::optional<Transport> transport{};  // as the URI or the Via says: udp, tcp, tls, ws or wss
+  bool websocket = false;                // where DNS may choose the transport, it may choose ws and wss too
 };
 
 struct AdminReply {

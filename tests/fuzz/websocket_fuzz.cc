@@ -26,8 +26,8 @@ constexpr std::uint8_t few_frames_flag = 4;
 
 WebSocketConfig config_of(std::uint8_t flags) {
   return {.side = (flags & client_flag) != 0 ? WebSocketConfig::Side::client : WebSocketConfig::Side::server,
-          .frames_max = (flags & few_frames_flag) != 0 ? 3U : 0xffffffffU,  // wslay does not count them
-          .message_bytes_max = (flags & small_flag) != 0 ? 40U : 64U * 1024};
+          .frames_max = (flags & few_frames_flag) != 0 ? 3U : 0xffffffffU,      // wslay does not count them
+          .message_bytes_max = (flags & small_flag) != 0 ? 130U : 64U * 1024};  // wslay counts control frames too
 }
 
 // The other reader. It answers by itself: an error shows as the code in its close frame.
@@ -134,9 +134,21 @@ void compare(const Lines& ours, std::string_view stream, const WebSocketConfig& 
   if (failed && foreign.error() == 0) foreign.feed(std::string(16, '\0'));
   Lines told = ours;
   if (failed) told.pop_back();
+  // RFC 6455 5.5.1: a close frame has no payload or a code of two bytes. wslay takes one byte for none.
+  if (failed && ours.back().ends_with(" bad close payload") && foreign.error() == 0) told.push_back("close 1005 ");
   CHECK(foreign.lines() == told);
-  CHECK(failed == (foreign.error() != 0));
-  if (!failed) return;
+  if (!failed && foreign.error() != 0) {
+    // wslay judges the payload of a close while it comes, we when it has come.
+    const Lines later = play(std::string(stream) + std::string(websocket_control_bytes_max, '\0'), 1, config);
+    CHECK(later.size() > told.size());
+    CHECK(later[told.size()].starts_with("error"));
+    return;
+  }
+  if (!failed || (!told.empty() && told.back().starts_with("close"))) {
+    CHECK(foreign.error() == 0);
+    return;
+  }
+  CHECK(foreign.error() != 0);
   // A header with two mistakes: each of us names the one it looks for first.
   const std::string code = ours.back().substr(6, 4);
   CHECK(code == std::to_string(foreign.error()) || code == "1002" || foreign.error() == websocket_code::protocol_error);
