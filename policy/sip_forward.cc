@@ -39,7 +39,7 @@ std::string_view uri_transport(core::Transport transport) {
 }
 
 void put_number(std::string& out, std::uint32_t number) {
-  char digits[10];
+  char digits[20];
   core::TextOut text(digits);
   text.number(number);
   out.append(digits, text.size());
@@ -149,11 +149,11 @@ std::string_view SipService::forward_request(const Proxied& p, const Branch& bra
       edit_list_.push_back({EditKind::prepend, {.id = HeaderId::record_route, .value = routes[i]}});
     }
   }
-  char hops[4];
+  char hops[20];
   core::TextOut hops_text(hops);
   hops_text.number(request.essentials.has_max_forwards ? request.essentials.max_forwards - 1U : max_forwards_default);
   edit_list_.push_back({EditKind::replace, {.id = HeaderId::max_forwards, .value = {hops, hops_text.size()}}});
-  char breadth_digits[5];
+  char breadth_digits[20];
   core::TextOut breadth_text(breadth_digits);
   breadth_text.number(breadth);
   edit_list_.push_back(
@@ -202,7 +202,7 @@ std::string_view SipService::forward_ack(const Received& request, const Routing&
   put_via(via_, out, {branch, sizeof branch});
   edit_list_.clear();
   edit_list_.push_back({EditKind::prepend, {.id = HeaderId::via, .value = via_}});
-  char hops[4];
+  char hops[20];
   core::TextOut hops_text(hops);
   hops_text.number(request.essentials.has_max_forwards ? request.essentials.max_forwards - 1U : max_forwards_default);
   edit_list_.push_back({EditKind::replace, {.id = HeaderId::max_forwards, .value = {hops, hops_text.size()}}});

@@ -124,7 +124,6 @@ class SipService {
     std::vector<Alternative> alternatives;  // when nobody is reached the first way (R5626-2)
     std::vector<Hop> hops;                  // in the order to try (R3263-2)
     std::size_t next_hop = 0;
-    core::Transport transport = core::Transport::udp;
     bool to_binding = false;      // of a user of ours
     bool outside = false;         // needs leave to go there
     bool forbidden = false;       // and did not have it

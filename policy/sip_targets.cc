@@ -14,8 +14,8 @@ using core::Metric;
 namespace {
 
 // Unless it said something else, a URI is reached by UDP, a secure one by TLS (RFC 3263 section 4.1).
-core::Transport transport_of(const sip::Uri& uri, bool& known) {
-  known = true;
+core::Transport transport_of(const sip::Uri& uri, bool& said) {
+  said = true;
   const std::string_view name = sip::uri_parameter(uri, "transport");
   const bool secure = uri.scheme == sip::Scheme::sips;
   if (core::equal_ignore_case(name, "tls")) return core::Transport::tls;
@@ -23,7 +23,7 @@ core::Transport transport_of(const sip::Uri& uri, bool& known) {
   if (core::equal_ignore_case(name, "udp")) return core::Transport::udp;
   if (core::equal_ignore_case(name, "ws")) return secure ? core::Transport::wss : core::Transport::ws;
   if (core::equal_ignore_case(name, "wss")) return core::Transport::wss;
-  known = !name.empty();  // another one: cannot be reached
+  said = false;
   return secure ? core::Transport::tls : core::Transport::udp;
 }
 
@@ -37,8 +37,8 @@ std::string_view host_of(const sip::Uri& uri) {
 bool SipService::literal_hop(std::string_view text, Hop& hop) {
   sip::Uri uri;
   if (!sip::parse_uri(text, uri)) return false;
-  bool known = false;
-  hop.transport = transport_of(uri, known);
+  bool said = false;
+  hop.transport = transport_of(uri, said);
   const std::uint16_t standard = hop.transport == core::Transport::tls ? 5061 : 5060;
   const std::string_view host = host_of(uri);
   const auto address = core::parse_ip(host, uri.has_port ? uri.port : standard);
@@ -78,15 +78,16 @@ void SipService::find_hops(Proxied& p, Branch& branch, unsigned index) {
     count(Metric::sip_look_ups_limit);
     return;
   }
-  bool known = false;
-  const core::Transport transport = transport_of(uri, known);
+  bool said = false;
+  const core::Transport transport = transport_of(uri, said);
   const std::uint64_t token = sip::sip_token_bit | next_token_++;
   core::ResolveRequest ask;
   ask.token = token;
   ask.host = std::string(host_of(uri));
   ask.port = uri.has_port ? uri.port : std::uint16_t{0};
-  branch.transport = transport;
-  (void)known;
+  ask.procedure = core::ResolveRequest::Procedure::sip;
+  ask.secure = uri.scheme == sip::Scheme::sips;
+  if (said) ask.transport = transport;
   names_.emplace(token, std::pair{p.self, index});
   branch.waits_for_name = true;
   out_->resolve(std::move(ask));
@@ -103,7 +104,7 @@ void SipService::on_resolved(const core::Resolution& resolution) {
   branch.waits_for_name = false;
   for (const core::ResolvedAddress& at : resolution.addresses) {
     if (branch.hops.size() == config_->hops_max) break;
-    branch.hops.push_back({branch.transport, at.address, at.target});
+    branch.hops.push_back({at.transport, at.address, at.target});
   }
   if (branch.cancelled) {
     branch_cancelled_unsent(*p, index);
