@@ -69,7 +69,7 @@ ResolvePlan sip_plan(const ResolveRequest& request) {
 
 // Numbers of one priority: RFC 2782, "Usage rules".
 void draw_by_weight(std::span<ResolveTarget> equals, Random& random) {
-  std::stable_partition(equals.begin(), equals.end(), [](const ResolveTarget& each) { return each.weight == 0; });
+  (void)std::partition(equals.begin(), equals.end(), [](const ResolveTarget& each) { return each.weight == 0; });
   while (equals.size() > 1) {
     std::uint64_t total = 0;
     for (const ResolveTarget& each : equals) total += each.weight;

@@ -195,7 +195,7 @@ struct Datagram {
 // Bytes for the Worker of another shard, in memory that its pool takes over.
 struct ShardMail {
   struct Free {
-    void operator()(char* bytes) const { std::free(bytes); }
+    void operator()(char* block) const { std::free(block); }
   };
   std::uint32_t shard = 0;
   std::uint32_t length = 0;

@@ -1,4 +1,4 @@
-// core/websocket.h - WebSocket frames in and out, without I/O (RFC 6455 sections 5 to 8, R7118-1, R7977-1).
+// core/websocket.h - WebSocket frames in and out, without I/O (RFC 6455 sections 5 to 8, R7118-1).
 //
 // A reader takes what a connection brought, in pieces of any size, and tells in order what it found:
 //
@@ -11,7 +11,7 @@
 // spoken, so reserved bits are errors. The handshake is in websocket_upgrade.h.
 //
 // The protocols above frame themselves: "one SIP or MSRP message in one WebSocket message" (RFC 7118 5.1, RFC 7977 5.1)
-// is what a sender does; a receiver that feeds a stream parser does not need the borders (T-77).
+// is what a sender does; a receiver that feeds a stream parser does not need the borders.
 #pragma once
 
 #include <array>

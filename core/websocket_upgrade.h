@@ -1,4 +1,4 @@
-// core/websocket_upgrade.h - the handshake of WebSocket, both sides (RFC 6455 section 4, R7118-1, R7977-1).
+// core/websocket_upgrade.h - the handshake of WebSocket, both sides (RFC 6455 section 4, R7118-1).
 //
 // Values in, text out. A server reads a head (http_head.h), asks judge_upgrade, and sends write_upgrade or
 // write_refusal; whether the Origin is welcome and the target known it decides itself, in between. Extensions are never

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/resolve_plan.h"
 #include "core/session_table.h"
 #include "policy/service.h"
 #include "tests/sim/operators.h"
@@ -168,15 +169,17 @@ void World::resolve(Shard& from, const core::ResolveRequest& request) {
   core::Resolution answer;
   answer.token = request.token;
   const auto found = names_.find(request.host);
+  // Without NAPTR and SRV; a name's own port stands for what SRV would say.
+  const core::ResolveTarget plain = core::resolve_plan(request, 2855).fallback;
   if (!faults.quiet && rng_.permille(faults.resolve_fail_permille)) {
     ++journal.faults;
     dial_failed = true;
   } else if (found != names_.end()) {
     core::Address address = found->second;
     if (request.port != 0) address.port = request.port;
-    answer.addresses.push_back({address, request.host});
-  } else if (const auto literal = core::parse_ip(request.host, request.port == 0 ? std::uint16_t{2855} : request.port)) {
-    answer.addresses.push_back({*literal, request.host});
+    answer.addresses.push_back({address, request.host, plain.transport});
+  } else if (const auto literal = core::parse_ip(request.host, plain.port)) {
+    answer.addresses.push_back({*literal, request.host, plain.transport});
   }
   agenda.after(net.delay(false), [&from, answer] { from.resolved(answer); });
 }
