@@ -3,17 +3,11 @@
 
 #include <chrono>
 
+#include "core/seeded_hash.h"
+
 namespace parley::core {
 
 namespace {
-
-std::uint64_t mix(std::uint64_t x) {
-  x ^= x >> 33;
-  x *= 0xff51afd7ed558ccdULL;
-  x ^= x >> 33;
-  x *= 0xc4ceb9fe1a85ec53ULL;
-  return x ^ (x >> 33);
-}
 
 bool rated(const Address& source) { return source.family != Address::Family::none && !is_loopback(source); }
 
@@ -47,17 +41,11 @@ void FailureRates::count(std::string_view user, const Address& source, Instant n
   }
 }
 
-std::size_t FailureRates::user_slot(std::string_view user) const {
-  std::uint64_t h = seed_;
-  for (const char c : user) h = mix(h ^ static_cast<unsigned char>(c));
-  return h % slots;
-}
+std::size_t FailureRates::user_slot(std::string_view user) const { return seeded_hash(seed_, user) % slots; }
 
 std::size_t FailureRates::source_slot(const Address& source) const {
   const std::size_t bytes = source.family == Address::Family::v4 ? 4 : 8;
-  std::uint64_t h = seed_;
-  for (std::size_t i = 0; i < bytes; ++i) h = mix(h ^ source.ip[i]);
-  return h % slots;
+  return seeded_hash(seed_, {reinterpret_cast<const char*>(source.ip.data()), bytes}) % slots;
 }
 
 }  // namespace parley::core

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/address.h"
+#include "core/failure_rates.h"
 #include "core/random.h"
 #include "core/time.h"
 #include "msrp/relay_config.h"
@@ -34,7 +35,7 @@ struct AuthResult {
 
 class Auth {
  public:
-  explicit Auth(core::Random& random) : random_(random) {}
+  explicit Auth(core::Random& random) : random_(random), rates_(random) {}
 
   // Appends one WWW-Authenticate line per configured algorithm, with a fresh nonce that is added to `nonces`
   // (R4976-2). `nonces_max` keeps the list short: the oldest goes.
@@ -46,22 +47,9 @@ class Auth {
                                  std::vector<NonceState>& nonces, const core::Address& source, core::Instant now);
 
  private:
-  // Failures per minute in fixed memory: a slot is shared by what hashes to it, so the table cannot be made to grow.
-  struct Rate {
-    std::int64_t minute = -1;
-    std::uint32_t failures = 0;
-  };
-  static constexpr std::size_t rate_slots = 4096;
-  bool over(const Rate& rate, std::uint32_t limit, std::int64_t minute) const;
-  void count(Rate& rate, std::int64_t minute);
-  Rate& user_rate(std::string_view user);
-  Rate& source_rate(const core::Address& source);
-
   core::Random& random_;
   core::Digest digest_;
-  std::vector<Rate> user_rates_;    // made at the first failure from outside
-  std::vector<Rate> source_rates_;
-  std::uint64_t rate_seed_ = 0;
+  core::FailureRates rates_;
 };
 
 }  // namespace parley::msrp

@@ -5,11 +5,11 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "core/address.h"
+#include "core/credentials.h"
 #include "core/digest.h"
 #include "core/seam.h"
 #include "core/time.h"
@@ -26,11 +26,6 @@ struct RelayListener {
   bool secure = false;      // msrps
 };
 
-struct RelayUser {
-  // HA1 per algorithm, lower-case hex; empty when the users file does not hold that algorithm.
-  std::map<core::DigestAlgorithm, std::string> ha1;
-};
-
 // A relay or server that may be dialled, and that may use its certificate instead of a password.
 struct RelayPeer {
   std::string host;        // lower case
@@ -45,7 +40,7 @@ struct RelayConfig {
   std::vector<std::string> domains;        // names the relay answers to besides its listeners' hosts
   std::string realm = "localhost";
   std::vector<core::DigestAlgorithm> algorithms = {core::DigestAlgorithm::sha256, core::DigestAlgorithm::md5};
-  std::map<std::string, RelayUser, std::less<>> users;
+  core::Credentials users;
   std::vector<RelayPeer> relay_peers;
   std::vector<core::Cidr> dial_allow;      // besides relay_peers
   std::vector<core::Cidr> dial_deny;

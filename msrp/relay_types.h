@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/id_text.h"
+#include "core/nonce_count.h"
 #include "core/seam.h"
 #include "core/slot_map.h"
 #include "core/time.h"
@@ -142,8 +143,7 @@ struct Inbound {
 struct NonceState {
   std::array<char, 22> text{};
   core::Instant issued{};
-  std::uint32_t nc_top = 0;    // highest count seen
-  std::uint64_t nc_seen = 0;   // bit n: nc_top - n was used
+  core::NonceCounts counts;
 };
 
 // Messages of a source whose rest must not go on: their receiver has been told '#'. The last few; older ones are over.

@@ -25,7 +25,7 @@
 namespace parley::sip {
 
 struct LocationConfig {
-  std::uint32_t aors_max = 1'000'000;       // per shard; 4 bytes each are taken at start, the rest when they are used
+  std::uint32_t aors_max = 1'000'000;       // per shard; 8 bytes each are taken at start, the rest when they are used
   std::uint32_t bindings_per_aor_max = 10;  // devices of a user, with two flows for some
   std::uint32_t binding_bytes_max =
       8 * 1024;                          // texts of one: a contact with many feature tags and a path is about 1 KiB
@@ -95,11 +95,11 @@ class Location {
     too_large,  // one binding
     no_room,    // in this shard
   };
-  // All changes or, if the answer is not `done`, none. Each must name a live binding of `aor` or none. The facts of it
-  // are queued.
+  // All changes or, if the answer is not `done`, none. Each names a binding of `aor` that lives at `now`, no two the
+  // same, or none. The facts of it are queued; what was put is moved from.
   [[nodiscard]] Applied apply(std::string_view aor, std::span<BindingChange> changes, core::Instant now);
   // Ends all of them, as an operator may ask. How many there were.
-  std::size_t remove_all(std::string_view aor, core::Instant now);
+  std::size_t remove_all(std::string_view aor);
 
   // In the order they were first registered. Valid until the next call that changes something. Bindings whose time is
   // over by `now` may still be among them; next_fact() takes them out.
@@ -107,7 +107,7 @@ class Location {
 
   // A connection is gone, of whichever shard. Ends the bindings that are reached over it and nothing else (R5626-2:
   // other flows of the same instance stay). How many there were.
-  std::size_t flow_closed(const Flow& flow, core::Instant now);
+  std::size_t flow_closed(const Flow& flow);
   // Whether some binding is reached over that connection: whoever closes idle connections asks.
   [[nodiscard]] bool flow_in_use(const Flow& flow) const;
 
@@ -127,33 +127,35 @@ class Location {
   }
 
  private:
-  static constexpr std::uint32_t none = 0xffffffffU;
   struct Record {
     core::SlotId self;
     std::string aor;
     std::vector<Binding> bindings;
-    core::Timer timer;          // of the binding that expires first
-    std::uint32_t next = none;  // in its bucket
+    core::Timer timer;  // of the binding that expires first
+    core::SlotId next;  // in its bucket
   };
   // connection's shard, connection, record, binding number
   using FlowKey = std::tuple<std::uint16_t, std::uint64_t, std::uint64_t, std::uint64_t>;
 
   [[nodiscard]] std::size_t bucket(std::string_view aor) const;
-  [[nodiscard]] Record* find(std::string_view aor) const;
-  Record* make(std::string_view aor);
+  [[nodiscard]] const Record* find(std::string_view aor) const;
+  [[nodiscard]] Record* find(std::string_view aor);
+  [[nodiscard]] Record* make(std::string_view aor);
   void drop(Record& record);
+  void put(Record& record, BindingChange& change, core::Instant now);
+  void tell(const Record& record, const Binding& binding);
   void end(Record& record, std::size_t index, BindingEvent event);
   void index_flow(const Record& record, const Binding& binding);
   void unindex_flow(const Record& record, const Binding& binding);
-  void rearm(Record& record);
+  void settle(Record& record);
   void expire_due(Record& record, core::Instant now);
 
   const LocationConfig config_;
   core::Metrics& metrics_;
   std::uint64_t seed_;
   core::TimerWheel wheel_;
-  mutable core::SlotMap<Record> records_;
-  std::vector<std::uint32_t> buckets_;  // slot index of the first record, none: empty
+  core::SlotMap<Record> records_;
+  std::vector<core::SlotId> buckets_;  // the first record of each
   std::set<FlowKey> flows_;
   std::deque<LocationFact> facts_;
   std::uint64_t next_number_ = 1;
@@ -167,6 +169,9 @@ struct Target {
   // Another flow of the instance before it: to be tried when that one failed, with 430 or in sending, never in parallel
   // with it and never after another answer (R5626-2).
   bool fallback = false;
+  std::uint16_t q = 1000;           // of the first of its instance
+  std::uint16_t group = 0;          // targets of one instance have one in common and nobody else's
+  std::uint16_t preference = 1000;  // thousandths, how well it fits what the sender prefers (sip/preferences.h)
 };
 // By q, the highest first, within it the newest first; each followed by its fallbacks. Those that are over by `now` are
 // left out. `targets` is cleared first.

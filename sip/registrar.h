@@ -26,6 +26,7 @@ struct RegistrarConfig {
   std::uint32_t expires_default_s = 3600;  // RFC 3261 section 10.2: when nothing is said, or nothing that is a number
   std::uint32_t expires_min_s = 60;        // below: 423; at most an hour (RFC 3261 section 10.3 step 6)
   std::uint32_t expires_max_s = 600'000;   // above: this is granted (T-11)
+  std::uint32_t contacts_max = 32;         // in one request: more than a user may have
   bool path_without_support = true;        // Path from a client that does not say it knows it; off: 420 (R3327-1)
   bool outbound = true;                    // off: reg-id means nothing
   std::uint32_t flow_timer_s = 120;        // Flow-Timer for flows that end here; 0: none (R5626-3)
@@ -50,6 +51,13 @@ struct RegisterAnswer {
   // For logs.
   std::uint32_t put = 0;
   std::uint32_t removed = 0;
+
+  void reset() {
+    status = 0;
+    reason = {};
+    headers.clear();
+    put = removed = 0;
+  }
 };
 
 // `answer` is overwritten; it may be reused. Facts of what changed wait in `location`.

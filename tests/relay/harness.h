@@ -23,7 +23,7 @@ inline std::shared_ptr<msrp::RelayConfig> default_config() {
   config->realm = "example.com";
   core::Digest digest;
   for (const char* name : {"alice", "bob"}) {
-    msrp::RelayUser user;
+    core::Credential user;
     for (const auto algorithm : config->algorithms) {
       user.ha1[algorithm] = std::string(digest.ha1(algorithm, name, config->realm, "secret").view());
     }

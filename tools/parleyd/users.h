@@ -1,16 +1,15 @@
 // tools/parleyd/users.h - who may AUTH: digests from a file, or computed from --user at start, never secrets.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "msrp/relay_config.h"
+#include "core/credentials.h"
 
 namespace parley::parleyd {
 
-using Users = std::map<std::string, msrp::RelayUser, std::less<>>;
+using Users = core::Credentials;
 
 struct UsersResult {
   Users users;
