@@ -199,6 +199,8 @@ bool SipWorker::take_challenge(Flight& flight, const SipMessage& answer) {
       {answer.challenges.begin(), answer.challenges.begin() + static_cast<ptrdiff_t>(answer.challenge_count)});
   if (!chosen) return false;
   Login& login = flight.kind == SipMode::registration ? flight.user->registrar : flight.user->proxy;
+  if (!login.known || login.challenge.realm != chosen->realm || login.challenge.algorithm != chosen->algorithm)
+    login.ha1 = ha1_of(*chosen, flight.user->account);
   login.challenge = *chosen;
   login.known = true;
   login.header = answer.status == 401 ? "Authorization: " : "Proxy-Authorization: ";
@@ -216,8 +218,8 @@ void SipWorker::authorize(Flight& flight, std::string_view method, const std::st
   std::array<char, 16> cnonce{};
   SipText(cnonce.data()).hex(flight.serial * 0x9e3779b97f4a7c15U, 16);
   flight.login_line = login.header;
-  flight.login_line +=
-      authorization(login.challenge, flight.user->account, method, uri, {cnonce.data(), 16}, ++login.count);
+  flight.login_line += authorization(login.challenge, flight.user->account.name, login.ha1, method, uri,
+                                     {cnonce.data(), 16}, ++login.count);
   flight.login_line += "\r\n";
 }
 

@@ -4,7 +4,9 @@
 #include <netdb.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 namespace parley::load {
 namespace {
@@ -64,7 +66,12 @@ void Link::name_itself(Transport transport) {
               NI_NUMERICHOST | NI_NUMERICSERV);
   address = (local.ss_family == AF_INET6 ? "[" + std::string(host.data()) + "]" : std::string(host.data())) + ":" +
             port.data();
-  const char* const name = transport == Transport::udp ? "UDP" : transport == Transport::tcp ? "TCP" : "TLS";
+  if (websocket != nullptr) {  // a browser does not know its address (RFC 7118 section 5.3)
+    for (char& c : address) c = c == '.' || c == ':' || c == '[' || c == ']' ? '-' : c;
+    address = "c" + address + ".invalid";
+  }
+  static constexpr std::array<const char*, 5> kNames = {"UDP", "TCP", "TLS", "WS", "WSS"};
+  const char* const name = kNames[static_cast<size_t>(transport)];
   via = "SIP/2.0/" + std::string(name) + " " + address + ";rport;branch=z9hG4bK";
 }
 
@@ -80,13 +87,25 @@ char* SipOutput::open(Link& link) {
   if (!link.datagrams) {
     if (batch_.full()) flush();
     link_ = &link;
-    return batch_.room();
+    return link.websocket == nullptr ? batch_.room() : text_.data();
   }
   if (count_ == kBurst || used_ + kSipRoomBytes > text_.size()) flush_datagrams();
   return text_.data() + used_;
 }
 
 void SipOutput::close(size_t head_bytes, std::string_view body) {
+  if (link_->websocket != nullptr) {  // one message, one frame (RFC 7118 section 5.1)
+    const core::WebSocketMask mask = next_mask();
+    batch_.add(core::WebSocketHeader({.opcode = core::WebSocketOpcode::text, .payload_bytes = head_bytes + body.size()},
+                                     mask)
+                   .view());
+    char* const at = batch_.room();
+    std::memcpy(at, text_.data(), head_bytes);
+    if (!body.empty()) std::memcpy(at + head_bytes, body.data(), body.size());
+    core::apply_mask({at, head_bytes + body.size()}, mask);
+    batch_.wrote(head_bytes + body.size());
+    return;
+  }
   if (!link_->datagrams) {
     batch_.wrote(head_bytes);
     batch_.add_fixed(body);
@@ -97,6 +116,20 @@ void SipOutput::close(size_t head_bytes, std::string_view body) {
   headers_[count_].msg_hdr.msg_iovlen = body.empty() ? 1 : 2;
   used_ += head_bytes;
   ++count_;
+}
+
+void SipOutput::raw(Link& link, std::string_view bytes) {
+  open(link);
+  batch_.add(bytes);
+}
+
+// Masks protect proxies from scripts in a browser (RFC 6455 section 10.3); ours only have to differ.
+core::WebSocketMask SipOutput::next_mask() {
+  mask_state_ += 0x9e3779b97f4a7c15ULL;
+  const uint64_t mixed = (mask_state_ ^ (mask_state_ >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  core::WebSocketMask mask;
+  std::memcpy(mask.data(), &mixed, mask.size());
+  return mask;
 }
 
 void SipOutput::flush() {

@@ -6,10 +6,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/websocket.h"
 #include "tools/parley-load/output.h"
 #include "tools/parley-load/sip_options.h"
 #include "tools/parley-load/stream.h"
@@ -19,7 +21,7 @@ namespace parley::load {
 struct User;
 
 struct Link {
-  enum class State : uint8_t { unused, connecting, ready, closed };
+  enum class State : uint8_t { unused, connecting, upgrading, ready, closed };
   State state = State::unused;
   bool datagrams = false;
   Stream stream;         // of a connection
@@ -27,6 +29,8 @@ struct Link {
   User* user = nullptr;  // of a connection
   std::string address;   // our end, HOST:PORT
   std::string via;       // "SIP/2.0/UDP HOST:PORT;rport;branch=z9hG4bK"
+  std::unique_ptr<core::WebSocketReader> websocket;  // null: plain
+  std::string websocket_key;
   Backlog backlog;
   std::vector<char> carry;  // the beginning of a message
   uint32_t epoll_mask = 0;
@@ -50,6 +54,8 @@ class SipOutput {
   char* open(Link& link);
   // Head bytes written at open's result; the body must outlive the run (pattern memory).
   void close(size_t head_bytes, std::string_view body);
+  // Bytes that are no SIP message: WebSocket's own.
+  void raw(Link& link, std::string_view bytes);
   void flush();
   // What a connection could not take before. False: it is broken.
   bool flush_backlog(Link& link) { return batch_.flush_backlog(link.stream, link.backlog); }
@@ -63,12 +69,14 @@ class SipOutput {
 
  private:
   void flush_datagrams();
+  core::WebSocketMask next_mask();
 
   Link* link_ = nullptr;
   Batch batch_;
-  std::vector<char> text_;  // datagram heads
+  std::vector<char> text_;  // heads of datagrams, or one head for a WebSocket frame
   size_t used_ = 0;
   size_t count_ = 0;
+  uint64_t mask_state_ = 0;
   std::array<mmsghdr, kBurst> headers_{};
   std::array<std::array<iovec, 2>, kBurst> pieces_{};
 };

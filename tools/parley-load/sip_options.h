@@ -15,7 +15,7 @@ class App;
 namespace parley::load {
 
 enum class SipMode : uint8_t { registration, message, call, options };
-enum class Transport : uint8_t { udp, tcp, tls };
+enum class Transport : uint8_t { udp, tcp, tls, ws, wss };
 
 struct SipOptions {
   std::string mode_text;
@@ -67,6 +67,8 @@ struct SipOptions {
 
   bool open_loop() const { return rate_per_s > 0; }
   bool datagrams() const { return transport == Transport::udp; }
+  bool secure() const { return transport == Transport::tls || transport == Transport::wss; }
+  bool websocket() const { return transport == Transport::ws || transport == Transport::wss; }
   bool pairwise() const { return mode == SipMode::message || mode == SipMode::call; }
   // The users of pair `index`: of their own when there are enough, else the next pair's receiver sends.
   uint32_t receiver_of(uint32_t index) const { return users.size() >= 2ULL * pairs ? 2 * index : index; }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/websocket_upgrade.h"
 #include "tools/parley-load/clock.h"
 #include "tools/parley-load/sip_worker.h"
 
@@ -102,9 +103,7 @@ void SipWorker::setup_all() {
 void SipWorker::start_user(User& user) {
   Link& link = *user.link;
   if (link.state == Link::State::ready) {
-    const char* const name = options_.transport == Transport::udp   ? "udp"
-                             : options_.transport == Transport::tcp ? "tcp"
-                                                                    : "tls";
+    const std::string name = options_.websocket() ? "ws" : options_.transport_text;  // RFC 7118 section 5.2.3
     user.contact_uri = "sip:" + user.account.name + "@" + link.address + ";transport=" + name;
     if (options_.outbound) {
       std::string uuid = random_hex(16);
@@ -128,12 +127,45 @@ void SipWorker::on_establish(Link& link) {
     case Stream::Step::want_write: event.events = EPOLLOUT; break;
     case Stream::Step::want_read: break;
     case Stream::Step::done:
+      if (options_.websocket()) return start_upgrade(link);
       link_ready(link);
       start_user(*link.user);
       return;
   }
   link.epoll_mask = event.events;
   epoll_ctl(epoll_, EPOLL_CTL_MOD, link.fd(), &event);
+}
+
+void SipWorker::start_upgrade(Link& link) {
+  link.state = Link::State::upgrading;
+  link.epoll_mask = EPOLLIN;
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = &link}};
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, link.fd(), &event);
+  std::array<uint8_t, 16> random{};
+  RAND_bytes(random.data(), static_cast<int>(random.size()));
+  link.websocket_key = core::WebSocketKey(random).view();
+  out_.raw(link, "GET / HTTP/1.1\r\nHost: " + options_.server_text +
+                     "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                     "Sec-WebSocket-Protocol: sip\r\nSec-WebSocket-Key: " +
+                     link.websocket_key + "\r\n\r\n");
+}
+
+// `rest` holds what came so far; frames may stand behind the answer. False: more is needed or it is refused.
+bool SipWorker::take_upgrade(Link& link, std::string_view& rest) {
+  const size_t end = rest.find("\r\n\r\n");
+  if (end == std::string_view::npos) return false;
+  const core::WebSocketAccept accept = core::websocket_accept(link.websocket_key);
+  const std::string_view head = rest.substr(0, end);
+  if (!head.starts_with("HTTP/1.1 101 ") || head.find(std::string_view(accept.data(), accept.size())) == head.npos) {
+    fail_setup("WebSocket refused: " + std::string(head.substr(0, head.find('\r'))));
+    return false;
+  }
+  rest.remove_prefix(end + 4);
+  link.websocket = std::make_unique<core::WebSocketReader>(core::WebSocketConfig{
+      .side = core::WebSocketConfig::Side::client, .message_bytes_max = kSipHeadBytesMax + options_.size_bytes});
+  link_ready(link);
+  start_user(*link.user);
+  return true;
 }
 
 void SipWorker::link_ready(Link& link) {

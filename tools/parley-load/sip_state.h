@@ -17,6 +17,7 @@ namespace parley::load {
 // A challenge and how often it was answered (RFC 7616 section 3.4: nc).
 struct Login {
   Challenge challenge;
+  std::string ha1;  // for the challenge's realm and algorithm
   bool known = false;
   const char* header = "";  // "Authorization: " or "Proxy-Authorization: "
   uint32_t count = 0;

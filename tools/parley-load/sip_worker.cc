@@ -238,32 +238,85 @@ void SipWorker::read_datagrams(Link& link) {
 
 void SipWorker::read_stream(Link& link) {
   for (;;) {
-    const size_t carried = link.carry.size();
-    std::copy(link.carry.begin(), link.carry.end(), read_.begin());
+    const size_t carried = link.websocket == nullptr ? link.carry.size() : 0;  // a frame's pieces stay where they are
+    std::copy_n(link.carry.begin(), carried, read_.begin());
     const size_t room = read_.size() - carried;
     const ssize_t got = link.stream.read(read_.data() + carried, room);
     if (got < 0) return connection_lost(link, "closed by the server");
     if (got == 0) break;
     now_ = now_ns();
     std::string_view rest(read_.data(), carried + static_cast<size_t>(got));
-    while (!rest.empty()) {
-      if (rest[0] == '\r' || rest[0] == '\n') {  // keep-alives (RFC 5626 section 3.5.1)
-        rest.remove_prefix(1);
-        continue;
-      }
-      SipMessage message;
-      const char* why = "";
-      const SipResult result = parse_sip(rest, false, message, &why);
-      if (result == SipResult::more) break;
-      if (result == SipResult::bad) {
-        on_bad(link, why, rest);
-        return connection_lost(link, why);
-      }
-      on_message(link, message);
-      rest.remove_prefix(message.size_bytes);
+    if (link.state == Link::State::upgrading) {
+      if (take_upgrade(link, rest)) link.carry.clear();
+      if (setup_failed()) return;
     }
-    link.carry.assign(rest.begin(), rest.end());
+    if (link.websocket != nullptr) {
+      if (!take_frames(link, {const_cast<char*>(rest.data()), rest.size()})) return;  // it lies in read_
+    } else {
+      if (link.state == Link::State::ready && !take_messages(link, rest)) return;
+      link.carry.assign(rest.begin(), rest.end());
+    }
     if (static_cast<size_t>(got) < room) break;
+  }
+}
+
+// Takes whole messages off the front. False: the connection is gone.
+bool SipWorker::take_messages(Link& link, std::string_view& rest) {
+  while (!rest.empty()) {
+    if (rest[0] == '\r' || rest[0] == '\n') {  // keep-alives (RFC 5626 section 3.5.1)
+      rest.remove_prefix(1);
+      continue;
+    }
+    SipMessage message;
+    const char* why = "";
+    const SipResult result = parse_sip(rest, false, message, &why);
+    if (result == SipResult::more) break;
+    if (result == SipResult::bad) {
+      on_bad(link, why, rest);
+      connection_lost(link, why);
+      return false;
+    }
+    on_message(link, message);
+    rest.remove_prefix(message.size_bytes);
+  }
+  return true;
+}
+
+// One message in one WebSocket message (RFC 7118 section 5.1). False: the connection is gone.
+bool SipWorker::take_frames(Link& link, std::span<char> rest) {
+  for (;;) {
+    const core::WebSocketEvent event = link.websocket->read(rest);
+    switch (event.kind) {
+      case core::WebSocketEvent::Kind::none: return true;
+      case core::WebSocketEvent::Kind::data: {
+        const bool whole = event.ends_message && link.carry.empty();
+        if (!whole) link.carry.insert(link.carry.end(), event.bytes.begin(), event.bytes.end());
+        if (!event.ends_message) break;
+        const std::string_view data = whole ? event.bytes : std::string_view(link.carry.data(), link.carry.size());
+        SipMessage message;
+        const char* why = "";
+        if (parse_sip(data, true, message, &why) != SipResult::done) {
+          on_bad(link, why, data);
+        } else {
+          on_message(link, message);
+        }
+        link.carry.clear();
+        break;
+      }
+      case core::WebSocketEvent::Kind::ping: {
+        const core::WebSocketMask mask{1, 2, 3, 4};
+        out_.raw(link, core::WebSocketControl::pong(event.bytes, &mask).view());
+        break;
+      }
+      case core::WebSocketEvent::Kind::pong: break;
+      case core::WebSocketEvent::Kind::close:
+        connection_lost(link, "WebSocket closed with " + std::to_string(event.code));
+        return false;
+      case core::WebSocketEvent::Kind::error:
+        on_bad(link, "WebSocket", core::to_string(event.fault));
+        connection_lost(link, "WebSocket error");
+        return false;
+    }
   }
 }
 
@@ -273,7 +326,7 @@ void SipWorker::on_bad(Link& link, const char* why, std::string_view bytes) {
 }
 
 void SipWorker::update_interest(Link& link) {
-  if (link.fd() < 0 || link.state != Link::State::ready) return;
+  if (link.fd() < 0 || (link.state != Link::State::ready && link.state != Link::State::upgrading)) return;
   const uint32_t mask = EPOLLIN | (link.backlog.empty() ? 0 : static_cast<uint32_t>(EPOLLOUT));
   if (mask == link.epoll_mask) return;
   link.epoll_mask = mask;

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,8 @@ class SipWorker {
   void setup_all();
   void start_user(User& user);
   void on_establish(Link& link);
+  void start_upgrade(Link& link);
+  bool take_upgrade(Link& link, std::string_view& rest);
   void link_ready(Link& link);
   void user_ready();
   void fail_setup(const std::string& why);
@@ -76,6 +79,8 @@ class SipWorker {
   void on_event(Link& link, uint32_t events);
   void read_datagrams(Link& link);
   void read_stream(Link& link);
+  bool take_messages(Link& link, std::string_view& rest);
+  bool take_frames(Link& link, std::span<char> rest);
   void on_bad(Link& link, const char* why, std::string_view bytes);
   void update_interest(Link& link);
   void tend_links();
