@@ -126,8 +126,7 @@ int run_sip(SipOptions options) {
                  std::to_string(fd_limit()));
   std::unique_ptr<TlsContext> tls;
   try {
-    if (options.secure())
-      tls = std::make_unique<TlsContext>(options.tls_ca, options.insecure, users > 1000);
+    if (options.secure()) tls = std::make_unique<TlsContext>(options.tls_ca, options.insecure, users > 1000);
   } catch (const std::runtime_error& error) {
     return usage(std::string("--tls-ca: ") + error.what());
   }

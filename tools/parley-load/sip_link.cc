@@ -96,9 +96,9 @@ char* SipOutput::open(Link& link) {
 void SipOutput::close(size_t head_bytes, std::string_view body) {
   if (link_->websocket != nullptr) {  // one message, one frame (RFC 7118 section 5.1)
     const core::WebSocketMask mask = next_mask();
-    batch_.add(core::WebSocketHeader({.opcode = core::WebSocketOpcode::text, .payload_bytes = head_bytes + body.size()},
-                                     mask)
-                   .view());
+    batch_.add(
+        core::WebSocketHeader({.opcode = core::WebSocketOpcode::text, .payload_bytes = head_bytes + body.size()}, mask)
+            .view());
     char* const at = batch_.room();
     std::memcpy(at, text_.data(), head_bytes);
     if (!body.empty()) std::memcpy(at + head_bytes, body.data(), body.size());

@@ -24,11 +24,11 @@ struct Link {
   enum class State : uint8_t { unused, connecting, upgrading, ready, closed };
   State state = State::unused;
   bool datagrams = false;
-  Stream stream;         // of a connection
-  int socket = -1;       // UDP
-  User* user = nullptr;  // of a connection
-  std::string address;   // our end, HOST:PORT
-  std::string via;       // "SIP/2.0/UDP HOST:PORT;rport;branch=z9hG4bK"
+  Stream stream;                                     // of a connection
+  int socket = -1;                                   // UDP
+  User* user = nullptr;                              // of a connection
+  std::string address;                               // our end, HOST:PORT
+  std::string via;                                   // "SIP/2.0/UDP HOST:PORT;rport;branch=z9hG4bK"
   std::unique_ptr<core::WebSocketReader> websocket;  // null: plain
   std::string websocket_key;
   Backlog backlog;

@@ -50,7 +50,8 @@ void add_sip_flags(CLI::App& app, SipOptions& o) {
       ->required()
       ->check(CLI::IsMember({"register", "message", "call", "options"}));
   app.add_option("--server", o.server_text, "server to load, HOST:PORT")->required();
-  app.add_option("--transport", o.transport_text, "udp, tcp, tls, ws or wss (WebSocket); without udp each user has a connection")
+  app.add_option("--transport", o.transport_text,
+                 "udp, tcp, tls, ws or wss (WebSocket); without udp each user has a connection")
       ->check(CLI::IsMember({"udp", "tcp", "tls", "ws", "wss"}))
       ->capture_default_str();
   app.add_option("--domain", o.domain, "domain of all users and of the registrar (default: the server's host)");
@@ -112,10 +113,10 @@ std::string finish_sip_options(SipOptions& o) {
            : o.mode_text == "call"    ? SipMode::call
                                       : SipMode::options;
   static const std::map<std::string, Transport> kTransports = {{"udp", Transport::udp},
-                                                                {"tcp", Transport::tcp},
-                                                                {"tls", Transport::tls},
-                                                                {"ws", Transport::ws},
-                                                                {"wss", Transport::wss}};
+                                                               {"tcp", Transport::tcp},
+                                                               {"tls", Transport::tls},
+                                                               {"ws", Transport::ws},
+                                                               {"wss", Transport::wss}};
   o.transport = kTransports.at(o.transport_text);
   if (!parse_address(o.server_text, o.server)) return "--server: HOST:PORT expected";
   if (o.domain.empty())

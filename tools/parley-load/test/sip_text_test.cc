@@ -80,7 +80,8 @@ TEST(SipText, TheRouteIsTheRecordReversed) {
   const char* why = "";
   const std::string answer =
       "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>;tag=2\r\n"
-      "Record-Route: <sip:p3;lr;x=\"a,b\">, <sip:p2;lr>;y\r\nRecord-Route: <sip:p1;lr>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n"
+      "Record-Route: <sip:p3;lr;x=\"a,b\">, <sip:p2;lr>;y\r\nRecord-Route: <sip:p1;lr>\r\nCall-ID: 1\r\nCSeq: 1 "
+      "INVITE\r\n"
       "Contact: \"B\" <sip:b@192.0.2.4;x=y>;expires=3\r\nContent-Length: 0\r\n\r\n";
   ASSERT_EQ(parse_sip(answer, false, m, &why), SipResult::done) << why;
   EXPECT_EQ(m.status, 200U);
