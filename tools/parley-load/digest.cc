@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdio>
+#include <memory>
 
 namespace parley::load {
 namespace {
@@ -14,12 +15,20 @@ bool same_word(std::string_view a, std::string_view b) {
   return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
 
+// Fetched once: EVP_md5() and its like are looked up again in every use, which costs more than the hashing.
 const EVP_MD* digest_of(std::string_view algorithm) {
-  if (algorithm.empty() || same_word(algorithm, "MD5")) return EVP_md5();
-  if (same_word(algorithm, "SHA-256")) return EVP_sha256();
-  if (same_word(algorithm, "SHA-512-256")) return EVP_sha512_256();
+  static const EVP_MD* const md5 = EVP_MD_fetch(nullptr, "MD5", nullptr);
+  static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA2-256", nullptr);
+  static const EVP_MD* const sha512_256 = EVP_MD_fetch(nullptr, "SHA2-512/256", nullptr);
+  if (algorithm.empty() || same_word(algorithm, "MD5")) return md5;
+  if (same_word(algorithm, "SHA-256")) return sha256;
+  if (same_word(algorithm, "SHA-512-256")) return sha512_256;
   return nullptr;
 }
+
+struct FreeContext {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
 
 struct Param {
   std::string_view name;
@@ -104,7 +113,11 @@ std::optional<std::string> hash_hex(std::string_view algorithm, std::string_view
   if (md == nullptr) return std::nullopt;
   std::array<unsigned char, EVP_MAX_MD_SIZE> raw{};
   unsigned raw_bytes = 0;
-  if (EVP_Digest(text.data(), text.size(), raw.data(), &raw_bytes, md, nullptr) != 1) return std::nullopt;
+  thread_local const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
+  if (EVP_DigestInit_ex2(context.get(), md, nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), text.data(), text.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), raw.data(), &raw_bytes) != 1)
+    return std::nullopt;
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out;
   for (unsigned i = 0; i < raw_bytes; ++i) {
@@ -121,10 +134,19 @@ std::optional<Challenge> choose_challenge(const std::vector<std::string_view>& h
   return std::nullopt;
 }
 
+std::string ha1_of(const Challenge& challenge, const Credentials& user) {
+  return *hash_hex(challenge.algorithm, user.name + ":" + challenge.realm + ":" + user.secret);
+}
+
 std::string authorization(const Challenge& challenge, const Credentials& user, std::string_view method,
                           std::string_view uri, std::string_view cnonce, unsigned nonce_count) {
+  return authorization(challenge, user.name, ha1_of(challenge, user), method, uri, cnonce, nonce_count);
+}
+
+std::string authorization(const Challenge& challenge, const std::string& name, const std::string& ha1,
+                          std::string_view method, std::string_view uri, std::string_view cnonce,
+                          unsigned nonce_count) {
   const std::string& algorithm = challenge.algorithm;
-  const std::string ha1 = *hash_hex(algorithm, user.name + ":" + challenge.realm + ":" + user.secret);
   const std::string ha2 = *hash_hex(algorithm, std::string(method) + ":" + std::string(uri));
   std::array<char, 9> nc{};
   std::snprintf(nc.data(), nc.size(), "%08x", nonce_count);
@@ -132,7 +154,7 @@ std::string authorization(const Challenge& challenge, const Credentials& user, s
   if (challenge.has_qop) middle += std::string(nc.data()) + ":" + std::string(cnonce) + ":auth:";
   const std::string response = *hash_hex(algorithm, ha1 + middle + ha2);
 
-  std::string out = "Digest username=" + quoted(user.name) + ", realm=" + quoted(challenge.realm) +
+  std::string out = "Digest username=" + quoted(name) + ", realm=" + quoted(challenge.realm) +
                     ", nonce=" + quoted(challenge.nonce) + ", uri=" + quoted(uri) + ", response=\"" + response + "\"";
   if (!algorithm.empty()) out += ", algorithm=" + algorithm;
   if (challenge.has_qop) out += ", qop=auth, nc=" + std::string(nc.data()) + ", cnonce=" + quoted(cnonce);

@@ -2,16 +2,26 @@
 #include <CLI/CLI.hpp>
 
 #include "tools/parley-load/relay.h"
+#include "tools/parley-load/sip.h"
 
 int main(int argc, char** argv) {
-  CLI::App app{"parley-load: load generator for MSRP relays"};
+  CLI::App app{"parley-load: load generator for MSRP relays and SIP servers"};
   app.require_subcommand(1);
-  parley::load::Options options;
+  parley::load::Options relay_options;
   CLI::App* relay = app.add_subcommand(
       "relay",
       "pairs of a sender and a receiver behind a relay (RFC 4976); every body is verified, order and loss are checked");
-  parley::load::add_relay_flags(*relay, options);
+  parley::load::add_relay_flags(*relay, relay_options);
+  parley::load::SipOptions sip_options;
+  CLI::App* sip = app.add_subcommand(
+      "sip",
+      "registrations, messages, calls and OPTIONS (RFC 3261, RFC 3428); every body is verified, loss is checked");
+  parley::load::add_sip_flags(*sip, sip_options);
   CLI11_PARSE(app, argc, argv);
-  options.duration_given = relay->count("--duration") > 0;
-  return parley::load::run_relay(std::move(options));
+  if (sip->parsed()) {
+    sip_options.duration_given = sip->count("--duration") > 0;
+    return parley::load::run_sip(std::move(sip_options));
+  }
+  relay_options.duration_given = relay->count("--duration") > 0;
+  return parley::load::run_relay(std::move(relay_options));
 }

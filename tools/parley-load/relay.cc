@@ -1,10 +1,6 @@
 // tools/parley-load/relay.cc - deals pairs to threads, reads the clocks at both ends of the measurement, adds up.
 #include "tools/parley-load/relay.h"
 
-#include <sched.h>
-#include <signal.h>
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -20,37 +16,6 @@
 
 namespace parley::load {
 namespace {
-
-Shared* shared_for_signals = nullptr;
-
-void on_signal(int) { shared_for_signals->stop = true; }
-
-void raise_fd_limit() {
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-uint64_t fd_limit() {
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur;
-}
-
-uint64_t own_user_ns() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<uint64_t>(usage.ru_utime.tv_sec) * kNsPerSecond +
-         static_cast<uint64_t>(usage.ru_utime.tv_usec) * 1000;
-}
-
-void pin(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<size_t>(cpu), &set);
-  if (sched_setaffinity(0, sizeof set, &set) != 0) std::fprintf(stderr, "parley-load: cannot pin to CPU %d\n", cpu);
-}
 
 class RunMonitor : public Monitor {
  public:
@@ -177,12 +142,7 @@ int run_relay(Options options) {
   }
 
   Shared shared;
-  shared_for_signals = &shared;
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  signal(SIGPIPE, SIG_IGN);
+  stop_on_signals(shared);
 
   Result result;
   ServerWatch watch(options.server_pids);

@@ -3,31 +3,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
-#include <iostream>
 #include <nlohmann/json.hpp>
+
+#include "tools/parley-load/report_parts.h"
 
 namespace parley::load {
 namespace {
-
-double per(double amount, double count) { return count > 0 ? amount / count : 0; }
-
-nlohmann::json latency_json(const Histogram& h) {
-  const auto us = [](uint64_t ns) { return static_cast<double>(ns) / 1000.0; };
-  return {{"count", h.count()},
-          {"mean", h.mean_ns() / 1000.0},
-          {"p50", us(h.percentile_ns(0.5))},
-          {"p90", us(h.percentile_ns(0.9))},
-          {"p99", us(h.percentile_ns(0.99))},
-          {"p99.9", us(h.percentile_ns(0.999))},
-          {"max", us(h.max_ns())}};
-}
-
-nlohmann::json codes_json(const std::map<unsigned, uint64_t>& codes) {
-  nlohmann::json out = nlohmann::json::object();
-  for (const auto& [code, count] : codes) out[std::to_string(code)] = count;
-  return out;
-}
 
 std::string codes_text(const std::map<unsigned, uint64_t>& codes) {
   std::string out;
@@ -35,12 +16,6 @@ std::string codes_text(const std::map<unsigned, uint64_t>& codes) {
     out +=
         (out.empty() ? "" : ", ") + (code == 0 ? "aborted '#'" : std::to_string(code)) + ": " + std::to_string(count);
   return out.empty() ? "none" : out;
-}
-
-void print_latency(const char* name, const Histogram& h) {
-  const auto us = [&h](double fraction) { return static_cast<double>(h.percentile_ns(fraction)) / 1000.0; };
-  std::printf("  %-22s p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f  max %.1f us\n", name, us(0.5), us(0.9), us(0.99),
-              us(0.999), static_cast<double>(h.max_ns()) / 1000.0);
 }
 
 }  // namespace
@@ -251,14 +226,7 @@ bool write_json(const Options& options, const Result& result) {
   out["notes"] = result.notes;
   out["warnings"] = warn(options, result);
   out["failures"] = judge(options, result);
-  const std::string text = out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  if (options.json_file == "-") {
-    std::cout << text << std::flush;
-    return static_cast<bool>(std::cout);
-  }
-  std::ofstream file(options.json_file);
-  file << text << std::flush;
-  return static_cast<bool>(file);
+  return write_json_text(out, options.json_file);
 }
 
 }  // namespace parley::load

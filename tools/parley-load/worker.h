@@ -11,26 +11,9 @@
 #include <vector>
 
 #include "tools/parley-load/pair.h"
+#include "tools/parley-load/process.h"
 
 namespace parley::load {
-
-// What the threads of a run share.
-struct Shared {
-  std::atomic<bool> stop{false};      // SIGINT or SIGTERM: end early, still drain and report
-  std::atomic<bool> give_up{false};   // a set-up failed somewhere
-  std::atomic<uint32_t> ready{0};     // threads whose pairs are all set up
-  std::atomic<uint64_t> start_ns{0};  // when the load begins; 0: not decided yet
-};
-
-// What thread 0 does beside its own pairs; called between turns.
-class Monitor {
- public:
-  virtual ~Monitor() = default;
-  virtual void on_setup_done() = 0;  // nothing is measured yet: time for slow reading of /proc
-  virtual void on_measure_begin(uint64_t now) = 0;
-  virtual void on_measure_end(uint64_t now) = 0;
-  virtual void on_turn(uint64_t now) = 0;
-};
 
 class Worker {
  public:

@@ -1,0 +1,169 @@
+// tools/parley-load/sip.cc - starts the threads, reads the clocks at both ends of the measurement, adds up.
+#include "tools/parley-load/sip.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "tools/parley-load/clock.h"
+#include "tools/parley-load/sip_report.h"
+#include "tools/parley-load/sip_worker.h"
+
+namespace parley::load {
+namespace {
+
+using Workers = std::vector<std::unique_ptr<SipWorker>>;
+
+class SipMonitor : public Monitor {
+ public:
+  SipMonitor(const SipOptions& options, SipOutcome& outcome, ServerWatch& watch, const Workers& workers)
+      : options_(options), outcome_(outcome), watch_(watch), workers_(workers) {}
+
+  void on_setup_done() override { watch_.refresh(); }
+
+  void on_measure_begin(uint64_t now) override {
+    begin_ns_ = now;
+    outcome_.server_begin = watch_.sample();
+    outcome_.own_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    outcome_.own_user_ns = own_user_ns();
+    if (options_.idle > 0) {
+      watch_.refresh();
+      outcome_.pss_after_kib = watch_.pss_kib();
+      std::printf("ready\n");
+      std::fflush(stdout);
+    }
+  }
+
+  void on_measure_end(uint64_t now) override {
+    outcome_.own_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - outcome_.own_cpu_ns;
+    outcome_.own_user_ns = own_user_ns() - outcome_.own_user_ns;
+    outcome_.server_end = watch_.sample();
+    if (begin_ns_ == 0) begin_ns_ = now;  // stopped before the measurement began
+    outcome_.measured_s = static_cast<double>(now - begin_ns_) / 1e9;
+    if (options_.idle > 0) return;
+    outcome_.server_tree_grew = watch_.refresh();
+    outcome_.pss_after_kib = watch_.pss_kib();
+  }
+
+  void on_turn(uint64_t now) override {
+    if (!options_.progress) return;
+    if (last_ns_ == 0) last_ns_ = first_ns_ = now;
+    if (now - last_ns_ < kNsPerSecond) return;
+    uint64_t done = 0;
+    uint64_t errors = 0;
+    for (const auto& worker : workers_) {
+      done += worker->live_finished();
+      errors += worker->live_errors();
+    }
+    std::fprintf(stderr, "%4.0f s  %-8s %9.0f %s/s  errors %llu\n", static_cast<double>(now - first_ns_) / 1e9,
+                 begin_ns_ == 0            ? "warm-up"
+                 : outcome_.measured_s > 0 ? "drain"
+                                           : "measure",
+                 static_cast<double>(done - done_) * 1e9 / static_cast<double>(now - last_ns_),
+                 options_.mode_text.c_str(), static_cast<unsigned long long>(errors));
+    done_ = done;
+    last_ns_ = now;
+  }
+
+ private:
+  const SipOptions& options_;
+  SipOutcome& outcome_;
+  ServerWatch& watch_;
+  const Workers& workers_;
+  uint64_t begin_ns_ = 0;
+  uint64_t first_ns_ = 0;
+  uint64_t last_ns_ = 0;
+  uint64_t done_ = 0;
+};
+
+template <typename Operation>
+void combine(SipCounts& into, const SipCounts& other, Operation operation) {
+  using Fields = std::array<uint64_t, sizeof(SipCounts) / sizeof(uint64_t)>;
+  auto left = std::bit_cast<Fields>(into);
+  const auto right = std::bit_cast<Fields>(other);
+  for (size_t i = 0; i < left.size(); ++i) left[i] = operation(left[i], right[i]);
+  into = std::bit_cast<SipCounts>(left);
+}
+
+void add_up(const SipWorker& worker, SipOutcome& outcome) {
+  const auto plus = [](uint64_t a, uint64_t b) { return a + b; };
+  const auto minus = [](uint64_t a, uint64_t b) { return a - b; };
+  combine(outcome.total, worker.counts(), plus);
+  combine(outcome.window, worker.at_end(), plus);
+  combine(outcome.window, worker.at_begin(), minus);
+  for (const auto& [status, count] : worker.statuses()) outcome.statuses[status] += count;
+  outcome.delivery.merge(worker.delivery());
+  outcome.answered.merge(worker.answered());
+  outcome.teardown.merge(worker.teardown());
+  outcome.behind += worker.behind();
+  outcome.datagrams_dropped += worker.datagrams_dropped();
+  outcome.per_pair.insert(outcome.per_pair.end(), worker.per_pair().begin(), worker.per_pair().end());
+  for (const std::string& note : worker.notes()) {
+    if (outcome.notes.size() < 10) outcome.notes.push_back(note);
+  }
+}
+
+int usage(const std::string& what) {
+  std::fprintf(stderr, "parley-load: %s\n", what.c_str());
+  return 2;
+}
+
+}  // namespace
+
+int run_sip(SipOptions options) {
+  if (const std::string wrong = finish_sip_options(options); !wrong.empty()) return usage(wrong);
+  raise_fd_limit();
+  const uint64_t users = options.users.size();
+  const uint64_t fds =
+      (options.datagrams() && options.sockets > 0 ? 1ULL * options.sockets * options.threads : users) + 64;
+  if (fds > fd_limit())
+    return usage("--users: " + std::to_string(fds) + " descriptors needed, the hard limit is " +
+                 std::to_string(fd_limit()));
+  std::unique_ptr<TlsContext> tls;
+  try {
+    if (options.secure()) tls = std::make_unique<TlsContext>(options.tls_ca, options.insecure, users > 1000);
+  } catch (const std::runtime_error& error) {
+    return usage(std::string("--tls-ca: ") + error.what());
+  }
+
+  Shared shared;
+  stop_on_signals(shared);
+  SipOutcome outcome;
+  ServerWatch watch(options.server_pids);
+  watch.refresh();
+  outcome.pss_before_kib = watch.pss_kib();
+  const Pattern pattern(Content::letters);
+  Workers workers;
+  for (uint32_t i = 0; i < options.threads; ++i)
+    workers.push_back(std::make_unique<SipWorker>(options, pattern, shared, tls.get(), i));
+
+  SipMonitor monitor(options, outcome, watch, workers);
+  std::vector<std::thread> threads;
+  for (uint32_t i = 1; i < options.threads; ++i) {
+    threads.emplace_back([&, i] {
+      if (options.cpu >= 0) pin(options.cpu + static_cast<int>(i));
+      workers[i]->run(nullptr);
+    });
+  }
+  if (options.cpu >= 0) pin(options.cpu);
+  workers[0]->run(&monitor);
+  for (std::thread& thread : threads) thread.join();
+
+  for (const auto& worker : workers) {
+    if (!worker->setup_failed()) continue;
+    std::fprintf(stderr, "parley-load: set-up failed: %s\n", worker->setup_error().c_str());
+    return 1;
+  }
+  for (const auto& worker : workers) add_up(*worker, outcome);
+  std::sort(outcome.per_pair.begin(), outcome.per_pair.end());
+  if (options.json_file != "-") print_table(options, outcome);
+  if (!options.json_file.empty() && !write_json(options, outcome)) return usage("--json: cannot write");
+  return judge(options, outcome).empty() ? 0 : 1;
+}
+
+}  // namespace parley::load
