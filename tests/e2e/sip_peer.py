@@ -417,6 +417,8 @@ class SipPeer:
         host = (bind or ("::1" if ":" in address[0] else "127.0.0.1", 0))[0]
         if transport == "udp":
             self.flow = Datagrams(self, self.address, bind, loss)
+            if listen:  # large requests come by TCP (18.1.1)
+                self.listener = Listener(self, host, port=self.flow.local[1])
         elif transport in ("tcp", "tls"):
             if listen if listen is not None else transport == "tcp":
                 self.listener = Listener(self, host, listener_tls)

@@ -421,9 +421,9 @@ class WebSocket(Stream):
 class Listener:
     """Accepts the server's own connections to a peer; each becomes a Stream of the same owner."""
 
-    def __init__(self, owner, host, tls=None):
+    def __init__(self, owner, host, tls=None, port=0):
         self.owner, self.tls = owner, tls
-        self.sock = socket.create_server((host, 0), family=family(host))
+        self.sock = socket.create_server((host, port), family=family(host))
         self.port = self.sock.getsockname()[1]
         self._run = True
         self._thread = threading.Thread(target=self._accept, daemon=True, name=f"listener {self.port}")
