@@ -42,15 +42,19 @@ def parse_metrics(text):
 
 
 class Parleyd:
-    def __init__(self, *flags, msrp=("tcp:127.0.0.1:0",), users=("alice:secret", "bob:hush", "carol:quiet"),
+    def __init__(self, *flags, msrp=("tcp:127.0.0.1:0",), sip=(), users=("alice:secret", "bob:hush", "carol:quiet"),
                  domain="example.org", shards=None, env=None):
+        """Without sip listeners it is a relay and nothing else; with them it has all roles."""
         self.dir = tempfile.mkdtemp(prefix="parley-e2e-")
         self.ready_file = os.path.join(self.dir, "ready.json")
         self.log = os.path.join(self.dir, "log")
         command = [binary()]
         for listener in msrp:
             command += ["--msrp", listener]
-        command += ["--roles", "relay", "--loop", LOOP, "--domain", domain, "--admin", "127.0.0.1:0",
+        for listener in sip:
+            command += ["--sip", listener]
+        command += [] if sip else ["--roles", "relay"]
+        command += ["--loop", LOOP, "--domain", domain, "--admin", "127.0.0.1:0",
                     "--ready-file", self.ready_file, "--drain-timeout", "5s"]
         for user in users:
             command += ["--user", user]
@@ -140,9 +144,10 @@ class Parleyd:
 
     # --- addresses ---------------------------------------------------------------------------------------------
 
-    def listeners(self, kind):
+    def listeners(self, kind, protocol="msrp"):
+        """[(host, port)] of that kind; protocol: msrp or sip."""
         found = []
-        for text in self.ready["msrp"]:
+        for text in self.ready[protocol]:
             name, _, rest = text.partition(":")
             host, _, port = rest.rpartition(":")
             if name == kind:
