@@ -1,6 +1,8 @@
 // sip/transaction_rules.cc - rows by their place, and the page that shows them.
 #include "sip/transaction_rules.h"
 
+#include "sip/transaction_rule_checks.h"
+
 namespace parley::sip::tx {
 namespace {
 

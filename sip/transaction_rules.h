@@ -4,9 +4,9 @@
 // carries its actions out; docs/sip-transactions.md is printed from these tables. A reliable transport is no second
 // table: some of its timers are zero, and those that only repeat something are never started (length_on_reliable).
 //
-// The checks at the end run in the compiler. Each state and event of a machine has exactly one row; a timer that may
-// run in a state is awaited there, and one that can not is `never`; only timers may be `never`; every state is left by
-// some timer, except where only our own user ends the waiting.
+// transaction_rule_checks.h lets the compiler check them: each state and event of a machine has exactly one row; a
+// timer that may run in a state is awaited there, and one that can not is `never`; only timers may be `never`; every
+// state is left by some timer, except where only our own user ends the waiting.
 #pragma once
 
 #include <array>
@@ -369,126 +369,4 @@ struct Rule {
 // docs/sip-transactions.md.
 [[nodiscard]] std::string print_tables();
 
-// ---- Checks.
-
-namespace check {
-
-constexpr bool has_event(const Table& t, Event event) {
-  for (const Row& row : t.rows) {
-    if (row.event == event) return true;
-  }
-  return false;
-}
-constexpr bool has_state(const Table& t, State state) {
-  for (const Row& row : t.rows) {
-    if (row.state == state) return true;
-  }
-  return false;
-}
-constexpr bool timer_in(std::uint16_t set, Event event) { return ((set >> static_cast<unsigned>(event)) & 1U) != 0; }
-
-// One row for each state and event that the machine knows; no way into a state that has no rows.
-constexpr bool complete(const Table& t) {
-  std::array<std::array<int, events>, states> count{};
-  for (const Row& row : t.rows) ++count[static_cast<std::size_t>(row.state)][static_cast<std::size_t>(row.event)];
-  for (std::size_t s = 0; s < states; ++s) {
-    for (std::size_t e = 0; e < events; ++e) {
-      const bool wanted = has_state(t, static_cast<State>(s)) && has_event(t, static_cast<Event>(e));
-      if (count[s][e] != (wanted ? 1 : 0)) return false;
-    }
-  }
-  for (const Row& row : t.rows) {
-    if (row.next != State::terminated && !has_state(t, row.next)) return false;
-  }
-  return has_state(t, t.first);
-}
-
-// Which timers may run in each state, whatever way led there.
-constexpr std::array<std::uint16_t, states> running(const Table& t) {
-  std::array<std::uint16_t, states> set{};
-  set[static_cast<std::size_t>(t.first)] = t.begin.starts;
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (const Row& row : t.rows) {
-      if (row.kind != Kind::go) continue;
-      std::uint16_t after = set[static_cast<std::size_t>(row.state)];
-      if (is_timer(row.event)) {
-        if (!timer_in(after, row.event)) continue;
-        after = static_cast<std::uint16_t>(after & ~(1U << static_cast<unsigned>(row.event)));
-      }
-      after = static_cast<std::uint16_t>((after & ~row.actions.stops) | row.actions.starts);
-      std::uint16_t& next = set[static_cast<std::size_t>(row.next)];
-      if ((next | after) != next) {
-        next = static_cast<std::uint16_t>(next | after);
-        changed = true;
-      }
-    }
-  }
-  return set;
-}
-
-// A timer is awaited exactly where it may run, and nothing but a timer is `never`.
-constexpr bool timers_awaited(const Table& t) {
-  const auto set = running(t);
-  for (const Row& row : t.rows) {
-    if (!is_timer(row.event)) {
-      if (row.kind == Kind::never) return false;
-    } else if (timer_in(set[static_cast<std::size_t>(row.state)], row.event) != (row.kind != Kind::never)) {
-      return false;
-    }
-  }
-  return set[static_cast<std::size_t>(State::terminated)] == 0;  // all are stopped on the way out
-}
-
-// No transaction waits for a peer forever.
-constexpr bool every_state_ends(const Table& t) {
-  for (const Row& state : t.rows) {
-    bool ends = (t.user_waits & bit(state.state)) != 0;
-    for (const Row& row : t.rows) {
-      ends = ends || (row.state == state.state && is_timer(row.event) && row.kind == Kind::go &&
-                      row.next != row.state && info(static_cast<Timer>(row.event)).length_on_reliable != Length::none);
-    }
-    if (!ends) return false;
-  }
-  return true;
-}
-
-// A record has two timers, one for what repeats and one for what ends.
-constexpr bool two_timers_do(const Table& t) {
-  for (const std::uint16_t set : running(t)) {
-    int repeating = 0;
-    int ending = 0;
-    for (std::size_t i = 0; i < timers; ++i) {
-      if (((set >> i) & 1U) != 0) ++(timer_infos[i].repeats ? repeating : ending);
-    }
-    if (repeating > 1 || ending > 1) return false;
-  }
-  return true;
-}
-
-// What may be zero long ends the transaction, so that starting it can be the end.
-constexpr bool zero_ends(const Table& t) {
-  for (const Row& row : t.rows) {
-    if (is_timer(row.event) && info(static_cast<Timer>(row.event)).length_on_reliable == Length::zero &&
-        row.kind == Kind::go && (row.next != State::terminated || row.actions.does != 0 || row.actions.stops != 0)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-constexpr bool all(bool (*holds)(const Table&)) {
-  for (const Table& t : tables) {
-    if (!holds(t)) return false;
-  }
-  return true;
-}
-
-static_assert(all(complete));
-static_assert(all(timers_awaited));
-static_assert(all(every_state_ends));
-static_assert(all(two_timers_do));
-static_assert(all(zero_ends));
-
-}  // namespace check
 }  // namespace parley::sip::tx

@@ -18,6 +18,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -179,7 +180,7 @@ class Transactions {
 
   // Gives up a transaction whose user has gone, or that was never started: nothing more is sent or told.
   void discard(TransactionId id);
-  [[nodiscard]] bool contains(TransactionId id) const { return records_.contains(id); }
+  [[nodiscard]] bool contains(TransactionId id) const;
   // Zero and a default Flow for stale ids.
   [[nodiscard]] std::uint64_t owner_of(TransactionId id) const;
   [[nodiscard]] Flow flow_of(TransactionId id) const;
@@ -210,6 +211,7 @@ class Transactions {
     tx::State state = tx::State::terminated;
     Method method = Method::none;
     bool started = false;
+    bool over = false;               // has ended; the record stays as long as that of its CANCEL
     bool old_rules = false;          // server
     bool claimed = false;            // server
     std::uint16_t sent_by_port = 0;  // server: where a new connection goes
@@ -234,7 +236,13 @@ class Transactions {
     // Client.
     std::uint64_t random = 0;
     TransactionId cancel;  // of an INVITE: that of its CANCEL
-    TransactionId parent;  // of a CANCEL: its INVITE, whose record stays, terminated, as long as the CANCEL's
+    TransactionId parent;  // of a CANCEL: its INVITE
+  };
+  // What an event brought with it.
+  struct Cause {
+    core::Instant now;
+    std::string_view bytes{};            // request or response of the user
+    const Received* response = nullptr;  // of a peer
   };
   struct Effects {
     bool absorbed = false;
@@ -250,11 +258,12 @@ class Transactions {
   [[nodiscard]] const Record* find(TransactionId id) const { return const_cast<Transactions*>(this)->find(id); }
   [[nodiscard]] Record* create(tx::Machine machine, const Flow& flow, std::uint64_t owner);
   void end(Record& t);
-  void begin(Record& t, std::string_view bytes, core::Instant now, Effects& effects);
-  Effects run(Record& t, tx::Event event, std::string_view bytes, core::Instant now);
-  void carry_out(Record& t, tx::Actions actions, std::string_view bytes, core::Instant now, Effects& effects);
-  [[nodiscard]] bool send_all(Record& t, tx::Actions actions, std::string_view bytes, core::Instant now);
-  void start_timers(Record& t, tx::Actions actions, core::Instant now, std::optional<tx::Event>& zero);
+  // Into the machine's first state, and every later event. `t` may be gone afterwards.
+  Effects begin(Record& t, const Cause& cause);
+  Effects run(Record& t, tx::Event event, const Cause& cause);
+  void carry_out(Record& t, tx::Actions actions, const Cause& cause, Effects& effects);
+  [[nodiscard]] bool send_all(Record& t, tx::Actions actions, const Cause& cause);
+  void start_timer(Record& t, tx::Timer timer, tx::Actions actions, core::Instant now);
   [[nodiscard]] core::Duration length_of(const Record& t, tx::Timer timer) const;
   [[nodiscard]] core::BufferId keep(std::string_view bytes);
   void release(core::BufferId& block);
@@ -262,8 +271,7 @@ class Transactions {
   [[nodiscard]] bool give_up_completed();
   static void link(List& list, Record& t);
   static void unlink(Record& t);
-  [[nodiscard]] TransactionFact fact_of(const Record& t) const;
-  [[nodiscard]] bool tell(const TransactionFact& about, const Effects& effects, TransactionFact& fact);
+  [[nodiscard]] bool happen(Record& t, tx::Event event, core::Instant now, TransactionFact& fact);
   [[nodiscard]] bool read_request(const Record& t);
 
   // transactions_server.cc
@@ -279,9 +287,9 @@ class Transactions {
   // transactions_client.cc
   [[nodiscard]] bool send_request(Record& t, std::string_view bytes);
   [[nodiscard]] bool send_ack(Record& t, const Received& response);
-  [[nodiscard]] bool write_cancel(Record& t, std::string_view reason);
-  void send_cancel(Record& t, std::string_view bytes, core::Instant now);
-  void write_for(const Record& t, std::string_view method, std::string_view to, std::string_view reason);
+  void send_cancel(Record& t, const Cause& cause);
+  [[nodiscard]] bool write_beside(const Record& t, std::string_view method, std::string_view to,
+                                  std::string_view reason);
   [[nodiscard]] List& connection_list(const Flow& flow);
 
   core::Pool& pool_;
@@ -294,11 +302,11 @@ class Transactions {
   const core::HashKey hash_key_;
 
   core::SlotMap<Record> records_;
-  std::vector<Record*> by_key_;      // chains; a power of two
-  std::vector<Record*> by_claim_;    // chains; a power of two
-  std::vector<List> by_connection_;  // by the connection's index; grows to the highest one seen
-  List completed_;                   // servers that only absorb, oldest first: given up when there is no room
-  List failed_;                      // clients whose connection is lost
+  std::vector<Record*> by_key_;     // chains; a power of two
+  std::vector<Record*> by_claim_;   // chains; a power of two
+  std::deque<List> by_connection_;  // by the connection's index; grows to the highest one seen, never moves
+  List completed_;                  // servers that only absorb, oldest first: given up when there is no room
+  List failed_;                     // clients whose connection is lost
   core::TimerWheel wheel_;
   HeadParser parser_;          // of kept requests
   std::vector<char> scratch_;  // what is being written
