@@ -191,6 +191,13 @@ void SipService::try_next_hop(Proxied& p, unsigned index) {
   branch_failed(p, index);
 }
 
+// The hop that was tried last is tried after others for a while.
+void SipService::hop_failed(const Branch& branch, std::optional<core::Duration> retry_after) {
+  if (branch.next_hop == 0 || branch.next_hop > branch.hops.size()) return;
+  const Hop& hop = branch.hops[branch.next_hop - 1];
+  failed_.failed({hop.address, hop.transport}, now_.mono, retry_after);
+}
+
 void SipService::branch_failed(Proxied& p, unsigned index) {
   Branch& branch = *p.branches[index];
   if (branch.forbidden) {
@@ -257,6 +264,15 @@ void SipService::on_branch_response(Proxied& p, const Received& response, sip::T
   branch.heard = true;
   const std::uint16_t status = response.head.status;
   if (status >= 200) wheel_.cancel(branch.timer);
+  if (status == 503) {
+    sip::RetryAfter retry;
+    const std::string_view value = response.head.value(HeaderId::retry_after, response.bytes);
+    const bool told = value.data() != nullptr && sip::parse_retry_after(value, retry);
+    hop_failed(branch, told ? std::optional<core::Duration>(std::chrono::seconds(retry.seconds)) : std::nullopt);
+  } else if (branch.next_hop != 0 && branch.next_hop <= branch.hops.size()) {
+    const Hop& hop = branch.hops[branch.next_hop - 1];
+    failed_.answered({hop.address, hop.transport});
+  }
   // R3263-2, R5626-2: another address or flow of the same target.
   if ((status == 503 && branch.next_hop < branch.hops.size()) ||
       (status == 430 && !branch.alternatives.empty())) {

@@ -237,7 +237,7 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
     case ServiceMail::flow_closed: {
       const auto flow = in.take<Flow>();
       if (!in.good()) return;
-      location_.flow_closed(flow, now_.mono);
+      location_.flow_closed(flow);
       transactions_.flow_failed(flow);
       return;
     }

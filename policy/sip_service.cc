@@ -49,6 +49,7 @@ SipService::SipService(const Parts& parts)
                      .config = parts.config->transactions}),
       digest_(parts.config->digest, static_cast<std::uint16_t>(parts.shard), parts.random, parts.metrics),
       location_(parts.config->location, parts.random, parts.metrics, core::Instant{}),
+      failed_(parts.metrics),
       proxied_(parts.config->proxied_max),
       replay_(std::make_unique<Replay>()) {}
 
@@ -132,7 +133,7 @@ void SipService::handle(const Received& message) {
 void SipService::on_response(const Received& response) {
   const auto name = sip::read_branch(sip::param_value(response.essentials.via.params, "branch"));
   if (!name || name->shard >= shard_count_) {
-    count(Metric::sip_stray_responses);
+    count(Metric::sip_foreign_responses);
     return;
   }
   if (name->shard != shard_) {
@@ -148,7 +149,7 @@ void SipService::on_response(const Received& response) {
 
 void SipService::on_gone(const Flow& flow) {
   transactions_.flow_failed(flow);
-  location_.flow_closed(flow, now_.mono);
+  location_.flow_closed(flow);
   if (flow.shard != shard_) return;
   for (std::uint32_t other = 0; other < shard_count_; ++other) {
     if (other != shard_) tell_flow_closed(other, flow);
@@ -171,9 +172,15 @@ void SipService::on_transaction_fact(const sip::TransactionFact& fact) {
   if (branch == p->branches.end() || fact.kind == Kind::ended) return;
   const auto index = static_cast<unsigned>(branch - p->branches.begin());
   if (fact.kind == Kind::transport_error) {
+    hop_failed(**branch);
     try_next_hop(*p, index);
-  } else if (!(*branch)->heard && (*branch)->next_hop < (*branch)->hops.size()) {
-    try_next_hop(*p, index);  // R3263-2: no answer at all
+  } else if (!(*branch)->heard && !(*branch)->hops.empty() && !(*branch)->cancelled) {
+    hop_failed(**branch);  // R3263-2: no answer at all
+    if ((*branch)->next_hop < (*branch)->hops.size()) {
+      try_next_hop(*p, index);
+    } else {
+      carry_out(*p, p->fork.timeout(index), nullptr, index);
+    }
   } else {
     carry_out(*p, p->fork.timeout(index), nullptr, index);
   }

@@ -31,6 +31,7 @@
 #include "core/timer_wheel.h"
 #include "policy/sip_config.h"
 #include "sip/digest_auth.h"
+#include "sip/failed_targets.h"
 #include "sip/fork.h"
 #include "sip/header_lines.h"
 #include "sip/identity.h"
@@ -236,6 +237,7 @@ class SipService {
   void try_next_hop(Proxied& p, unsigned index);
   [[nodiscard]] bool send_on(Proxied& p, unsigned index, const Flow& flow);
   void branch_failed(Proxied& p, unsigned index);
+  void hop_failed(const Branch& branch, std::optional<core::Duration> retry_after = {});
   void keep_own(Proxied& p, Branch& branch, std::uint16_t status);
   void on_branch_response(Proxied& p, const Received& response, sip::TransactionId client);
   void cancel_branches(Proxied& p, sip::BranchSet set);
@@ -275,6 +277,7 @@ class SipService {
   sip::Transactions transactions_;
   sip::DigestAuth digest_;
   sip::Location location_;
+  sip::FailedTargets failed_;
   core::SlotMap<Proxied> proxied_;
   core::TimerWheel wheel_;
   std::map<std::uint64_t, std::pair<core::SlotId, unsigned>> names_;  // look-ups under way: token to branch
@@ -296,6 +299,7 @@ class SipService {
   std::string value_;
   sip::HeaderLines lines_;
   std::vector<sip::SentBy> own_names_;
+  std::vector<core::ResolvedAddress> resolved_;
   sip::Edits edits_;
   std::vector<sip::HeaderEdit> edit_list_;
   sip::TargetPlan plan_;

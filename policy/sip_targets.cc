@@ -102,7 +102,9 @@ void SipService::on_resolved(const core::Resolution& resolution) {
   if (p == nullptr || index >= p->branches.size()) return;
   Branch& branch = *p->branches[index];
   branch.waits_for_name = false;
-  for (const core::ResolvedAddress& at : resolution.addresses) {
+  resolved_ = resolution.addresses;
+  failed_.order(resolved_, now_.mono);
+  for (const core::ResolvedAddress& at : resolved_) {
     if (branch.hops.size() == config_->hops_max) break;
     branch.hops.push_back({at.transport, at.address, at.target});
   }

@@ -380,6 +380,7 @@ void register_bindings(const RegisterQuestion& question, const RegistrarConfig& 
   std::vector<BindingChange>& changes = registration.changes();
   for (const BindingChange& change : changes) {
     ++(change.kind == BindingChange::Kind::put ? answer.put : answer.removed);
+    if (change.kind == BindingChange::Kind::put) answer.granted_s = std::max(answer.granted_s, change.binding.expires_seconds);
   }
   switch (location.apply(question.aor, changes, now.mono)) {
     case Location::Applied::done: break;

@@ -48,12 +48,14 @@ struct RegisterAnswer {
   std::uint16_t status = 0;
   std::string_view reason{};  // empty: the phrase of the status
   HeaderLines headers;
+  std::uint32_t granted_s = 0;  // of the contact that lives longest; 0: none was registered
   // For logs.
   std::uint32_t put = 0;
   std::uint32_t removed = 0;
 
   void reset() {
     status = 0;
+    granted_s = 0;
     reason = {};
     headers.clear();
     put = removed = 0;
