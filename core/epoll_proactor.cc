@@ -90,6 +90,11 @@ void EpollProactor::arm_writable(OpKey key, int fd) {
   want(fd, EPOLLOUT);
 }
 
+void EpollProactor::arm_readable(OpKey key, int fd) {
+  watch(key, fd).readable = true;
+  want(fd, EPOLLIN);
+}
+
 void EpollProactor::send(OpKey key, int fd, const ::msghdr* message) {
   std::size_t total = 0;
   for (std::size_t i = 0; i < message->msg_iovlen; ++i) total += message->msg_iov[i].iov_len;
@@ -136,6 +141,7 @@ void EpollProactor::cancel(OpKey key, Op op, int fd) {
     case Op::recv: armed = &watched.recv; break;
     case Op::connect: armed = &watched.connect; break;
     case Op::writable: armed = &watched.writable; break;
+    case Op::readable: armed = &watched.readable; break;
     default: return;
   }
   if (!*armed) return;
@@ -187,13 +193,18 @@ void EpollProactor::ready(int fd, std::uint32_t events) {
     finish(watched, Op::writable, 0);
   }
   const bool readable = broken || (events & EPOLLIN) != 0;
-  const bool read_wanted = watched.accept || watched.recv;
+  const bool read_wanted = watched.accept || watched.recv || watched.readable;
+  if (readable && watched.readable) {
+    watched.readable = false;
+    finish(watched, Op::readable, 0);
+  }
   if (readable && watched.accept) ready_accept(fd, watched);
   if (readable && watched.recv) ready_recv(fd, watched);
   std::uint32_t wanted = watched.registered;
   if (!watched.connect && !watched.writable) wanted &= ~static_cast<std::uint32_t>(EPOLLOUT);
   if (readable && !read_wanted) wanted &= ~static_cast<std::uint32_t>(EPOLLIN);
-  if (broken && !watched.accept && !watched.recv && !watched.connect && !watched.writable) wanted = 0;
+  const bool any = watched.accept || watched.recv || watched.connect || watched.writable || watched.readable;
+  if (broken && !any) wanted = 0;
   set_events(fd, wanted);
 }
 

@@ -23,6 +23,7 @@ class EpollProactor final : public Proactor {
   void arm_recv(OpKey key, int fd, BlockClass cls, bool repeat, bool drained) override;
   void send(OpKey key, int fd, const ::msghdr* message) override;
   void arm_writable(OpKey key, int fd) override;
+  void arm_readable(OpKey key, int fd) override;
   void watch_hang_up(OpKey, int) override {}
   void connect(OpKey key, int fd, const ::sockaddr* address, ::socklen_t size) override;
   void cancel(OpKey key, Op op, int fd) override;
@@ -46,6 +47,7 @@ class EpollProactor final : public Proactor {
     bool repeat = false;
     bool connect = false;
     bool writable = false;
+    bool readable = false;
   };
 
   EpollProactor(Pool& pool, int epoll, int wake_event) : pool_(pool), epoll_(epoll), wake_event_(wake_event) {}

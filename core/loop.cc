@@ -16,7 +16,7 @@ namespace parley::core {
 namespace {
 
 constexpr Duration sleep_max = 1s;          // also keeps the gauges fresh on an idle shard
-constexpr Duration mail_retry = 1ms;        // the other shard's ring is full
+constexpr Duration retry = 1ms;             // the other shard's ring is full, or datagrams wait for blocks
 constexpr std::size_t turn_reserve = 1024;  // first capacity of the vectors of a turn
 
 std::int64_t clock_ns(::clockid_t clock) {
@@ -39,7 +39,14 @@ Loop::Loop(LoopConfig config, Pool& pool, Metrics& metrics, Worker& worker, Mail
       metrics_(metrics),
       worker_(worker),
       mailboxes_(mailboxes),
-      outbox_(pool) {
+      outbox_(pool),
+      outgoing_mail_(mailboxes.shards()) {
+  for (const DatagramSocket& socket : config_.sockets) {
+    SocketSlot& slot = sockets_.emplace_back();
+    slot.fd = socket.fd;
+    slot.id = socket.id;
+    slot.writer = std::make_unique<DatagramWriter>();
+  }
   for (const Listener& listener : config_.listeners) listeners_.push_back({.listener = listener});
   completions_.reserve(turn_reserve);
   inputs_.reserve(turn_reserve);
@@ -56,14 +63,21 @@ Loop::~Loop() {
   for (const ListenerSlot& slot : listeners_) {
     if (slot.listener.fd >= 0) ::close(slot.listener.fd);
   }
-  for (OutgoingMail& mail : outgoing_mail_) mail.mail.drop();
+  for (const SocketSlot& slot : sockets_) {
+    if (slot.fd >= 0) ::close(slot.fd);
+  }
+  for (OutgoingMail& outgoing : outgoing_mail_) {
+    for (Mail& mail : outgoing.waiting) mail.drop();
+  }
   if (cipher_block_ != no_buffer) pool_.release(cipher_block_);
 }
 
 std::string Loop::run() {
   std::string error;
   const int wake = mailboxes_.event_fd(config_.shard);
-  if (config_.kind != LoopKind::epoll) proactor_ = UringProactor::create(pool_, wake, error);
+  // What io_uring is lent stays lent on quiet connections, so UDP needs a share of its own.
+  const std::uint32_t kept = sockets_.empty() ? 0 : pool_.total(BlockClass::small) / 4;
+  if (config_.kind != LoopKind::epoll) proactor_ = UringProactor::create(pool_, wake, error, kept);
   if (proactor_ == nullptr && config_.kind != LoopKind::uring) {
     error.clear();
     proactor_ = EpollProactor::create(pool_, wake, error);
@@ -75,6 +89,7 @@ std::string Loop::run() {
   turn_started_ = now_.mono;
   for (int i = 0; i < 2; ++i) spare_fds_.push_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   start_listeners();
+  start_sockets();
   if (config_.log != nullptr) {
     config_.log->write(config_.shard, {LogRecord::Level::info, "loop_started " + proactor_->features()});
   }
@@ -88,7 +103,8 @@ std::string Loop::run() {
 
 bool Loop::over() const {
   if (running_ == Running::serving || live_conns_ > 0 || !inputs_.empty()) return false;
-  return std::all_of(listeners_.begin(), listeners_.end(), [](const ListenerSlot& slot) { return !slot.armed; });
+  return std::all_of(listeners_.begin(), listeners_.end(), [](const ListenerSlot& slot) { return !slot.armed; }) &&
+         std::all_of(sockets_.begin(), sockets_.end(), [](const SocketSlot& slot) { return slot.fd < 0; });
 }
 
 void Loop::turn() {
@@ -108,7 +124,8 @@ void Loop::turn() {
   for (std::size_t budget = completions_per_turn; budget > 0 && next_completion_ < completions_.size(); --budget) {
     dispatch(completions_[next_completion_++]);
   }
-  if (mailboxes_.look(config_.shard)) {
+  read_sockets();
+  if (mailboxes_.look(config_.shard) || mail_left_) {
     take_mail();
     take_posts();
   }
@@ -123,6 +140,7 @@ void Loop::turn() {
 // Not while anything is left to do, nor while sends that are about to run hold blocks or credit somebody may wait for.
 bool Loop::may_sleep() const {
   if (next_completion_ < completions_.size() || !again_.empty() || !inputs_.empty() || over()) return false;
+  if (mail_left_ || sockets_due()) return false;
   if (!sends_.empty() && (bytes_this_turn_ >= config_.sent_lazy_bytes || paused_conns_ > 0 || !starving_.empty())) {
     return false;
   }
@@ -138,7 +156,7 @@ Duration Loop::sleep_for() const {
   } else if (!sends_.empty()) {
     until = std::min(until, now_.mono + config_.sent_lazy);
   }
-  if (!outgoing_mail_.empty()) until = std::min(until, now_.mono + mail_retry);
+  if (mail_waits_ > 0 || sockets_wait()) until = std::min(until, now_.mono + retry);
   return until - now_.mono;
 }
 
@@ -150,6 +168,7 @@ void Loop::read_clock() {
 void Loop::dispatch(const Completion& done) {
   switch (done.op) {
     case Op::accept: on_accept(done); return;
+    case Op::readable: on_readable(done); return;
     case Op::wake:
     case Op::send:  // settled before
     case Op::none: return;
@@ -205,9 +224,10 @@ void Loop::deliver_owed() {
 
 void Loop::release_batch() {
   for (const Input& input : batch_) {
-    if (input.kind == Input::Kind::bytes) pool_.release(input.slice.buffer);
+    if (input.slice.buffer != no_buffer) pool_.release(input.slice.buffer);
   }
   batch_.clear();
+  received_.clear();
   peers_.clear();
   posts_.clear();
   give_pipe_credits();
@@ -311,6 +331,7 @@ void Loop::note_lag() {
   metrics_.set(Metric::loop_lag_us, static_cast<std::uint64_t>(longest_turn_.count() / 1000));
   metrics_.set(Metric::pool_live_blocks, pool_.live_blocks() - proactor_->lent());
   metrics_.set(Metric::heap_bytes, pool_.heap_bytes());
+  count_lost_datagrams();
   metrics_.set(Metric::cq_overflows, proactor_->overflows());
   longest_turn_ = {};
   lag_window_ = now_.mono;
@@ -320,6 +341,7 @@ void Loop::start_stopping() {
   if (running_ == Running::stopping) return;
   running_ = Running::stopping;
   stop_listeners();
+  stop_sockets();
   const auto count = static_cast<std::uint32_t>(conns_.size() * conns_per_chunk);
   for (std::uint32_t index = 0; index < count; ++index) {
     const Stage stage = conn(index).stage;
@@ -338,6 +360,7 @@ void Loop::note_cut_short() {
 void Loop::start_draining_out() {
   running_ = Running::flushing;
   stop_listeners();
+  stop_sockets();
   arm_timer(TimerKind::drain_flush, now_.mono + config_.drain_flush, 0, 0);
   const auto count = static_cast<std::uint32_t>(conns_.size() * conns_per_chunk);
   for (std::uint32_t index = 0; index < count; ++index) {

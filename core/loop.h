@@ -2,7 +2,8 @@
 //
 // A turn: hand everything queued to the kernel and wait, settle the sends, turn at most 256 completions into Inputs,
 // one step, carry out. All sends of a turn for one connection leave in one sendmsg; all operations of a turn enter the
-// kernel in one call. In steady state a turn allocates nothing.
+// kernel in one call. In steady state a turn allocates nothing. UDP sockets stand beside that: read and written by mmsg
+// calls of their own (datagram_io.h), at most 256 datagrams per turn.
 //
 // `sent` Inputs ride along with the next step; a step is made for them alone only when much is owed (sent_lazy_bytes),
 // a connection is paused and may be waiting for them, or 5 ms have passed. That saves one turn per message.
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "core/conn.h"
+#include "core/datagram_io.h"
 #include "core/mailbox.h"
 #include "core/metrics.h"
 #include "core/proactor.h"
@@ -150,9 +152,19 @@ class Loop {
     ConnId conn;
     std::uint32_t bytes;
   };
+  struct SocketSlot {
+    int fd = -1;
+    std::uint16_t id = 0;
+    bool armed = false;     // polled
+    bool readable = false;  // not known to be empty
+    bool waits = false;     // readable, for want of blocks
+    std::uint32_t lost = 0;  // datagrams_lost when last counted
+    std::unique_ptr<DatagramWriter> writer;
+  };
+  // To one shard, found its ring full.
   struct OutgoingMail {
-    std::uint32_t shard;
-    Mail mail;
+    std::deque<Mail> waiting;
+    std::uint64_t waiting_bytes = 0;  // of Workers' mail; that of pipes is bounded by windows and connections_max
   };
   enum class Running : std::uint8_t { serving, flushing, stopping };
 
@@ -261,6 +273,7 @@ class Loop {
   void on_mail(std::uint32_t from_shard, Mail& mail);
   void send_mail(std::uint32_t shard, const Mail& mail);
   void flush_mail();
+  void wake(std::uint32_t shard);
   [[nodiscard]] Conn* find_pipe(ConnId id);
   void pipe_opened(std::uint32_t from_shard, const Mail& mail, std::unique_ptr<PeerInfo> served);
   void pipe_data(std::uint32_t index, const Mail& mail);
@@ -274,6 +287,26 @@ class Loop {
   void pipe_credit(const Conn& c, std::uint64_t bytes);
   void pipe_resumed(std::uint32_t index);
 
+  // loop_datagram.cc: UDP sockets, and mail between Workers
+  void start_sockets();
+  void stop_sockets();
+  void close_sockets();
+  void on_readable(const Completion& done);
+  [[nodiscard]] std::uint32_t datagram_buffers() const;
+  [[nodiscard]] bool sockets_due() const;   // something is to be done without waiting
+  [[nodiscard]] bool sockets_wait() const;  // for blocks
+  void read_sockets();
+  void read_socket(SocketSlot& slot, std::uint32_t& budget);
+  void deliver_datagram(ReceivedDatagram& datagram);  // takes over one reference
+  void count_lost_datagrams();
+  void send_datagrams();
+  void send_batch(SocketSlot& slot);
+  [[nodiscard]] static std::uint64_t waiting_cost(const Mail& mail) {
+    return mail.kind == Mail::Kind::worker ? mail.length + sizeof(Mail) : 0;
+  }
+  void mail_worker(ShardMail& wanted);
+  void deliver_mail(std::uint32_t from_shard, const Mail& mail);
+
   // loop_move.cc
   void start_moves();
   void move_if_ready(std::uint32_t index);
@@ -281,6 +314,8 @@ class Loop {
   void adopt(std::unique_ptr<Adopted> adopted);
 
   static constexpr std::uint32_t conns_per_chunk = 256;
+  // As many as completions: what UDP may take of a turn is what connections may.
+  static constexpr std::uint32_t datagrams_per_turn = completions_per_turn;
 
   LoopConfig config_;
   Pool& pool_;
@@ -301,6 +336,11 @@ class Loop {
   std::uint32_t live_pipes_ = 0;  // of them; they have a limit of their own: a refused pipe would cost its client
   std::uint32_t paused_conns_ = 0;
   std::vector<ListenerSlot> listeners_;
+  std::vector<SocketSlot> sockets_;
+  std::uint32_t first_socket_ = 0;  // of the next turn
+  bool reading_ = true;             // sockets; false: they close as soon as nothing polls them
+  std::unique_ptr<DatagramReader> datagram_reader_;
+  std::vector<ReceivedDatagram> received_;  // of this turn
   std::vector<int> spare_fds_;
   std::unordered_map<IpKey, std::uint32_t, IpHash> sources_;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
@@ -327,7 +367,9 @@ class Loop {
 
   std::vector<PipeCredit> pipe_credits_;    // due when the next step has consumed the bytes
   std::vector<PipeCredit> batch_credits_;   // of the step that runs
-  std::deque<OutgoingMail> outgoing_mail_;  // found its ring full
+  std::vector<OutgoingMail> outgoing_mail_;  // by shard
+  std::size_t mail_waits_ = 0;               // in outgoing_mail_
+  bool mail_left_ = false;                   // in the rings to us
   std::unique_ptr<char[]> plain_;           // staging of one TLS record
   BufferId cipher_block_ = no_buffer;
   std::uint32_t cipher_used_ = 0;

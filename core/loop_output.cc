@@ -21,6 +21,8 @@ constexpr std::uint32_t backlog_block_bytes_max = 1U << 20;  // one copy is spli
 
 void Loop::carry_out() {
   for (const Output& output : outbox_.outputs()) apply(output);
+  send_datagrams();
+  for (ShardMail& mail : outbox_.mails()) mail_worker(mail);
   start_connects();
   for (ResolveRequest& request : outbox_.resolves()) {
     if (config_.resolver != nullptr) {

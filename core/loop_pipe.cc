@@ -41,34 +41,46 @@ void Loop::open_pipes() {
 }
 
 void Loop::send_mail(std::uint32_t shard, const Mail& mail) {
-  if (!outgoing_mail_.empty() || !mailboxes_.push(config_.shard, shard, mail)) {
-    outgoing_mail_.push_back({shard, mail});
+  OutgoingMail& outgoing = outgoing_mail_[shard];
+  if (!outgoing.waiting.empty() || !mailboxes_.push(config_.shard, shard, mail)) {
+    outgoing.waiting.push_back(mail);
+    outgoing.waiting_bytes += waiting_cost(mail);
+    ++mail_waits_;
     return;
   }
+  wake(shard);
+}
+
+void Loop::wake(std::uint32_t shard) {
   if (mailboxes_.announce(shard)) proactor_->wake_shard(mailboxes_.ring_fd(shard), mailboxes_.event_fd(shard));
 }
 
-// Mail that found a full ring, in order for each shard; bounded by windows and connections_max.
+// Mail that found a full ring, in order for each shard.
 void Loop::flush_mail() {
-  if (outgoing_mail_.empty()) return;
-  std::deque<OutgoingMail> waiting;
-  waiting.swap(outgoing_mail_);
-  std::vector<bool> full(mailboxes_.shards());
-  for (OutgoingMail& item : waiting) {
-    if (full[item.shard] || !mailboxes_.push(config_.shard, item.shard, item.mail)) {
-      full[item.shard] = true;
-      outgoing_mail_.push_back(item);
+  if (mail_waits_ == 0) return;
+  for (std::uint32_t shard = 0; shard < outgoing_mail_.size(); ++shard) {
+    OutgoingMail& outgoing = outgoing_mail_[shard];
+    if (outgoing.waiting.empty()) continue;
+    while (!outgoing.waiting.empty() && mailboxes_.push(config_.shard, shard, outgoing.waiting.front())) {
+      outgoing.waiting_bytes -= waiting_cost(outgoing.waiting.front());
+      outgoing.waiting.pop_front();
+      --mail_waits_;
     }
-    if (mailboxes_.announce(item.shard)) {
-      proactor_->wake_shard(mailboxes_.ring_fd(item.shard), mailboxes_.event_fd(item.shard));
-    }
+    wake(shard);
   }
 }
 
+// A ring is taken as it was found: who fills it meanwhile does not hold up the turn.
 void Loop::take_mail() {
+  mail_left_ = false;
   Mail mail;
   for (std::uint32_t from = 0; from < mailboxes_.shards(); ++from) {
-    while (mailboxes_.pop(from, config_.shard, mail)) on_mail(from, mail);
+    std::uint32_t taken = 0;
+    while (taken < MailRing::slots && mailboxes_.pop(from, config_.shard, mail)) {
+      on_mail(from, mail);
+      ++taken;
+    }
+    if (taken == MailRing::slots) mail_left_ = true;
   }
 }
 
@@ -85,6 +97,10 @@ void Loop::on_mail(std::uint32_t from_shard, Mail& mail) {
   }
   if (mail.kind == Mail::Kind::adopt) {
     adopt(std::unique_ptr<Adopted>(mail.adopted));
+    return;
+  }
+  if (mail.kind == Mail::Kind::worker) {
+    deliver_mail(from_shard, mail);
     return;
   }
   Conn* c = find_pipe(mail.to);

@@ -5,7 +5,7 @@
 //  - `send` never outlives the next wait: when wait returns, the bytes are in the kernel or they are not. A full send
 //    leaves no completion; a short or failed one leaves exactly one with the bytes taken or -errno. So the loop owns
 //    every byte again after each wait, and no operation on a connection that is being closed can touch memory.
-//  - accept, recv, connect and writable end with exactly one completion without `more`, cancelled or not; only then may
+//  - accept, recv, connect, writable and readable end with exactly one completion without `more`, cancelled or not; only then may
 //    the descriptor be closed (U-1, U-3).
 //  - Keys carry a generation, so a completion of an older use of a slot is recognisable (U-4). Cancelling is by key,
 //    never by descriptor (U-5).
@@ -22,7 +22,7 @@
 
 namespace parley::core {
 
-enum class Op : std::uint8_t { none, accept, recv, send, connect, writable, hung_up, wake };
+enum class Op : std::uint8_t { none, accept, recv, send, connect, writable, readable, hung_up, wake };
 
 // Names the user of an operation: a connection or listener slot in one life.
 struct OpKey {
@@ -57,6 +57,8 @@ class Proactor {
   // `message` and all it points to stay valid until the next wait returns.
   virtual void send(OpKey key, int fd, const ::msghdr* message) = 0;
   virtual void arm_writable(OpKey key, int fd) = 0;
+  // For UDP sockets, which the loop reads by itself; at once when something is there. Their keys are their own.
+  virtual void arm_readable(OpKey key, int fd) = 0;
   // A repeating receive of io_uring does not see a reset that came together with bytes (the kernel counts two wake-ups as
   // one and asks only whether bytes are left): Op::hung_up follows once, and the next receive says what it was. Ended by
   // cancel, without a completion of its own. Epoll's receives see it.

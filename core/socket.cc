@@ -17,7 +17,8 @@ constexpr int keepalive_interval_s = 30;
 constexpr int keepalive_probes = 4;
 constexpr unsigned user_timeout_ms = 30'000;  // bytes that stay unacknowledged end the connection
 
-// The kernel counts a request of 500 bytes as 1.3 KB and doubles the number: some 6,000 of them, 100 ms at 60,000 a second.
+// The kernel counts a request of 500 bytes as 1.3 KB and doubles the number: some 6,000 of them, 100 ms at 60,000 a
+// second.
 constexpr int udp_receive_bytes = 4 << 20;
 constexpr int udp_send_bytes = 1 << 20;  // a turn's answers, where a network card takes its time
 

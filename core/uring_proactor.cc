@@ -42,6 +42,7 @@ enum class Tag : std::uint8_t {
   send,
   connect,
   writable,
+  readable,
   hang_up,
   cancel,
   wake_poll,
@@ -78,8 +79,9 @@ std::string uring_missing() {
   return error;
 }
 
-std::unique_ptr<UringProactor> UringProactor::create(Pool& pool, int wake_event, std::string& error) {
-  std::unique_ptr<UringProactor> made(new UringProactor(pool, wake_event));
+std::unique_ptr<UringProactor> UringProactor::create(Pool& pool, int wake_event, std::string& error,
+                                                     std::uint32_t small_kept) {
+  std::unique_ptr<UringProactor> made(new UringProactor(pool, wake_event, small_kept));
   error = made->open();
   if (!error.empty()) return nullptr;
   return made;
@@ -113,7 +115,7 @@ bool UringProactor::open_group(Group& group, BlockClass cls, std::uint16_t id, s
   group.id = id;
   group.count = pool_.total(cls);
   group.entries = std::bit_ceil(std::max(group.count, 1U));
-  group.reserve = group.count / 4;
+  group.reserve = group.count / 4 + (cls == BlockClass::small ? small_kept_ : 0);
   group.target_min = std::min(first_target, group.count - group.reserve);
   group.target = group.target_min;
   const std::size_t bytes = group.entries * sizeof(::io_uring_buf);
@@ -196,6 +198,12 @@ void UringProactor::arm_writable(OpKey key, int fd) {
   entry->user_data = user_data(key, Tag::writable);
 }
 
+void UringProactor::arm_readable(OpKey key, int fd) {
+  ::io_uring_sqe* entry = sqe();
+  ::io_uring_prep_poll_add(entry, fd, POLLIN);
+  entry->user_data = user_data(key, Tag::readable);
+}
+
 void UringProactor::watch_hang_up(OpKey key, int fd) {
   ::io_uring_sqe* entry = sqe();
   ::io_uring_prep_poll_add(entry, fd, 0);  // errors and hang-ups are reported without being asked for
@@ -219,6 +227,7 @@ void UringProactor::cancel(OpKey key, Op op, int) {
     case Op::accept: cancel_tag(Tag::accept); break;
     case Op::connect: cancel_tag(Tag::connect); break;
     case Op::writable: cancel_tag(Tag::writable); break;
+    case Op::readable: cancel_tag(Tag::readable); break;
     case Op::hung_up: cancel_tag(Tag::hang_up); break;
     case Op::recv:  // which group is not remembered; the miss answers -ENOENT
       cancel_tag(Tag::recv_small);
@@ -310,6 +319,7 @@ void UringProactor::translate(const ::io_uring_cqe& cqe, std::vector<Completion>
     case Tag::send: done.op = Op::send; break;
     case Tag::connect: done.op = Op::connect; break;
     case Tag::writable: done.op = Op::writable; break;
+    case Tag::readable: done.op = Op::readable; break;
     case Tag::hang_up:
       if (cqe.res <= 0) return;
       done.op = Op::hung_up;

@@ -25,7 +25,9 @@ std::string uring_missing();
 class UringProactor final : public Proactor {
  public:
   // Must be constructed on the thread that uses it (SINGLE_ISSUER). nullptr and `error` when the host cannot.
-  static std::unique_ptr<UringProactor> create(Pool& pool, int wake_event, std::string& error);
+  // `small_kept`: small blocks that others need and that are never lent.
+  static std::unique_ptr<UringProactor> create(Pool& pool, int wake_event, std::string& error,
+                                               std::uint32_t small_kept = 0);
   ~UringProactor() override;
 
   [[nodiscard]] int socket_flags() const override;
@@ -33,6 +35,7 @@ class UringProactor final : public Proactor {
   void arm_recv(OpKey key, int fd, BlockClass cls, bool repeat, bool drained) override;
   void send(OpKey key, int fd, const ::msghdr* message) override;
   void arm_writable(OpKey key, int fd) override;
+  void arm_readable(OpKey key, int fd) override;
   void watch_hang_up(OpKey key, int fd) override;
   void connect(OpKey key, int fd, const ::sockaddr* address, ::socklen_t size) override;
   void cancel(OpKey key, Op op, int fd) override;
@@ -53,14 +56,15 @@ class UringProactor final : public Proactor {
     BlockClass cls = BlockClass::small;
     std::uint16_t id = 0;
     std::uint32_t count = 0;    // blocks of this class in the pool
-    std::uint32_t reserve = 0;  // never lent: plaintext of TLS connections is written there
+    std::uint32_t reserve = 0;  // never lent: plaintext of TLS connections is written there; small_kept
     std::uint32_t target = 0;
     std::uint32_t target_min = 0;
     std::uint32_t lent = 0;
     std::uint32_t least_left = 0;  // since the last look
   };
 
-  UringProactor(Pool& pool, int wake_event) : pool_(pool), wake_event_(wake_event) {}
+  UringProactor(Pool& pool, int wake_event, std::uint32_t small_kept)
+      : pool_(pool), wake_event_(wake_event), small_kept_(small_kept) {}
   [[nodiscard]] std::string open();
   [[nodiscard]] bool open_group(Group& group, BlockClass cls, std::uint16_t id, std::uint32_t first_target);
   ::io_uring_sqe* sqe();
@@ -73,6 +77,7 @@ class UringProactor final : public Proactor {
 
   Pool& pool_;
   int wake_event_;
+  std::uint32_t small_kept_;
   ::io_uring ring_{};
   bool open_ = false;
   bool wake_armed_ = false;

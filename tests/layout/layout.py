@@ -25,8 +25,8 @@ SUFFIXES = {".h", ".cc", ".rl", ".rli", ".in"}
 
 # Parts of core that hold a descriptor, a clock, a thread or the kernel's randomness.
 BELOW_HEADERS = {
-    "core/conn.h", "core/entropy.h", "core/epoll_proactor.h", "core/log.h", "core/loop.h", "core/mailbox.h",
-    "core/proactor.h", "core/resolver.h", "core/socket.h", "core/tls.h", "core/tls_conn.h", "core/uring_proactor.h",
+    "core/conn.h", "core/datagram_io.h", "core/entropy.h", "core/epoll_proactor.h", "core/log.h", "core/loop.h",
+    "core/mailbox.h", "core/proactor.h", "core/resolver.h", "core/socket.h", "core/tls.h", "core/tls_conn.h", "core/uring_proactor.h",
 }
 # <arpa/inet.h> is not among them: inet_pton and its like are pure functions.
 BANNED_SYSTEM_HEADERS = re.compile(

@@ -39,6 +39,17 @@ struct ConnSeen {
   std::optional<core::CloseReason> closed;
 };
 
+struct DatagramSeen {
+  std::uint16_t socket = 0;
+  core::Address source;
+  std::string bytes;
+};
+
+struct MailSeen {
+  std::uint32_t from_shard = 0;
+  std::string bytes;
+};
+
 // Records everything, judges the seam's contract, and does what the scene says.
 class ScriptWorker final : public core::Worker {
  public:
@@ -54,6 +65,8 @@ class ScriptWorker final : public core::Worker {
   void abort(core::Outbox& out, core::ConnId conn);
   void hand_over(core::Outbox& out, core::ConnId conn, std::uint32_t shard, std::string unused);
   void drained(core::Outbox& out);  // closes all
+  void keep(core::Slice slice);  // until let_go; after it nothing is kept any more
+  void let_go();
   // Stable; what is still changing is read inside wait or a command.
   ConnSeen& conn(std::size_t at) {
     const std::lock_guard lock(mutex_);
@@ -68,6 +81,9 @@ class ScriptWorker final : public core::Worker {
   std::vector<std::pair<std::uint64_t, core::ConnectError>>& connects_failed() { return connects_failed_; }
   [[nodiscard]] bool drain_seen() const { return drain_seen_; }
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+  // Inside wait or a command.
+  [[nodiscard]] const std::deque<DatagramSeen>& datagrams() const { return datagrams_; }
+  [[nodiscard]] const std::deque<MailSeen>& mails() const { return mails_; }
   std::uint64_t heap_bytes() const { return heap_bytes_; }
   std::vector<core::Resolution>& resolutions() { return resolutions_; }
 
@@ -87,6 +103,10 @@ class ScriptWorker final : public core::Worker {
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::size_t> by_id_;
   std::vector<std::pair<std::uint64_t, core::ConnectError>> connects_failed_;
   std::vector<core::Resolution> resolutions_;
+  std::deque<DatagramSeen> datagrams_;
+  std::deque<MailSeen> mails_;
+  std::vector<core::BufferId> kept_;
+  bool keeps_ = true;
   std::vector<std::function<void(core::Outbox&)>> commands_;
   std::vector<std::size_t> closing_;
   std::vector<std::string> violations_;
@@ -116,8 +136,19 @@ class FarListener {
   virtual std::unique_ptr<FarEnd> accept() = 0;
 };
 
+// A UDP socket of the scene.
+class FarSocket {
+ public:
+  virtual ~FarSocket() = default;
+  [[nodiscard]] virtual core::Address address() const = 0;
+  virtual void send(std::string_view bytes, std::uint16_t socket = 0) = 0;  // to this one of the shards' sockets
+  // Waits for it; nullopt when none comes.
+  virtual std::optional<std::string> receive() = 0;
+};
+
 struct SceneSetup {
   std::uint32_t shards = 1;
+  std::uint16_t sockets = 0;  // UDP sockets of each shard, numbered from 0; the shards share their addresses
   core::Pool::Config pool;
   core::LoopConfig config;  // limits and times; the rest is set by the harness
   ScriptWorker::Reaction reaction;
@@ -129,7 +160,9 @@ class Harness {
   virtual ScriptWorker& worker(std::uint32_t shard = 0) = 0;
   virtual std::unique_ptr<FarEnd> connect() = 0;  // to the listener of shard 0
   virtual std::unique_ptr<FarListener> listen() = 0;
+  virtual std::unique_ptr<FarSocket> far_socket() = 0;
   virtual core::Address refusing_address() = 0;
+  virtual core::Address closed_udp_address() = 0;  // nobody is there
   virtual core::Address silent_address() = 0;  // answers nothing to a connect
   // Runs in a step of the shard, the next one; returns when it has run.
   virtual void command(std::function<void(core::Outbox&)> what, std::uint32_t shard = 0) = 0;

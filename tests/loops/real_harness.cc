@@ -44,6 +44,35 @@ class SocketListener final : public FarListener {
   core::Listening listening_;
 };
 
+class UdpEnd final : public FarSocket {
+ public:
+  explicit UdpEnd(std::vector<core::Address> to) : bound_(core::bind_udp(loopback(), false)), to_(std::move(to)) {
+    EXPECT_GE(bound_.fd, 0) << bound_.error;
+  }
+  ~UdpEnd() override { ::close(bound_.fd); }
+  [[nodiscard]] core::Address address() const override { return bound_.bound; }
+  void send(std::string_view bytes, std::uint16_t socket) override {
+    ::sockaddr_storage storage;
+    const ::socklen_t size = core::to_sockaddr(to_.at(socket), storage);
+    const ::ssize_t sent =
+        ::sendto(bound_.fd, bytes.data(), bytes.size(), 0, reinterpret_cast<const ::sockaddr*>(&storage), size);
+    EXPECT_EQ(sent, static_cast<::ssize_t>(bytes.size())) << "errno " << errno;
+  }
+  std::optional<std::string> receive() override {
+    ::pollfd watched{bound_.fd, POLLIN, 0};
+    if (::poll(&watched, 1, 20'000) != 1) return std::nullopt;
+    std::string bytes(65536, '\0');
+    const ::ssize_t got = ::recv(bound_.fd, bytes.data(), bytes.size(), 0);
+    if (got < 0) return std::nullopt;
+    bytes.resize(static_cast<std::size_t>(got));
+    return bytes;
+  }
+
+ private:
+  core::Listening bound_;
+  std::vector<core::Address> to_;
+};
+
 }  // namespace
 
 SocketEnd::SocketEnd(int fd) : fd_(fd) {
@@ -123,17 +152,26 @@ RealHarness::RealHarness(core::LoopKind kind, SceneSetup setup) : mailboxes_(set
     auto& shard = *shards_.emplace_back(std::make_unique<Shard>());
     shard.pool = std::make_unique<core::Pool>(setup.pool);
     shard.worker = std::make_unique<ScriptWorker>(*shard.pool, setup.reaction);
-    shard.worker->on_step = [this] {
+    shard.worker->on_step = [this, each = &shard] {
+      std::shared_future<void> stall;
       {
         const std::lock_guard lock(mutex_);
         ++changes_;
+        stall = each->stall;
       }
       changed_.notify_all();
+      if (stall.valid()) stall.wait();
     };
     core::LoopConfig config = setup.config;
     config.shard = i;
     config.kind = kind;
     const core::Transport transport = config.server_tls != nullptr ? core::Transport::tls : core::Transport::tcp;
+    for (std::uint16_t id = 0; id < setup.sockets; ++id) {
+      const core::Listening socket = core::bind_udp(i == 0 ? loopback() : udp_addresses_[id], setup.shards > 1);
+      EXPECT_GE(socket.fd, 0) << socket.error;
+      if (i == 0) udp_addresses_.push_back(socket.bound);
+      config.sockets.push_back({socket.fd, id});
+    }
     if (i == 0) config.listeners = {{listening.fd, transport, 7}};
     shard.loop = std::make_unique<core::Loop>(config, *shard.pool, shard.metrics, *shard.worker, mailboxes_);
   }
@@ -207,6 +245,14 @@ core::Address RealHarness::silent_address() {
   return address;
 }
 
+std::unique_ptr<FarSocket> RealHarness::far_socket() { return std::make_unique<UdpEnd>(udp_addresses_); }
+
+core::Address RealHarness::closed_udp_address() {
+  const core::Listening bound = core::bind_udp(loopback(), false);
+  ::close(bound.fd);
+  return bound.bound;
+}
+
 void RealHarness::command(std::function<void(core::Outbox&)> what, std::uint32_t shard) {
   bool done = false;
   start_command(
@@ -226,10 +272,19 @@ void RealHarness::start_command(std::function<void(core::Outbox&)> what, std::ui
   shards_[shard]->loop->post(core::AdminRequest{});
 }
 
+// Behind a step, not in one: others may look at the Worker meanwhile.
 void RealHarness::while_stalled(const std::function<void()>& what, std::uint32_t shard) {
   std::promise<void> done;
-  start_command([future = done.get_future().share()](core::Outbox&) { future.wait(); }, shard);
+  {
+    const std::lock_guard lock(mutex_);
+    shards_[shard]->stall = done.get_future().share();
+  }
+  start_command([](core::Outbox&) {}, shard);
   what();
+  {
+    const std::lock_guard lock(mutex_);
+    shards_[shard]->stall = {};
+  }
   done.set_value();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -36,7 +37,9 @@ class RealHarness final : public Harness {
   ScriptWorker& worker(std::uint32_t shard) override { return *shards_[shard]->worker; }
   std::unique_ptr<FarEnd> connect() override;
   std::unique_ptr<FarListener> listen() override;
+  std::unique_ptr<FarSocket> far_socket() override;
   core::Address refusing_address() override;
+  core::Address closed_udp_address() override;
   core::Address silent_address() override;
   void command(std::function<void(core::Outbox&)> what, std::uint32_t shard) override;
   void start_command(std::function<void(core::Outbox&)> what, std::uint32_t shard) override;
@@ -61,11 +64,13 @@ class RealHarness final : public Harness {
     std::unique_ptr<core::Loop> loop;
     std::thread thread;
     std::string error;
+    std::shared_future<void> stall;  // its loop waits for it behind each step
     bool ended = false;
   };
   core::Mailboxes mailboxes_;
   std::vector<std::unique_ptr<Shard>> shards_;
   core::Address address_;
+  std::vector<core::Address> udp_addresses_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::uint64_t changes_ = 0;

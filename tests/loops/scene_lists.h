@@ -9,6 +9,8 @@ namespace parley::loops {
 
 std::vector<Scene> tcp_scenes();
 std::vector<Scene> pipe_scenes();
+std::vector<Scene> datagram_scenes();
+std::vector<Scene> mail_scenes();
 std::vector<Scene> process_scenes();
 
 }  // namespace parley::loops

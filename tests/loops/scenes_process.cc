@@ -67,6 +67,8 @@ const std::vector<Scene>& scenes() {
   static const std::vector<Scene> all = [] {
     std::vector<Scene> list = tcp_scenes();
     for (const Scene& scene : pipe_scenes()) list.push_back(scene);
+    for (const Scene& scene : datagram_scenes()) list.push_back(scene);
+    for (const Scene& scene : mail_scenes()) list.push_back(scene);
     for (const Scene& scene : process_scenes()) list.push_back(scene);
     return list;
   }();

@@ -50,6 +50,11 @@ void ScriptWorker::record(const Input& input) {
     case Input::Kind::connect_failed: connects_failed_.emplace_back(input.token, input.connect_error); return;
     case Input::Kind::drain: drain_seen_ = true; return;
     case Input::Kind::resolved: resolutions_.push_back(*input.resolution); return;
+    case Input::Kind::datagram:
+      if (input.source == nullptr || input.source->port == 0) return violation("a datagram without its source");
+      datagrams_.push_back({input.socket, *input.source, std::string(pool_.view(input.slice))});
+      return;
+    case Input::Kind::mail: mails_.push_back({input.from_shard, std::string(pool_.view(input.slice))}); return;
     case Input::Kind::admin:
     case Input::Kind::reload: return;
     default: break;
@@ -120,6 +125,18 @@ void ScriptWorker::hand_over(core::Outbox& out, core::ConnId conn, std::uint32_t
 void ScriptWorker::drained(core::Outbox& out) {
   for (std::size_t i = 0; i < conns_.size(); ++i) closing_.push_back(i);
   out.drained();
+}
+
+void ScriptWorker::keep(core::Slice slice) {
+  if (!keeps_) return;
+  pool_.retain(slice.buffer);
+  kept_.push_back(slice.buffer);
+}
+
+void ScriptWorker::let_go() {
+  keeps_ = false;
+  for (const core::BufferId block : kept_) pool_.release(block);
+  kept_.clear();
 }
 
 void ScriptWorker::enqueue(std::function<void(core::Outbox&)> command) {

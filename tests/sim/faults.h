@@ -37,6 +37,11 @@ struct Faults {
   bool wall_jumps = false;
   bool late_bytes = false;           // one Input after pause, as the contract allows
   bool closed_without_half = false;  // an orderly end arrives as closed(peer_closed) at once
+  // Datagrams
+  std::uint32_t datagram_loss_permille = 0;
+  std::uint32_t datagram_copies_permille = 0;
+  std::uint32_t datagram_late_permille = 0;  // so many may be passed by others
+  Duration datagram_late_max{};
   // Dials and names
   std::uint32_t connect_fail_permille = 0;
   Duration connect_max{};
@@ -96,6 +101,10 @@ struct Faults {
     if (on()) f.reloads = rng.between32(1, 3);
     f.drain = rng.coin(1, 8);
     if (on()) f.lifetime_s = rng.between32(3, 20), f.lapse_permille = rng.between32(0, 600);
+    if (on()) f.datagram_loss_permille = static_cast<std::uint32_t>(rng.scaled(1, 300));
+    if (on()) f.datagram_copies_permille = static_cast<std::uint32_t>(rng.scaled(1, 200));
+    if (on()) f.datagram_late_permille = rng.between32(1, 300);
+    if (f.datagram_late_permille != 0) f.datagram_late_max = std::chrono::microseconds(rng.scaled(50, 2'000'000));
     return f;
   }
 };

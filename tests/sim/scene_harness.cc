@@ -128,6 +128,34 @@ class StreamListener final : public loops::FarListener, public Acceptor {
   std::deque<Stream*> waiting_;
 };
 
+class DatagramFarEnd final : public loops::FarSocket, public DatagramEnd {
+ public:
+  DatagramFarEnd(World& world, const core::Address& address, const std::vector<core::Address>& to)
+      : world_(world), address_(address), to_(to) {
+    world_.net.datagrams.attach(address_, this);
+  }
+  ~DatagramFarEnd() override { world_.net.datagrams.detach(address_, this); }
+  void on_datagram(const core::Address&, const core::Address&, std::string_view bytes) override {
+    waiting_.emplace_back(bytes);
+  }
+  [[nodiscard]] core::Address address() const override { return address_; }
+  void send(std::string_view bytes, std::uint16_t socket) override {
+    world_.net.datagrams.send(address_, to_.at(socket), std::string(bytes));
+  }
+  std::optional<std::string> receive() override {
+    if (!run_until(world_, [&] { return !waiting_.empty(); })) return std::nullopt;
+    std::string bytes = std::move(waiting_.front());
+    waiting_.pop_front();
+    return bytes;
+  }
+
+ private:
+  World& world_;
+  core::Address address_;
+  std::vector<core::Address> to_;
+  std::deque<std::string> waiting_;
+};
+
 }  // namespace
 
 SceneHarness::SceneHarness(loops::SceneSetup setup, const Faults& faults, std::uint64_t seed)
@@ -139,6 +167,10 @@ SceneHarness::SceneHarness(loops::SceneSetup setup, const Faults& faults, std::u
         workers_.push_back(worker.get());
         return worker;
       });
+  for (std::uint16_t id = 0; id < setup.sockets; ++id) {
+    udp_addresses_.push_back(address_v4(1, static_cast<std::uint16_t>(5060 + id)));
+    world_.bind(*place_, id, udp_addresses_.back());
+  }
   place_->listening = 1;
 }
 
@@ -169,6 +201,10 @@ std::unique_ptr<loops::FarEnd> SceneHarness::connect() {
 
 std::unique_ptr<loops::FarListener> SceneHarness::listen() {
   return std::make_unique<StreamListener>(world_, unused_address());
+}
+
+std::unique_ptr<loops::FarSocket> SceneHarness::far_socket() {
+  return std::make_unique<DatagramFarEnd>(world_, unused_address(), udp_addresses_);
 }
 
 core::Address SceneHarness::unused_address() {

@@ -20,7 +20,9 @@ class SceneHarness final : public loops::Harness {
   loops::ScriptWorker& worker(std::uint32_t shard) override { return *workers_[shard]; }
   std::unique_ptr<loops::FarEnd> connect() override;
   std::unique_ptr<loops::FarListener> listen() override;
+  std::unique_ptr<loops::FarSocket> far_socket() override;
   core::Address refusing_address() override { return unused_address(); }
+  core::Address closed_udp_address() override { return unused_address(); }
   core::Address silent_address() override;
   void command(std::function<void(core::Outbox&)> what, std::uint32_t shard) override;
   void start_command(std::function<void(core::Outbox&)> what, std::uint32_t shard) override;
@@ -40,6 +42,7 @@ class SceneHarness final : public loops::Harness {
   World world_;
   Place* place_ = nullptr;
   std::vector<loops::ScriptWorker*> workers_;
+  std::vector<core::Address> udp_addresses_;
   std::uint32_t next_host_ = 0x200;
 };
 

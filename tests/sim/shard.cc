@@ -22,7 +22,10 @@ Shard::Shard(std::string name, Network& net, Outside& outside, std::uint64_t see
              const core::LoopConfig& loop)
     : limits_(loop), name_(std::move(name)), net_(net), outside_(outside), rng_(seed, 10), pool_(pool), out_(pool_) {}
 
-Shard::~Shard() { worker_.reset(); }
+Shard::~Shard() {
+  worker_.reset();
+  close_sockets();
+}
 
 void Shard::accept(Stream* stream, core::PeerInfo peer) {
   if (!accepting_) {  // nobody listens any more
@@ -137,6 +140,7 @@ void Shard::start_flushing() {
   net_.journal.line("%s is drained", name_.c_str());
   outside_.drained(*this);
   running_ = Running::flushing;
+  close_sockets();
   dialling_.clear();
   for (auto& link : links_) {
     if (!link->used || link->silent) continue;
@@ -157,6 +161,7 @@ void Shard::stop() {
   if (running_ == Running::stopping) return;
   net_.journal.line("%s stops", name_.c_str());
   running_ = Running::stopping;
+  close_sockets();
   accepting_ = false;
   for (const std::uint64_t token : std::set<std::uint64_t>(dialling_)) {
     connect_failed(token, core::ConnectError::no_resources);
@@ -234,16 +239,17 @@ void Shard::turn() {
     if (input.kind == core::Input::Kind::reload) ++reloads_done_, outside_.reloaded(*this);
   }
   for (const core::Input& input : batch_) {
-    if (input.kind == core::Input::Kind::bytes) pool_.release(input.slice.buffer);
+    if (input.slice.buffer != core::no_buffer) pool_.release(input.slice.buffer);
   }
   batch_.clear();
+  batch_sources_.clear();
   batch_notes_.clear();
   out_.clear();
   for (std::uint32_t index : ended_) free_link(*links_[index]);
   ended_.clear();
   if (drained) start_flushing();
   heap_top_ = std::max(heap_top_, pool_.heap_bytes());
-  if (!ready_.empty() || !notes_.empty()) wake(now + turn_time);
+  if (!ready_.empty() || !notes_.empty() || datagrams_wait() || mail_waits()) wake(now + turn_time);
   if (deadline_ != core::never) wake(std::max(deadline_, now + 1us));
 }
 
@@ -285,6 +291,10 @@ void Shard::collect() {
     collect_bytes(link);
     collect_end(link);
   }
+  for (auto& socket : sockets_) {
+    if (!socket->arrived.empty()) collect_datagrams(*socket);
+  }
+  collect_mail();
 }
 
 void Shard::collect_bytes(Link& link) {

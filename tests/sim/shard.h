@@ -71,6 +71,31 @@ struct Link final : Socket {
   StrictReader out_reader;  // for the planted loss of responses
 };
 
+// One UDP socket of a shard.
+struct UdpSocket final : DatagramEnd {
+  struct Arrived {
+    core::Address from;
+    std::string bytes;
+  };
+  struct Held {  // accepted by the kernel, not let go
+    core::Datagram datagram;
+    Instant until{};
+  };
+
+  UdpSocket(Shard& owner, std::uint16_t number, const core::Address& address)
+      : shard(owner), id(number), local(address) {}
+  void on_datagram(const core::Address& from, const core::Address& to, std::string_view bytes) override;
+
+  Shard& shard;
+  std::uint16_t id;
+  core::Address local;
+  bool open = true;
+  std::deque<Arrived> arrived;
+  std::uint64_t arrived_bytes = 0;
+  std::deque<Held> held;
+  Instant last_letgo{};
+};
+
 // What a shard asks of the world around it.
 class Outside {
  public:
@@ -80,6 +105,7 @@ class Outside {
   virtual void pipe(Shard& from, core::OpenPipe request) = 0;
   virtual void hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, core::PeerInfo peer,
                          std::string unused) = 0;
+  virtual void mail(Shard& from, std::uint32_t to, std::string bytes) = 0;
   virtual void reloaded(Shard& from) = 0;  // its Worker has the configuration it was sent last
   virtual void drained(Shard& from) = 0;   // its Worker says that nothing is left to finish
   virtual void log(Shard& from, const core::LogRecord& record) = 0;
@@ -95,6 +121,10 @@ class Shard {
   ~Shard();
 
   void start(std::unique_ptr<core::Worker> worker) { worker_ = std::move(worker); }
+  // A UDP socket, DatagramSocket::id and its address; several shards may have the same one.
+  void bind(std::uint16_t socket, const core::Address& local);
+  // Mail of another Worker, in order for each of them; false: more than `waiting_max` bytes wait.
+  [[nodiscard]] bool take_mail(std::uint32_t from_shard, std::string bytes, Duration delay, std::uint64_t waiting_max);
   // A peer connects to a listener: accepted, or closed at once.
   void accept(Stream* stream, core::PeerInfo peer);
   // A connection that came up. The Input is delivered in the next turn.
@@ -133,6 +163,7 @@ class Shard {
 
  private:
   friend struct Link;
+  friend struct UdpSocket;
   enum class Running : std::uint8_t { serving, flushing, stopping };
   struct Note {  // an Input that carries no bytes
     core::Input input;
@@ -141,12 +172,30 @@ class Shard {
     std::unique_ptr<core::AdminRequest> admin;
   };
 
+  struct MailLane {  // from one shard
+    struct Item {
+      Instant at{};
+      std::string bytes;
+    };
+    std::deque<Item> items;
+    std::uint64_t waiting_bytes = 0;  // of those that the ring has no room for
+    Instant last{};
+  };
+
   void wake(Instant when);
   void turn();
   void collect();
   void collect_bytes(Link& link);
   void collect_end(Link& link);
   void carry_out();
+  void close_sockets();
+  [[nodiscard]] bool datagrams_wait() const;
+  void collect_datagrams(UdpSocket& socket);
+  void send_datagrams();
+  void let_datagrams_go(UdpSocket& socket, Instant until);
+  [[nodiscard]] bool mail_waits() const;
+  void collect_mail();
+  void send_mail();
   void start_dial(core::ConnectRequest& request);
   void give_away(core::HandOver& request);
   void start_flushing();
@@ -180,7 +229,10 @@ class Shard {
   std::vector<std::uint32_t> free_links_;
   std::deque<Note> notes_;
   std::deque<std::uint32_t> ready_;  // links with something to deliver
+  std::vector<std::unique_ptr<UdpSocket>> sockets_;
+  std::vector<MailLane> mail_;  // by shard
   std::vector<core::Input> batch_;
+  std::deque<core::Address> batch_sources_;
   std::vector<Note> batch_notes_;
   std::vector<std::uint32_t> ended_;  // links whose `closed` is in the batch
   Instant wake_at_ = core::never;

@@ -71,6 +71,8 @@ void Shard::carry_out() {
     watch_writer(link);
     if (link.closing) try_finish(link);
   }
+  send_datagrams();
+  send_mail();
   for (core::HandOver& request : out_.hand_overs()) give_away(request);
   for (core::ConnectRequest& request : out_.connects()) start_dial(request);
   for (core::ResolveRequest& request : out_.resolves()) outside_.resolve(*this, request);

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/sim/datagrams.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/journal.h"
 
@@ -113,7 +114,8 @@ class Stream {
 class Network {
  public:
   Network(Agenda& agenda_in, Journal& journal_in, Faults& faults_in, std::uint64_t seed)
-      : agenda(agenda_in), journal(journal_in), faults(faults_in), rng(seed, 3) {}
+      : agenda(agenda_in), journal(journal_in), faults(faults_in), rng(seed, 3),
+        datagrams(agenda_in, journal_in, faults_in, seed) {}
 
   // The two sides of a new connection; side 0 dialled. With a window it is a pipe between shards.
   Stream* open(std::uint32_t pipe_window = 0);
@@ -126,6 +128,7 @@ class Network {
   Journal& journal;
   Faults& faults;
   Rng rng;
+  Datagrams datagrams;
 
  private:
   std::vector<std::unique_ptr<Stream>> streams_;

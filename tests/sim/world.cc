@@ -231,6 +231,23 @@ void World::hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, 
   });
 }
 
+void World::bind(Place& place, std::uint16_t socket, const core::Address& address) {
+  for (std::size_t n = 0; n < place.listening; ++n) place.shards[n]->bind(socket, address);
+}
+
+void World::mail(Shard& from, std::uint32_t to, std::string bytes) {
+  Place& place = *place_of(from);
+  std::uint32_t from_index = 0;
+  while (place.shards[from_index].get() != &from) ++from_index;
+  if (to >= place.shards.size()) return from.metrics().add(core::Metric::mail_no_shard);
+  const bool own = to == from_index;
+  if ((own && !from.serving()) || !place.shards[to]->take_mail(from_index, std::move(bytes), net.delay(true),
+                                                               from.limits().mail_waiting_max_bytes)) {
+    return from.metrics().add(core::Metric::mail_waiting_limit);
+  }
+  from.metrics().add(core::Metric::mail_sent);
+}
+
 std::vector<const msrp::RelayConfig*> Place::configs_since(Instant since) const {
   std::size_t first = versions.size() - 1;
   while (first > 0 && versions[first].since >= since) --first;
@@ -357,6 +374,9 @@ void World::calm() {
   faults.socket_bytes = std::max(faults.socket_bytes, 65536U);
   faults.piece_bytes = 65536;
   faults.short_send_permille = 0;
+  faults.datagram_loss_permille = 0;
+  faults.datagram_copies_permille = 0;
+  faults.datagram_late_permille = 0;
   faults.hold_max = std::min<Duration>(faults.hold_max, 100us);
   faults.credit_max = std::min<Duration>(faults.credit_max, 1ms);
   net.calm();

@@ -68,6 +68,8 @@ class World final : public Outside {
   using MakeWorker = std::function<std::unique_ptr<core::Worker>(std::uint32_t number, Shard& shard)>;
   Place& add_place(const std::string& host, std::uint32_t number, std::uint32_t shards, const core::Pool::Config& pool,
                    const core::LoopConfig& loop, const MakeWorker& make);
+  // A UDP socket at this address for each shard that listens, as SO_REUSEPORT makes them. Peers attach to net.datagrams.
+  void bind(Place& place, std::uint16_t socket, const core::Address& address);
   void listen(const core::Address& address, Acceptor* acceptor) { acceptors_[core::to_string(address)] = acceptor; }
   // A client's connection to a place. It may write at once.
   Stream* connect(Place& place, bool tls, const core::Address& from);
@@ -98,6 +100,7 @@ class World final : public Outside {
   void pipe(Shard& from, core::OpenPipe request) override;
   void hand_over(Shard& from, std::uint32_t to, Stream* stream, Side side, core::PeerInfo peer,
                  std::string unused) override;
+  void mail(Shard& from, std::uint32_t to, std::string bytes) override;
   void reloaded(Shard& from) override;
   void drained(Shard& from) override;
   void log(Shard& from, const core::LogRecord& record) override;
