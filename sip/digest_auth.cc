@@ -127,6 +127,8 @@ DigestResult DigestAuth::judge(const DigestQuestion& question, core::Instant now
 
 DigestResult DigestAuth::judge_one(const DigestQuestion& question, const core::Authorization& a, core::Instant now) {
   DigestResult result;
+  // The first REGISTER of IMS clients names its user and has yet to be given a nonce (TS 24.229 section 5.1.1.2).
+  if (a.nonce.empty() || a.response.empty()) return result;
   if (rates_.over(a.username, question.source, config_->failures, now)) {
     result.verdict = DigestVerdict::rate_limited;
     return result;

@@ -66,7 +66,4 @@ struct RegisterAnswer {
 void register_bindings(const RegisterQuestion& question, const RegistrarConfig& config, const core::Now& now,
                        Location& location, core::Metrics& metrics, RegisterAnswer& answer);
 
-// "Sat, 13 Nov 2010 23:29:00 GMT" (RFC 3261 section 20.17)
-void put_date(std::string& out, std::int64_t wall_ms);
-
 }  // namespace parley::sip

@@ -171,6 +171,14 @@ TEST_F(DigestAuthTest, R3261_17_OtherRealmsAndSchemesAreForOthers) {
   EXPECT_EQ(judge_value(*auth_, both, HeaderId::proxy_authorization).verdict, DigestVerdict::no_credentials);
 }
 
+TEST_F(DigestAuthTest, AUserWithoutANonceHasNotGuessed) {
+  const std::string line = "Authorization: Digest username=\"alice\", realm=\"example.com\", uri=\"sip:example.com\"";
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(judge_value(*auth_, line + ", nonce=\"\", response=\"\"\n").verdict, DigestVerdict::no_credentials);
+  }
+  EXPECT_EQ(judge({.nonce = nonce_of(*auth_)}, 1), DigestVerdict::accepted);
+}
+
 TEST_F(DigestAuthTest, R3261_17_NoNonceCountCountsTwiceInAnyOrder) {
   const Client client{.nonce = nonce_of(*auth_)};
   for (const std::uint32_t count : {3U, 1U, 2U, 10U, 9U}) {

@@ -251,8 +251,11 @@ TEST_F(RegistrarTest, TheSameContactTwiceInOneRequestIsOneBinding) {
 
 TEST_F(RegistrarTest, R3327_1_PathIsKeptInOrderAndEchoed) {
   const std::string path =
-      "Path: <sip:p2.example.com;lr>, \"a, b\" <sip:p1.example.com;lr>\nPath: <sip:edge@[2001:db8::1];lr;ob>\n";
-  const std::string stored = "<sip:p2.example.com;lr>, \"a, b\" <sip:p1.example.com;lr>, <sip:edge@[2001:db8::1];lr;ob>";
+      "Path: <sip:p2.example.com;lr>, \"a, b\" <sip:p1.example.com;lr>\n"
+      "Path: <sip:edge@[2001:db8::1];lr;ob>\n";
+  const std::string stored =
+      "<sip:p2.example.com;lr>, \"a, b\" <sip:p1.example.com;lr>, "
+      "<sip:edge@[2001:db8::1];lr;ob>";
   config_.path_without_support = false;
   EXPECT_EQ(ask(Spec{.lines = "Contact: <sip:a@1>\n" + path}), 420);
   EXPECT_EQ(answer(HeaderId::unsupported), Lines{"path"});
