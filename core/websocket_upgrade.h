@@ -42,8 +42,8 @@ struct Upgrade {
   std::string_view target;  // path and query, or a whole URI, as sent
   std::string_view host;
   std::string_view origin;  // null data when there is none: no browser
-  std::string_view key;
-  std::string_view subprotocol;
+  std::string_view key = {};
+  std::string_view subprotocol = {};
 };
 
 // `progress` and `reader` after a read that did not ask for more. Subprotocols are compared exactly ("sip", "msrp").
@@ -72,9 +72,9 @@ using WebSocketAccept = std::array<char, 28>;
 struct UpgradeAsk {
   std::string_view target = "/";
   std::string_view host;  // with the port, unless it is the scheme's own
-  std::string_view subprotocol;
+  std::string_view subprotocol = {};
   std::string_view origin = {};  // empty: none
-  std::string_view key;
+  std::string_view key = {};
 };
 void write_upgrade_request(std::string& to, const UpgradeAsk& ask);
 // Of what the server answered to `ask`; `progress` and `head` of a reader of answers.
