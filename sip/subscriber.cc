@@ -133,6 +133,8 @@ SubscriberStep Subscriber::apply(SubscriberEvent event, core::Instant now) {
   state_ = row.next;
   if (event == SubscriberEvent::notify_active) failures_ = 0;
   if ((row.actions & rules::take_expiry) != 0 && said_) expires_in(said_seconds_, now);
+  // The time of the 2xx has passed, the NOTIFY came late and names none.
+  if (subscribed(state_) && expires_ == core::never) expires_in(expires_seconds_, now);
   if ((row.actions & rules::send_first) != 0) send(SubscribeKind::first, step, now);
   if ((row.actions & rules::send_refresh) != 0) send(SubscribeKind::refresh, step, now);
   if ((row.actions & rules::send_last) != 0) send(SubscribeKind::last, step, now);

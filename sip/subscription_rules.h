@@ -231,15 +231,15 @@ constexpr auto make_subscriber_rows() {
       go(idle, stop, over),
 
       never(notify_wait, subscribe),
-      go(notify_wait, accepted, notify_wait, take_expiry),        // 4.1.2.4: Timer N runs on
-      go(notify_wait, brief, notify_wait, send_first),            // RFC 3261 10.2.8 for REGISTER; 4.2.1.1
-      go(notify_wait, refused, over),                             // 4.1.2.1
-      go(notify_wait, failed, idle, back_off),                    // 4.1.2.1
-      go(notify_wait, notify_active, active, take_expiry),        // 4.1.2; also before the 2xx
-      go(notify_wait, notify_pending, pending, take_expiry),      // 4.1.2
-      go(notify_wait, notify_again, idle, end_usage | back_off),  // 4.1.3
-      go(notify_wait, notify_never, over, end_usage),             // 4.1.3
-      go(notify_wait, timer_n, idle, back_off),                   // 4.1.2.4
+      go(notify_wait, accepted, notify_wait, take_expiry),    // 4.1.2.4: Timer N runs on
+      go(notify_wait, brief, notify_wait, send_first),        // RFC 3261 10.2.8 for REGISTER; 4.2.1.1
+      go(notify_wait, refused, over),                         // 4.1.2.1
+      go(notify_wait, failed, idle, back_off),                // 4.1.2.1
+      go(notify_wait, notify_active, active, take_expiry),    // 4.1.2; also before the 2xx
+      go(notify_wait, notify_pending, pending, take_expiry),  // 4.1.2
+      go(notify_wait, notify_again, idle, back_off),          // 4.1.3; 4.4.1: no usage came to be
+      go(notify_wait, notify_never, over),                    // 4.1.3, 4.4.1
+      go(notify_wait, timer_n, idle, back_off),               // 4.1.2.4
       absorb(notify_wait, refresh_due),
       absorb(notify_wait, expired),
       go(notify_wait, stop, over),  // a NOTIFY that comes now gets a 481, which ends it
