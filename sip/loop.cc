@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include "core/text.h"
+#include "sip/branch.h"
 #include "sip/cseq.h"
 #include "sip/params.h"
 #include "sip/via.h"
@@ -49,14 +51,6 @@ class Hash {
   std::uint64_t state_;
 };
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  // Branches are compared without case (RFC 3261 section 7.3.1), so someone may have changed it.
-  const char lower = static_cast<char>(c | 0x20);
-  if (lower >= 'a' && lower <= 'f') return lower - 'a' + 10;
-  return -1;
-}
-
 bool is_own(const Via& via, std::span<const SentBy> own) {
   const std::uint16_t port = via.has_port ? via.port : std::uint16_t{0};
   for (const SentBy& name : own) {
@@ -80,29 +74,7 @@ std::uint64_t loop_hash(std::uint64_t seed, const Head& request, std::string_vie
   }
   CSeq cseq;
   if (parse_cseq(request.value(HeaderId::cseq, bytes), cseq)) hash.add(cseq.number);
-  return hash.value();
-}
-
-void put_loop_part(std::uint64_t hash, std::span<char, loop_part_chars> out) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  out[0] = '-';
-  for (std::size_t n = loop_part_chars - 1; n > 0; --n) {
-    out[n] = digits[hash & 15];
-    hash >>= 4;
-  }
-}
-
-std::optional<std::uint64_t> loop_part(std::string_view branch) {
-  if (branch.size() < loop_part_chars) return std::nullopt;
-  branch.remove_prefix(branch.size() - loop_part_chars);
-  if (branch[0] != '-') return std::nullopt;
-  std::uint64_t hash = 0;
-  for (const char c : branch.substr(1)) {
-    const int digit = hex_digit(c);
-    if (digit < 0) return std::nullopt;
-    hash = hash << 4 | static_cast<unsigned>(digit);
-  }
-  return hash;
+  return hash.value() != 0 ? hash.value() : 1;
 }
 
 Passage check_loop(const Head& request, std::string_view bytes, std::uint64_t hash, std::span<const SentBy> own) {
@@ -112,8 +84,8 @@ Passage check_loop(const Head& request, std::string_view bytes, std::uint64_t ha
     for (Via via; !rest.empty() && take_via(rest, via);) {
       if (!is_own(via, own)) continue;
       passage = Passage::spiral;
-      const std::optional<std::uint64_t> part = loop_part(param_value(via.params, "branch"));
-      if (part == hash) return Passage::loop;
+      const std::optional<BranchName> branch = read_branch(param_value(via.params, "branch"));
+      if (branch && branch->loop_hash == hash) return Passage::loop;
     }
   }
   return passage;

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string_view>
 
@@ -20,14 +19,8 @@ namespace parley::sip {
 // request URI, Route, Proxy-Require, Proxy-Authorization and the caller's preferences (RFC 3841); and Call-ID and CSeq
 // number, so that two requests whose hashes collide do not do so again when they are retried. Not the method: ACK and
 // CANCEL go where the INVITE went. `seed` is the same for all shards and as long as requests live; it need not be
-// secret, a caller who finds a collision only gets a 482.
+// secret, a caller who finds a collision only gets a 482. Never 0, which in a branch means that nobody looked.
 [[nodiscard]] std::uint64_t loop_hash(std::uint64_t seed, const Head& request, std::string_view bytes);
-
-inline constexpr std::size_t loop_part_chars = 17;
-// "-0123456789abcdef" into `out`.
-void put_loop_part(std::uint64_t hash, std::span<char, loop_part_chars> out);
-// The hash at the end of a branch of ours, if there is one.
-[[nodiscard]] std::optional<std::uint64_t> loop_part(std::string_view branch);
 
 // What this element writes into its Vias as sent-by. Port 0: none.
 struct SentBy {
