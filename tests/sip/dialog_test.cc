@@ -290,7 +290,7 @@ TEST_F(Dialogs, R3261_5_AnInviteThatCannotMakeADialogIsRefusedAndNothingIsKept) 
 }
 
 TEST_F(Dialogs, WithoutMemoryItStaysWhatItWas) {
-  core::Pool tight(small_pool(500));
+  core::Pool tight(small_pool(400));
   Dialog small(tight);
   const SipMessage invite(invite_in);
   ASSERT_EQ(small.accept(invite.head(), invite.bytes, invite.essentials, "mine", false), DialogFault::none);
