@@ -484,7 +484,7 @@ inline constexpr ChangeRow rows[] = {
     absorb(S::ours, E::cancel),
     absorb(S::ours, E::ack),
     go(S::ours, E::got_2xx,     S::ours_ok, tell_answered),                            // 14.1
-    absorb(S::ours, E::got_2xx_again),
+    go(S::ours, E::got_2xx_again, S::ours,  send_ack_again),                           // of an INVITE before
     absorb(S::ours, E::acknowledge),
     go(S::ours, E::got_491,     S::quiet,   tell_failed | wait_491),                   // 14.1
     go(S::ours, E::got_refusal, S::quiet,   tell_failed),                              // 14.1: all as before
@@ -500,7 +500,7 @@ inline constexpr ChangeRow rows[] = {
     absorb(S::ours_ok, E::cancel),
     absorb(S::ours_ok, E::ack),
     absorb(S::ours_ok, E::got_2xx),
-    absorb(S::ours_ok, E::got_2xx_again),                                              // its ACK is being made
+    go(S::ours_ok, E::got_2xx_again, S::ours_ok, send_ack_again),                      // of an INVITE before
     go(S::ours_ok, E::acknowledge, S::quiet,   send_ack | tell_done),                  // 13.2.2.4
     absorb(S::ours_ok, E::got_491),
     absorb(S::ours_ok, E::got_refusal),

@@ -4,72 +4,79 @@
 namespace parley::sip {
 namespace {
 
-struct Sides {
-  OfferEvent offer;
-  OfferEvent answer;
-  OfferState owes_answer;  // the state in which this side has to answer
-};
-constexpr Sides us{OfferEvent::we_offer, OfferEvent::we_answer, OfferState::asked};
-constexpr Sides them{OfferEvent::they_offer, OfferEvent::they_answer, OfferState::offered};
+// Which message answers an offer made in which (RFC 6337 section 2.2, table 1).
+constexpr bool answers(SdpCarrier carrier, SdpCarrier offer) {
+  switch (offer) {
+    case SdpCarrier::invite: return carrier == SdpCarrier::rel_1xx || carrier == SdpCarrier::invite_ok;
+    case SdpCarrier::rel_1xx: return carrier == SdpCarrier::prack;
+    case SdpCarrier::invite_ok: return carrier == SdpCarrier::ack;
+    case SdpCarrier::prack: return carrier == SdpCarrier::prack_ok;
+    case SdpCarrier::update: return carrier == SdpCarrier::update_ok;
+    case SdpCarrier::ack:
+    case SdpCarrier::prack_ok:
+    case SdpCarrier::update_ok: return false;
+  }
+  return false;
+}
+
+// The request whose end takes an offer in `offer` with it.
+constexpr SdpCarrier request_of(SdpCarrier offer) {
+  return offer == SdpCarrier::rel_1xx || offer == SdpCarrier::invite_ok ? SdpCarrier::invite : offer;
+}
 
 }  // namespace
 
-OfferVerdict OfferTrack::step(OfferEvent event) {
-  const OfferState before = state_;
-  const OfferStep next = step_offer(before, event);
-  if (next.verdict == OfferVerdict::ok) {
-    state_ = next.state;
-    complete_ = complete_ || (before != OfferState::idle && state_ == OfferState::idle);
-  }
+OfferVerdict OfferTrack::offer(SdpCarrier carrier, bool ours) {
+  const OfferStep next = step_offer(state_, ours ? OfferEvent::we_offer : OfferEvent::they_offer);
+  if (next.verdict != OfferVerdict::ok) return next.verdict;
+  state_ = next.state;
+  open_ = carrier;
+  return OfferVerdict::ok;
+}
+
+OfferVerdict OfferTrack::answer(bool ours) {
+  const OfferStep next = step_offer(state_, ours ? OfferEvent::we_answer : OfferEvent::they_answer);
+  state_ = next.state;
+  complete_ = true;
+  settled_ = settled_ || request_of(open_) == SdpCarrier::invite;
   return next.verdict;
 }
 
 OfferVerdict OfferTrack::take(SdpCarrier carrier, bool sdp, bool ours) {
-  const Sides& side = ours ? us : them;
-  const bool owes = state_ == side.owes_answer;
+  const bool owes = state_ == (ours ? OfferState::asked : OfferState::offered) && answers(carrier, open_);
+  if (owes && sdp) return answer(ours);
   switch (carrier) {
-    case SdpCarrier::invite:
-      // Without a description the other side offers later: not while something else is open.
-      if (!sdp && state_ != OfferState::idle) return step_offer(state_, side.offer).verdict;
-      if (sdp) {
-        const OfferVerdict verdict = step(side.offer);
-        if (verdict != OfferVerdict::ok) return verdict;
-      }
-      settled_ = false;
-      return OfferVerdict::ok;
-    case SdpCarrier::update: return sdp ? step(side.offer) : OfferVerdict::ok;
-    case SdpCarrier::rel_1xx:
-      if (!sdp || settled_) return OfferVerdict::ok;
-      return step(owes ? side.answer : side.offer);
+    case SdpCarrier::invite: {
+      // Without a description the other side offers later: not while something else is open either.
+      const OfferVerdict verdict =
+          sdp ? offer(carrier, ours) : step_offer(state_, ours ? OfferEvent::we_offer : OfferEvent::they_offer).verdict;
+      if (verdict == OfferVerdict::ok) settled_ = false;
+      return verdict;
+    }
+    case SdpCarrier::update: return sdp ? offer(carrier, ours) : OfferVerdict::ok;
+    case SdpCarrier::rel_1xx: return sdp && !settled_ ? offer(carrier, ours) : OfferVerdict::ok;
     case SdpCarrier::invite_ok:
       if (settled_) return OfferVerdict::ok;
-      if (!sdp) return OfferVerdict::end;  // neither an offer nor an answer in the last message that can have it
-      return step(owes ? side.answer : side.offer);
+      // Without one there is neither an offer nor an answer in the last message that can have it.
+      return sdp ? offer(carrier, ours) : OfferVerdict::end;
     case SdpCarrier::prack:
-      if (owes) return sdp ? step(side.answer) : OfferVerdict::end;  // 3262 5: the 1xx offered
-      return sdp ? step(side.offer) : OfferVerdict::ok;
+      if (owes) return OfferVerdict::end;  // 3262 5: the 1xx offered
+      return sdp ? offer(carrier, ours) : OfferVerdict::ok;
     case SdpCarrier::ack:
-      if (owes) return sdp ? step(side.answer) : OfferVerdict::end;
-      return sdp ? OfferVerdict::stray : OfferVerdict::ok;
     case SdpCarrier::prack_ok:
     case SdpCarrier::update_ok:
-      if (owes) return sdp ? step(side.answer) : OfferVerdict::end;
+      if (owes) return OfferVerdict::end;
       return sdp ? OfferVerdict::stray : OfferVerdict::ok;
   }
   return OfferVerdict::ok;
 }
 
-OfferVerdict OfferTrack::tell(SdpCarrier carrier, bool sdp, bool ours) {
-  const OfferState before = state_;
-  const OfferVerdict verdict = take(carrier, sdp, ours);
-  const bool of_invite = carrier == SdpCarrier::rel_1xx || carrier == SdpCarrier::invite_ok ||
-                         carrier == SdpCarrier::ack || carrier == SdpCarrier::prack;
-  if (of_invite && before != OfferState::idle && state_ == OfferState::idle) settled_ = true;
-  return verdict;
+OfferVerdict OfferTrack::sent(SdpCarrier carrier, bool sdp) { return take(carrier, sdp, true); }
+
+OfferVerdict OfferTrack::received(SdpCarrier carrier, bool sdp) { return take(carrier, sdp, false); }
+
+void OfferTrack::refused(SdpCarrier request) {
+  if (request_of(open_) == request) state_ = step_offer(state_, OfferEvent::over).state;
 }
-
-OfferVerdict OfferTrack::sent(SdpCarrier carrier, bool sdp) { return tell(carrier, sdp, true); }
-
-OfferVerdict OfferTrack::received(SdpCarrier carrier, bool sdp) { return tell(carrier, sdp, false); }
 
 }  // namespace parley::sip

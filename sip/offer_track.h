@@ -31,19 +31,21 @@ class OfferTrack {
   [[nodiscard]] OfferVerdict sent(SdpCarrier carrier, bool sdp);
   // glare: 491. again: 500 with Retry-After. end: the answer that had to come did not. stray: as if it had none.
   [[nodiscard]] OfferVerdict received(SdpCarrier carrier, bool sdp);
-  // The INVITE, PRACK or UPDATE that offered was refused, or the answer to the one in it never comes.
-  void refused() { state_ = step_offer(state_, OfferEvent::over).state; }
+  // The INVITE, PRACK or UPDATE with what belongs to it came to nothing (refused, unanswered, without its ACK): an
+  // offer in it, or in a response to it, is withdrawn. `request` is invite, prack or update.
+  void refused(SdpCarrier request);
 
   [[nodiscard]] OfferState state() const { return state_; }
   // A first exchange is complete: UPDATE may offer (R3311-2).
   [[nodiscard]] bool complete() const { return complete_; }
 
  private:
-  [[nodiscard]] OfferVerdict step(OfferEvent event);
-  [[nodiscard]] OfferVerdict tell(SdpCarrier carrier, bool sdp, bool ours);
+  [[nodiscard]] OfferVerdict offer(SdpCarrier carrier, bool ours);
+  [[nodiscard]] OfferVerdict answer(bool ours);
   [[nodiscard]] OfferVerdict take(SdpCarrier carrier, bool sdp, bool ours);
 
   OfferState state_ = OfferState::idle;
+  SdpCarrier open_ = SdpCarrier::invite;  // what carried the open offer
   bool complete_ = false;
   bool settled_ = false;  // the INVITE under way has had its exchange: descriptions in its 1xx and 2xx are repetitions
 };

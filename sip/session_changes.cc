@@ -41,13 +41,8 @@ ChangeStep SessionChanges::on(ChangeEvent event, core::Instant now) {
   ChangeStep step{.actions = row.actions};
   if ((step.actions & change_do::answer_500) != 0) step.retry_after_seconds = retry_after();
   if ((step.actions & change_do::wait_491) != 0) wait_after_491(now);
-  if ((step.actions & change_do::tell_failed) != 0) invite_refused();
+  if ((step.actions & change_do::tell_failed) != 0) offers_.refused(SdpCarrier::invite);
   return step;
-}
-
-// At most one offer is open: when an UPDATE has it, the INVITE that failed has none.
-void SessionChanges::invite_refused() {
-  if (!(update_ours_ && update_ours_sdp_) && !(update_theirs_ && update_theirs_sdp_)) offers_.refused();
 }
 
 std::uint8_t SessionChanges::retry_after() {
@@ -70,7 +65,9 @@ ChangeStep SessionChanges::want(bool sdp, std::uint32_t cseq, core::Instant now)
 }
 
 ChangeStep SessionChanges::on_2xx(std::uint32_t cseq, bool sdp, core::Instant now) {
-  if (cseq != cseq_ || state_ != ChangeState::ours) return on(ChangeEvent::got_2xx_again, now);
+  const bool current = cseq == cseq_;
+  if (current && state_ == ChangeState::ours_ok) return {};  // its ACK is being made
+  if (!current || state_ != ChangeState::ours) return on(ChangeEvent::got_2xx_again, now);
   const OfferVerdict verdict = offers_.received(SdpCarrier::invite_ok, sdp);
   ChangeStep step = on(ChangeEvent::got_2xx, now);
   if (verdict == OfferVerdict::end) {
@@ -110,10 +107,10 @@ ChangeStep SessionChanges::update_answered(std::uint16_t status, bool sdp, core:
   if (status < 300) {
     if (!update_ours_sdp_) return {.actions = change_do::tell_done};
     if (offers_.received(SdpCarrier::update_ok, sdp) == OfferVerdict::ok) return {.actions = change_do::tell_done};
-    offers_.refused();
+    offers_.refused(SdpCarrier::update);
     return {.actions = change_do::tell_failed | change_do::end_session};  // R3264-3
   }
-  if (update_ours_sdp_) offers_.refused();
+  if (update_ours_sdp_) offers_.refused(SdpCarrier::update);
   if (status == 491) {
     wait_after_491(now);
     return {.actions = change_do::tell_failed | change_do::wait_491};
@@ -134,11 +131,12 @@ ChangeStep SessionChanges::answer(bool sdp, core::Instant now) {
   const bool waits = state_ == ChangeState::theirs;
   const bool owed = waits && offers_.sent(SdpCarrier::invite_ok, sdp) == OfferVerdict::end;
   // A 2xx that cannot carry what it must is worse than a refusal: the session stays as it was.
-  return on(owed ? ChangeEvent::refuse : ChangeEvent::answer, now);
+  if (owed) return refuse(now);
+  return on(ChangeEvent::answer, now);
 }
 
 ChangeStep SessionChanges::refuse(core::Instant now) {
-  if (state_ == ChangeState::theirs) invite_refused();
+  if (state_ == ChangeState::theirs) offers_.refused(SdpCarrier::invite);
   return on(ChangeEvent::refuse, now);
 }
 
@@ -149,7 +147,7 @@ ChangeStep SessionChanges::on_ack(bool sdp, core::Instant now) {
   const OfferVerdict verdict = offers_.received(SdpCarrier::ack, sdp);
   ChangeStep step = on(ChangeEvent::ack, now);
   if (verdict == OfferVerdict::end) {
-    offers_.refused();
+    offers_.refused(SdpCarrier::invite);
     step.actions = change_do::tell_failed | change_do::end_session;  // R3264-3: the answer did not come
   }
   return step;
@@ -172,7 +170,8 @@ void SessionChanges::update_answer_sent(std::uint16_t status, bool sdp) {
   if (!update_theirs_) return;
   update_theirs_ = false;
   if (!update_theirs_sdp_) return;
-  if (status >= 300 || offers_.sent(SdpCarrier::update_ok, sdp) != OfferVerdict::ok) offers_.refused();
+  if (status >= 300 || offers_.sent(SdpCarrier::update_ok, sdp) != OfferVerdict::ok)
+    offers_.refused(SdpCarrier::update);
 }
 
 ChangeStep SessionChanges::due(core::Instant now) {

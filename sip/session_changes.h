@@ -74,7 +74,6 @@ class SessionChanges {
 
  private:
   [[nodiscard]] ChangeStep on(ChangeEvent event, core::Instant now);
-  void invite_refused();
   void wait_after_491(core::Instant now);
   [[nodiscard]] std::uint8_t retry_after();
 
