@@ -164,7 +164,8 @@ HeaderPass header_pass(HeaderId id, std::string_view name, bool pass_unknown) {
     case HeaderId::other: break;
   }
   // Agreements between neighbours, and signatures over headers that change.
-  for (const std::string_view hop : {"Security-Client", "Security-Server", "Security-Verify", "Identity", "Recv-Info"}) {
+  for (const std::string_view hop :
+       {"Security-Client", "Security-Server", "Security-Verify", "Identity", "Recv-Info"}) {
     if (core::equal_ignore_case(name, hop)) return HeaderPass::own;
   }
   return pass_unknown ? HeaderPass::pass : HeaderPass::own;

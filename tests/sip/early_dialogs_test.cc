@@ -1,5 +1,5 @@
-// tests/sip/fork_set_test.cc - R3261-9, R3262-3, T-26: several phones answer one INVITE.
-#include "sip/fork_set.h"
+// tests/sip/early_dialogs_test.cc - R3261-9, R3262-3, T-26: several phones answer one INVITE.
+#include "sip/early_dialogs.h"
 
 #include <gtest/gtest.h>
 
@@ -30,17 +30,17 @@ OfferTrack offered() {
 
 struct Forks : testing::Test {
   core::Pool pool{{.small_count = 1, .large_count = 1, .arena_count = 1, .heap_bytes_max = 1 << 20}};
-  ForkSet forks{pool, offered()};
+  EarlyDialogs forks{pool, offered()};
   DialogFault fault = DialogFault::none;
 
-  Fork* take(unsigned status, const std::string& tag, const std::string& lines = "") {
+  EarlyDialog* take(unsigned status, const std::string& tag, const std::string& lines = "") {
     const SipMessage message("SIP/2.0 " + std::to_string(status) +
                              " x\nVia: SIP/2.0/UDP b;branch=z9hG4bK1\nFrom: <sip:me@parley.example>;tag=l\n"
                              "To: <sip:bob@example.org>" +
                              (tag.empty() ? "" : ";tag=" + tag) + "\nCall-ID: c\nCSeq: 7 INVITE\nContact: <sip:bob@" +
                              (tag.empty() ? "x" : tag) + ">\n" + lines + "Content-Length: 0\n\n");
     reliable = RelVerdict::plain;
-    Fork* const fork = forks.take(ours, message.head(), message.bytes, message.essentials, fault);
+    EarlyDialog* const fork = forks.take(ours, message.head(), message.bytes, message.essentials, fault);
     if (fork != nullptr && status < 200) reliable = fork->reliable.receive(message.head(), message.bytes);
     return fork;
   }
@@ -48,10 +48,10 @@ struct Forks : testing::Test {
 };
 
 TEST_F(Forks, R3261_9_EveryToTagIsADialogOfItsOwn) {
-  Fork* const a = take(180, "a", "Require: 100rel\nRSeq: 5\n");
+  EarlyDialog* const a = take(180, "a", "Require: 100rel\nRSeq: 5\n");
   ASSERT_NE(a, nullptr);
   EXPECT_EQ(reliable, RelVerdict::fresh);
-  Fork* const b = take(183, "b", "Require: 100rel\nRSeq: 900\n");
+  EarlyDialog* const b = take(183, "b", "Require: 100rel\nRSeq: 900\n");
   ASSERT_NE(b, nullptr);
   EXPECT_EQ(reliable, RelVerdict::fresh);  // R3262-3: its own numbers
   EXPECT_NE(a, b);
@@ -70,11 +70,11 @@ TEST_F(Forks, R3261_9_TheFirst2xxWinsTheNextOnesAreSurplusAndTheRestGo) {
   (void)take(180, "a");
   (void)take(180, "b");
   (void)take(180, "d");
-  Fork* const b = take(200, "b");
+  EarlyDialog* const b = take(200, "b");
   ASSERT_NE(b, nullptr);
   EXPECT_EQ(b->dialog.state(), DialogState::confirmed);
   EXPECT_EQ(usage.on_2xx(b->number, start), invite_do::tell_answered);
-  Fork* const c = take(200, "c");  // never rang
+  EarlyDialog* const c = take(200, "c");  // never rang
   ASSERT_NE(c, nullptr);
   EXPECT_EQ(usage.on_2xx(c->number, start), invite_do::ack_bye_other);
   EXPECT_EQ(take(200, "b"), b);
@@ -90,19 +90,19 @@ TEST_F(Forks, R3261_9_TheFirst2xxWinsTheNextOnesAreSurplusAndTheRestGo) {
 }
 
 TEST_F(Forks, R3261_9_A2xxFindsAPlaceEvenWhenManyRing) {
-  for (std::size_t i = 0; i < forks_max; ++i) ASSERT_NE(take(180, "t" + std::to_string(i)), nullptr);
+  for (std::size_t i = 0; i < early_dialogs_max; ++i) ASSERT_NE(take(180, "t" + std::to_string(i)), nullptr);
   EXPECT_EQ(take(180, "more"), nullptr);
   EXPECT_EQ(fault, DialogFault::too_long);
-  for (std::size_t i = 0; i < forks_max; ++i) {
+  for (std::size_t i = 0; i < early_dialogs_max; ++i) {
     ASSERT_NE(take(200, "late" + std::to_string(i)), nullptr);
-    EXPECT_EQ(forks.size(), forks_max);
+    EXPECT_EQ(forks.size(), early_dialogs_max);
   }
   EXPECT_EQ(take(200, "evenlater"), nullptr);  // it gets no ACK from us and ends by itself
   EXPECT_NE(forks.find("late0"), nullptr);
 }
 
 TEST_F(Forks, T_27_ARefusedPrackOfOneForkIsThatForksMatter) {
-  Fork* const a = take(183, "a", "Require: 100rel\nRSeq: 1\n");
+  EarlyDialog* const a = take(183, "a", "Require: 100rel\nRSeq: 1\n");
   (void)take(183, "b", "Require: 100rel\nRSeq: 1\n");
   a->reliable.prack_answered(481, start, config.t1);
   EXPECT_EQ(forks.next_deadline(), start + 32s);
