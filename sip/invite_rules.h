@@ -1,0 +1,559 @@
+// sip/invite_rules.h - what an INVITE session does on each event, as tables: the side that was invited, the side that
+// invites, and re-INVITEs in both directions (RFC 3261 sections 13 to 15; R3261-2, -6, -7, -9, T-22 to T-24).
+//
+// No message types here: invite_usage.h and session_changes.h turn messages into events and time into timer events. The
+// figures to compare with are the sections named at the rows; RFC 5407 has the crossings.
+//
+// A timer is no action: it runs exactly in the states that limit_of(), awaits_prack() and resends() name, starts on the
+// edge from a state where it does not run, and stops on the edge out. So a timer event is `never` where it does not
+// run, and nowhere else.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace parley::sip {
+
+enum class InviteState : std::uint8_t {
+  // invited (UAS)
+  proceeding,  // no final response yet
+  held,        // our 2xx waits for the PRACK of a 1xx that carried SDP
+  answered,    // 2xx sent, again and again until the ACK
+  closing,     // as answered; a BYE goes out as soon as it may
+  // inviting (UAC)
+  calling,     // no response yet
+  early,       // a 1xx came, 100 included
+  unwanted,    // to be cancelled as soon as a 1xx came
+  cancelling,  // CANCEL sent
+  accepted,    // 2xx came, its ACK has not been given to us
+  // both
+  confirmed,
+  leaving,  // BYE sent
+  ended,
+};
+inline constexpr std::size_t invite_states = 12;
+
+enum class InviteEvent : std::uint8_t {
+  // invited: what we are told to do
+  provisional,  // send a 1xx
+  answer,       // send a 2xx
+  answer_held,  // the same, while a reliable 1xx with SDP is unacknowledged
+  refuse,       // send another final response
+  // invited: what comes
+  pracked,  // nothing holds a 2xx back any more
+  cancel,   // a CANCEL for this INVITE; its own 200 is the transaction's matter
+  ack,      // the ACK to our 2xx
+  // inviting
+  got_1xx,
+  got_2xx,        // the first 2xx
+  got_2xx_again,  // a repetition of it
+  got_2xx_other,  // one of another dialog after the first
+  got_refusal,    // 300-699; also 408 or 503 of our own making when the transaction ended without a response
+  acknowledge,    // send the ACK, whose body we now have
+  // both
+  hang_up,      // end it, whatever that takes
+  bye,          // a BYE in a dialog of this INVITE
+  bye_done,     // final response to our BYE or none in time; 481 is as good as 200 (T-23)
+  dialog_lost,  // a request in the dialog was answered 408, 481 or not at all
+  expired,      // the session timer
+  // timers
+  limit,          // the state has lasted as long as it may
+  prack_overdue,  // a reliable 1xx was sent for 64*T1 without PRACK
+};
+inline constexpr std::size_t invite_events = 20;
+
+// What to do, in the order of these bits.
+namespace invite_do {
+inline constexpr std::uint32_t send_1xx = 1 << 0;    // the one at hand
+inline constexpr std::uint32_t send_2xx = 1 << 1;    // keep its bytes until stop_2xx
+inline constexpr std::uint32_t send_final = 1 << 2;  // the refusal at hand
+inline constexpr std::uint32_t send_487 = 1 << 3;
+inline constexpr std::uint32_t send_480 = 1 << 4;
+inline constexpr std::uint32_t send_504 = 1 << 5;
+inline constexpr std::uint32_t answer_bye_200 = 1 << 6;
+inline constexpr std::uint32_t answer_bye_481 = 1 << 7;
+inline constexpr std::uint32_t send_cancel = 1 << 8;
+inline constexpr std::uint32_t send_ack = 1 << 9;  // keep its bytes: a repeated 2xx brings it again
+inline constexpr std::uint32_t send_ack_again = 1 << 10;
+inline constexpr std::uint32_t ack_bye_other = 1 << 11;  // in the dialog of the surplus 2xx
+inline constexpr std::uint32_t send_bye = 1 << 12;
+inline constexpr std::uint32_t tell_answered = 1 << 13;   // a 2xx is here and wants `acknowledge`
+inline constexpr std::uint32_t tell_up = 1 << 14;         // acknowledged: the session is confirmed
+inline constexpr std::uint32_t tell_ended = 1 << 15;      // the session is over, or never will be; told once
+inline constexpr std::uint32_t send_2xx_again = 1 << 16;  // of the resend timer, in no row
+}  // namespace invite_do
+
+// What ends a state that lasts too long; times are in InviteConfig.
+enum class InviteLimit : std::uint8_t {
+  none,
+  decide,   // invited and nobody answers
+  ring,     // inviting and nobody answers
+  silence,  // 64*T1 to be cancelled without a 1xx that allows it
+  cancel,   // 64*T1 after CANCEL without final response (9.1)
+  ack,      // 64*T1 without ACK to our 2xx (13.3.1.4), or without anybody giving us the ACK to theirs
+};
+constexpr InviteLimit limit_of(InviteState state) {
+  switch (state) {
+    case InviteState::proceeding:
+    case InviteState::held: return InviteLimit::decide;
+    case InviteState::calling:  // the transaction's Timer B is shorter
+    case InviteState::early: return InviteLimit::ring;
+    case InviteState::unwanted: return InviteLimit::silence;
+    case InviteState::cancelling: return InviteLimit::cancel;
+    case InviteState::answered:
+    case InviteState::closing:
+    case InviteState::accepted: return InviteLimit::ack;
+    case InviteState::confirmed:  // the session timer's matter
+    case InviteState::leaving:    // the BYE's transaction ends it
+    case InviteState::ended: return InviteLimit::none;
+  }
+  return InviteLimit::none;
+}
+// Whether a reliable 1xx may wait for its PRACK.
+constexpr bool awaits_prack(InviteState state) {
+  return state == InviteState::proceeding || state == InviteState::held;
+}
+// Whether our 2xx is sent again at T1, doubling up to T2.
+constexpr bool resends(InviteState state) { return state == InviteState::answered || state == InviteState::closing; }
+
+enum class RowKind : std::uint8_t { missing, go, absorb, never };
+
+struct InviteRow {
+  InviteState state;
+  InviteEvent event;
+  RowKind kind = RowKind::missing;
+  InviteState next;
+  std::uint32_t actions = 0;
+};
+
+namespace invite_table {
+
+using S = InviteState;
+using E = InviteEvent;
+using namespace invite_do;
+
+constexpr InviteRow go(S state, E event, S next, std::uint32_t actions) {
+  return {state, event, RowKind::go, next, actions};
+}
+constexpr InviteRow absorb(S state, E event) { return {state, event, RowKind::absorb, state, 0}; }
+constexpr InviteRow never(S state, E event) { return {state, event, RowKind::never, state, 0}; }
+
+// clang-format off
+inline constexpr InviteRow invited[] = {
+    //  state        event            next           actions                              where
+    go(S::proceeding, E::provisional, S::proceeding, send_1xx),                        // 3261 13.3.1.1
+    go(S::proceeding, E::answer,      S::answered,   send_2xx),                        // 13.3.1.4
+    go(S::proceeding, E::answer_held, S::held,       0),                               // 3262 3
+    go(S::proceeding, E::refuse,      S::ended,      send_final | tell_ended),         // 13.3.1.3
+    absorb(S::proceeding, E::pracked),                                                 // it held nothing
+    go(S::proceeding, E::cancel,      S::ended,      send_487 | tell_ended),           // 9.2
+    absorb(S::proceeding, E::ack),                                                     // no 2xx to acknowledge
+    go(S::proceeding, E::hang_up,     S::ended,      send_480 | tell_ended),           // no BYE before the ACK: 15
+    go(S::proceeding, E::bye,         S::ended,      answer_bye_200 | send_487 | tell_ended),   // 15.1.2
+    absorb(S::proceeding, E::bye_done),
+    go(S::proceeding, E::dialog_lost, S::ended,      send_480 | tell_ended),           // our UPDATE found nobody
+    absorb(S::proceeding, E::expired),                                                 // starts with the 2xx
+    go(S::proceeding, E::limit,       S::ended,      send_480 | tell_ended),
+    go(S::proceeding, E::prack_overdue, S::ended,    send_504 | tell_ended),           // 3262 3
+
+    absorb(S::held, E::provisional),                                                   // the 2xx is decided
+    absorb(S::held, E::answer),
+    absorb(S::held, E::answer_held),
+    absorb(S::held, E::refuse),
+    go(S::held, E::pracked,       S::answered, send_2xx),                              // 3262 3
+    go(S::held, E::cancel,        S::ended,    send_487 | tell_ended),                 // 9.2
+    absorb(S::held, E::ack),
+    go(S::held, E::hang_up,       S::ended,    send_480 | tell_ended),
+    go(S::held, E::bye,           S::ended,    answer_bye_200 | send_487 | tell_ended),  // 15.1.2
+    absorb(S::held, E::bye_done),
+    go(S::held, E::dialog_lost,   S::ended,    send_480 | tell_ended),
+    absorb(S::held, E::expired),
+    go(S::held, E::limit,         S::ended,    send_480 | tell_ended),
+    go(S::held, E::prack_overdue, S::ended,    send_504 | tell_ended),                 // 3262 3
+
+    absorb(S::answered, E::provisional),
+    absorb(S::answered, E::answer),
+    absorb(S::answered, E::answer_held),
+    absorb(S::answered, E::refuse),
+    absorb(S::answered, E::pracked),                                                   // 3262 3: late, still answered
+    absorb(S::answered, E::cancel),                                                    // 9.2: no effect after a final
+    go(S::answered, E::ack,         S::confirmed, tell_up),                            // 13.3.1.4
+    go(S::answered, E::hang_up,     S::closing,   0),                                  // 15: not before the ACK
+    go(S::answered, E::bye,         S::ended,     answer_bye_200 | tell_ended),        // 5407 3.1.6: it has our 2xx
+    absorb(S::answered, E::bye_done),
+    go(S::answered, E::dialog_lost, S::closing,   0),                                  // 15
+    go(S::answered, E::expired,     S::closing,   0),                                  // 15
+    go(S::answered, E::limit,       S::leaving,   send_bye | tell_ended),              // 13.3.1.4: no ACK
+    never(S::answered, E::prack_overdue),                                              // a final stops them
+
+    absorb(S::closing, E::provisional),
+    absorb(S::closing, E::answer),
+    absorb(S::closing, E::answer_held),
+    absorb(S::closing, E::refuse),
+    absorb(S::closing, E::pracked),
+    absorb(S::closing, E::cancel),
+    go(S::closing, E::ack,   S::leaving, send_bye | tell_ended),                       // 15
+    absorb(S::closing, E::hang_up),
+    go(S::closing, E::bye,   S::ended,   answer_bye_200 | tell_ended),
+    absorb(S::closing, E::bye_done),
+    absorb(S::closing, E::dialog_lost),
+    absorb(S::closing, E::expired),
+    go(S::closing, E::limit, S::leaving, send_bye | tell_ended),                       // 13.3.1.4
+    never(S::closing, E::prack_overdue),
+
+    absorb(S::confirmed, E::provisional),
+    absorb(S::confirmed, E::answer),
+    absorb(S::confirmed, E::answer_held),
+    absorb(S::confirmed, E::refuse),
+    absorb(S::confirmed, E::pracked),
+    absorb(S::confirmed, E::cancel),
+    absorb(S::confirmed, E::ack),                                                      // our 2xx crossed its ACK
+    go(S::confirmed, E::hang_up,     S::leaving, send_bye | tell_ended),               // 15.1.1
+    go(S::confirmed, E::bye,         S::ended,   answer_bye_200 | tell_ended),         // 15.1.2
+    absorb(S::confirmed, E::bye_done),
+    go(S::confirmed, E::dialog_lost, S::leaving, send_bye | tell_ended),               // 12.2.1.2, 14.1
+    go(S::confirmed, E::expired,     S::leaving, send_bye | tell_ended),               // 4028 10
+    never(S::confirmed, E::limit),
+    never(S::confirmed, E::prack_overdue),
+
+    absorb(S::leaving, E::provisional),
+    absorb(S::leaving, E::answer),
+    absorb(S::leaving, E::answer_held),
+    absorb(S::leaving, E::refuse),
+    absorb(S::leaving, E::pracked),
+    absorb(S::leaving, E::cancel),
+    absorb(S::leaving, E::ack),                                                        // 5407 3.2: too late
+    absorb(S::leaving, E::hang_up),
+    go(S::leaving, E::bye,      S::leaving, answer_bye_200),                           // T-23: crossing
+    go(S::leaving, E::bye_done, S::ended,   0),                                        // 15.1.1
+    absorb(S::leaving, E::dialog_lost),
+    absorb(S::leaving, E::expired),
+    never(S::leaving, E::limit),
+    never(S::leaving, E::prack_overdue),
+
+    absorb(S::ended, E::provisional),                                                  // a CANCEL was faster
+    absorb(S::ended, E::answer),
+    absorb(S::ended, E::answer_held),
+    absorb(S::ended, E::refuse),
+    absorb(S::ended, E::pracked),
+    absorb(S::ended, E::cancel),
+    absorb(S::ended, E::ack),
+    absorb(S::ended, E::hang_up),
+    go(S::ended, E::bye, S::ended, answer_bye_481),                                    // 15.1.2
+    absorb(S::ended, E::bye_done),
+    absorb(S::ended, E::dialog_lost),
+    absorb(S::ended, E::expired),
+    never(S::ended, E::limit),
+    never(S::ended, E::prack_overdue),
+};
+
+inline constexpr InviteRow inviting[] = {
+    //  state        event              next           actions                            where
+    go(S::calling, E::got_1xx,       S::early,      0),                                // 13.2.2.1
+    go(S::calling, E::got_2xx,       S::accepted,   tell_answered),                    // 13.2.2.4
+    absorb(S::calling, E::got_2xx_again),                                              // not before a first one
+    go(S::calling, E::got_2xx_other, S::calling,    ack_bye_other),
+    go(S::calling, E::got_refusal,   S::ended,      tell_ended),                       // 13.2.2.3
+    absorb(S::calling, E::acknowledge),
+    go(S::calling, E::hang_up,       S::unwanted,   0),                                // 9.1, T-24: not before a 1xx
+    go(S::calling, E::bye,           S::calling,    answer_bye_481),                   // no dialog yet
+    absorb(S::calling, E::bye_done),
+    absorb(S::calling, E::dialog_lost),
+    absorb(S::calling, E::expired),
+    go(S::calling, E::limit,         S::unwanted,   0),
+
+    absorb(S::early, E::got_1xx),
+    go(S::early, E::got_2xx,       S::accepted,   tell_answered),                      // 13.2.2.4
+    absorb(S::early, E::got_2xx_again),
+    go(S::early, E::got_2xx_other, S::early,      ack_bye_other),
+    go(S::early, E::got_refusal,   S::ended,      tell_ended),                         // 13.2.2.3
+    absorb(S::early, E::acknowledge),
+    go(S::early, E::hang_up,       S::cancelling, send_cancel),                        // 9.1
+    go(S::early, E::bye,           S::early,      answer_bye_481),                     // 15: no BYE of a callee now
+    absorb(S::early, E::bye_done),
+    go(S::early, E::dialog_lost,   S::cancelling, send_cancel),                        // PRACK or UPDATE found nobody
+    absorb(S::early, E::expired),
+    go(S::early, E::limit,         S::cancelling, send_cancel),                        // 9.1
+
+    go(S::unwanted, E::got_1xx,       S::cancelling, send_cancel),                     // 9.1, T-24
+    go(S::unwanted, E::got_2xx,       S::leaving,    send_ack | send_bye | tell_ended),// T-22
+    absorb(S::unwanted, E::got_2xx_again),
+    go(S::unwanted, E::got_2xx_other, S::unwanted,   ack_bye_other),
+    go(S::unwanted, E::got_refusal,   S::ended,      tell_ended),                      // T-24: the CANCEL is dropped
+    absorb(S::unwanted, E::acknowledge),
+    absorb(S::unwanted, E::hang_up),
+    go(S::unwanted, E::bye,           S::unwanted,   answer_bye_481),
+    absorb(S::unwanted, E::bye_done),
+    absorb(S::unwanted, E::dialog_lost),
+    absorb(S::unwanted, E::expired),
+    go(S::unwanted, E::limit,         S::ended,      tell_ended),                      // 17.1.1.2: as long as Timer B
+
+    absorb(S::cancelling, E::got_1xx),
+    go(S::cancelling, E::got_2xx,       S::leaving,    send_ack | send_bye | tell_ended),  // 9.1, T-22
+    absorb(S::cancelling, E::got_2xx_again),
+    go(S::cancelling, E::got_2xx_other, S::cancelling, ack_bye_other),
+    go(S::cancelling, E::got_refusal,   S::ended,      tell_ended),                    // 487, as a rule
+    absorb(S::cancelling, E::acknowledge),
+    absorb(S::cancelling, E::hang_up),
+    go(S::cancelling, E::bye,           S::cancelling, answer_bye_481),
+    absorb(S::cancelling, E::bye_done),
+    absorb(S::cancelling, E::dialog_lost),
+    absorb(S::cancelling, E::expired),
+    go(S::cancelling, E::limit,         S::ended,      tell_ended),                    // 9.1: 64*T1 and no final
+
+    absorb(S::accepted, E::got_1xx),                                                   // of another fork
+    absorb(S::accepted, E::got_2xx),
+    absorb(S::accepted, E::got_2xx_again),                                             // its ACK is being made
+    go(S::accepted, E::got_2xx_other, S::accepted,  ack_bye_other),                    // 13.2.2.4
+    absorb(S::accepted, E::got_refusal),
+    go(S::accepted, E::acknowledge,   S::confirmed, send_ack | tell_up),               // 13.2.2.4
+    go(S::accepted, E::hang_up,       S::leaving,   send_ack | send_bye | tell_ended), // 13.2.2.4
+    go(S::accepted, E::bye,           S::ended,     send_ack | answer_bye_200 | tell_ended),
+    absorb(S::accepted, E::bye_done),
+    go(S::accepted, E::dialog_lost,   S::leaving,   send_ack | send_bye | tell_ended),
+    go(S::accepted, E::expired,       S::leaving,   send_ack | send_bye | tell_ended),
+    go(S::accepted, E::limit,         S::leaving,   send_ack | send_bye | tell_ended),
+
+    absorb(S::confirmed, E::got_1xx),
+    absorb(S::confirmed, E::got_2xx),
+    go(S::confirmed, E::got_2xx_again, S::confirmed, send_ack_again),                  // 13.2.2.4: the ACK was lost
+    go(S::confirmed, E::got_2xx_other, S::confirmed, ack_bye_other),                   // 13.2.2.4
+    absorb(S::confirmed, E::got_refusal),                                              // of another fork
+    absorb(S::confirmed, E::acknowledge),
+    go(S::confirmed, E::hang_up,       S::leaving,   send_bye | tell_ended),           // 15.1.1
+    go(S::confirmed, E::bye,           S::ended,     answer_bye_200 | tell_ended),     // 15.1.2
+    absorb(S::confirmed, E::bye_done),
+    go(S::confirmed, E::dialog_lost,   S::leaving,   send_bye | tell_ended),           // 12.2.1.2, 14.1
+    go(S::confirmed, E::expired,       S::leaving,   send_bye | tell_ended),           // 4028 10
+    never(S::confirmed, E::limit),
+
+    absorb(S::leaving, E::got_1xx),
+    absorb(S::leaving, E::got_2xx),
+    go(S::leaving, E::got_2xx_again, S::leaving, send_ack_again),                      // 5407 3.2.3
+    go(S::leaving, E::got_2xx_other, S::leaving, ack_bye_other),
+    absorb(S::leaving, E::got_refusal),
+    absorb(S::leaving, E::acknowledge),
+    absorb(S::leaving, E::hang_up),
+    go(S::leaving, E::bye,           S::leaving, answer_bye_200),                      // T-23: crossing
+    go(S::leaving, E::bye_done,      S::ended,   0),
+    absorb(S::leaving, E::dialog_lost),
+    absorb(S::leaving, E::expired),
+    never(S::leaving, E::limit),
+
+    absorb(S::ended, E::got_1xx),
+    go(S::ended, E::got_2xx,       S::leaving, send_ack | send_bye),                   // a fork's, after all was over
+    go(S::ended, E::got_2xx_again, S::ended,   send_ack_again),
+    go(S::ended, E::got_2xx_other, S::ended,   ack_bye_other),
+    absorb(S::ended, E::got_refusal),
+    absorb(S::ended, E::acknowledge),
+    absorb(S::ended, E::hang_up),
+    go(S::ended, E::bye,           S::ended,   answer_bye_481),                        // 15.1.2
+    absorb(S::ended, E::bye_done),
+    absorb(S::ended, E::dialog_lost),
+    absorb(S::ended, E::expired),
+    never(S::ended, E::limit),
+};
+// clang-format on
+
+using Cells = std::array<std::array<InviteRow, invite_events>, invite_states>;
+
+template <std::size_t n>
+constexpr Cells cells_of(const InviteRow (&rows)[n]) {
+  Cells cells{};
+  for (const InviteRow& row : rows)
+    cells[static_cast<std::size_t>(row.state)][static_cast<std::size_t>(row.event)] = row;
+  return cells;
+}
+inline constexpr Cells invited_cells = cells_of(invited);
+inline constexpr Cells inviting_cells = cells_of(inviting);
+
+}  // namespace invite_table
+
+constexpr const InviteRow& invite_row(bool inviting, InviteState state, InviteEvent event) {
+  const auto& cells = inviting ? invite_table::inviting_cells : invite_table::invited_cells;
+  return cells[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
+}
+
+// --- re-INVITE (RFC 3261 section 14) ---
+
+enum class ChangeState : std::uint8_t {
+  quiet,
+  ours,      // our re-INVITE is out
+  ours_ok,   // its 2xx came, the ACK has not been given to us
+  theirs,    // theirs waits for our final response
+  theirs_ok  // 2xx sent, again and again until the ACK
+};
+inline constexpr std::size_t change_states = 5;
+
+enum class ChangeEvent : std::uint8_t {
+  want,           // send a re-INVITE
+  got_invite,     // theirs, and offers allow it
+  got_glare,      // theirs, while an offer of ours has no answer
+  got_twice,      // theirs, while an offer of theirs has no answer
+  answer,         // send a 2xx
+  refuse,         // send another final response
+  cancel,         // theirs was cancelled
+  ack,            // to our 2xx
+  got_2xx,        // to ours
+  got_2xx_again,  // a repetition
+  acknowledge,    // send the ACK
+  got_491,
+  got_refusal,  // another final response that leaves the session as it was
+  got_lost,     // 408, 481, none at all, or one that ends the dialog (12.2.1.2)
+  limit,        // the state has lasted as long as it may
+};
+inline constexpr std::size_t change_events = 15;
+
+namespace change_do {
+inline constexpr std::uint32_t send_invite = 1 << 0;
+inline constexpr std::uint32_t busy = 1 << 1;         // nothing was sent: another INVITE is under way
+inline constexpr std::uint32_t take_invite = 1 << 2;  // theirs: answer() or refuse() it
+inline constexpr std::uint32_t answer_491 = 1 << 3;
+inline constexpr std::uint32_t answer_500 = 1 << 4;  // with Retry-After of 0 to 10 s
+inline constexpr std::uint32_t send_2xx = 1 << 5;    // keep its bytes until the ACK
+inline constexpr std::uint32_t send_final = 1 << 6;
+inline constexpr std::uint32_t send_487 = 1 << 7;
+inline constexpr std::uint32_t send_ack = 1 << 8;  // keep its bytes
+inline constexpr std::uint32_t send_ack_again = 1 << 9;
+inline constexpr std::uint32_t tell_answered = 1 << 10;   // a 2xx is here and wants `acknowledge`
+inline constexpr std::uint32_t tell_done = 1 << 11;       // the change holds
+inline constexpr std::uint32_t tell_failed = 1 << 12;     // ours was refused or theirs withdrawn: all as before
+inline constexpr std::uint32_t wait_491 = 1 << 13;        // may be wanted again when the waiting time is over
+inline constexpr std::uint32_t end_session = 1 << 14;     // InviteEvent::dialog_lost
+inline constexpr std::uint32_t send_2xx_again = 1 << 15;  // of the resend timer, in no row
+}  // namespace change_do
+
+// quiet: none. ours: as long as an INVITE may ring. ours_ok, theirs_ok: 64*T1. theirs: as long as anybody may think.
+constexpr InviteLimit limit_of(ChangeState state) {
+  switch (state) {
+    case ChangeState::quiet: return InviteLimit::none;
+    case ChangeState::ours: return InviteLimit::ring;
+    case ChangeState::theirs: return InviteLimit::decide;
+    case ChangeState::ours_ok:
+    case ChangeState::theirs_ok: return InviteLimit::ack;
+  }
+  return InviteLimit::none;
+}
+constexpr bool resends(ChangeState state) { return state == ChangeState::theirs_ok; }
+
+struct ChangeRow {
+  ChangeState state;
+  ChangeEvent event;
+  RowKind kind = RowKind::missing;
+  ChangeState next;
+  std::uint32_t actions = 0;
+};
+
+namespace change_table {
+
+using S = ChangeState;
+using E = ChangeEvent;
+using namespace change_do;
+
+constexpr ChangeRow go(S state, E event, S next, std::uint32_t actions) {
+  return {state, event, RowKind::go, next, actions};
+}
+constexpr ChangeRow absorb(S state, E event) { return {state, event, RowKind::absorb, state, 0}; }
+constexpr ChangeRow never(S state, E event) { return {state, event, RowKind::never, state, 0}; }
+
+// clang-format off
+inline constexpr ChangeRow rows[] = {
+    go(S::quiet, E::want,          S::ours,   send_invite),                            // 14.1
+    go(S::quiet, E::got_invite,    S::theirs, take_invite),                            // 14.2
+    go(S::quiet, E::got_glare,     S::quiet,  answer_491),                             // 3311 5.2: our UPDATE is out
+    go(S::quiet, E::got_twice,     S::quiet,  answer_500),                             // theirs is not answered
+    absorb(S::quiet, E::answer),
+    absorb(S::quiet, E::refuse),
+    absorb(S::quiet, E::cancel),
+    absorb(S::quiet, E::ack),
+    absorb(S::quiet, E::got_2xx),
+    go(S::quiet, E::got_2xx_again, S::quiet,  send_ack_again),                         // 13.2.2.4
+    absorb(S::quiet, E::acknowledge),
+    absorb(S::quiet, E::got_491),
+    absorb(S::quiet, E::got_refusal),
+    absorb(S::quiet, E::got_lost),
+    never(S::quiet, E::limit),
+
+    go(S::ours, E::want,        S::ours,    busy),                                     // 14.1
+    go(S::ours, E::got_invite,  S::ours,    answer_491),                               // 14.2, T-21: each time
+    go(S::ours, E::got_glare,   S::ours,    answer_491),                               // 14.2
+    go(S::ours, E::got_twice,   S::ours,    answer_491),                               // 14.2
+    absorb(S::ours, E::answer),
+    absorb(S::ours, E::refuse),
+    absorb(S::ours, E::cancel),
+    absorb(S::ours, E::ack),
+    go(S::ours, E::got_2xx,     S::ours_ok, tell_answered),                            // 14.1
+    go(S::ours, E::got_2xx_again, S::ours,  send_ack_again),                           // of an INVITE before
+    absorb(S::ours, E::acknowledge),
+    go(S::ours, E::got_491,     S::quiet,   tell_failed | wait_491),                   // 14.1
+    go(S::ours, E::got_refusal, S::quiet,   tell_failed),                              // 14.1: all as before
+    go(S::ours, E::got_lost,    S::quiet,   tell_failed | end_session),                // 14.1
+    go(S::ours, E::limit,       S::quiet,   tell_failed | end_session),                // it rings for ever
+
+    go(S::ours_ok, E::want,        S::ours_ok, busy),
+    go(S::ours_ok, E::got_invite,  S::ours_ok, answer_491),                            // our ACK has to go first
+    go(S::ours_ok, E::got_glare,   S::ours_ok, answer_491),
+    go(S::ours_ok, E::got_twice,   S::ours_ok, answer_491),
+    absorb(S::ours_ok, E::answer),
+    absorb(S::ours_ok, E::refuse),
+    absorb(S::ours_ok, E::cancel),
+    absorb(S::ours_ok, E::ack),
+    absorb(S::ours_ok, E::got_2xx),
+    go(S::ours_ok, E::got_2xx_again, S::ours_ok, send_ack_again),                      // of an INVITE before
+    go(S::ours_ok, E::acknowledge, S::quiet,   send_ack | tell_done),                  // 13.2.2.4
+    absorb(S::ours_ok, E::got_491),
+    absorb(S::ours_ok, E::got_refusal),
+    go(S::ours_ok, E::got_lost,    S::quiet,   send_ack | tell_failed | end_session),
+    go(S::ours_ok, E::limit,       S::quiet,   send_ack | tell_failed | end_session),
+
+    go(S::theirs, E::want,       S::theirs,    busy),                                  // 14.1
+    go(S::theirs, E::got_invite, S::theirs,    answer_500),                            // 14.2
+    go(S::theirs, E::got_glare,  S::theirs,    answer_500),
+    go(S::theirs, E::got_twice,  S::theirs,    answer_500),                            // 14.2
+    go(S::theirs, E::answer,     S::theirs_ok, send_2xx),                              // 14.2
+    go(S::theirs, E::refuse,     S::quiet,     send_final),                            // 14.2: 488 and the like
+    go(S::theirs, E::cancel,     S::quiet,     send_487 | tell_failed),                // 9.2
+    absorb(S::theirs, E::ack),
+    absorb(S::theirs, E::got_2xx),
+    go(S::theirs, E::got_2xx_again, S::theirs, send_ack_again),                        // of an INVITE before
+    absorb(S::theirs, E::acknowledge),
+    absorb(S::theirs, E::got_491),
+    absorb(S::theirs, E::got_refusal),
+    absorb(S::theirs, E::got_lost),
+    go(S::theirs, E::limit,      S::quiet,     send_487 | tell_failed),                // nobody answers for us
+
+    go(S::theirs_ok, E::want,       S::theirs_ok, busy),                               // 14.1
+    go(S::theirs_ok, E::got_invite, S::theirs,    take_invite),                        // 5407 3.1.4: the ACK was lost
+    go(S::theirs_ok, E::got_glare,  S::theirs_ok, answer_491),                         // 5407 3.1.5: it has our answer
+    go(S::theirs_ok, E::got_twice,  S::theirs_ok, answer_500),
+    absorb(S::theirs_ok, E::answer),
+    absorb(S::theirs_ok, E::refuse),
+    absorb(S::theirs_ok, E::cancel),
+    go(S::theirs_ok, E::ack,        S::quiet,     tell_done),                          // 13.3.1.4
+    absorb(S::theirs_ok, E::got_2xx),
+    go(S::theirs_ok, E::got_2xx_again, S::theirs_ok, send_ack_again),
+    absorb(S::theirs_ok, E::acknowledge),
+    absorb(S::theirs_ok, E::got_491),
+    absorb(S::theirs_ok, E::got_refusal),
+    absorb(S::theirs_ok, E::got_lost),
+    go(S::theirs_ok, E::limit,      S::quiet,     tell_failed | end_session),          // 14.2: no ACK
+};
+// clang-format on
+
+using Cells = std::array<std::array<ChangeRow, change_events>, change_states>;
+constexpr Cells make_cells() {
+  Cells made{};
+  for (const ChangeRow& row : rows)
+    made[static_cast<std::size_t>(row.state)][static_cast<std::size_t>(row.event)] = row;
+  return made;
+}
+inline constexpr Cells cells = make_cells();
+
+}  // namespace change_table
+
+constexpr const ChangeRow& change_row(ChangeState state, ChangeEvent event) {
+  return change_table::cells[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
+}
+
+}  // namespace parley::sip
