@@ -31,7 +31,7 @@ class Run:
                    "-p", str(port or free_port()), "-m", str(calls), "-l", "1", "-s", callee, "-key", "domain", "example.org",
                    "-key", "me", me, "-au", me, "-ap", SECRETS[me], "-key", "peer", "alice", "-nostdin", "-skip_rlimit",
                    "-timeout", str(SECONDS), "-timeout_error", "-t", "u1" if transport == "udp" else "t1",
-                   "-auth_uri", "example.org" if "register" in scenario else f"{callee}@example.org", "-default_behaviors", "none", "-mp", str(free_port()),
+                   "-auth_uri", "example.org" if "register" in scenario else f"{callee}@example.org", "-default_behaviors", "none",
                    "-trace_err", "-error_file", "errors", "-trace_msg", "-message_file", "messages", "-trace_logs",
                    "-log_file", "log"]
         if lost:
@@ -40,14 +40,19 @@ class Run:
         self.process = subprocess.Popen(command, cwd=self.dir, stdin=subprocess.DEVNULL, stdout=self.output,
                                         stderr=subprocess.STDOUT)
 
-    def end(self):
+    def end(self, *others):
+        """others: the runs at the other end, shown too when this one fails."""
         try:
             code = self.process.wait(SECONDS + 10)
         except subprocess.TimeoutExpired:
             code = "no end"
         if code != 0:
-            self.case.fail(f"sipp {self.scenario} ended with {code}\n{self.read('errors')}\n{self.read('messages')[-6000:]}\n"
-                           f"{self.read('output')[-1500:]}\n{self.case.server.tail()}")
+            said = "".join(run.story() for run in (self, *others))
+            self.case.fail(f"sipp {self.scenario} ended with {code}\n{said}\n{self.case.server.tail()}")
+
+    def story(self):
+        said = [line for line in self.read("output").splitlines() if "20" in line and "Resolving" not in line]
+        return f"--- {self.scenario}:\n{self.read('errors')}\n{self.read('messages')[-8000:]}\n" + "\n".join(said[-5:]) + "\n"
 
     def read(self, name):
         try:
@@ -81,8 +86,8 @@ class Sipp(SipCase):
         port = self.registered(transport=transport)
         there = Run(self, callee, "bob", port=port, calls=calls, transport=transport, lost=lost)
         here = Run(self, caller, "alice", calls=calls, transport=transport, lost=lost)
-        here.end()
-        there.end()
+        here.end(there)
+        there.end(here)
 
     def test_R3261_14_register_with_digest(self):
         self.registered()
@@ -123,7 +128,7 @@ class Sipp(SipCase):
         ends = [Run(self, "fork_lost_uas", "bob", port=lost), Run(self, "fork_won_uas", "bob", port=won),
                 Run(self, "fork_uac", "alice")]
         for end in reversed(ends):
-            end.end()
+            end.end(*[e for e in ends if e is not end])
 
     def test_R6665_1_subscription_through_the_proxy(self):
         self.both("subscribe_uac", "subscribe_uas", calls=3)
