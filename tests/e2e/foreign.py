@@ -135,13 +135,13 @@ class Kamailio:
 class Capture:
     """tcpdump on the loopback device into a file; end() waits until the file holds the given bytes."""
 
-    def __init__(self, port):
+    def __init__(self, port=None, filter=None):
         self.dir = tempfile.mkdtemp(prefix="parley-capture-")
         os.chmod(self.dir, 0o777)
         self.file = os.path.join(self.dir, "wire.pcap")
         self.process = subprocess.Popen(
             ["tcpdump", "-i", "lo", "-U", "--immediate-mode", "-B", "16384", "-s", "0", "-w", self.file, "-Z", "root",
-             f"tcp port {port}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+             filter or f"tcp port {port}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         said = b""
         while b"listening on" not in said:
             piece = self.process.stderr.readline()
@@ -177,7 +177,11 @@ class Capture:
 
 
 def tshark(file, port, *arguments):
-    done = subprocess.run(["tshark", "-n", "-r", file, "-d", f"tcp.port=={port},msrp", *arguments],
+    return run_tshark(file, "-d", f"tcp.port=={port},msrp", *arguments)
+
+
+def run_tshark(file, *arguments):
+    done = subprocess.run(["tshark", "-n", "-r", file, *arguments],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
                           check=False)
     if done.returncode:
