@@ -132,16 +132,65 @@ class Kamailio:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+class KamailioEdge:
+    """packaging/examples/kamailio-edge.cfg at an address of its own, in front of a parleyd."""
+
+    def __init__(self, host, parleyd):
+        with socket.create_server((host, 0)) as probe:
+            self.address = probe.getsockname()
+        self.dir = tempfile.mkdtemp(prefix="parley-edge-")
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "examples",
+                               "kamailio-edge.cfg"), encoding="ascii") as file:
+            text = file.read()
+        for old, new in (("192.0.2.10:5060", f"{parleyd[0]}:{parleyd[1]}"), ('"192.0.2.10"', f'"{parleyd[0]}"'),
+                         ("192.0.2.1:5060", f"{host}:{self.address[1]}")):
+            assert old in text, old
+            text = text.replace(old, new)
+        config = os.path.join(self.dir, "kamailio.cfg")
+        with open(config, "w", encoding="ascii") as file:
+            file.write(text.replace("debug=1", f"debug={os.environ.get('KAMAILIO_DEBUG', '1')}"))
+        self.log = os.path.join(self.dir, "log")
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [shutil.which("kamailio"), "-f", config, "-DD", "-E", "-m", "64", "-M", "8", "-Y", self.dir,
+                 "-P", os.path.join(self.dir, "pid")], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(self.address, 1).close()
+                break
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    text = self.said()
+                    self.stop()
+                    raise AssertionError("Kamailio does not start:\n" + text) from None
+                time.sleep(0.02)
+
+    def said(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()[-6000:]
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
 class Capture:
     """tcpdump on the loopback device into a file; end() waits until the file holds the given bytes."""
 
-    def __init__(self, port):
+    def __init__(self, port=None, filter=None):
         self.dir = tempfile.mkdtemp(prefix="parley-capture-")
         os.chmod(self.dir, 0o777)
         self.file = os.path.join(self.dir, "wire.pcap")
         self.process = subprocess.Popen(
             ["tcpdump", "-i", "lo", "-U", "--immediate-mode", "-B", "16384", "-s", "0", "-w", self.file, "-Z", "root",
-             f"tcp port {port}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+             filter or f"tcp port {port}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         said = b""
         while b"listening on" not in said:
             piece = self.process.stderr.readline()
@@ -177,7 +226,11 @@ class Capture:
 
 
 def tshark(file, port, *arguments):
-    done = subprocess.run(["tshark", "-n", "-r", file, "-d", f"tcp.port=={port},msrp", *arguments],
+    return run_tshark(file, "-d", f"tcp.port=={port},msrp", *arguments)
+
+
+def run_tshark(file, *arguments):
+    done = subprocess.run(["tshark", "-n", "-r", file, *arguments],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
                           check=False)
     if done.returncode:

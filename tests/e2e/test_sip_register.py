@@ -102,7 +102,7 @@ class Digest(SipCase):
 
 
 class StaleNonce(SipCase):
-    FLAGS = ("--nonce-life", "1s")
+    FLAGS = ("--sip-nonce-life", "1s")
 
     def test_R3261_17_stale(self):
         peer = self.peer()
