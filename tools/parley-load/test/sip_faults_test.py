@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # tools/parley-load/test/sip_faults_test.py - a small SIP server with planted faults stands between the generator's ends:
 # each fault must be found and named, and without a fault the run must be clean.
+import base64
 import hashlib
 import json
 import os
@@ -37,7 +38,10 @@ class Server:
         self.location = {}  # user -> (peer, contact)
         self.origin = {}    # our branch -> peer
         self.branches = 0
-        self.stream = transport == "tcp"
+        self.stream = transport != "udp"
+        self.websocket = transport == "ws"
+        self.upgraded = set()
+        self.pongs = 0
         self.main = socket.create_server(("127.0.0.1", 0)) if self.stream else socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         if not self.stream:
             self.main.bind(("127.0.0.1", 0))
@@ -76,13 +80,49 @@ class Server:
             del self.connections[end]
             return end.close()
         self.connections[end] += data
+        if self.websocket:
+            return self.read_frames(end)
         while end in self.connections and (at := self.connections[end].find(b"\r\n\r\n")) >= 0:
             data = self.connections[end]
             size = at + 4 + int(header(data[:at + 4].decode("latin-1"), "Content-Length"))
             if len(data) < size:
-                return
+                break
             self.connections[end] = data[size:]
             self.take(end, data[:size].decode("latin-1"))
+        return None
+
+    def read_frames(self, end):
+        data = self.connections[end]
+        if end not in self.upgraded:
+            key = header(data.decode("latin-1"), "Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+            accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+            end.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                         f"Sec-WebSocket-Protocol: sip\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").encode())
+            end.sendall(b"\x89\x01p")  # a ping; its pong is asked for below
+            self.upgraded.add(end)
+            data = b""
+        while len(data) >= 6:
+            size, at = data[1] & 127, 2
+            if size == 126:
+                size, at = int.from_bytes(data[2:4], "big"), 4
+            if len(data) < at + 4 + size:
+                break
+            mask, payload = data[at:at + 4], data[at + 4:at + 4 + size]
+            payload = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+            data = data[at + 4 + size:]
+            if payload == b"p":
+                self.pongs += 1
+            else:
+                self.take(end, payload.decode("latin-1"))
+        self.connections[end] = data
+
+    def send_frame(self, peer, payload):
+        """In two frames, and the second in two pieces."""
+        for first, part in ((True, payload[:100]), (False, payload[100:])):
+            size = bytes([len(part)]) if len(part) < 126 else b"\x7e" + len(part).to_bytes(2, "big")
+            frame = bytes([0x01 if first else 0x80]) + size + part
+            peer.sendall(frame[:50])
+            peer.sendall(frame[50:])
 
     def send(self, peer, text):
         first = text.split(" ", 2)
@@ -92,6 +132,8 @@ class Server:
             if out is None:
                 self.connections.pop(peer, None)
                 peer.close()
+            elif self.websocket:
+                self.send_frame(peer, out.encode("latin-1"))
             elif self.stream:
                 peer.sendall(out.encode("latin-1"))
             else:
@@ -167,6 +209,7 @@ class SipFaults(unittest.TestCase):
         finally:
             server.stop()
         self.assertTrue(done.stdout, done.stderr)
+        self.assertEqual(server.pongs, len(server.upgraded))
         return done.returncode, json.loads(done.stdout.removeprefix("ready\n"))
 
     def clean(self, mode, fault=None, *flags, **more):
@@ -183,7 +226,7 @@ class SipFaults(unittest.TestCase):
         return result
 
     def test_without_a_fault_every_load_is_clean(self):
-        for transport in ("udp", "tcp"):
+        for transport in ("udp", "tcp", "ws"):
             for mode in ("register", "message", "call", "options"):
                 with self.subTest(mode=mode, transport=transport):
                     total = self.clean(mode, transport=transport)
@@ -276,6 +319,11 @@ class SipFaults(unittest.TestCase):
     def test_garbage_is_malformed(self):
         self.found("bad_messages", "message", at("200 MESSAGE", 2, lambda text: ["HTTP/1.1 200 OK\r\n\r\n"]), "--timeout",
                    "0.5")
+
+    def test_what_a_websocket_breaks_is_told(self):
+        self.found("bad_messages", "message", at("200 MESSAGE", 2, lambda text: [text.replace("SIP/2.0 ", "SIP/2.1 ")]),
+                   "--timeout", "0.5", transport="ws")
+        self.found("duplicated", "message", at("MESSAGE", 2, lambda text: [text, text]), transport="ws")
 
     def test_a_broken_connection_is_told(self):
         self.found("connections_lost", "message", at("200 MESSAGE", 2, lambda text: [None]), "--timeout", "0.5",
