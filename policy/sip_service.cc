@@ -161,7 +161,8 @@ void SipService::on_transaction_fact(const sip::TransactionFact& fact) {
   if (static_cast<Owner>(fact.owner >> 62) != Owner::proxied) return;
   Proxied* const p = proxied_.get(core::SlotId::unpack(fact.owner & (~std::uint64_t{0} >> 2)));
   if (p == nullptr) return;
-  const bool server = fact.machine == sip::Machine::invite_server || fact.machine == sip::Machine::server;
+  const bool server = fact.machine == sip::tx::Machine::invite_server ||
+                      fact.machine == sip::tx::Machine::other_server;
   if (server) {
     // Nobody waits upstream any more.
     if (fact.kind != Kind::transport_error && fact.id == p->server) drop(*p);
