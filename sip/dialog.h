@@ -14,7 +14,6 @@
 #include <string_view>
 
 #include "core/pool.h"
-#include "core/random.h"
 #include "sip/cseq.h"
 #include "sip/head.h"
 #include "sip/kept_bytes.h"
@@ -53,19 +52,6 @@ enum class DialogLoss : std::uint8_t { nothing, usage, dialog };
 
 // INVITE, UPDATE, SUBSCRIBE, NOTIFY, REFER: their Contact, and that of a 2xx to them, moves the remote target.
 [[nodiscard]] bool refreshes_target(Method method);
-
-// --- tags of ours ---
-// 64 random bits as letters: the tag is the key under which its owner is found, so nothing has to be hashed and no peer
-// can choose where a dialog stands. Several dialogs may share it: the forks of one INVITE of ours.
-inline constexpr std::size_t own_tag_chars = 16;
-struct OwnTag {
-  std::array<char, own_tag_chars> text{};
-  std::uint64_t key = 0;  // not 0
-  [[nodiscard]] std::string_view view() const LIFETIME_BOUND { return {text.data(), text.size()}; }
-};
-[[nodiscard]] OwnTag make_tag(core::Random& random);
-// 0: this tag is not of our making.
-[[nodiscard]] std::uint64_t tag_key(std::string_view tag);
 
 // The request of ours that may open dialogs, as it was sent.
 struct OpeningRequest {

@@ -21,21 +21,7 @@ constexpr E inviting_events[] = {E::got_1xx,     E::got_2xx,     E::got_2xx_agai
                                  E::got_refusal, E::acknowledge, E::hang_up,       E::bye,
                                  E::bye_done,    E::dialog_lost, E::expired,       E::limit};
 
-template <class Cells, class State, class Event>
-constexpr auto& at(const Cells& cells, State state, Event event) {
-  return cells[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
-}
-
-// 1. Each state and event of a machine has exactly one row: as many rows as pairs, and none missing.
-template <class Cells, class State, std::size_t states, class Event, std::size_t events>
-constexpr bool complete(const Cells& cells, std::size_t rows, const State (&of)[states], const Event (&on)[events]) {
-  for (const State state : of) {
-    for (const Event event : on) {
-      if (at(cells, state, event).kind == RowKind::missing) return false;
-    }
-  }
-  return rows == states * events;
-}
+// 1. Each state and event of a machine has exactly one row.
 static_assert(complete(invited_cells, std::size(invite_table::invited), invited_states, invited_events));
 static_assert(complete(inviting_cells, std::size(invite_table::inviting), inviting_states, inviting_events));
 
@@ -43,11 +29,11 @@ constexpr bool is_timer(E event) { return event == E::limit || event == E::prack
 
 // 2. A timer's event is `never` exactly where the timer does not run; nothing a peer or a user can do is `never`.
 template <std::size_t states, std::size_t events>
-constexpr bool timers_sound(const invite_table::Cells& cells, const S (&of)[states], const E (&on)[events]) {
+constexpr bool timers_sound(const auto& cells, const S (&of)[states], const E (&on)[events]) {
   for (const S state : of) {
     for (const E event : on) {
       const bool runs = event == E::limit ? limit_of(state) != InviteLimit::none : awaits_prack(state);
-      if ((at(cells, state, event).kind == RowKind::never) != (is_timer(event) && !runs)) return false;
+      if ((cell(cells, state, event).kind == RowKind::never) != (is_timer(event) && !runs)) return false;
     }
   }
   return true;
@@ -57,9 +43,9 @@ static_assert(timers_sound(inviting_cells, inviting_states, inviting_events));
 
 // 3. A timer that fires leaves its state: it is not armed again by staying.
 template <std::size_t states>
-constexpr bool limits_leave(const invite_table::Cells& cells, const S (&of)[states]) {
+constexpr bool limits_leave(const auto& cells, const S (&of)[states]) {
   for (const S state : of) {
-    const InviteRow& row = at(cells, state, E::limit);
+    const InviteRow& row = cell(cells, state, E::limit);
     if (row.kind == RowKind::go && limit_of(row.next) == limit_of(state)) return false;
     if (row.kind == RowKind::absorb) return false;
   }
@@ -70,12 +56,12 @@ static_assert(limits_leave(inviting_cells, inviting_states));
 
 // 4. Every state can end without the peer: by timers, the session timer, and the end of our BYE's transaction.
 template <std::size_t states>
-constexpr bool can_end(const invite_table::Cells& cells, const S (&of)[states]) {
+constexpr bool can_end(const auto& cells, const S (&of)[states]) {
   for (S state : of) {
     for (std::size_t steps = 0; state != S::ended; ++steps) {
       if (steps == states) return false;
       const E event = state == S::leaving ? E::bye_done : state == S::confirmed ? E::expired : E::limit;
-      state = at(cells, state, event).next;
+      state = cell(cells, state, event).next;
     }
   }
   return true;
@@ -99,7 +85,7 @@ static_assert(told_once(invite_table::inviting));
 // 6. The first 2xx is acknowledged whatever happens: at once, or by whoever takes it from `accepted`.
 constexpr bool acknowledged() {
   for (const S state : inviting_states) {
-    const InviteRow& row = at(inviting_cells, state, E::got_2xx);
+    const InviteRow& row = cell(inviting_cells, state, E::got_2xx);
     const bool had_one = state == S::accepted || state == S::confirmed || state == S::leaving;
     if (had_one ? row.kind != RowKind::absorb : (row.actions & invite_do::send_ack) == 0 && row.next != S::accepted) {
       return false;
@@ -135,40 +121,6 @@ constexpr bool cancel_in_time() {
   return true;
 }
 static_assert(cancel_in_time());
-
-// --- the same of re-INVITEs ---
-
-using C = ChangeState;
-using V = ChangeEvent;
-
-constexpr C all_changes[] = {C::quiet, C::ours, C::ours_ok, C::theirs, C::theirs_ok};
-constexpr V change_events_all[] = {V::want,        V::got_invite, V::got_glare,   V::got_twice, V::answer,
-                                   V::refuse,      V::cancel,     V::ack,         V::got_2xx,   V::got_2xx_again,
-                                   V::acknowledge, V::got_491,    V::got_refusal, V::got_lost,  V::limit};
-static_assert(std::size(all_changes) == change_states && std::size(change_events_all) == change_events);
-static_assert(complete(change_table::cells, std::size(change_table::rows), all_changes, change_events_all));
-
-constexpr bool changes_sound() {
-  for (const C state : all_changes) {
-    for (const V event : change_events_all) {
-      const ChangeRow& row = change_row(state, event);
-      const bool runs = limit_of(state) != InviteLimit::none;
-      if ((row.kind == RowKind::never) != (event == V::limit && !runs)) return false;
-      if (event == V::limit && runs && row.next != C::quiet) return false;  // every state ends without the peer
-      // Every INVITE of theirs is taken or answered, every want of ours done or refused.
-      const std::uint32_t answers = change_do::take_invite | change_do::answer_491 | change_do::answer_500;
-      const bool theirs = event == V::got_invite || event == V::got_glare || event == V::got_twice;
-      if (theirs && (row.actions & answers) == 0) return false;
-      if (event == V::want && (row.actions & (change_do::send_invite | change_do::busy)) == 0) return false;
-    }
-  }
-  // A 2xx to ours is acknowledged on every way on.
-  for (const ChangeRow& row : change_table::rows) {
-    if (row.state == C::ours_ok && row.next != C::ours_ok && (row.actions & change_do::send_ack) == 0) return false;
-  }
-  return true;
-}
-static_assert(changes_sound());
 
 }  // namespace
 }  // namespace parley::sip

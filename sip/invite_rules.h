@@ -1,5 +1,5 @@
-// sip/invite_rules.h - what an INVITE session does on each event, as tables: the side that was invited, the side that
-// invites, and re-INVITEs in both directions (RFC 3261 sections 13 to 15; R3261-2, -6, -7, -9, T-22 to T-24).
+// sip/invite_rules.h - what an INVITE session does on each event, as tables: the side that was invited and the side
+// that invites (RFC 3261 sections 13 to 15; R3261-2, -6, -7, -9, T-22 to T-24).
 //
 // No message types here: invite_usage.h and session_changes.h turn messages into events and time into timer events. The
 // figures to compare with are the sections named at the rows; RFC 5407 has the crossings.
@@ -9,9 +9,10 @@
 // run, and nowhere else.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+
+#include "sip/table_checks.h"
 
 namespace parley::sip {
 
@@ -117,15 +118,7 @@ constexpr bool awaits_prack(InviteState state) {
 // Whether our 2xx is sent again at T1, doubling up to T2.
 constexpr bool resends(InviteState state) { return state == InviteState::answered || state == InviteState::closing; }
 
-enum class RowKind : std::uint8_t { missing, go, absorb, never };
-
-struct InviteRow {
-  InviteState state;
-  InviteEvent event;
-  RowKind kind = RowKind::missing;
-  InviteState next;
-  std::uint32_t actions = 0;
-};
+using InviteRow = Row<InviteState, InviteEvent>;
 
 namespace invite_table {
 
@@ -133,11 +126,10 @@ using S = InviteState;
 using E = InviteEvent;
 using namespace invite_do;
 
-constexpr InviteRow go(S state, E event, S next, std::uint32_t actions) {
-  return {state, event, RowKind::go, next, actions};
-}
-constexpr InviteRow absorb(S state, E event) { return {state, event, RowKind::absorb, state, 0}; }
-constexpr InviteRow never(S state, E event) { return {state, event, RowKind::never, state, 0}; }
+using Make = RowMaker<S, E>;
+constexpr auto go = Make::go;
+constexpr auto absorb = Make::absorb;
+constexpr auto never = Make::never;
 
 // clang-format off
 inline constexpr InviteRow invited[] = {
@@ -356,204 +348,13 @@ inline constexpr InviteRow inviting[] = {
 };
 // clang-format on
 
-using Cells = std::array<std::array<InviteRow, invite_events>, invite_states>;
-
-template <std::size_t n>
-constexpr Cells cells_of(const InviteRow (&rows)[n]) {
-  Cells cells{};
-  for (const InviteRow& row : rows)
-    cells[static_cast<std::size_t>(row.state)][static_cast<std::size_t>(row.event)] = row;
-  return cells;
-}
-inline constexpr Cells invited_cells = cells_of(invited);
-inline constexpr Cells inviting_cells = cells_of(inviting);
+inline constexpr auto invited_cells = cells_of<invite_states, invite_events>(invited);
+inline constexpr auto inviting_cells = cells_of<invite_states, invite_events>(inviting);
 
 }  // namespace invite_table
 
 constexpr const InviteRow& invite_row(bool inviting, InviteState state, InviteEvent event) {
-  const auto& cells = inviting ? invite_table::inviting_cells : invite_table::invited_cells;
-  return cells[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
-}
-
-// --- re-INVITE (RFC 3261 section 14) ---
-
-enum class ChangeState : std::uint8_t {
-  quiet,
-  ours,      // our re-INVITE is out
-  ours_ok,   // its 2xx came, the ACK has not been given to us
-  theirs,    // theirs waits for our final response
-  theirs_ok  // 2xx sent, again and again until the ACK
-};
-inline constexpr std::size_t change_states = 5;
-
-enum class ChangeEvent : std::uint8_t {
-  want,           // send a re-INVITE
-  got_invite,     // theirs, and offers allow it
-  got_glare,      // theirs, while an offer of ours has no answer
-  got_twice,      // theirs, while an offer of theirs has no answer
-  answer,         // send a 2xx
-  refuse,         // send another final response
-  cancel,         // theirs was cancelled
-  ack,            // to our 2xx
-  got_2xx,        // to ours
-  got_2xx_again,  // a repetition
-  acknowledge,    // send the ACK
-  got_491,
-  got_refusal,  // another final response that leaves the session as it was
-  got_lost,     // 408, 481, none at all, or one that ends the dialog (12.2.1.2)
-  limit,        // the state has lasted as long as it may
-};
-inline constexpr std::size_t change_events = 15;
-
-namespace change_do {
-inline constexpr std::uint32_t send_invite = 1 << 0;
-inline constexpr std::uint32_t busy = 1 << 1;         // nothing was sent: another INVITE is under way
-inline constexpr std::uint32_t take_invite = 1 << 2;  // theirs: answer() or refuse() it
-inline constexpr std::uint32_t answer_491 = 1 << 3;
-inline constexpr std::uint32_t answer_500 = 1 << 4;  // with Retry-After of 0 to 10 s
-inline constexpr std::uint32_t send_2xx = 1 << 5;    // keep its bytes until the ACK
-inline constexpr std::uint32_t send_final = 1 << 6;
-inline constexpr std::uint32_t send_487 = 1 << 7;
-inline constexpr std::uint32_t send_ack = 1 << 8;  // keep its bytes
-inline constexpr std::uint32_t send_ack_again = 1 << 9;
-inline constexpr std::uint32_t tell_answered = 1 << 10;   // a 2xx is here and wants `acknowledge`
-inline constexpr std::uint32_t tell_done = 1 << 11;       // the change holds
-inline constexpr std::uint32_t tell_failed = 1 << 12;     // ours was refused or theirs withdrawn: all as before
-inline constexpr std::uint32_t wait_491 = 1 << 13;        // may be wanted again when the waiting time is over
-inline constexpr std::uint32_t end_session = 1 << 14;     // InviteEvent::dialog_lost
-inline constexpr std::uint32_t send_2xx_again = 1 << 15;  // of the resend timer, in no row
-}  // namespace change_do
-
-// quiet: none. ours: as long as an INVITE may ring. ours_ok, theirs_ok: 64*T1. theirs: as long as anybody may think.
-constexpr InviteLimit limit_of(ChangeState state) {
-  switch (state) {
-    case ChangeState::quiet: return InviteLimit::none;
-    case ChangeState::ours: return InviteLimit::ring;
-    case ChangeState::theirs: return InviteLimit::decide;
-    case ChangeState::ours_ok:
-    case ChangeState::theirs_ok: return InviteLimit::ack;
-  }
-  return InviteLimit::none;
-}
-constexpr bool resends(ChangeState state) { return state == ChangeState::theirs_ok; }
-
-struct ChangeRow {
-  ChangeState state;
-  ChangeEvent event;
-  RowKind kind = RowKind::missing;
-  ChangeState next;
-  std::uint32_t actions = 0;
-};
-
-namespace change_table {
-
-using S = ChangeState;
-using E = ChangeEvent;
-using namespace change_do;
-
-constexpr ChangeRow go(S state, E event, S next, std::uint32_t actions) {
-  return {state, event, RowKind::go, next, actions};
-}
-constexpr ChangeRow absorb(S state, E event) { return {state, event, RowKind::absorb, state, 0}; }
-constexpr ChangeRow never(S state, E event) { return {state, event, RowKind::never, state, 0}; }
-
-// clang-format off
-inline constexpr ChangeRow rows[] = {
-    go(S::quiet, E::want,          S::ours,   send_invite),                            // 14.1
-    go(S::quiet, E::got_invite,    S::theirs, take_invite),                            // 14.2
-    go(S::quiet, E::got_glare,     S::quiet,  answer_491),                             // 3311 5.2: our UPDATE is out
-    go(S::quiet, E::got_twice,     S::quiet,  answer_500),                             // theirs is not answered
-    absorb(S::quiet, E::answer),
-    absorb(S::quiet, E::refuse),
-    absorb(S::quiet, E::cancel),
-    absorb(S::quiet, E::ack),
-    absorb(S::quiet, E::got_2xx),
-    go(S::quiet, E::got_2xx_again, S::quiet,  send_ack_again),                         // 13.2.2.4
-    absorb(S::quiet, E::acknowledge),
-    absorb(S::quiet, E::got_491),
-    absorb(S::quiet, E::got_refusal),
-    absorb(S::quiet, E::got_lost),
-    never(S::quiet, E::limit),
-
-    go(S::ours, E::want,        S::ours,    busy),                                     // 14.1
-    go(S::ours, E::got_invite,  S::ours,    answer_491),                               // 14.2, T-21: each time
-    go(S::ours, E::got_glare,   S::ours,    answer_491),                               // 14.2
-    go(S::ours, E::got_twice,   S::ours,    answer_491),                               // 14.2
-    absorb(S::ours, E::answer),
-    absorb(S::ours, E::refuse),
-    absorb(S::ours, E::cancel),
-    absorb(S::ours, E::ack),
-    go(S::ours, E::got_2xx,     S::ours_ok, tell_answered),                            // 14.1
-    go(S::ours, E::got_2xx_again, S::ours,  send_ack_again),                           // of an INVITE before
-    absorb(S::ours, E::acknowledge),
-    go(S::ours, E::got_491,     S::quiet,   tell_failed | wait_491),                   // 14.1
-    go(S::ours, E::got_refusal, S::quiet,   tell_failed),                              // 14.1: all as before
-    go(S::ours, E::got_lost,    S::quiet,   tell_failed | end_session),                // 14.1
-    go(S::ours, E::limit,       S::quiet,   tell_failed | end_session),                // it rings for ever
-
-    go(S::ours_ok, E::want,        S::ours_ok, busy),
-    go(S::ours_ok, E::got_invite,  S::ours_ok, answer_491),                            // our ACK has to go first
-    go(S::ours_ok, E::got_glare,   S::ours_ok, answer_491),
-    go(S::ours_ok, E::got_twice,   S::ours_ok, answer_491),
-    absorb(S::ours_ok, E::answer),
-    absorb(S::ours_ok, E::refuse),
-    absorb(S::ours_ok, E::cancel),
-    absorb(S::ours_ok, E::ack),
-    absorb(S::ours_ok, E::got_2xx),
-    go(S::ours_ok, E::got_2xx_again, S::ours_ok, send_ack_again),                      // of an INVITE before
-    go(S::ours_ok, E::acknowledge, S::quiet,   send_ack | tell_done),                  // 13.2.2.4
-    absorb(S::ours_ok, E::got_491),
-    absorb(S::ours_ok, E::got_refusal),
-    go(S::ours_ok, E::got_lost,    S::quiet,   send_ack | tell_failed | end_session),
-    go(S::ours_ok, E::limit,       S::quiet,   send_ack | tell_failed | end_session),
-
-    go(S::theirs, E::want,       S::theirs,    busy),                                  // 14.1
-    go(S::theirs, E::got_invite, S::theirs,    answer_500),                            // 14.2
-    go(S::theirs, E::got_glare,  S::theirs,    answer_500),
-    go(S::theirs, E::got_twice,  S::theirs,    answer_500),                            // 14.2
-    go(S::theirs, E::answer,     S::theirs_ok, send_2xx),                              // 14.2
-    go(S::theirs, E::refuse,     S::quiet,     send_final),                            // 14.2: 488 and the like
-    go(S::theirs, E::cancel,     S::quiet,     send_487 | tell_failed),                // 9.2
-    absorb(S::theirs, E::ack),
-    absorb(S::theirs, E::got_2xx),
-    go(S::theirs, E::got_2xx_again, S::theirs, send_ack_again),                        // of an INVITE before
-    absorb(S::theirs, E::acknowledge),
-    absorb(S::theirs, E::got_491),
-    absorb(S::theirs, E::got_refusal),
-    absorb(S::theirs, E::got_lost),
-    go(S::theirs, E::limit,      S::quiet,     send_487 | tell_failed),                // nobody answers for us
-
-    go(S::theirs_ok, E::want,       S::theirs_ok, busy),                               // 14.1
-    go(S::theirs_ok, E::got_invite, S::theirs,    take_invite),                        // 5407 3.1.4: the ACK was lost
-    go(S::theirs_ok, E::got_glare,  S::theirs_ok, answer_491),                         // 5407 3.1.5: it has our answer
-    go(S::theirs_ok, E::got_twice,  S::theirs_ok, answer_500),
-    absorb(S::theirs_ok, E::answer),
-    absorb(S::theirs_ok, E::refuse),
-    absorb(S::theirs_ok, E::cancel),
-    go(S::theirs_ok, E::ack,        S::quiet,     tell_done),                          // 13.3.1.4
-    absorb(S::theirs_ok, E::got_2xx),
-    go(S::theirs_ok, E::got_2xx_again, S::theirs_ok, send_ack_again),
-    absorb(S::theirs_ok, E::acknowledge),
-    absorb(S::theirs_ok, E::got_491),
-    absorb(S::theirs_ok, E::got_refusal),
-    absorb(S::theirs_ok, E::got_lost),
-    go(S::theirs_ok, E::limit,      S::quiet,     tell_failed | end_session),          // 14.2: no ACK
-};
-// clang-format on
-
-using Cells = std::array<std::array<ChangeRow, change_events>, change_states>;
-constexpr Cells make_cells() {
-  Cells made{};
-  for (const ChangeRow& row : rows)
-    made[static_cast<std::size_t>(row.state)][static_cast<std::size_t>(row.event)] = row;
-  return made;
-}
-inline constexpr Cells cells = make_cells();
-
-}  // namespace change_table
-
-constexpr const ChangeRow& change_row(ChangeState state, ChangeEvent event) {
-  return change_table::cells[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
+  return cell(inviting ? invite_table::inviting_cells : invite_table::invited_cells, state, event);
 }
 
 }  // namespace parley::sip

@@ -8,18 +8,6 @@
 namespace parley::sip {
 namespace {
 
-// Each state and event has exactly one row.
-template <class Cells>
-constexpr bool complete(const Cells& cells, std::size_t rows) {
-  std::size_t count = 0;
-  for (const auto& line : cells) {
-    for (const auto& row : line) {
-      if (row.kind == RowKind::missing) return false;
-      ++count;
-    }
-  }
-  return rows == count;
-}
 static_assert(complete(pair_table::cells, std::size(pair_table::rows)));
 static_assert(complete(relay_table::cells, std::size(relay_table::rows)));
 

@@ -6,11 +6,10 @@
 // else's matter.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
-#include "sip/invite_rules.h"
+#include "sip/table_checks.h"
 
 namespace parley::sip {
 
@@ -54,13 +53,7 @@ inline constexpr std::uint32_t tell_closing = 1 << 8;  // no more media; told on
 inline constexpr std::uint32_t tell_over = 1 << 9;     // both legs can be forgotten
 }  // namespace pair_do
 
-struct PairRow {
-  PairState state;
-  PairEvent event;
-  RowKind kind = RowKind::missing;
-  PairState next;
-  std::uint32_t actions = 0;
-};
+using PairRow = Row<PairState, PairEvent>;
 
 namespace pair_table {
 
@@ -68,11 +61,10 @@ using S = PairState;
 using E = PairEvent;
 using namespace pair_do;
 
-constexpr PairRow go(S state, E event, S next, std::uint32_t actions) {
-  return {state, event, RowKind::go, next, actions};
-}
-constexpr PairRow absorb(S state, E event) { return {state, event, RowKind::absorb, state, 0}; }
-constexpr PairRow never(S state, E event) { return {state, event, RowKind::never, state, 0}; }
+using Make = RowMaker<S, E>;
+constexpr auto go = Make::go;
+constexpr auto absorb = Make::absorb;
+constexpr auto never = Make::never;
 
 // clang-format off
 inline constexpr PairRow rows[] = {
@@ -174,19 +166,11 @@ inline constexpr PairRow rows[] = {
 };
 // clang-format on
 
-using Cells = std::array<std::array<PairRow, pair_events>, pair_states>;
-constexpr Cells make_cells() {
-  Cells made{};
-  for (const PairRow& row : rows) made[static_cast<std::size_t>(row.state)][static_cast<std::size_t>(row.event)] = row;
-  return made;
-}
-inline constexpr Cells cells = make_cells();
+inline constexpr auto cells = cells_of<pair_states, pair_events>(rows);
 
 }  // namespace pair_table
 
-constexpr const PairRow& pair_row(PairState state, PairEvent event) {
-  return pair_table::cells[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
-}
+constexpr const PairRow& pair_row(PairState state, PairEvent event) { return cell(pair_table::cells, state, event); }
 
 // --- a re-INVITE or UPDATE of one leg, carried over to the other ---
 
@@ -223,13 +207,7 @@ inline constexpr std::uint32_t ack_other_answer = 1 << 5;
 inline constexpr std::uint32_t stop_both = 1 << 6;  // the legs cannot agree any more: PairEvent::stop
 }  // namespace relay_do
 
-struct RelayRow {
-  RelayState state;
-  RelayEvent event;
-  RowKind kind = RowKind::missing;
-  RelayState next;
-  std::uint32_t actions = 0;
-};
+using RelayRow = Row<RelayState, RelayEvent>;
 
 namespace relay_table {
 
@@ -237,10 +215,9 @@ using S = RelayState;
 using E = RelayEvent;
 using namespace relay_do;
 
-constexpr RelayRow go(S state, E event, S next, std::uint32_t actions) {
-  return {state, event, RowKind::go, next, actions};
-}
-constexpr RelayRow absorb(S state, E event) { return {state, event, RowKind::absorb, state, 0}; }
+using Make = RowMaker<S, E>;
+constexpr auto go = Make::go;
+constexpr auto absorb = Make::absorb;
 
 // clang-format off
 inline constexpr RelayRow rows[] = {
@@ -276,18 +253,12 @@ inline constexpr RelayRow rows[] = {
 };
 // clang-format on
 
-using Cells = std::array<std::array<RelayRow, relay_events>, relay_states>;
-constexpr Cells make_cells() {
-  Cells made{};
-  for (const RelayRow& row : rows) made[static_cast<std::size_t>(row.state)][static_cast<std::size_t>(row.event)] = row;
-  return made;
-}
-inline constexpr Cells cells = make_cells();
+inline constexpr auto cells = cells_of<relay_states, relay_events>(rows);
 
 }  // namespace relay_table
 
 constexpr const RelayRow& relay_row(RelayState state, RelayEvent event) {
-  return relay_table::cells[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
+  return cell(relay_table::cells, state, event);
 }
 
 }  // namespace parley::sip

@@ -2,7 +2,7 @@
 // may offer when, and what happens when both want to at once (RFC 3261 section 14, RFC 3311 section 5, RFC 5407 section
 // 3). R3261-6, R3311-1, R3311-2, R3264-3, T-21.
 //
-// One per dialog of an INVITE session. State only, as invite_usage.h; the table is in invite_rules.h.
+// One per dialog of an INVITE session. State only, as invite_usage.h; the table is change_rules.h.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 
 #include "core/random.h"
 #include "core/time.h"
+#include "sip/change_rules.h"
 #include "sip/invite_usage.h"
 #include "sip/offer_track.h"
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sip/own_tag.h"
 #include "tests/sip/sip_message.h"
 
 namespace parley::tests {
@@ -299,6 +300,50 @@ TEST_F(Dialogs, WithoutMemoryItStaysWhatItWas) {
   EXPECT_EQ(small.remote_target(), "sip:alice@192.0.2.7:5070;transport=tcp");
   Dialog second(tight);
   EXPECT_EQ(second.accept(invite.head(), invite.bytes, invite.essentials, "mine", false), DialogFault::no_memory);
+}
+
+// Whatever a peer writes, requests in the dialog are whole, and their lines are ours.
+TEST_F(Dialogs, R3261_16_WhatAPeerWroteNeverMakesALineOfItsOwn) {
+  std::string crlf;
+  for (const char c : invite_in) crlf += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  core::Random random({9, 9});
+  const std::string_view odd = "<>\";,@:=\r\n\t \\%?&[]*\0x\xff";
+  int made = 0;
+  for (int round = 0; round < 60000; ++round) {
+    std::string text = crlf;
+    for (std::uint64_t changes = 1 + random.uniform(3); changes != 0; --changes) {
+      const std::size_t at = random.uniform(text.size());
+      const char with = odd[random.uniform(odd.size())];
+      switch (random.uniform(3)) {
+        case 0: text[at] = with; break;
+        case 1: text.insert(at, 1, with); break;
+        default: text.erase(at, 1); break;
+      }
+    }
+    HeadParser parser;
+    if (parser.parse(text, {}) != Progress::done) continue;
+    const Head& head = parser.head();
+    Essentials essentials;
+    const std::string_view bytes = std::string_view(text).substr(0, head.length);
+    if (judge(head, bytes, {.stream = true}, essentials).kind != Verdict::Kind::accept) continue;
+    Dialog odd_dialog(pool);
+    if (odd_dialog.accept(head, bytes, essentials, "mine", false) != DialogFault::none) continue;
+    ++made;
+    std::string out;
+    odd_dialog.write({.method = "BYE", .cseq = 1, .via = "SIP/2.0/UDP me;branch=z9hG4bK9"}, out);
+    HeadParser again;
+    ASSERT_EQ(again.parse(out, {}), Progress::done) << text << '\n' << out;
+    ASSERT_EQ(again.head().length, out.size()) << text << '\n' << out;
+    ASSERT_EQ(again.head().error, HeadError::none) << text << '\n' << out;
+    Essentials read;
+    ASSERT_EQ(judge(again.head(), out, {.stream = true}, read).kind, Verdict::Kind::accept) << text << '\n' << out;
+    ASSERT_LE(again.head().header_count, 9U) << text << '\n' << out;
+    ASSERT_EQ(read.call_id, essentials.call_id);
+    ASSERT_EQ(read.from_tag, "mine");
+    ASSERT_EQ(read.to_tag, essentials.from_tag);
+    ASSERT_TRUE(odd_dialog.is(essentials.call_id, "mine", essentials.from_tag));
+  }
+  EXPECT_GT(made, 10000);
 }
 
 TEST_F(Dialogs, AMovedDialogTakesItsBlockAlong) {

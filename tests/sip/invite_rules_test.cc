@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "sip/change_rules.h"
+
 namespace parley::tests {
 namespace {
 
