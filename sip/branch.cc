@@ -5,6 +5,7 @@
 
 #include "core/id_text.h"
 #include "core/text.h"
+#include "sip/params.h"
 
 namespace parley::sip {
 namespace {
@@ -54,6 +55,23 @@ std::optional<BranchName> read_branch(std::string_view text) {
   const auto loop_hash = decode64(text.data() + loop_at);
   if (!shard || !slot || !random || !loop_hash) return std::nullopt;
   return BranchName{static_cast<std::uint16_t>(*shard), core::SlotId::unpack(*slot), *random, *loop_hash};
+}
+
+std::string_view branch_of(const Via& via) {
+  constexpr std::string_view name = ";branch=";
+  // Quotes, white space and folds are the grammar's, and so is what is not found here.
+  std::string_view rest = via.params;
+  if (rest.find('"') != std::string_view::npos) return param_value(via.params, "branch");
+  while (rest.size() > name.size()) {
+    const std::string_view one = rest.substr(0, rest.find(';', 1));
+    if (core::equal_ignore_case(one.substr(0, name.size()), name) && one.size() > name.size()) {
+      const std::string_view value = one.substr(name.size());
+      if (value.front() <= ' ' || value.back() <= ' ') break;
+      return value;
+    }
+    rest.remove_prefix(one.size());
+  }
+  return param_value(via.params, "branch");
 }
 
 bool has_magic_cookie(std::string_view branch) {

@@ -23,7 +23,9 @@ constexpr bool has_state(const Table& t, State state) {
   }
   return false;
 }
-constexpr bool timer_in(std::uint16_t set, Event event) { return ((set >> static_cast<unsigned>(event)) & 1U) != 0; }
+constexpr bool timer_in(std::uint16_t set, Event event) {
+  return ((std::uint32_t{set} >> static_cast<unsigned>(event)) & 1U) != 0;
+}
 
 // One row for each state and event that the machine knows; no way into a state that has no rows.
 constexpr bool complete(const Table& t) {
@@ -97,7 +99,7 @@ constexpr bool two_timers_do(const Table& t) {
     int repeating = 0;
     int ending = 0;
     for (std::size_t i = 0; i < timers; ++i) {
-      if (((set >> i) & 1U) != 0) ++(timer_infos[i].repeats ? repeating : ending);
+      if (((std::uint32_t{set} >> i) & 1U) != 0) ++(timer_infos[i].repeats ? repeating : ending);
     }
     if (repeating > 1 || ending > 1) return false;
   }

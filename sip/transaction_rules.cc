@@ -73,7 +73,7 @@ void add(std::string& list, std::string_view text) {
 
 void add_timers(std::string& list, std::string_view verb, std::uint16_t set) {
   for (std::size_t i = 0; i < timers; ++i) {
-    if (((set >> i) & 1U) != 0) add(list, std::string(verb) + ' ' + std::string(timer_infos[i].name));
+    if (((std::uint32_t{set} >> i) & 1U) != 0) add(list, std::string(verb) + ' ' + std::string(timer_infos[i].name));
   }
 }
 

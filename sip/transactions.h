@@ -13,7 +13,7 @@
 // `owner` is whatever the user wants to find again: a packed SlotId of a dialog, a proxy context, a registration.
 //
 // A Flow of a stream whose `connection` is not valid() means "to `remote`, by a connection that has to be opened"; a
-// Wire that does not dial answers false.
+// Wire that does not dial answers false. From within Wire::send, flow_failed() may be called and nothing else.
 #pragma once
 
 #include <array>

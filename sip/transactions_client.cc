@@ -4,7 +4,6 @@
 #include "core/check.h"
 #include "core/text_out.h"
 #include "sip/cseq.h"
-#include "sip/params.h"
 #include "sip/transactions.h"
 #include "sip/value.h"
 
@@ -68,7 +67,7 @@ bool Transactions::send_request(Record& t, std::string_view bytes) {
 ResponseMatch Transactions::match_response(const Received& response, core::Instant now) {
   const Essentials& e = response.essentials;
   ResponseMatch match;
-  const auto name = read_branch(param_value(e.via.params, "branch"));
+  const auto name = read_branch(branch_of(e.via));
   // A record whose INVITE has ended may still have a CANCEL that waits.
   Record* t = name && name->shard == shard_ ? records_.get(name->transaction) : nullptr;
   if (t != nullptr && (tx::is_server(t->machine) || t->random != name->random)) t = nullptr;

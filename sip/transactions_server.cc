@@ -34,7 +34,7 @@ void add_host(core::KeyedHash& hash, std::string_view host) {
 // `method` stands for the request's own: an ACK and a CANCEL look for an INVITE.
 RequestKey Transactions::key_of(const Received& request, std::string_view method) const {
   const Essentials& e = request.essentials;
-  const std::string_view branch = param_value(e.via.params, "branch");
+  const std::string_view branch = branch_of(e.via);
   RequestKey key;
   key.old_rules = !has_magic_cookie(branch);
   core::KeyedHash hash(hash_key_);

@@ -60,6 +60,29 @@ TEST(SipBranch, R3261_10_EveryNameHasOneText) {
   EXPECT_TRUE(has_magic_cookie("Z9HG4BK1"));
 }
 
+TEST(SipBranch, OfAVia) {
+  for (const auto& [value, branch] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
+           {"SIP/2.0/UDP h;branch=a1", "a1"},
+           {"SIP/2.0/UDP h;rport;branch=a1;received=192.0.2.1", "a1"},
+           {"SIP/2.0/UDP h;xbranch=b;Branch=a1", "a1"},
+           {"SIP/2.0/UDP h;x=branch;branch=a1", "a1"},
+           {"SIP/2.0/UDP h ; branch = a1 ;rport", "a1"},
+           {"SIP/2.0/UDP h;x=\";branch=no\";branch=a1", "a1"},
+           {"SIP/2.0/UDP h;branch=a1;branch=b2", "a1"},
+           {"SIP/2.0/UDP h;received=[2001:db8::1];branch=a1", "a1"},
+       }) {
+    Via via;
+    std::string_view rest = value;
+    ASSERT_TRUE(take_via(rest, via)) << value;
+    EXPECT_EQ(branch_of(via), branch) << value;
+  }
+  for (std::string_view value : {"SIP/2.0/UDP h", "SIP/2.0/UDP h;rport", "SIP/2.0/UDP h;x=branch"}) {
+    Via via;
+    ASSERT_TRUE(take_via(value, via));
+    EXPECT_EQ(branch_of(via).data(), nullptr);
+  }
+}
+
 // ---- Requests other than INVITE (17.1.2).
 
 TEST(SipClientTransaction, TimerEAndF) {
@@ -240,7 +263,8 @@ TEST(SipCancel, R3261_7_HasATransactionOfItsOwn) {
   EXPECT_EQ(world.metrics.get(core::Metric::sip_cancels_sent), 1U);
 }
 
-TEST(SipCancel, R3261_7_T24_WaitsForAProvisionalResponse) {
+// T-24.
+TEST(SipCancel, R3261_7_WaitsForAProvisionalResponse) {
   World world;
   const World::Client client = world.start(invite);
   EXPECT_TRUE(world.transactions.cancel(client.id, world.now, "Q.850;cause=16"));
@@ -257,7 +281,7 @@ TEST(SipCancel, R3261_7_T24_WaitsForAProvisionalResponse) {
   EXPECT_EQ(world.take_log(), (Lines{"600 ACK"}));
 }
 
-TEST(SipCancel, R3261_7_T24_DroppedWhenAFinalResponseComesFirst) {
+TEST(SipCancel, R3261_7_DroppedWhenAFinalResponseComesFirst) {
   for (const std::uint16_t status : std::initializer_list<std::uint16_t>{200, 404}) {
     World world;
     const World::Client client = world.start(invite);
@@ -289,7 +313,8 @@ TEST(SipCancel, R3261_7_FinalResponseIsWaitedForNoLongerThan64T1) {
   EXPECT_EQ(world.transactions.live(), 0U);
 }
 
-TEST(SipCancel, R3261_7_T22_CrossesWithA2xx) {
+// T-22.
+TEST(SipCancel, R3261_7_CrossesWithA2xx) {
   World world;
   const World::Client client = world.start(invite);
   EXPECT_EQ(world.answer(client, 180).kind, Kind::to_tu);
