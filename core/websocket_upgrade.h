@@ -39,9 +39,9 @@ enum class UpgradeFault : std::uint8_t {
 // Views into the head's bytes.
 struct Upgrade {
   UpgradeFault fault = UpgradeFault::none;
-  std::string_view target;  // path and query, or a whole URI, as sent
-  std::string_view host;
-  std::string_view origin;  // null data when there is none: no browser
+  std::string_view target = {};  // path and query, or a whole URI, as sent
+  std::string_view host = {};
+  std::string_view origin = {};  // null data when there is none: no browser
   std::string_view key = {};
   std::string_view subprotocol = {};
 };
@@ -71,7 +71,7 @@ using WebSocketAccept = std::array<char, 28>;
 
 struct UpgradeAsk {
   std::string_view target = "/";
-  std::string_view host;  // with the port, unless it is the scheme's own
+  std::string_view host = {};  // with the port, unless it is the scheme's own
   std::string_view subprotocol = {};
   std::string_view origin = {};  // empty: none
   std::string_view key = {};
