@@ -1,4 +1,5 @@
 # tools/compare/sip_servers.py - Kamailio and parleyd as SIP servers, started for one run on one CPU.
+import hashlib
 import json
 import os
 import shlex
@@ -64,8 +65,8 @@ class KamailioSip(Kamailio):
         config = self.fill("kamailio-sip.cfg.in", values)
         run = os.path.join(self.directory, "run")
         os.makedirs(run, exist_ok=True)
-        defines = [flag for name, on in (("STATEFUL", self.load["stateful"]), ("FIXED", self.fixed)) if on
-                   for flag in ("-A", name)]
+        chosen = (("STATEFUL", self.load["stateful"]), ("FIXED", self.fixed), ("AUTH", self.load.get("auth")))
+        defines = [flag for name, on in chosen if on for flag in ("-A", name)]
         # -m: tm keeps finished transactions for 5 s, and thousands of TLS connections; touched only as it is used
         return ["kamailio", "-DD", "-E", "-x", "fm", "-X", "fm", "-f", config, "-m", "6144", "-M", "64", "-Y", run,
                 "-P", os.path.join(self.directory, "kamailio.pid")] + defines
@@ -88,7 +89,7 @@ class KamailioFixed(KamailioSip):
 
     @classmethod
     def takes(cls, load):
-        return load.get("mode") == "message" and load["transport"] == "udp"
+        return load.get("mode") == "message" and load["transport"] == "udp" and not load.get("auth")
 
 
 class ParleydSip(Parleyd):
@@ -102,14 +103,18 @@ class ParleydSip(Parleyd):
     def command(self):
         if os.path.exists(self.ready_path):
             os.unlink(self.ready_path)
-        with open(self.users_path, "w") as users:
-            users.writelines(f"u{i}:{SECRET}\n" for i in range(self.load["users"]))
+        with open(os.open(self.users_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as users:
+            for i in range(self.load["users"]):  # MD5, as Kamailio's
+                ha1 = hashlib.md5(f"u{i}:{DOMAIN}:{SECRET}".encode()).hexdigest()
+                users.write(f"u{i}:{DOMAIN}:MD5:{ha1}\n")
         command = [os.path.abspath(self.options.parleyd), "--sip", self.load["transport"] + ":127.0.0.1:0",
-                   "--domain", DOMAIN, "--users-file", self.users_path, "--shards", "1", "--admin", "127.0.0.1:0",
-                   "--ready-file", self.ready_path]
+                   "--domain", DOMAIN, "--users-file", self.users_path, "--auth-algorithms", "MD5",
+                   "--shards", "1", "--admin", "127.0.0.1:0", "--ready-file", self.ready_path]
         if self.tls:
             command += ["--tls-cert", self.certificates["cert"], "--tls-key", self.certificates["key"]]
         mode = self.options.stateful_flags if self.load["stateful"] else self.options.stateless_flags
+        if not self.load.get("auth"):
+            command += shlex.split(self.options.open_flags)
         return command + shlex.split(mode) + self.options.parleyd_flags
 
     def serving(self):
