@@ -106,6 +106,7 @@ class Flow:
     def __init__(self, owner):
         self.owner = owner
         self.closed = False  # by the other side
+        self.sent = 0  # messages and datagrams
         self._run = True
 
     def _guard(self, read):
@@ -143,6 +144,7 @@ class Datagrams(Flow):
     def send(self, data, to=None):
         if self.loss and self.loss():
             return
+        self.sent += 1
         try:
             self.sock.sendto(data, to or self.remote)
         except ConnectionError:
@@ -272,6 +274,7 @@ class Stream(Flow):
                     raise Gone(f"{self.local}: {bad}") from None
 
     def send(self, data, to=None):
+        self.sent += 1
         self.write(data)
 
     def rst(self):
@@ -415,6 +418,7 @@ class WebSocket(Stream):
             opcode = 1
         except UnicodeDecodeError:
             opcode = 2
+        self.sent += 1
         self.frame(opcode, data)
 
 
