@@ -124,7 +124,10 @@ std::string_view SipService::forward_request(const Proxied& p, const Branch& bra
   if (!p.from_trusted) {
     identities_.clear();
     identity_text_.clear();
-    if (!p.user.empty() && !config_->domains.empty()) {
+    const sip::Privacy privacy = sip::privacy_of(request.head, request.bytes);
+    const bool shown = out_trusted || privacy.none ||
+                       (config_->untrusted.keep_identity && !privacy.id && !privacy.user && !privacy.header);
+    if (shown && !p.user.empty() && !config_->domains.empty()) {
       own_identities_.clear();
       for (const std::string& domain : config_->domains) own_identities_.push_back("sip:" + p.user + "@" + domain);
       identity_text_ = "<" + std::string(sip::chosen_identity(request.head, request.bytes, own_identities_)) + ">";

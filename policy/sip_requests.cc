@@ -285,8 +285,15 @@ bool SipService::identify(const Received& request, const Routing& routing, Sende
 
 void SipService::challenge(const Received& request, bool stale, bool by_proxy) {
   lines_.clear();
+  const sip::Essentials& e = request.essentials;
+  const core::Hash128 name = core::KeyedHash(tag_key_)
+                                 .add(e.call_id)
+                                 .add(e.from_tag)
+                                 .add(sip::param_value(e.via.params, "branch"))
+                                 .add(std::uint64_t{e.cseq.number})
+                                 .finish();
   digest_.challenge(by_proxy ? HeaderId::proxy_authenticate : HeaderId::www_authenticate, config_->realm, stale,
-                    now_.mono, lines_);
+                    now_.mono, lines_, name.low | 1);
   refuse(request, by_proxy ? 407 : 401, lines_.headers());
 }
 

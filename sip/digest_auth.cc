@@ -18,6 +18,7 @@ namespace {
 using core::DigestAlgorithm;
 using core::Metric;
 
+constexpr std::int64_t retransmission_ms = 32'000;  // 64*T1
 constexpr std::int64_t hour_ms = 3'600'000;
 
 std::int64_t ms_of(core::Instant now) {
@@ -38,10 +39,19 @@ DigestAuth::DigestAuth(const DigestAuthConfig& config, std::uint16_t shard, core
     : config_(&config), shard_(shard), random_(random), metrics_(metrics), rates_(random) {}
 
 // The first half is 48 bits of time, the shard and the number; the second is their seal.
-void DigestAuth::put_nonce(core::Instant now, NonceText& text) {
-  const std::int64_t ms = ms_of(now);
+void DigestAuth::put_nonce(core::Instant now, NonceText& text, std::uint64_t request) {
+  std::int64_t ms = ms_of(now);
+  std::uint64_t low = 0;
+  if (request != 0) {
+    if (recent_.empty()) recent_.resize(recent_slots);
+    Recent& recent = recent_[request % recent_slots];
+    if (recent.request != request || ms - recent.issued_ms > retransmission_ms) recent = {request, next_number_++, ms};
+    low = recent.number;
+    ms = recent.issued_ms;
+  } else {
+    low = next_number_++;
+  }
   const std::uint64_t high = static_cast<std::uint64_t>(ms) << 16 | shard_;
-  const std::uint64_t low = next_number_++;
   core::id_encode128({high, low}, text.data());
   rotate(ms / hour_ms);
   seal(high, low, ms / hour_ms, text.data() + core::id128_chars);
@@ -89,9 +99,10 @@ bool DigestAuth::read_nonce(std::string_view text, core::Instant now, Nonce& non
   return core::equal_constant_time({sealed.data(), sealed.size()}, text.substr(core::id128_chars));
 }
 
-void DigestAuth::challenge(HeaderId header, std::string_view realm, bool stale, core::Instant now, HeaderLines& out) {
+void DigestAuth::challenge(HeaderId header, std::string_view realm, bool stale, core::Instant now, HeaderLines& out,
+                           std::uint64_t request) {
   NonceText nonce;
-  put_nonce(now, nonce);
+  put_nonce(now, nonce, request);
   const std::string_view text(nonce.data(), nonce.size());
   for (const DigestAlgorithm algorithm : config_->algorithms) {
     if (!digest_.available(algorithm)) continue;

@@ -76,7 +76,10 @@ class DigestAuth {
   void set_config(const DigestAuthConfig& config) { config_ = &config; }
 
   // Appends one challenge per algorithm, with one nonce. `header`: www_authenticate or proxy_authenticate.
-  void challenge(HeaderId header, std::string_view realm, bool stale, core::Instant now, HeaderLines& out);
+  // `request` names the request by a hash of what its retransmissions repeat: they get the same nonce, as long as too many
+  // others do not come in between (RFC 3261 section 8.2.7: without a transaction the answers must be equal). 0: no matter.
+  void challenge(HeaderId header, std::string_view realm, bool stale, core::Instant now, HeaderLines& out,
+                 std::uint64_t request = 0);
 
   [[nodiscard]] DigestResult judge(const DigestQuestion& question, core::Instant now);
 
@@ -105,7 +108,7 @@ class DigestAuth {
   };
   enum class Use : std::uint8_t { fresh, used, stale };
 
-  void put_nonce(core::Instant now, NonceText& text);
+  void put_nonce(core::Instant now, NonceText& text, std::uint64_t request = 0);
   [[nodiscard]] bool read_nonce(std::string_view text, core::Instant now, Nonce& nonce);
   void seal(std::uint64_t high, std::uint64_t low, std::int64_t hour, char* out);
   void rotate(std::int64_t hour);
@@ -124,6 +127,14 @@ class DigestAuth {
   std::array<core::Seed, 2> keys_{};  // by the lowest bit of the hour they seal in
   std::array<std::int64_t, 2> key_hours_{-1, -1};
   std::uint64_t next_number_ = 1;
+  // The nonces of the last challenges, a place for each hash: retransmissions come within 32 s, most within 4.
+  struct Recent {
+    std::uint64_t request = 0;
+    std::uint64_t number = 0;
+    std::int64_t issued_ms = 0;
+  };
+  static constexpr std::size_t recent_slots = 4096;
+  std::vector<Recent> recent_;
   std::uint64_t given_up_ = 0;  // nonces up to this number are stale unless they are remembered
 
   std::vector<Used> ring_;              // nonces_max, made at the first success

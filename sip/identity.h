@@ -79,8 +79,7 @@ class Edits {
 void edit_from_untrusted(const Head& head, std::span<const std::string_view> identities, Edits& edits);
 
 struct UntrustedConfig {
-  bool keep_identity =
-      false;  // P-Asserted-Identity goes out when Privacy says neither id nor none (RFC 3325 section 7)
+  bool keep_identity = true;  // P-Asserted-Identity goes out when Privacy says neither id nor none (RFC 3325 section 7)
 };
 // To somebody who is not trusted: P-Asserted-Identity goes when it is to be private and stays with `none` (R3325-1,
 // T-7). The `id` of Privacy is served by that and goes (R3323-1). From is never touched here: only an end of the dialog
