@@ -181,6 +181,7 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       const auto context = in.take<std::uint64_t>();
       const std::string_view aor = in.text();
       if (!in.good()) return;
+      value_.clear();
       sip::encode_bindings(value_, location_.bindings(aor));
       MailWriter(mail_, ServiceMail::bindings).put(context).text(value_);
       transport_.send_mail(from, mail_);
