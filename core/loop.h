@@ -79,8 +79,8 @@ struct LoopConfig {
   std::uint32_t sent_lazy_bytes = 16 * 1024;
   Duration sent_lazy = 5ms;
   std::uint32_t pipe_window_bytes = 256 * 1024;  // in flight towards another shard; the rest waits here
-  // Outbox::mail that found a full ring, for one shard, with what it costs to keep it; more is dropped. As much as a
-  // shard writes in a second when it mails all that a busy listener receives.
+  // Outbox::mail that found a full ring, for one shard, with what it costs to keep it; more is dropped. Some 20,000 SIP
+  // messages: a shard that is merely busy has taken them long before, one that has ended never will.
   std::uint64_t mail_waiting_max_bytes = 16 << 20;
 };
 

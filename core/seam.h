@@ -25,8 +25,8 @@
 //     here; there it comes as `opened` and then `bytes`, the unused ones first. Only for connections on which nothing
 //     was sent.
 // 11. A datagram is whole: 0 to 65,535 bytes, no credit, no pause. What the kernel does not take at once is dropped and
-//     counted, as the network would; the next one goes on. Datagrams of one socket leave in their order. After the loop
-//     has begun to stop, or has been told `drained`, none come and none leave.
+//     counted, as the network would; the next one goes on. Datagrams of one socket leave in their order. Once the loop
+//     stops, or is told `drained`, none come, and what is sent later is dropped.
 // 12. `mail` brings bytes to the Worker of a shard, the own one included: whole, in order for each pair of shards, no
 //     answer. Too much that waits, or a shard without memory for it, loses some, counted: who must know asks again.
 #pragma once
