@@ -214,7 +214,7 @@ const Received* Transport::deliver(const Flow& flow, const Head& head, std::stri
   std::string_view body;
   if (head.length != 0) body = bytes.substr(head.length, std::min(body_length(head, carrier), behind));
   const std::string_view whole = head.length == 0 ? bytes : bytes.substr(0, head.length + body.size());
-  count(head.request() ? Metric::sip_requests : Metric::sip_responses);
+  if (head.error != HeadError::not_sip) count(head.request() ? Metric::sip_requests : Metric::sip_responses);
   received_.emplace(Received{flow, head, whole, body, verdict_, essentials_});
   if (verdict_.lost_in_stream) ending_ = flow.connection;
   return &*received_;
