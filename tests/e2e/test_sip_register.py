@@ -136,14 +136,7 @@ class Bindings(SipCase):
 
     def setUp(self):
         super().setUp()
-        self.addCleanup(self.clear)
-
-    def clear(self):
-        for user in ("alice", "bob"):
-            peer = self.peer(user=user)
-            peer.register(0, contacts=["*"])
-        for peer in self.peers:
-            peer.close()
+        self.addCleanup(self.clear, "alice", "bob")
 
     def test_R3261_14_no_bindings_at_first(self):
         self.assertEqual(self.bindings(self.peer()), {})
@@ -368,6 +361,10 @@ class Flows(SipCase):
         cls.client_tls = certificates.client_context(made["ca"])
         cls.FLAGS = ("--tls-cert", made["cert"], "--tls-key", made["key"], "--tls-ca", made["ca"])
         super().setUpClass()
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.clear, "alice", "bob", "carol")
 
     def gone(self, peer):
         """Until peer's user has no binding; a message to it is answered 480."""
