@@ -54,6 +54,13 @@ class SipCase(unittest.TestCase):
         self.assertEqual(response.code, 200, response.show())
         return peer
 
+    def clear(self, *users):
+        """These users have no bindings any more; for cleaning up, when peers of the test may be closed."""
+        for user in users:
+            peer = self.peer(user=user)
+            peer.register(0, contacts=["*"])
+            peer.close()
+
     def code(self, response, *codes):
         self.assertIn(response.code, codes, response.show())
         return response

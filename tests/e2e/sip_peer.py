@@ -146,8 +146,7 @@ class ClientTransaction:
     def _new_final(self, response):
         if self.method != "INVITE":
             if self.finals:
-                if response.raw != self.finals[0].raw:
-                    fail("two final responses that differ", response.raw)
+                self._same(response, self.finals[0])
                 self.finals.append(response)
                 if len(self.finals) > self.sent:
                     fail("more final responses than requests", response.raw)
@@ -156,8 +155,8 @@ class ClientTransaction:
             return True
         same = [r for r in self.finals if r.to.tag == response.to.tag]
         if response.code >= 300:
-            if [r for r in self.finals if r.raw != response.raw]:
-                fail(f"{response.code} after {self.finals[0].code}", response.raw)
+            if self.finals:
+                self._same(response, self.finals[0])
             self.finals.append(response)
             self._ack_failure(response)
             if same and self.flow.reliable:
@@ -173,6 +172,15 @@ class ClientTransaction:
                 flow, to, data = self.acks[response.to.tag]
                 flow.send(data, to)
         return not same
+
+    @staticmethod
+    def _same(response, first):
+        """A repeated final response is the same one; a challenge without state has a new nonce, but its To tag (8.2.7)."""
+        kept = lambda r: [h for h in r.headers if h[0].lower() not in ("www-authenticate", "proxy-authenticate")]
+        if response.code in (401, 407) and response.code == first.code and kept(response) == kept(first):
+            return
+        if response.raw != first.raw:
+            fail(f"two final responses that differ: {first.raw!r}", response.raw)
 
     def _ack_failure(self, response):
         request = self.request

@@ -206,7 +206,11 @@ class Stream(Flow):
         self._write_lock = threading.RLock()
         self._thread = threading.Thread(target=self._guard, args=(self._read,), daemon=True, name=f"tcp {self.local}")
         self._reader = strict_sip.StreamReader(self._deliver, self._pong)
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            sock.close()
+            raise
         sock.setblocking(False)
         self._thread.start()
 

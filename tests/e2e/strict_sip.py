@@ -15,7 +15,7 @@ class Violation(Exception):
 
 
 def fail(reason, data=b""):
-    raise Violation(f"{reason}: {bytes(data)[:300]!r}" if isinstance(data, (bytes, bytearray)) else f"{reason}: {data}")
+    raise Violation(f"{reason}: {bytes(data)[:1000]!r}" if isinstance(data, (bytes, bytearray)) else f"{reason}: {data}")
 
 
 # --- grammar (section 25.1), after unfolding: LWS and SWS are blanks and tabs -----------------------------------------

@@ -136,14 +136,7 @@ class Bindings(SipCase):
 
     def setUp(self):
         super().setUp()
-        self.addCleanup(self.clear)
-
-    def clear(self):
-        for user in ("alice", "bob"):
-            peer = self.peer(user=user)
-            peer.register(0, contacts=["*"])
-        for peer in self.peers:
-            peer.close()
+        self.addCleanup(self.clear, "alice", "bob")
 
     def test_R3261_14_no_bindings_at_first(self):
         self.assertEqual(self.bindings(self.peer()), {})
@@ -369,30 +362,34 @@ class Flows(SipCase):
         cls.FLAGS = ("--tls-cert", made["cert"], "--tls-key", made["key"], "--tls-ca", made["ca"])
         super().setUpClass()
 
-    def gone(self, peer):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.clear, "alice", "bob", "carol")
+
+    def gone(self, peer, other):
         """Until peer's user has no binding; a message to it is answered 480."""
         asker = self.peer(user=peer.user)
         deadline = time.monotonic() + 10
         while self.bindings(asker):
             self.assertLess(time.monotonic(), deadline, f"the binding outlives its flow: {self.bindings(asker)}")
             time.sleep(0.05)
-        self.code(self.user("carol").message(peer.aor), 480)
+        self.code(other.message(peer.aor), 480)
 
     def test_R5626_2_browser_is_reached_over_its_connection_and_gone_with_it(self):
+        carol = self.user("carol", "tcp")
         for transport in ("ws", "wss", "tls", "tcp"):
             for end in ("close", "rst"):
                 with self.subTest(transport=transport, end=end):
                     peer = self.peer(transport, "bob", outbound=True, listen=False)
                     response = self.code(peer.register(600), 200)
                     self.assertIn("outbound", response.items("require"), response.show())
-                    carol = self.user("carol", "tcp")
                     self.code(carol.message(peer.aor, b"hello browser"), 200)
                     got = peer.take_request("MESSAGE")
                     self.assertEqual(got.body, b"hello browser")
                     self.assertEqual(got.uri, peer.contact_header().strip("<>"), got.show())
                     peer.flow.tolerate_cut = True
                     getattr(peer.flow, end)()
-                    self.gone(peer)
+                    self.gone(peer, carol)
 
     def test_R5626_1_new_flow_of_the_same_instance_replaces_the_old(self):
         first = self.peer("tcp", outbound=True, listen=False)
