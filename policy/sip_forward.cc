@@ -117,8 +117,9 @@ void SipService::put_routes(const Received& request, const Routing& routing, std
 
 std::string_view SipService::forward_request(const Proxied& p, const Branch& branch, const Received& request,
                                              const Flow& out, std::string_view branch_name, std::uint16_t breadth) {
-  Routing routing;
-  (void)read_routing(request, routing);  // it was read before
+  Routing read;
+  if (current_ != &request) (void)read_routing(request, read);  // a stored one: it was good before
+  const Routing& routing = current_ == &request ? *current_routing_ : read;
   edits_.clear();
   const bool out_trusted = trusted(out.remote);
   if (!p.from_trusted) {
@@ -183,12 +184,10 @@ std::string_view SipService::forward_request(const Proxied& p, const Branch& bra
 
 std::string_view SipService::put_whole(const Received& message, const sip::ForwardText& text) {
   const std::string_view head = message.bytes.substr(0, message.head.length);
-  const std::size_t head_bytes = sip::forward_bytes(message.head, head, text);
-  text_.resize(head_bytes + message.body.size());
-  core::TextOut writer(text_.data());
+  core::TextOut writer(text_.room(sip::forward_bytes_max(message.head, head, text) + message.body.size()));
   sip::put_forward(writer, message.head, head, text);
   writer.put(message.body);
-  return text_;
+  return text_.view(writer.size());
 }
 
 std::string_view SipService::forward_ack(const Received& request, const Routing& routing, const Flow& out) {

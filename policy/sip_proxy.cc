@@ -55,8 +55,9 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   p.from_trusted = sender.kind == Sender::Kind::trusted;
   p.has_to_tag = !request.essentials.to_tag.empty();
   p.user = std::string(sender.user);
-  p.loop = sip::loop_hash(loop_seed_, request.head, request.bytes);
+  p.loop = routing.loop;
   current_ = &request;
+  current_routing_ = &routing;
   const bool by_token = routing.token && routing.token->has_flow;
   if (by_token || !routing.next_route.empty() || !routing.local) {
     if (!by_token && routing.token && routing.local && routing.next_route.empty()) {
@@ -71,6 +72,7 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
     look_up(p, request);
   }
   current_ = nullptr;
+  current_routing_ = nullptr;
 }
 
 SipService::Branch* SipService::add_branch(Proxied& p, std::uint16_t q) {

@@ -137,7 +137,7 @@ bool SipService::uas_checks(const Received& request) {
 }
 
 // RFC 3261 section 16.3, in its order; authorization is the last and stands in identify().
-bool SipService::proxy_checks(const Received& request, const Routing& routing) {
+bool SipService::proxy_checks(const Received& request, Routing& routing) {
   if (routing.parsed.scheme == sip::Scheme::other) {
     refuse(request, 416);
     return false;
@@ -146,10 +146,9 @@ bool SipService::proxy_checks(const Received& request, const Routing& routing) {
     refuse(request, 483);
     return false;
   }
-  own_names_.clear();
-  for (const sip::Listener& listener : config_->transport.listeners) own_names_.push_back({listener.host, listener.port});
-  const std::uint64_t hash = sip::loop_hash(loop_seed_, request.head, request.bytes);
-  if (sip::check_loop(request.head, request.bytes, hash, own_names_) == sip::Passage::loop) {
+  routing.loop = sip::loop_hash(loop_seed_, request.head, request.bytes);
+  if (was_here(request) &&
+      sip::check_loop(request.head, request.bytes, routing.loop, own_names_) == sip::Passage::loop) {
     refuse(request, 482);
     return false;
   }
@@ -159,6 +158,16 @@ bool SipService::proxy_checks(const Received& request, const Routing& routing) {
   const sip::HeaderText unsupported{.id = HeaderId::unsupported, .value = value_};
   refuse(request, 420, {&unsupported, 1});
   return false;
+}
+
+// Whether a Via may be ours at all: most requests have one, of the client that sends them.
+bool SipService::was_here(const Received& request) const {
+  const sip::Header* const via = request.head.first(HeaderId::via);
+  if (request.head.next(*via) != nullptr || via->value.of(request.bytes).find(',') != std::string_view::npos) return true;
+  const sip::Via& top = request.essentials.via;
+  return std::any_of(own_names_.begin(), own_names_.end(), [&top](const sip::SentBy& own) {
+    return (!top.has_port || top.port == own.port) && core::equal_ignore_case(top.host, own.host);
+  });
 }
 
 // --- where it goes

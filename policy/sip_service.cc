@@ -51,7 +51,9 @@ SipService::SipService(const Parts& parts)
       location_(parts.config->location, parts.random, parts.metrics, core::Instant{}),
       failed_(parts.metrics),
       proxied_(parts.config->proxied_max),
-      replay_(std::make_unique<Replay>()) {}
+      replay_(std::make_unique<Replay>()) {
+  name_ourselves();
+}
 
 SipService::~SipService() {
   proxied_.for_each([this](core::SlotId, Proxied& p) {
@@ -97,6 +99,12 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
   transport_.reload(transport_config(config_));
   digest_.set_config(config_->digest);
+  name_ourselves();
+}
+
+void SipService::name_ourselves() {
+  own_names_.clear();
+  for (const sip::Listener& listener : config_->transport.listeners) own_names_.push_back({listener.host, listener.port});
 }
 
 void SipService::drain() { draining_ = true; }
@@ -243,10 +251,9 @@ std::string_view SipService::compose(const Received& request, std::uint16_t stat
                                .stamp = sip::via_stamp(request.essentials.via, request.flow, room),
                                .headers = headers};
   const std::string_view head = request.head.length == 0 ? request.bytes : request.bytes.substr(0, request.head.length);
-  text_.resize(sip::response_bytes(request.head, head, text));
-  core::TextOut out(text_.data());
+  core::TextOut out(text_.room(sip::response_bytes_max(request.head, head, text)));
   sip::put_response(out, request.head, head, text);
-  return text_;
+  return text_.view(out.size());
 }
 
 // Without a transaction: one answer for one request (an unproven source gets no more).

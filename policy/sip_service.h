@@ -100,6 +100,20 @@ class SipService {
     bool drop_last_route = false;         // strict routing: the last Route value has become the URI
     bool local = false;                   // `uri` is of a domain of ours
     sip::Uri parsed;                      // `uri`
+    std::uint64_t loop = 0;               // what its way depends on (RFC 5393), once proxy_checks has asked
+  };
+
+  // Memory that is written to and kept; it grows to the largest message and is not cleared in between.
+  class Scratch {
+   public:
+    [[nodiscard]] char* room(std::size_t bytes) {
+      if (bytes_.size() < bytes) bytes_.resize(bytes * 2);
+      return bytes_.data();
+    }
+    [[nodiscard]] std::string_view view(std::size_t bytes) const { return {bytes_.data(), bytes}; }
+
+   private:
+    std::vector<char> bytes_;
   };
 
   // One address to try, with how to get there.
@@ -171,6 +185,7 @@ class SipService {
   };
 
   // --- sip_service.cc
+  void name_ourselves();
   void handle(const Received& message);
   void on_response(const Received& message);
   void on_gone(const Flow& flow);
@@ -194,11 +209,12 @@ class SipService {
   [[nodiscard]] bool read_routing(const Received& request, Routing& routing) const;
   [[nodiscard]] bool names_us(const sip::Uri& uri) const;
   [[nodiscard]] bool our_domain(std::string_view host) const;
-  [[nodiscard]] bool proxy_checks(const Received& request, const Routing& routing);
+  [[nodiscard]] bool proxy_checks(const Received& request, Routing& routing);
   // False: refused.
   [[nodiscard]] bool identify(const Received& request, const Routing& routing, Sender& sender);
   void challenge(const Received& request, bool stale, bool by_proxy);
   [[nodiscard]] bool trusted(const core::Address& address) const;
+  [[nodiscard]] bool was_here(const Received& request) const;
   void answer_here(const Received& request, const sip::RequestMatch& match);
   void on_options(const Received& request);
   [[nodiscard]] bool uas_checks(const Received& request);
@@ -272,6 +288,7 @@ class SipService {
   core::Now now_;
   core::Outbox* out_ = nullptr;
   bool draining_ = false;
+  std::vector<sip::SentBy> own_names_;  // into config_
 
   sip::Transport transport_;
   sip::Transactions transactions_;
@@ -284,9 +301,10 @@ class SipService {
   std::uint64_t next_token_ = 1;
 
   const Received* current_ = nullptr;  // the request being proxied for the first time
+  const Routing* current_routing_ = nullptr;
 
   // Scratch, kept and reused.
-  std::string text_;
+  Scratch text_;  // the message being made
   std::string aor_;
   std::string via_;
   std::string record_routes_[2];
@@ -298,7 +316,6 @@ class SipService {
   std::string mail_;
   std::string value_;
   sip::HeaderLines lines_;
-  std::vector<sip::SentBy> own_names_;
   std::vector<core::ResolvedAddress> resolved_;
   sip::Edits edits_;
   std::vector<sip::HeaderEdit> edit_list_;

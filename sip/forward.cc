@@ -1,4 +1,6 @@
 // sip/forward.cc - a received message written again, with edits; see writer.h.
+#include <bitset>
+
 #include "sip/writer.h"
 #include "sip/writer_lines.h"
 
@@ -43,7 +45,11 @@ template <class Out>
 class Forward {
  public:
   Forward(Out& out, const Head& head, std::string_view bytes, const ForwardText& text)
-      : out_(out), head_(head), bytes_(bytes), text_(text) {}
+      : out_(out), head_(head), bytes_(bytes), text_(text) {
+    touched_.set(static_cast<std::size_t>(HeaderId::content_length));
+    touched_.set(static_cast<std::size_t>(HeaderId::via));
+    for (const HeaderEdit& edit : text.edits) touched_.set(static_cast<std::size_t>(edit.header.id));
+  }
 
   void put() {
     put_start();
@@ -69,6 +75,10 @@ class Forward {
   }
 
   void put_old(const Header& header) {
+    if (!touched_.test(static_cast<std::size_t>(header.id))) {  // most
+      put_line(out_, header.name.of(bytes_), header.value.of(bytes_));
+      return;
+    }
     if (header.id == HeaderId::content_length) return;
     std::string_view value = header.value.of(bytes_);
     bool keep = true;
@@ -106,6 +116,7 @@ class Forward {
   const Head& head_;
   std::string_view bytes_;
   const ForwardText& text_;
+  std::bitset<header_ids + 1> touched_;  // kinds of headers that some edit names, and those with rules of their own
 };
 
 }  // namespace
@@ -114,6 +125,13 @@ std::uint32_t forward_bytes(const Head& head, std::string_view bytes, const Forw
   core::TextSize size;
   Forward(size, head, bytes, text).put();
   return size.size();
+}
+
+std::uint32_t forward_bytes_max(const Head& head, std::string_view bytes, const ForwardText& text) {
+  std::size_t size = bytes.size() + head.header_count * line_growth_max + rest_bytes_max;
+  size += text.uri.size() + text.stamp.received.size();
+  for (const HeaderEdit& edit : text.edits) size += header_bytes_max(edit.header);
+  return static_cast<std::uint32_t>(size);
 }
 
 void put_forward(core::TextOut& out, const Head& head, std::string_view bytes, const ForwardText& text) {

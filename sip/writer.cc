@@ -84,6 +84,13 @@ std::uint32_t response_bytes(const Head& request, std::string_view bytes, const 
   return size.size();
 }
 
+std::uint32_t response_bytes_max(const Head& request, std::string_view bytes, const ResponseText& text) {
+  std::size_t size = bytes.size() + request.header_count * line_growth_max + rest_bytes_max;
+  size += text.reason.size() + text.to_tag.size() + text.stamp.received.size();
+  for (const HeaderText& header : text.headers) size += header_bytes_max(header);
+  return static_cast<std::uint32_t>(size);
+}
+
 void put_response(core::TextOut& out, const Head& request, std::string_view bytes, const ResponseText& text) {
   put(out, request, bytes, text);
 }

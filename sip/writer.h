@@ -49,6 +49,8 @@ struct ResponseText {
   std::uint32_t body_bytes = 0;
 };
 [[nodiscard]] std::uint32_t response_bytes(const Head& request, std::string_view bytes, const ResponseText& text);
+// At least as much, without writing it once to count.
+[[nodiscard]] std::uint32_t response_bytes_max(const Head& request, std::string_view bytes, const ResponseText& text);
 void put_response(core::TextOut& out, const Head& request, std::string_view bytes, const ResponseText& text);
 
 // What changes in a message that goes on; everything else stays as it was and where it was.
@@ -71,6 +73,7 @@ struct ForwardText {
   std::uint32_t body_bytes = 0;
 };
 [[nodiscard]] std::uint32_t forward_bytes(const Head& head, std::string_view bytes, const ForwardText& text);
+[[nodiscard]] std::uint32_t forward_bytes_max(const Head& head, std::string_view bytes, const ForwardText& text);
 void put_forward(core::TextOut& out, const Head& head, std::string_view bytes, const ForwardText& text);
 
 }  // namespace parley::sip

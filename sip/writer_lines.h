@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "sip/params.h"
@@ -10,9 +11,18 @@
 
 namespace parley::sip {
 
+[[nodiscard]] inline bool has_line_end(std::string_view value) {
+  return !value.empty() && (std::memchr(value.data(), '\n', value.size()) != nullptr ||
+                            std::memchr(value.data(), '\r', value.size()) != nullptr);
+}
+
 // A fold becomes a space; so does any other line end.
 template <class Out>
 void put_unfolded(Out& out, std::string_view value) {
+  if (!has_line_end(value)) {  // nearly all
+    out.put(value);
+    return;
+  }
   constexpr std::string_view line_ends = "\r\n";
   for (std::size_t end = value.find_first_of(line_ends); end != std::string_view::npos;
        end = value.find_first_of(line_ends)) {
@@ -46,6 +56,14 @@ void put_header(Out& out, const HeaderText& header) {
 template <class Out>
 void put_end(Out& out, std::uint32_t body_bytes) {
   out.put("Content-Length: ").number(body_bytes).put("\r\n\r\n");
+}
+
+// What lines may grow by: a name in full for a compact one, ": " for ":", CRLF for LF.
+inline constexpr std::size_t line_growth_max = 32;
+// Start line, Content-Length, what stamping adds to a Via, a To tag.
+inline constexpr std::size_t rest_bytes_max = 512;
+[[nodiscard]] inline std::size_t header_bytes_max(const HeaderText& header) {
+  return name_of(header).size() + header.value.size() + line_growth_max;
 }
 
 // The topmost Via of a value that may list several.
