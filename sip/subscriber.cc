@@ -81,7 +81,7 @@ SubscriberStep Subscriber::notify(const SubscriptionState& state, core::Instant 
   }
   timer_n_ = core::never;
   said_ = notify_said_ = state.has_expires;
-  said_seconds_ = state.expires_seconds;
+  said_seconds_ = std::min(state.expires_seconds, expires_seconds_);  // 6665 4.2.2: not to lengthen
   SubscriberEvent event = SubscriberEvent::notify_active;
   if (state.status == SubscriptionStatus::terminated) {
     const rules::Advice advice = rules::advice(state.reason);

@@ -89,6 +89,9 @@ TEST_F(SubscriberTest, R6665_1_The200MayShortenAndNotLengthen) {
   (void)response(200, 10000);
   (void)notify("active");
   EXPECT_EQ(next(), "+560 refresh 600");
+  make(600);
+  (void)notify("active;expires=4294967295");
+  EXPECT_EQ(next(), "+560 refresh 600");
   subscribed(60);
   EXPECT_EQ(next(), "+30 refresh 60") << "half of a short time";
 }

@@ -175,7 +175,7 @@ void subscriber_walk(unsigned number) {
                                     .has_expires = random.uniform(2) == 0,
                                     .expires_seconds = static_cast<std::uint32_t>(random.uniform(5000)),
                                     .min_expires_seconds = static_cast<std::uint32_t>(random.uniform(5000)),
-                                    .retry_after_seconds = static_cast<std::uint32_t>(random.next())},
+                                    .retry_after_seconds = static_cast<std::uint32_t>(random.uniform(1'000'000))},
                                    now);
         break;
       case 1:
