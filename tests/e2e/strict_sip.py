@@ -351,7 +351,7 @@ def parse_head(head):
         m = HEADER.match(line)
         if not m:
             fail("header line", line)
-        if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", m.group(2)):
+        if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", re.sub(r"\\.", "", m.group(2), flags=re.S)):  # quoted pairs may be any
             fail("control character in a header", line)
         message.headers.append((m.group(1), m.group(2)))
     return message

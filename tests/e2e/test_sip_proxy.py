@@ -610,6 +610,10 @@ class Calls(SipCase):
 class Lossy(SipCase):
     """A tenth of the datagrams is lost, in both directions and on both sides."""
 
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.clear, "alice", "bob")
+
     def test_R3261_3_messages(self):
         a, b = self.peer(loss=Loss(0.1, 11)), self.peer(user="bob", loss=Loss(0.1, 12))
         for peer in (a, b):
@@ -657,6 +661,10 @@ class Identity(SipCase):
     """RFC 3323 and RFC 3325: the network's word about who somebody is. 127.0.0.2 is the trusted core."""
 
     FLAGS = ("--trusted-peer", "127.0.0.2/32")
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.clear, "alice", "bob", "carol")
 
     def core(self, user="core", **how):
         return self.peer(user=user, bind=("127.0.0.2", 0), secret=None, **how)
