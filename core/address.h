@@ -24,6 +24,9 @@ std::optional<Address> parse_address(std::string_view text);
 std::optional<Address> parse_ip(std::string_view text, std::uint16_t port);
 std::string to_string(const Address& address);
 std::string ip_to_string(const Address& address);
+// The same into `room`; nothing is allocated.
+using IpText = std::array<char, 48>;
+std::string_view ip_text(const Address& address, IpText& room);
 
 bool is_loopback(const Address& address);
 bool is_unspecified(const Address& address);

@@ -115,22 +115,22 @@ void SipService::put_routes(const Received& request, const Routing& routing, std
   if (routing.drop_last_route && any) out.resize(last_at);
 }
 
-std::string_view SipService::forward_request(const Proxied& p, const Branch& branch, const Received& request,
-                                             const Flow& out, std::string_view branch_name, std::uint16_t breadth) {
+std::string_view SipService::forward_request(const Onward& on, const Received& request, const Flow& out,
+                                             std::string_view branch_name, std::uint16_t breadth) {
   Routing read;
   if (current_ != &request) (void)read_routing(request, read);  // a stored one: it was good before
   const Routing& routing = current_ == &request ? *current_routing_ : read;
   edits_.clear();
   const bool out_trusted = trusted(out.remote);
-  if (!p.from_trusted) {
+  if (!on.from_trusted) {
     identities_.clear();
     identity_text_.clear();
     const sip::Privacy privacy = sip::privacy_of(request.head, request.bytes);
     const bool shown = out_trusted || privacy.none ||
                        (config_->untrusted.keep_identity && !privacy.id && !privacy.user && !privacy.header);
-    if (shown && !p.user.empty() && !config_->domains.empty()) {
+    if (shown && !on.user.empty() && !config_->domains.empty()) {
       own_identities_.clear();
-      for (const std::string& domain : config_->domains) own_identities_.push_back("sip:" + p.user + "@" + domain);
+      for (const std::string& domain : config_->domains) own_identities_.push_back("sip:" + std::string(on.user) + "@" + domain);
       identity_text_ = "<" + std::string(sip::chosen_identity(request.head, request.bytes, own_identities_)) + ">";
       identities_.push_back(identity_text_);
     }
@@ -146,9 +146,9 @@ std::string_view SipService::forward_request(const Proxied& p, const Branch& bra
   put_via(via_, out, branch_name);
   edit_list_.push_back({EditKind::prepend, {.id = HeaderId::via, .value = via_}});
   std::string (&routes)[2] = record_routes_;
-  if (makes_dialog(p.method) && !p.has_to_tag) {
+  if (makes_dialog(on.method) && !on.in_dialog) {
     std::size_t count = 0;
-    put_record_routes(request, p.source, out, routes, count);
+    put_record_routes(request, on.source, out, routes, count);
     for (std::size_t i = 0; i < count; ++i) {
       edit_list_.push_back({EditKind::prepend, {.id = HeaderId::record_route, .value = routes[i]}});
     }
@@ -162,8 +162,8 @@ std::string_view SipService::forward_request(const Proxied& p, const Branch& bra
   breadth_text.number(breadth);
   edit_list_.push_back(
       {EditKind::replace, {.id = HeaderId::max_breadth, .value = {breadth_digits, breadth_text.size()}}});
-  if (routing.own_routes > 0 || routing.drop_last_route || !branch.route.empty()) {
-    put_routes(request, routing, branch.route, value_);
+  if (routing.own_routes > 0 || routing.drop_last_route || !on.route.empty()) {
+    put_routes(request, routing, on.route, value_);
     if (value_.empty()) {
       edit_list_.push_back({EditKind::remove, {.id = HeaderId::route}});
     } else {
@@ -171,11 +171,11 @@ std::string_view SipService::forward_request(const Proxied& p, const Branch& bra
     }
   }
   // Credentials for us are of no use to others (RFC 3261 section 22.3).
-  if (!p.user.empty()) edit_list_.push_back({EditKind::remove, {.id = HeaderId::proxy_authorization}});
+  if (!on.user.empty()) edit_list_.push_back({EditKind::remove, {.id = HeaderId::proxy_authorization}});
   for (const HeaderEdit& edit : edits_.list()) edit_list_.push_back(edit);
 
   sip::ReceivedText room;
-  const sip::ForwardText text{.uri = branch.uri,
+  const sip::ForwardText text{.uri = on.uri,
                               .stamp = sip::via_stamp(request.essentials.via, request.flow, room),
                               .edits = edit_list_,
                               .body_bytes = static_cast<std::uint32_t>(request.body.size())};
@@ -193,7 +193,7 @@ std::string_view SipService::put_whole(const Received& message, const sip::Forwa
 std::string_view SipService::forward_ack(const Received& request, const Routing& routing, const Flow& out) {
   // Nobody answers it: any branch will do, as long as it is the same for the same ACK (RFC 3261 section 16.11).
   const core::Hash128 hash = core::KeyedHash(tag_key_).add(request.essentials.call_id)
-                                 .add(sip::param_value(request.essentials.via.params, "branch"))
+                                 .add(sip::branch_of(request.essentials.via))
                                  .add(std::uint64_t{request.essentials.cseq.number}).finish();
   char branch[7 + 16];
   std::uint8_t raw[8];
@@ -225,10 +225,10 @@ std::string_view SipService::forward_ack(const Received& request, const Routing&
   return put_whole(request, text);
 }
 
-std::string_view SipService::forward_response(const Proxied& p, const Received& response) {
+std::string_view SipService::forward_response(bool to_trusted, const Received& response) {
   edits_.clear();
   if (!trusted(response.flow.remote)) sip::edit_from_untrusted(response.head, {}, edits_);
-  if (!p.from_trusted) sip::edit_to_untrusted(response.head, response.bytes, config_->untrusted, edits_);
+  if (!to_trusted) sip::edit_to_untrusted(response.head, response.bytes, config_->untrusted, edits_);
   edit_list_.clear();
   edit_list_.push_back({EditKind::pop, {.id = HeaderId::via}});
   for (const HeaderEdit& edit : edits_.list()) edit_list_.push_back(edit);

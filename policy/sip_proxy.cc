@@ -34,6 +34,7 @@ std::optional<std::uint32_t> max_breadth(const sip::Received& request) {
 
 void SipService::proxy(const Received& request, const sip::RequestMatch& match, const Routing& routing,
                        const Sender& sender) {
+  if (forward_stateless(request, routing, sender)) return;
   const bool invite = request.head.method == Method::invite;
   const core::SlotId id =
       proxied_.emplace(sip::ForkConfig{.invite = invite, .breadth = sip::incoming_breadth(max_breadth(request))});
@@ -43,9 +44,11 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
     return;
   }
   Proxied& p = *proxied_.get(id);
+  ++unanswered_;
   p.self = id;
   p.server = transactions_.open_server(request, match, owner(Owner::proxied, id), now_.mono);
   if (!p.server.valid()) {
+    settled(p);
     proxied_.erase(id);
     refuse(request, 503);
     return;
@@ -77,7 +80,12 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
 
 SipService::Branch* SipService::add_branch(Proxied& p, std::uint16_t q) {
   if (!p.fork.add_target(q)) return nullptr;
-  p.branches.push_back(std::make_unique<Branch>());
+  if (free_branches_.empty()) {
+    p.branches.push_back(std::make_unique<Branch>());
+  } else {
+    p.branches.push_back(std::move(free_branches_.back()));
+    free_branches_.pop_back();
+  }
   Branch& branch = *p.branches.back();
   branch.timer.owner = p.self.packed();
   branch.timer.kind = static_cast<std::uint32_t>(p.branches.size() - 1);
@@ -95,8 +103,9 @@ const sip::Received* SipService::request_of(const Proxied& p) {
 void SipService::carry_out(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch) {
   const core::SlotId self = p.self;
   if (decision.forward && response != nullptr) {
+    if (response->head.status >= 200) settled(p);
     if (response->head.status >= 200 && response->head.status < 300) p.answered_2xx = true;
-    (void)transactions_.respond(p.server, response->head.status, forward_response(p, *response), now_.mono);
+    (void)transactions_.respond(p.server, response->head.status, forward_response(p.from_trusted, *response), now_.mono);
   }
   if (decision.restart_timer_c) wheel_.arm(p.branches[branch]->timer, now_.mono + config_->timer_c);
   if (decision.final != sip::FinalResponse::none) give_final(p, decision, response, branch);
@@ -109,6 +118,7 @@ void SipService::carry_out(Proxied& p, const sip::ForkDecision& decision, const 
 }
 
 void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch) {
+  settled(p);
   switch (decision.final) {
     case sip::FinalResponse::none: return;
     case sip::FinalResponse::generate: final_of_ours(p, decision.status); return;
@@ -119,7 +129,7 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
   if (chosen.kept.empty()) {
     CHECK(response != nullptr);
     CHECK(decision.branch == branch);
-    chosen.kept = forward_response(p, *response);
+    chosen.kept = forward_response(p.from_trusted, *response);
     chosen.kept_status = response->head.status;
   }
   // RFC 3261 section 16.7 item 7: the challenges of all of them.
@@ -233,7 +243,14 @@ bool SipService::send_on(Proxied& p, unsigned index, const Flow& flow) {
   const sip::ClientTicket ticket = transactions_.open_client(p.method, flow, owner(Owner::proxied, p.self), p.loop);
   if (!ticket.id.valid()) return false;
   const std::string_view text =
-      forward_request(p, branch, *request, flow, ticket.branch_text(), p.fork.breadth(index));
+      forward_request({.source = p.source,
+                       .method = p.method,
+                       .from_trusted = p.from_trusted,
+                       .in_dialog = p.has_to_tag,
+                       .user = p.user,
+                       .uri = branch.uri,
+                       .route = branch.route},
+                      *request, flow, ticket.branch_text(), p.fork.breadth(index));
   if (!flow.reliable() && text.size() > datagram_request_bytes_max && !branch.tried_stream && branch.next_hop != 0) {
     // R3261-12: by TCP; only when that is refused by UDP after all.
     branch.tried_stream = true;
@@ -285,7 +302,7 @@ void SipService::on_branch_response(Proxied& p, const Received& response, sip::T
   }
   const sip::ForkDecision decision = p.fork.response(index, status);
   if (status >= 300 && p.fork.kept().has(index)) {
-    branch.kept = forward_response(p, response);
+    branch.kept = forward_response(p.from_trusted, response);
     branch.kept_status = status;
   }
   carry_out(p, decision, &response, index);
@@ -318,6 +335,11 @@ void SipService::on_timer_c(Proxied& p, unsigned index) {
 
 // --- the end
 
+// What a drain waits for.
+void SipService::settled(Proxied& p) {
+  if (!std::exchange(p.answered, true)) --unanswered_;
+}
+
 void SipService::finish_if_over(core::SlotId id) {
   Proxied* const p = proxied_.get(id);
   if (p == nullptr || !p->fork.over()) return;
@@ -327,8 +349,32 @@ void SipService::finish_if_over(core::SlotId id) {
 }
 
 void SipService::drop(Proxied& p) {
-  for (const auto& branch : p.branches) wheel_.cancel(branch->timer);
+  settled(p);
+  for (auto& branch : p.branches) recycle(std::move(branch));
   proxied_.erase(p.self);
+}
+
+void SipService::Branch::clear() {
+  uri.clear();
+  route.clear();
+  flow.reset();
+  next.clear();
+  alternatives.clear();
+  hops.clear();
+  next_hop = 0;
+  to_binding = outside = forbidden = had_flow = waits_for_name = tried_stream = heard = cancelled = false;
+  client = {};
+  kept.clear();
+  kept_status = 0;
+}
+
+void SipService::recycle(std::unique_ptr<Branch> branch) {
+  wheel_.cancel(branch->timer);
+  constexpr std::size_t kept_max = 1024;
+  constexpr std::size_t kept_bytes_max = 4096;
+  if (free_branches_.size() == kept_max || branch->kept.capacity() > kept_bytes_max) return;
+  branch->clear();
+  free_branches_.push_back(std::move(branch));
 }
 
 }  // namespace parley::policy

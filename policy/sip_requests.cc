@@ -298,7 +298,7 @@ void SipService::challenge(const Received& request, bool stale, bool by_proxy) {
   const core::Hash128 name = core::KeyedHash(tag_key_)
                                  .add(e.call_id)
                                  .add(e.from_tag)
-                                 .add(sip::param_value(e.via.params, "branch"))
+                                 .add(sip::branch_of(e.via))
                                  .add(std::uint64_t{e.cseq.number})
                                  .finish();
   digest_.challenge(by_proxy ? HeaderId::proxy_authenticate : HeaderId::www_authenticate, config_->realm, stale,

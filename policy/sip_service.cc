@@ -139,8 +139,9 @@ void SipService::handle(const Received& message) {
 }
 
 void SipService::on_response(const Received& response) {
-  const auto name = sip::read_branch(sip::param_value(response.essentials.via.params, "branch"));
+  const auto name = sip::read_branch(sip::branch_of(response.essentials.via));
   if (!name || name->shard >= shard_count_) {
+    if (respond_stateless(response)) return;
     count(Metric::sip_foreign_responses);
     return;
   }
@@ -229,7 +230,7 @@ void SipService::to_tag_for(const Received& request, std::string& tag) const {
   const core::Hash128 hash = core::KeyedHash(tag_key_)
                                  .add(e.call_id)
                                  .add(e.from_tag)
-                                 .add(sip::param_value(e.via.params, "branch"))
+                                 .add(sip::branch_of(e.via))
                                  .add(std::uint64_t{e.cseq.number})
                                  .finish();
   char hex[32];

@@ -7,6 +7,7 @@
 //   sip_register.cc   REGISTER, and look-ups of bindings, on this shard or another
 //   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
 //   sip_proxy.cc      requests on their way: branches, responses, CANCEL, Timer C
+//   sip_stateless.cc  requests that are forwarded and forgotten
 //   sip_forward.cc    what a message looks like when it goes on
 //
 // An address of record belongs to the shard that its hash names; others ask by mail. A response that arrives on another
@@ -69,7 +70,7 @@ class SipService {
   void reload(std::shared_ptr<const SipConfig> config);
   void drain();
   // Nothing waits any more that would be lost by ending now.
-  [[nodiscard]] bool drained() const { return draining_ && proxied_.empty(); }
+  [[nodiscard]] bool drained() const { return draining_ && unanswered_ == 0; }
   [[nodiscard]] core::Instant next_deadline() const;
   // PeerInfo::listener from which on connections are SIP's.
   [[nodiscard]] std::uint16_t listener_base() const { return config_->transport.listener_base; }
@@ -151,7 +152,11 @@ class SipService {
     std::string kept;              // final response, as it would go upstream
     std::uint16_t kept_status = 0;
     core::Timer timer;             // Timer C
+    void clear();
   };
+
+  // Keeps the memory of its texts from one use to the next.
+  void recycle(std::unique_ptr<Branch> branch);
 
   // A request on its way, from its arrival to its last response.
   struct Proxied {
@@ -162,6 +167,7 @@ class SipService {
     Flow source;
     bool from_trusted = false;
     bool has_to_tag = false;
+    bool answered = false;  // a final response has gone upstream, or none ever will
     bool answered_2xx = false;
     bool waits_for_bindings = false;
     std::string user;      // who proved to be its sender
@@ -233,6 +239,7 @@ class SipService {
   // --- sip_targets.cc
   void on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings);
   static void take_way(Branch& branch, Alternative way);
+  static void find_first_route(Branch& branch);
   void route_on(Proxied& p, const Received& request, const Routing& routing);
   void find_hops(Proxied& p, Branch& branch, unsigned index);
   void on_resolved(const core::Resolution& resolution);
@@ -259,14 +266,28 @@ class SipService {
   void cancel_branches(Proxied& p, sip::BranchSet set);
   void branch_cancelled_unsent(Proxied& p, unsigned index);
   void on_timer_c(Proxied& p, unsigned index);
+  void settled(Proxied& p);
   void finish_if_over(core::SlotId id);
   void drop(Proxied& p);
 
+  // --- sip_stateless.cc
+  [[nodiscard]] bool forward_stateless(const Received& request, const Routing& routing, const Sender& sender);
+  [[nodiscard]] bool respond_stateless(const Received& response);
+
   // --- sip_forward.cc
-  [[nodiscard]] std::string_view forward_request(const Proxied& p, const Branch& branch, const Received& request,
-                                                 const Flow& out, std::string_view branch_name, std::uint16_t breadth);
+  struct Onward {  // of a request that goes on
+    const Flow& source;
+    sip::Method method = sip::Method::other;
+    bool from_trusted = false;
+    bool in_dialog = false;
+    std::string_view user;   // who proved to be its sender
+    std::string_view uri;    // where to
+    std::string_view route;  // Route value in front
+  };
+  [[nodiscard]] std::string_view forward_request(const Onward& on, const Received& request, const Flow& out,
+                                                 std::string_view branch_name, std::uint16_t breadth);
   [[nodiscard]] std::string_view forward_ack(const Received& request, const Routing& routing, const Flow& out);
-  [[nodiscard]] std::string_view forward_response(const Proxied& p, const Received& response);
+  [[nodiscard]] std::string_view forward_response(bool to_trusted, const Received& response);
   void put_via(std::string& out, const Flow& flow, std::string_view branch) const;
   void put_record_routes(const Received& request, const Flow& source, const Flow& out, std::string (&values)[2],
                          std::size_t& count);
@@ -296,7 +317,9 @@ class SipService {
   sip::Location location_;
   sip::FailedTargets failed_;
   core::SlotMap<Proxied> proxied_;
+  std::uint32_t unanswered_ = 0;  // of them
   core::TimerWheel wheel_;
+  std::vector<std::unique_ptr<Branch>> free_branches_;
   std::map<std::uint64_t, std::pair<core::SlotId, unsigned>> names_;  // look-ups under way: token to branch
   std::uint64_t next_token_ = 1;
 
@@ -307,6 +330,7 @@ class SipService {
   Scratch text_;  // the message being made
   std::string aor_;
   std::string via_;
+  std::string branch_text_;
   std::string record_routes_[2];
   std::string identity_text_;
   std::vector<std::string> own_identities_;

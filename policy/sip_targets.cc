@@ -44,7 +44,7 @@ bool SipService::literal_hop(std::string_view text, Hop& hop) {
   const auto address = core::parse_ip(host, uri.has_port ? uri.port : standard);
   if (!address) return false;
   hop.address = *address;
-  hop.tls_name = std::string(host);
+  if (hop.transport == core::Transport::tls) hop.tls_name = std::string(uri.host);
   return true;
 }
 
@@ -143,10 +143,10 @@ void SipService::on_bindings(Proxied& p, const Received& request, std::span<cons
   for (std::size_t i = 0; i < plan_.targets.size(); ++i) {
     const sip::Target& target = plan_.targets[i];
     const sip::Binding& binding = *target.binding;
-    Alternative way{binding.contact, binding.path, std::nullopt};
-    if (binding.over_flow) way.flow = binding.flow;
     if (target.fallback) {
-      if (branch != nullptr) branch->alternatives.push_back(std::move(way));
+      if (branch == nullptr) continue;
+      branch->alternatives.push_back({binding.contact, binding.path, std::nullopt});
+      if (binding.over_flow) branch->alternatives.back().flow = binding.flow;
       continue;
     }
     while (group + 1 < plan_.groups.size() && plan_.groups[group + 1] <= i) ++group;
@@ -156,7 +156,10 @@ void SipService::on_bindings(Proxied& p, const Received& request, std::span<cons
       break;
     }
     branch->to_binding = true;
-    take_way(*branch, std::move(way));
+    branch->uri = binding.contact;
+    branch->route = binding.path;
+    if (binding.over_flow) branch->flow = binding.flow;
+    find_first_route(*branch);
   }
   begin_fork(p);
 }
@@ -168,6 +171,10 @@ void SipService::take_way(Branch& branch, Alternative way) {
   branch.hops.clear();
   branch.next_hop = 0;
   branch.next.clear();
+  find_first_route(branch);
+}
+
+void SipService::find_first_route(Branch& branch) {
   if (branch.route.empty()) return;
   // The first Path value is the next hop (R3327-1).
   std::string_view rest = branch.route;

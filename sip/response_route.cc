@@ -9,7 +9,10 @@
 namespace parley::sip {
 namespace {
 
-bool has_rport(const Via& via) { return param_value(via.params, "rport").data() != nullptr; }
+// Most Vias without it do not hold its letters either.
+bool has_rport(const Via& via) {
+  return via.params.find("port") != std::string_view::npos && param_value(via.params, "rport").data() != nullptr;
+}
 
 }  // namespace
 
@@ -43,12 +46,12 @@ ViaStamp via_stamp(const Via& via, const Flow& flow, ReceivedText& room) {
   if (rport) stamp.rport = flow.remote.port;
   core::Address source = core::unmapped(flow.remote);
   source.port = 0;
-  const auto sent_by = core::parse_ip(via.host, 0);
-  if (rport || !sent_by || core::unmapped(*sent_by) != source) {
-    const std::string text = core::ip_to_string(source);
-    const std::size_t length = std::min(text.size(), room.size());
-    std::copy_n(text.data(), length, room.data());
-    stamp.received = {room.data(), length};
+  const std::string_view text = core::ip_text(source, room);
+  if (rport) {
+    stamp.received = text;
+  } else if (via.host != text) {  // perhaps only spelled otherwise
+    const auto sent_by = core::parse_ip(via.host, 0);
+    if (!sent_by || core::unmapped(*sent_by) != source) stamp.received = text;
   }
   return stamp;
 }
