@@ -123,6 +123,7 @@ class Unreachable(SipCase):
     """The edge goes away: what is for its clients fails in time, and the others go on."""
 
     FLAGS = ("--trusted-peer", f"{EDGE}/32")
+    SIP = (f"udp:{PARLEYD}:0",)
 
     @unittest.skipIf(foreign.kamailio_missing(), foreign.kamailio_missing())
     def test_edge_is_gone(self):
