@@ -58,9 +58,10 @@ TEST(Notify, without_a_manager_nothing_is_sent_and_no_watchdog_is_due) {
 }
 
 TEST(Ready, one_json_line) {
-  EXPECT_EQ(ready_line({{"tcp:127.0.0.1:2855", "tls:[::1]:2856"}, "127.0.0.1:9090"}, 71),
+  EXPECT_EQ(ready_line({{}, {"tcp:127.0.0.1:2855", "tls:[::1]:2856"}, "127.0.0.1:9090"}, 71),
             "{\"pid\":71,\"msrp\":[\"tcp:127.0.0.1:2855\",\"tls:[::1]:2856\"],\"admin\":\"127.0.0.1:9090\"}\n");
-  EXPECT_EQ(ready_line({{"tcp:127.0.0.1:1"}, ""}, 1), "{\"pid\":1,\"msrp\":[\"tcp:127.0.0.1:1\"]}\n");
+  EXPECT_EQ(ready_line({{}, {"tcp:127.0.0.1:1"}, ""}, 1), "{\"pid\":1,\"msrp\":[\"tcp:127.0.0.1:1\"]}\n");
+  EXPECT_EQ(ready_line({{"udp:127.0.0.1:5060"}, {}, ""}, 1), "{\"pid\":1,\"sip\":[\"udp:127.0.0.1:5060\"],\"msrp\":[]}\n");
 }
 
 TEST(Ready, goes_to_a_file_and_a_descriptor_which_then_ends) {
