@@ -107,7 +107,12 @@ TEST(Flags, a_bad_value_names_its_flag) {
       {{"--admin", "192.0.2.1:9090"}, "--admin-token-file"},
       {{"--admin", "0.0.0.0:9090"}, "--admin-token-file"},
       {{"--realm", "a\"b"}, "--realm"},
-      {{"--sip", "udp:127.0.0.1:5060"}, "--sip"},
+      {{"--sip", "sctp:127.0.0.1:5060"}, "--sip"},
+      {{"--sip", "udp:127.0.0.1"}, "--sip"},
+      {{"--sip", "wss:127.0.0.1:0"}, "--tls-cert"},
+      {{"--roles", "registrar"}, "--roles"},
+      {{"--trusted-peer", "example.org"}, "--trusted-peer"},
+      {{"--register-expires-min", "10s", "--register-expires-max", "5s"}, "--register-expires-max"},
       {{"--no-such-flag"}, "--no-such-flag"},
       {{"stray"}, "stray"},
   };

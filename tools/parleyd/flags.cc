@@ -89,7 +89,7 @@ void add_users(FlagTable& flags, Settings& s, Raw& raw) {
   flags.choice<msrp::PlainAuth>(
       "--plain-auth", s.relay.plain_auth,
       {{"never", msrp::PlainAuth::never}, {"loopback", msrp::PlainAuth::loopback}, {"always", msrp::PlainAuth::always}},
-      "From where AUTH is served on connections without TLS. 'always' shows digests and "
+      "From where MSRP's AUTH and SIP's digest credentials are taken on transports without TLS. 'always' shows digests and "
       "messages to the network.");
   auto& r = s.relay;
   flags.seconds("--auth-expires-min", r.expires_min_s, 1, 7 * 86'400,
@@ -493,7 +493,7 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
     finish_routing(s, raw);
     finish_tls(s);
     finish_rest(s, parsed.warnings);
-    finish_sip(s, raw.sip, parsed.warnings);
+    finish_sip(s, raw.sip);
     parsed.outcome = raw.check_config ? Parsed::Outcome::check : Parsed::Outcome::run;
   } catch (const CLI::CallForHelp&) {
     parsed.outcome = Parsed::Outcome::print;

@@ -16,7 +16,6 @@ using std::chrono::minutes;
 constexpr std::uint64_t kib = 1024;
 constexpr std::uint64_t mib = 1024 * kib;
 constexpr std::uint64_t gib = 1024 * mib;
-constexpr std::uint32_t any_count = 0xffff'ffffU;
 
 [[noreturn]] void bad(const char* flag, const std::string& why) { FlagTable::refuse(flag, why); }
 
@@ -35,12 +34,6 @@ void add_names(FlagTable& flags, Settings& s, RawSip& raw) {
       {{"stateful", policy::Forwarding::stateful}, {"stateless", policy::Forwarding::stateless}},
       "How requests other than INVITE to users with one device are forwarded; 'stateless' keeps nothing of them: cheaper, and "
       "the ends retransmit for themselves.");
-  flags.choice<policy::PlainDigest>("--plain-digest", c.plain_digest,
-                                    {{"never", policy::PlainDigest::never},
-                                     {"loopback", policy::PlainDigest::loopback},
-                                     {"always", policy::PlainDigest::always}},
-                                    "From where digest credentials are taken on SIP transports without TLS. 'always' shows "
-                                    "digests and messages to the network.");
   flags.duration("--sip-nonce-life", c.digest.nonce_life, 1s, hours(1),
                  "After this a nonce is stale and the client is challenged again. Raising it saves round trips.");
   flags.present("--accept-qop-less", c.digest.accept_without_qop,
@@ -125,7 +118,7 @@ void finish_sip_listeners(Settings& s, const RawSip& raw) {
   }
 }
 
-void finish_sip(Settings& s, const RawSip& raw, std::vector<std::string>& warnings) {
+void finish_sip(Settings& s, const RawSip& raw) {
   auto& c = s.sip;
   for (const std::string& text : raw.trusted_peers) {
     const auto block = core::parse_cidr(text);
@@ -140,11 +133,13 @@ void finish_sip(Settings& s, const RawSip& raw, std::vector<std::string>& warnin
   c.dial_allow = s.relay.dial_allow;
   c.dial_deny = s.relay.dial_deny;
   c.digest.algorithms = s.relay.algorithms;
+  switch (s.relay.plain_auth) {
+    case msrp::PlainAuth::never: c.plain_digest = policy::PlainDigest::never; break;
+    case msrp::PlainAuth::loopback: c.plain_digest = policy::PlainDigest::loopback; break;
+    case msrp::PlainAuth::always: c.plain_digest = policy::PlainDigest::always; break;
+  }
   if (s.sip_listeners.empty()) return;
   if (c.domains.empty()) c.domains.push_back(s.realm);
-  if (c.plain_digest == policy::PlainDigest::always) {
-    warnings.emplace_back("--plain-digest always: SIP digests cross the network without TLS");
-  }
 }
 
 }  // namespace parley::parleyd

@@ -18,6 +18,6 @@ void add_sip(FlagTable& flags, Settings& settings, RawSip& raw);
 // Listeners first: other flags are checked against their number.
 void finish_sip_listeners(Settings& settings, const RawSip& raw);
 // After everything that SIP shares with the relay is settled.
-void finish_sip(Settings& settings, const RawSip& raw, std::vector<std::string>& warnings);
+void finish_sip(Settings& settings, const RawSip& raw);
 
 }  // namespace parley::parleyd
