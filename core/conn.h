@@ -89,6 +89,7 @@ struct Conn {
   bool owed_listed : 1 = false;
   std::uint8_t small_in_row = 0;
   std::uint16_t listener = 0;
+  std::uint32_t lingered_bytes = 0;  // discarded since our FIN
   std::uint32_t first_node = no_node;  // this turn's sends
   std::uint32_t last_node = no_node;
   std::uint32_t first_cipher = no_node;  // TLS: what is ready to go, handshake included

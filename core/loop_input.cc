@@ -9,6 +9,7 @@ namespace parley::core {
 namespace {
 
 constexpr std::int32_t small_receive_bytes = 2048;
+constexpr std::uint32_t lingered_bytes_max = 1024 * 1024;
 constexpr std::uint8_t small_receives_back = 16;  // so many in a row end streaming: switching costs a cancellation
 
 }  // namespace
@@ -68,6 +69,9 @@ void Loop::on_recv(std::uint32_t index, const Completion& done) {
       moving_received(index, {done.buffer, 0, static_cast<std::uint32_t>(done.result)});
     } else {
       pool_.release(done.buffer);  // closed by the Worker: discarded
+      c.lingered_bytes += static_cast<std::uint32_t>(done.result);
+      // Who goes on like this has not heard us, and will not for the rest of the time either.
+      if (c.stage == Stage::lingering && c.lingered_bytes > lingered_bytes_max) kill(index, true);
     }
   } else if (done.result == 0) {
     on_peer_fin(index);

@@ -37,7 +37,10 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   if (forward_stateless(request, routing, sender)) return;
   const bool invite = request.head.method == Method::invite;
   const core::SlotId id =
-      proxied_.emplace(sip::ForkConfig{.invite = invite, .breadth = sip::incoming_breadth(max_breadth(request))});
+      proxied_.emplace(sip::ForkConfig{.invite = invite,
+                                        .breadth = sip::incoming_breadth(max_breadth(request)),
+                                        // One after the other would outlast the sender's patience (Timer F).
+                                        .may_wait = invite});
   if (!id.valid()) {
     count(Metric::sip_proxied_limit);
     refuse(request, 503);

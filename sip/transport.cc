@@ -121,7 +121,7 @@ void Transport::on_bytes(const core::Input& input) {
 // Responses to what was asked may still be read; requests to it would not be answered.
 void Transport::on_half_closed(Connection& c) {
   drop_partial(c);
-  if (c.ws != nullptr) {
+  if (c.ws != nullptr || c.unanswered == 0) {
     close_now(c);
     return;
   }
@@ -214,9 +214,14 @@ const Received* Transport::deliver(const Flow& flow, const Head& head, std::stri
   std::string_view body;
   if (head.length != 0) body = bytes.substr(head.length, std::min(body_length(head, carrier), behind));
   const std::string_view whole = head.length == 0 ? bytes : bytes.substr(0, head.length + body.size());
-  if (head.error != HeadError::not_sip) count(head.request() ? Metric::sip_requests : Metric::sip_responses);
+  if (cursor_.kind != Cursor::Kind::mail) {  // that was counted where it arrived
+    count(head.error == HeadError::not_sip ? Metric::sip_others
+          : head.request()                 ? Metric::sip_requests
+                                           : Metric::sip_responses);
+  }
+  if (Connection* const c = flow.reliable() ? find(flow) : nullptr; c != nullptr && head.request()) ++c->unanswered;
   received_.emplace(Received{flow, head, whole, body, verdict_, essentials_});
-  if (verdict_.lost_in_stream) ending_ = flow.connection;
+  if (verdict_.lost_in_stream) ending_.push_back(flow.connection);
   return &*received_;
 }
 
@@ -224,9 +229,16 @@ const Received* Transport::deliver(const Flow& flow, const Head& head, std::stri
 void Transport::settle_last() {
   received_.reset();
   handled_.reset();
-  if (!ending_.valid()) return;
-  Connection* const c = connections_.get(std::exchange(ending_, {}));
-  if (c != nullptr) close_now(*c, Metric::sip_framing_lost);
+  for (const core::SlotId id : ending_) {
+    Connection* const c = connections_.get(id);
+    if (c == nullptr) continue;
+    if (c->half_closed) {
+      close_now(*c);
+    } else {
+      close_now(*c, Metric::sip_framing_lost);
+    }
+  }
+  ending_.clear();
 }
 
 bool Transport::next_gone(Flow& flow) {
@@ -263,8 +275,18 @@ bool Transport::send(const Flow& flow, std::string_view message) {
     count(Metric::sip_queue_limit);
     return false;
   }
+  note_answer(*c, message);
   if (c->ws == nullptr) return write(*c, message);
   return write(*c, c->ws->header_for(message).view()) && write(*c, message);
+}
+
+// The last answer that a connection waited for whose peer has nothing more to say.
+void Transport::note_answer(Connection& c, std::string_view message) {
+  constexpr std::string_view start = "SIP/2.0 ";
+  const bool final = message.starts_with(start) && message.size() > start.size() && message[start.size()] >= '2';
+  if (!final || c.unanswered == 0) return;
+  --c.unanswered;
+  if (c.half_closed && c.unanswered == 0) ending_.push_back(c.self);
 }
 
 bool Transport::write(Connection& c, std::string_view bytes) {

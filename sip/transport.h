@@ -125,6 +125,7 @@ class Transport final : public Wire {
     bool cr_pending : 1 = false;  // a CR between messages whose LF has not come
     bool dialled : 1 = false;
     bool half_closed : 1 = false;  // the peer sends no more; responses still go to it
+    std::uint32_t unanswered = 0;  // requests that came by it and have had no final response by it
     std::uint8_t lines = 0;        // CRLFs between messages since the last pong
     core::Address remote;
     std::uint64_t queued_bytes = 0;  // written, not yet taken by the kernel
@@ -178,6 +179,7 @@ class Transport final : public Wire {
   const Received* parse_whole(const Flow& flow, std::string_view bytes, bool stream);
   void settle_last();
   [[nodiscard]] bool write(Connection& c, std::string_view bytes);
+  void note_answer(Connection& c, std::string_view message);
   [[nodiscard]] bool send_datagram(const Flow& flow, std::string_view message);
   void hold_back(Connection& c);
   void close_now(Connection& c, core::Metric why);
@@ -237,7 +239,7 @@ class Transport final : public Wire {
   Essentials essentials_;
   std::optional<Received> received_;
   std::unique_ptr<Partial> handled_;  // holds the bytes of the message that was delivered last
-  core::SlotId ending_;               // connection to close when that message is handled
+  std::vector<core::SlotId> ending_;  // connections to close when that message is handled
   std::optional<std::string_view> service_mail_;
   std::string scratch_;
 };

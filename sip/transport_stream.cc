@@ -159,7 +159,7 @@ const Received* Transport::give_up(Connection& c, const Head& head, std::string_
                 .reason = "Message Too Large",
                 .lost_in_stream = true};
   }
-  ending_ = c.self;
+  if (ending_.empty() || ending_.back() != c.self) ending_.push_back(c.self);
   return message;
 }
 
