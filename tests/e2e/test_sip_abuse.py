@@ -154,13 +154,13 @@ class Sizes(AbuseCase):
                 if MEMORY_CHECKS:
                     self.assertLess(self.resident() - before, 8 * MIB)
 
-    def test_X22_ten_megabytes_without_a_line_end(self):
+    def test_X22_megabytes_without_a_line_end(self):
         for piece in (b"A", b"OPTIONS sip:", b"OPTIONS sip:example.org SIP/2.0\r\nX: y"):
             with self.subTest(piece):
                 before = self.resident()
                 sock = self.connect()
-                taken = self.pour(sock, piece + b"a" * (10 * MIB))
-                self.assertLess(taken, 8 * MIB)
+                taken = self.pour(sock, piece + b"a" * (64 * MIB))
+                self.assertLess(taken, 32 * MIB)  # much of it is the kernel's buffers
                 self.rest(sock)
                 if MEMORY_CHECKS:
                     self.assertLess(self.resident() - before, 8 * MIB)
@@ -336,13 +336,22 @@ class Flood(AbuseCase):
 
     def test_R5393_amplification_by_many_devices(self):
         """Max-Breadth bounds the branches of one request (RFC 5393 5)."""
-        peer = self.peer(user="alice")
-        contacts = [f"<sip:alice@127.0.0.1:{7200 + i}>" for i in range(8)]
-        self.code(peer.register(60, contacts=contacts), 200)
-        tx = self.peer("udp", "carol").ask("MESSAGE", peer.aor, headers=[("Max-Breadth", "1")], body=b"x",
-                                           content_type="text/plain")
-        self.code(tx.final(40), 440, 200, 480, 500)
-        self.code(peer.register(0, contacts=["*"]), 200)
+        devices = [self.user("carol", name=f"carol {i}") for i in range(4)]
+        for device in devices:
+            device.auto["MESSAGE"] = None
+        tx = self.alice.ask("MESSAGE", "sip:carol@example.org", headers=[("Max-Breadth", "1")], body=b"x",
+                            content_type="text/plain")
+        for _ in devices:
+            self.alice.wait(lambda: any(d.requests for d in devices) or tx.all, "a branch or an answer")
+            self.alice.quiet(0.2)
+            asked = [d for d in devices if d.requests]
+            self.assertLessEqual(len(asked), 1, "more branches at a time than Max-Breadth")
+            if not asked:
+                break
+            asked[0].take_request("MESSAGE").tx.respond(480)
+        self.code(tx.final(), 440, 480)
+        for device in devices:
+            self.code(device.register(0), 200)
 
 
 class WebSockets(AbuseCase):
@@ -397,7 +406,7 @@ class WebSockets(AbuseCase):
         """One frame, one message (RFC 7118 5): what is cut is bad, and the next one is read afresh."""
         peer = self.socket(user="carol")
         request = peer.compose("MESSAGE", self.bob.aor, body=b"x" * 100, content_type="text/plain").raw
-        peer.flow._deliver = lambda *a: None  # what is answered to half a message is not judged here
+        peer.flow._frame = lambda *a: None  # what is answered to half a message is not judged here
         peer.flow.frame(1, request[:150])
         peer.flow.frame(1, request[150:])
         time.sleep(0.3)
