@@ -128,6 +128,7 @@ void finish_sip(Settings& s, const RawSip& raw) {
   auto& r = c.registrar;
   if (r.expires_min_s > r.expires_max_s) bad("--register-expires-max", "is below --register-expires-min");
   r.expires_default_s = std::clamp(r.expires_default_s, r.expires_min_s, r.expires_max_s);
+  c.transport.half_closed = 64 * c.transactions.t1;
   c.domains = s.domains;
   c.realm = s.realm;
   c.dial_allow = s.relay.dial_allow;
