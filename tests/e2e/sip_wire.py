@@ -202,6 +202,7 @@ class Stream(Flow):
         self.pongs = 0
         self.reset = False
         self.tolerate_cut = False  # the server may close inside a message: it was killed, or we broke the rules
+        self.ended = False  # our side of it
         self._tls_lock = threading.Lock()
         self._write_lock = threading.RLock()
         self._thread = threading.Thread(target=self._guard, args=(self._read,), daemon=True, name=f"tcp {self.local}")
@@ -279,7 +280,13 @@ class Stream(Flow):
 
     def send(self, data, to=None):
         self.sent += 1
-        self.write(data)
+        if not self.ended:
+            self.write(data)
+
+    def half_close(self):
+        """Ends our side; what the transactions still want to send is dropped."""
+        self.ended = True
+        self.sock.shutdown(socket.SHUT_WR)
 
     def rst(self):
         """Ends the connection by a reset."""
@@ -423,7 +430,8 @@ class WebSocket(Stream):
         except UnicodeDecodeError:
             opcode = 2
         self.sent += 1
-        self.frame(opcode, data)
+        if not self.ended:
+            self.frame(opcode, data)
 
 
 class Listener:
