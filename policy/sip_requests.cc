@@ -315,8 +315,8 @@ void SipService::on_cancel(const Received& request, const sip::RequestMatch& mat
     return;
   }
   answer(request, id, 200);
-  if (static_cast<Owner>(match.owner >> 62) != Owner::proxied) return;
-  Proxied* const p = proxied_.get(core::SlotId::unpack(match.owner & (~std::uint64_t{0} >> 2)));
+  if (owner_kind(match.owner) != Owner::proxied) return;
+  Proxied* const p = proxied_.get(owner_id(match.owner));
   if (p == nullptr) return;
   if (p->branches.empty()) {  // still asking where to
     final_of_ours(*p, 487);

@@ -109,11 +109,6 @@ void SipService::name_ourselves() {
 
 void SipService::drain() { draining_ = true; }
 
-std::uint64_t SipService::owner(Owner kind, core::SlotId id) {
-  // Generations do not come near 2^30 in the life of a process: the table hands slots out in turn with their uses.
-  return static_cast<std::uint64_t>(kind) << 62 | (id.packed() & (~std::uint64_t{0} >> 2));
-}
-
 // --- messages and facts
 
 void SipService::handle(const Received& message) {
@@ -151,8 +146,8 @@ void SipService::on_response(const Received& response) {
   }
   const sip::ResponseMatch match = transactions_.match_response(response, now_.mono);
   if (match.kind != sip::ResponseMatch::Kind::to_tu) return;
-  if (static_cast<Owner>(match.owner >> 62) != Owner::proxied) return;
-  Proxied* const p = proxied_.get(core::SlotId::unpack(match.owner & (~std::uint64_t{0} >> 2)));
+  if (owner_kind(match.owner) != Owner::proxied) return;
+  Proxied* const p = proxied_.get(owner_id(match.owner));
   if (p != nullptr) on_branch_response(*p, response, match.id);
 }
 
@@ -167,8 +162,8 @@ void SipService::on_gone(const Flow& flow) {
 
 void SipService::on_transaction_fact(const sip::TransactionFact& fact) {
   using Kind = sip::TransactionFact::Kind;
-  if (static_cast<Owner>(fact.owner >> 62) != Owner::proxied) return;
-  Proxied* const p = proxied_.get(core::SlotId::unpack(fact.owner & (~std::uint64_t{0} >> 2)));
+  if (owner_kind(fact.owner) != Owner::proxied) return;
+  Proxied* const p = proxied_.get(owner_id(fact.owner));
   if (p == nullptr) return;
   const bool server = fact.machine == sip::tx::Machine::invite_server ||
                       fact.machine == sip::tx::Machine::other_server;

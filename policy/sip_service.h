@@ -30,6 +30,8 @@
 #include "core/seam.h"
 #include "core/slot_map.h"
 #include "core/timer_wheel.h"
+#include "policy/hop.h"
+#include "policy/owner.h"
 #include "policy/sip_config.h"
 #include "sip/digest_auth.h"
 #include "sip/failed_targets.h"
@@ -117,13 +119,6 @@ class SipService {
     std::vector<char> bytes_;
   };
 
-  // One address to try, with how to get there.
-  struct Hop {
-    core::Transport transport = core::Transport::udp;
-    core::Address address;
-    std::string tls_name;
-  };
-
   // A way to a user's device: his binding, or another flow of it.
   struct Alternative {
     std::string uri;           // request URI
@@ -177,9 +172,6 @@ class SipService {
     std::vector<std::unique_ptr<Branch>> branches;
   };
 
-  // What a transaction's owner number names.
-  enum class Owner : std::uint8_t { none, proxied };
-  [[nodiscard]] static std::uint64_t owner(Owner kind, core::SlotId id);
   static constexpr std::size_t sip_aor_bytes_max = 512;
 
   // A stored request, read again.
@@ -243,7 +235,6 @@ class SipService {
   void route_on(Proxied& p, const Received& request, const Routing& routing);
   void find_hops(Proxied& p, Branch& branch, unsigned index);
   void on_resolved(const core::Resolution& resolution);
-  [[nodiscard]] static bool literal_hop(std::string_view uri, Hop& hop);
   [[nodiscard]] bool may_reach(const core::Address& address) const;
   [[nodiscard]] bool may_reach_outside(const core::Address& address) const;
 
