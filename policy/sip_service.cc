@@ -49,6 +49,14 @@ SipService::SipService(const Parts& parts)
                      .config = parts.config->transactions}),
       digest_(parts.config->digest, static_cast<std::uint16_t>(parts.shard), parts.random, parts.metrics),
       location_(parts.config->location, parts.random, parts.metrics, core::Instant{}),
+      reg_events_({.shard = parts.shard,
+                   .pool = parts.pool,
+                   .metrics = parts.metrics,
+                   .random = parts.random,
+                   .transactions = transactions_,
+                   .transport = transport_,
+                   .location = location_,
+                   .config = parts.config}),
       failed_(parts.metrics),
       proxied_(parts.config->proxied_max),
       replay_(std::make_unique<Replay>()) {
@@ -65,6 +73,7 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   now_ = now;
   out_ = &out;
   transport_.begin(now, out);
+  reg_events_.begin(now.mono);
 }
 
 void SipService::take(const core::Input& input) {
@@ -85,20 +94,24 @@ void SipService::end() {
   sip::TransactionFact fact;
   while (transactions_.next_fact(now_.mono, fact)) on_transaction_fact(fact);
   sip::LocationFact change;
-  while (location_.next_fact(now_.mono, change)) {
+  while (location_.next_fact(now_.mono, change)) reg_events_.on_binding(change);
+  if (draining_) {
+    transport_.drain();
+    reg_events_.drain();
   }
-  if (draining_) transport_.drain();
+  reg_events_.end();
 }
 
 core::Instant SipService::next_deadline() const {
   return std::min({transport_.next_deadline(), transactions_.next_deadline(), location_.next_deadline(),
-                   wheel_.next_deadline()});
+                   reg_events_.next_deadline(), wheel_.next_deadline()});
 }
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
   transport_.reload(transport_config(config_));
   digest_.set_config(config_->digest);
+  reg_events_.reload(config_);
   name_ourselves();
 }
 
@@ -146,6 +159,7 @@ void SipService::on_response(const Received& response) {
   }
   const sip::ResponseMatch match = transactions_.match_response(response, now_.mono);
   if (match.kind != sip::ResponseMatch::Kind::to_tu) return;
+  if (owner_kind(match.owner) == Owner::subscriber) reg_events_.on_response(owner_id(match.owner), response, match.id);
   if (owner_kind(match.owner) != Owner::proxied) return;
   Proxied* const p = proxied_.get(owner_id(match.owner));
   if (p != nullptr) on_branch_response(*p, response, match.id);
@@ -154,6 +168,7 @@ void SipService::on_response(const Received& response) {
 void SipService::on_gone(const Flow& flow) {
   transactions_.flow_failed(flow);
   location_.flow_closed(flow);
+  reg_events_.on_flow_gone(flow);
   if (flow.shard != shard_) return;
   for (std::uint32_t other = 0; other < shard_count_; ++other) {
     if (other != shard_) tell_flow_closed(other, flow);
@@ -162,6 +177,7 @@ void SipService::on_gone(const Flow& flow) {
 
 void SipService::on_transaction_fact(const sip::TransactionFact& fact) {
   using Kind = sip::TransactionFact::Kind;
+  if (owner_kind(fact.owner) == Owner::subscriber) reg_events_.on_fact(owner_id(fact.owner), fact);
   if (owner_kind(fact.owner) != Owner::proxied) return;
   Proxied* const p = proxied_.get(owner_id(fact.owner));
   if (p == nullptr) return;
