@@ -11,8 +11,10 @@
 #include "core/credentials.h"
 #include "core/time.h"
 #include "sip/digest_auth.h"
+#include "sip/event_packages.h"
 #include "sip/identity.h"
 #include "sip/location.h"
+#include "sip/notifier.h"
 #include "sip/registrar.h"
 #include "sip/transactions.h"
 #include "sip/transport_config.h"
@@ -27,6 +29,14 @@ enum class Forwarding : std::uint8_t {
   stateless,  // requests other than INVITE with one target: nothing is remembered, nothing retransmitted
 };
 
+// Subscriptions to registrations (RFC 3680).
+struct RegEventsConfig {
+  sip::EventPackage package = sip::reg_package;  // times of subscriptions and between NOTIFYs
+  sip::NotifierConfig notifier;
+  std::uint32_t subscriptions_per_user_max = 20;  // his devices, some of which come back before their old one is over
+  std::uint32_t notifies_unanswered_max = 8;      // of one dialog; then it can not be refreshed, only ended
+};
+
 struct SipConfig {
   sip::TransportConfig transport;
   sip::TransactionConfig transactions;
@@ -34,6 +44,7 @@ struct SipConfig {
   sip::LocationConfig location;
   sip::RegistrarConfig registrar;
   sip::UntrustedConfig untrusted;
+  RegEventsConfig reg_events;
 
   std::vector<std::string> domains;  // ours, lower case; the first one is the identity of users
   std::string realm = "localhost";

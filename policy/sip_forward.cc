@@ -1,6 +1,7 @@
 // policy/sip_forward.cc - what a message looks like when it goes on (RFC 3261 sections 16.6 and 16.7). See
 // sip_service.h.
 #include "core/text.h"
+#include "policy/own_names.h"
 #include "policy/sip_service.h"
 #include "sip/params.h"
 #include "sip/value.h"
@@ -17,34 +18,6 @@ namespace {
 
 constexpr std::uint8_t max_forwards_default = 70;  // RFC 3261 section 8.1.1.6
 
-std::string_view via_name(core::Transport transport) {
-  switch (transport) {
-    case core::Transport::tcp: return "TCP";
-    case core::Transport::tls: return "TLS";
-    case core::Transport::ws: return "WS";
-    case core::Transport::wss: return "WSS";
-    default: return "UDP";
-  }
-}
-
-// RFC 7118 section 5.2: transport=ws for both.
-std::string_view uri_transport(core::Transport transport) {
-  switch (transport) {
-    case core::Transport::tcp: return ";transport=tcp";
-    case core::Transport::tls: return ";transport=tls";
-    case core::Transport::ws:
-    case core::Transport::wss: return ";transport=ws";
-    default: return {};
-  }
-}
-
-void put_number(std::string& out, std::uint32_t number) {
-  char digits[20];
-  core::TextOut text(digits);
-  text.number(number);
-  out.append(digits, text.size());
-}
-
 bool makes_dialog(Method method) {
   return method == Method::invite || method == Method::subscribe || method == Method::refer;
 }
@@ -52,17 +25,13 @@ bool makes_dialog(Method method) {
 }  // namespace
 
 void SipService::put_via(std::string& out, const Flow& flow, std::string_view branch) const {
-  const sip::Listener& listener = transport_.listener(flow);
-  out.append("SIP/2.0/").append(via_name(flow.transport)).append(" ").append(listener.host).append(":");
-  put_number(out, listener.port);
-  out.append(";branch=").append(branch);
+  policy::put_via(out, flow.transport, transport_.listener(flow), branch);
 }
 
 void SipService::put_own_uri(std::string& out, const Flow& flow, std::string_view user) const {
-  const sip::Listener& listener = transport_.listener(flow);
-  out.append("<sip:").append(user).append("@").append(listener.host).append(":");
-  put_number(out, listener.port);
-  out.append(uri_transport(flow.transport)).append(";lr>");
+  out.append("<");
+  put_listener_uri(out, flow.transport, transport_.listener(flow), user);
+  out.append(";lr>");
 }
 
 // Two when the sides differ (RFC 5658): each names the listener of its side and, where only that connection leads

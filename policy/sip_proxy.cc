@@ -49,7 +49,7 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   Proxied& p = *proxied_.get(id);
   ++unanswered_;
   p.self = id;
-  p.server = transactions_.open_server(request, match, owner(Owner::proxied, id), now_.mono);
+  p.server = transactions_.open_server(request, match, owner_number(Owner::proxied, id), now_.mono);
   if (!p.server.valid()) {
     settled(p);
     proxied_.erase(id);
@@ -243,7 +243,7 @@ bool SipService::send_on(Proxied& p, unsigned index, const Flow& flow) {
   Branch& branch = *p.branches[index];
   const Received* const request = request_of(p);
   if (request == nullptr) return false;
-  const sip::ClientTicket ticket = transactions_.open_client(p.method, flow, owner(Owner::proxied, p.self), p.loop);
+  const sip::ClientTicket ticket = transactions_.open_client(p.method, flow, owner_number(Owner::proxied, p.self), p.loop);
   if (!ticket.id.valid()) return false;
   const std::string_view text =
       forward_request({.source = p.source,

@@ -22,6 +22,7 @@ enum class ServiceMail : std::uint8_t {
   register_,    // server transaction, flow, aor, request   answered by `registered`
   registered,   // server transaction, status, granted seconds, header lines
   flow_closed,  // flow
+  keep,         // flow, until: somebody relies on that connection
 };
 
 class MailWriter {
@@ -150,10 +151,21 @@ void SipService::on_register(const Received& request, const sip::RequestMatch& m
 void SipService::finish_register(sip::TransactionId server, const Received& request, std::uint16_t status,
                                  std::uint32_t granted_s, std::span<const sip::HeaderText> headers) {
   if (status == 200 && granted_s != 0) {
-    transport_.keep_until(request.flow, now_.mono + std::chrono::seconds(granted_s) + config_->transport.idle);
+    keep(request.flow, now_.mono + std::chrono::seconds(granted_s) + config_->transport.idle);
   }
   if (status == 200) count(Metric::sip_registered);
   answer(request, server, status, headers);
+}
+
+// Somebody relies on this connection, of whichever shard.
+void SipService::keep(const Flow& flow, core::Instant until) {
+  if (!flow.reliable()) return;
+  if (flow.shard == shard_) {
+    transport_.keep_until(flow, until);
+    return;
+  }
+  MailWriter(mail_, ServiceMail::keep).put(flow).put(until);
+  transport_.send_mail(flow.shard, mail_);
 }
 
 // --- look-ups
@@ -239,7 +251,14 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       const auto flow = in.take<Flow>();
       if (!in.good()) return;
       location_.flow_closed(flow);
+      reg_events_.on_flow_gone(flow);
       transactions_.flow_failed(flow);
+      return;
+    }
+    case ServiceMail::keep: {
+      const auto flow = in.take<Flow>();
+      const auto until = in.take<core::Instant>();
+      if (in.good()) transport_.keep_until(flow, until);
       return;
     }
   }

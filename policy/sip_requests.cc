@@ -86,9 +86,14 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     if (uas_checks(request)) on_options(request);
     return;
   }
-  if (!for_server && !proxy_checks(request, routing)) return;
+  const bool for_events = ends_here && about_registrations(request, routing);
+  if (!for_server && !for_events && !proxy_checks(request, routing)) return;
   if (draining_ && request.essentials.to_tag.empty()) {
     refuse(request, 503);
+    return;
+  }
+  if (for_events) {
+    on_subscribe(request, match, routing);
     return;
   }
   Sender sender;
@@ -112,6 +117,12 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
 void SipService::answer_here(const Received& request, const sip::RequestMatch&) {
   if (!request.essentials.to_tag.empty()) {
     refuse(request, 481);
+  } else if (request.head.method == Method::subscribe) {
+    sip::Event event;
+    const bool good = sip::parse_event(request.head.value(HeaderId::event, request.bytes), event);
+    const sip::HeaderText allow{.id = HeaderId::allow_events, .value = allowed_events};
+    // About registrations, but nobody's.
+    refuse(request, good && event.package == allowed_events ? 404 : 489, {&allow, 1});  // R6665-3
   } else if (request.head.method == Method::other) {
     const sip::HeaderText allow{.id = HeaderId::allow, .value = allowed_methods};
     refuse(request, 501, {&allow, 1});
@@ -123,6 +134,7 @@ void SipService::answer_here(const Received& request, const sip::RequestMatch&) 
 void SipService::on_options(const Received& request) {
   const sip::HeaderText headers[] = {{.id = HeaderId::allow, .value = allowed_methods},
                                      {.id = HeaderId::accept, .value = "*/*"},
+                                     {.id = HeaderId::allow_events, .value = allowed_events},
                                      {.id = HeaderId::supported, .value = "path, outbound, pref"}};
   refuse(request, 200, headers);
 }
@@ -315,8 +327,8 @@ void SipService::on_cancel(const Received& request, const sip::RequestMatch& mat
     return;
   }
   answer(request, id, 200);
-  if (static_cast<Owner>(match.owner >> 62) != Owner::proxied) return;
-  Proxied* const p = proxied_.get(core::SlotId::unpack(match.owner & (~std::uint64_t{0} >> 2)));
+  if (owner_kind(match.owner) != Owner::proxied) return;
+  Proxied* const p = proxied_.get(owner_id(match.owner));
   if (p == nullptr) return;
   if (p->branches.empty()) {  // still asking where to
     final_of_ours(*p, 487);

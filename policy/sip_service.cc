@@ -49,6 +49,14 @@ SipService::SipService(const Parts& parts)
                      .config = parts.config->transactions}),
       digest_(parts.config->digest, static_cast<std::uint16_t>(parts.shard), parts.random, parts.metrics),
       location_(parts.config->location, parts.random, parts.metrics, core::Instant{}),
+      reg_events_({.shard = parts.shard,
+                   .pool = parts.pool,
+                   .metrics = parts.metrics,
+                   .random = parts.random,
+                   .transactions = transactions_,
+                   .transport = transport_,
+                   .location = location_,
+                   .config = parts.config}),
       failed_(parts.metrics),
       proxied_(parts.config->proxied_max),
       replay_(std::make_unique<Replay>()) {
@@ -65,6 +73,7 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   now_ = now;
   out_ = &out;
   transport_.begin(now, out);
+  reg_events_.begin(now.mono);
 }
 
 void SipService::take(const core::Input& input) {
@@ -85,20 +94,24 @@ void SipService::end() {
   sip::TransactionFact fact;
   while (transactions_.next_fact(now_.mono, fact)) on_transaction_fact(fact);
   sip::LocationFact change;
-  while (location_.next_fact(now_.mono, change)) {
+  while (location_.next_fact(now_.mono, change)) reg_events_.on_binding(change);
+  if (draining_) {
+    transport_.drain();
+    reg_events_.drain();
   }
-  if (draining_) transport_.drain();
+  reg_events_.end();
 }
 
 core::Instant SipService::next_deadline() const {
   return std::min({transport_.next_deadline(), transactions_.next_deadline(), location_.next_deadline(),
-                   wheel_.next_deadline()});
+                   reg_events_.next_deadline(), wheel_.next_deadline()});
 }
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
   transport_.reload(transport_config(config_));
   digest_.set_config(config_->digest);
+  reg_events_.reload(config_);
   name_ourselves();
 }
 
@@ -108,11 +121,6 @@ void SipService::name_ourselves() {
 }
 
 void SipService::drain() { draining_ = true; }
-
-std::uint64_t SipService::owner(Owner kind, core::SlotId id) {
-  // Generations do not come near 2^30 in the life of a process: the table hands slots out in turn with their uses.
-  return static_cast<std::uint64_t>(kind) << 62 | (id.packed() & (~std::uint64_t{0} >> 2));
-}
 
 // --- messages and facts
 
@@ -151,14 +159,16 @@ void SipService::on_response(const Received& response) {
   }
   const sip::ResponseMatch match = transactions_.match_response(response, now_.mono);
   if (match.kind != sip::ResponseMatch::Kind::to_tu) return;
-  if (static_cast<Owner>(match.owner >> 62) != Owner::proxied) return;
-  Proxied* const p = proxied_.get(core::SlotId::unpack(match.owner & (~std::uint64_t{0} >> 2)));
+  if (owner_kind(match.owner) == Owner::subscriber) reg_events_.on_response(owner_id(match.owner), response, match.id);
+  if (owner_kind(match.owner) != Owner::proxied) return;
+  Proxied* const p = proxied_.get(owner_id(match.owner));
   if (p != nullptr) on_branch_response(*p, response, match.id);
 }
 
 void SipService::on_gone(const Flow& flow) {
   transactions_.flow_failed(flow);
   location_.flow_closed(flow);
+  reg_events_.on_flow_gone(flow);
   if (flow.shard != shard_) return;
   for (std::uint32_t other = 0; other < shard_count_; ++other) {
     if (other != shard_) tell_flow_closed(other, flow);
@@ -167,8 +177,9 @@ void SipService::on_gone(const Flow& flow) {
 
 void SipService::on_transaction_fact(const sip::TransactionFact& fact) {
   using Kind = sip::TransactionFact::Kind;
-  if (static_cast<Owner>(fact.owner >> 62) != Owner::proxied) return;
-  Proxied* const p = proxied_.get(core::SlotId::unpack(fact.owner & (~std::uint64_t{0} >> 2)));
+  if (owner_kind(fact.owner) == Owner::subscriber) reg_events_.on_fact(owner_id(fact.owner), fact);
+  if (owner_kind(fact.owner) != Owner::proxied) return;
+  Proxied* const p = proxied_.get(owner_id(fact.owner));
   if (p == nullptr) return;
   const bool server = fact.machine == sip::tx::Machine::invite_server ||
                       fact.machine == sip::tx::Machine::other_server;

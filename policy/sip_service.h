@@ -5,6 +5,7 @@
 //   sip_service.cc    a step: messages and facts to who handles them; responses of our own
 //   sip_requests.cc   a request that no transaction knows: the checks, then where it goes
 //   sip_register.cc   REGISTER, and look-ups of bindings, on this shard or another
+//   sip_subscribe.cc  SUBSCRIBE to what this server knows itself
 //   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
 //   sip_proxy.cc      requests on their way: branches, responses, CANCEL, Timer C
 //   sip_stateless.cc  requests that are forwarded and forgotten
@@ -30,6 +31,9 @@
 #include "core/seam.h"
 #include "core/slot_map.h"
 #include "core/timer_wheel.h"
+#include "policy/hop.h"
+#include "policy/owner.h"
+#include "policy/reg_events.h"
 #include "policy/sip_config.h"
 #include "sip/digest_auth.h"
 #include "sip/failed_targets.h"
@@ -70,7 +74,7 @@ class SipService {
   void reload(std::shared_ptr<const SipConfig> config);
   void drain();
   // Nothing waits any more that would be lost by ending now.
-  [[nodiscard]] bool drained() const { return draining_ && unanswered_ == 0; }
+  [[nodiscard]] bool drained() const { return draining_ && unanswered_ == 0 && reg_events_.drained(); }
   [[nodiscard]] core::Instant next_deadline() const;
   // PeerInfo::listener from which on connections are SIP's.
   [[nodiscard]] std::uint16_t listener_base() const { return config_->transport.listener_base; }
@@ -78,6 +82,7 @@ class SipService {
   // For tests at rest.
   [[nodiscard]] std::uint32_t live_transactions() const { return transactions_.live(); }
   [[nodiscard]] std::uint32_t live_proxied() const { return proxied_.size(); }
+  [[nodiscard]] std::uint32_t live_subscribers() const { return reg_events_.subscribers(); }
   [[nodiscard]] std::uint64_t live_bindings() const { return location_.binding_count(); }
 
  private:
@@ -115,13 +120,6 @@ class SipService {
 
    private:
     std::vector<char> bytes_;
-  };
-
-  // One address to try, with how to get there.
-  struct Hop {
-    core::Transport transport = core::Transport::udp;
-    core::Address address;
-    std::string tls_name;
   };
 
   // A way to a user's device: his binding, or another flow of it.
@@ -177,9 +175,6 @@ class SipService {
     std::vector<std::unique_ptr<Branch>> branches;
   };
 
-  // What a transaction's owner number names.
-  enum class Owner : std::uint8_t { none, proxied };
-  [[nodiscard]] static std::uint64_t owner(Owner kind, core::SlotId id);
   static constexpr std::size_t sip_aor_bytes_max = 512;
 
   // A stored request, read again.
@@ -229,12 +224,18 @@ class SipService {
   void on_register(const Received& request, const sip::RequestMatch& match, const Sender& sender);
   void finish_register(sip::TransactionId server, const Received& request, std::uint16_t status, std::uint32_t granted_s,
                        std::span<const sip::HeaderText> headers);
+  void keep(const Flow& flow, core::Instant until);
   [[nodiscard]] std::uint32_t shard_of(std::string_view aor) const;
   [[nodiscard]] std::string_view own_aor(const sip::Uri& uri, std::string& room) const;
   void on_service_mail(std::uint32_t from, std::string_view mail);
   void look_up(Proxied& p, const Received& request);
   [[nodiscard]] const Received* read_again(std::string_view bytes, const Flow& flow);
   [[nodiscard]] const Received* replay(sip::TransactionId server, const Flow& source);
+
+  // --- sip_subscribe.cc
+  [[nodiscard]] static bool about_registrations(const Received& request, const Routing& routing);
+  void on_subscribe(const Received& request, const sip::RequestMatch& match, Routing& routing);
+  [[nodiscard]] std::uint16_t may_watch(const Received& request, const Routing& routing, const Sender& sender);
 
   // --- sip_targets.cc
   void on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings);
@@ -243,7 +244,6 @@ class SipService {
   void route_on(Proxied& p, const Received& request, const Routing& routing);
   void find_hops(Proxied& p, Branch& branch, unsigned index);
   void on_resolved(const core::Resolution& resolution);
-  [[nodiscard]] static bool literal_hop(std::string_view uri, Hop& hop);
   [[nodiscard]] bool may_reach(const core::Address& address) const;
   [[nodiscard]] bool may_reach_outside(const core::Address& address) const;
 
@@ -315,6 +315,7 @@ class SipService {
   sip::Transactions transactions_;
   sip::DigestAuth digest_;
   sip::Location location_;
+  RegEvents reg_events_;
   sip::FailedTargets failed_;
   core::SlotMap<Proxied> proxied_;
   std::uint32_t unanswered_ = 0;  // of them

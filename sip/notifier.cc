@@ -58,6 +58,11 @@ SubscriptionId Notifier::find(std::uint64_t dialog, const Event& event) const {
   return {};
 }
 
+bool Notifier::lives(SubscriptionId id) const {
+  const Subscription* const at = subscriptions_.get(id);
+  return at != nullptr && at->state != NotifierState::ending;
+}
+
 std::uint32_t Notifier::in_dialog(std::uint64_t dialog) const {
   std::uint32_t count = 0;
   for (auto key = by_dialog_.lower_bound({dialog, 0}); key != by_dialog_.end() && key->first == dialog; ++key) ++count;

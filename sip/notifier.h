@@ -117,6 +117,8 @@ class Notifier {
   [[nodiscard]] core::Instant next_deadline() const;
 
   [[nodiscard]] std::uint32_t size() const { return subscriptions_.size(); }
+  // It is there and not ending.
+  [[nodiscard]] bool lives(SubscriptionId id) const;
   // Subscriptions that share a dialog, those that are ending included.
   [[nodiscard]] std::uint32_t in_dialog(std::uint64_t dialog) const;
 

@@ -87,6 +87,22 @@ void add_limits(FlagTable& flags, Settings& s) {
                  "A SIP connection over which nobody is registered and nothing happens for this long is closed.");
 }
 
+void add_events(FlagTable& flags, Settings& s) {
+  auto& e = s.sip.reg_events;
+  flags.seconds("--reg-event-expires-min", e.package.expires_min_seconds, 1, 3600,
+                "Shortest subscription to registrations; a shorter wish is answered 423.");
+  flags.seconds("--reg-event-expires-default", e.package.expires_default_seconds, 1, 30 * 86'400,
+                "Life of a subscription to registrations when its client names none (RFC 3680: 3761 s).");
+  flags.seconds("--reg-event-expires-max", e.package.expires_max_seconds, 1, 30 * 86'400,
+                "Longest subscription to registrations; a longer wish gets this. Raising it keeps those of silent clients longer.");
+  flags.duration("--reg-event-interval", e.package.interval_min, 0ms, hours(1),
+                 "Between NOTIFYs that changes of one user's registrations cause (RFC 3680: 5 s). Lowering it costs NOTIFYs.");
+  flags.count("--subscriptions-per-user-max", e.subscriptions_per_user_max, 1, 1000,
+              "Subscriptions to one user's registrations; one more is refused. Each gets a NOTIFY for every change.");
+  flags.count("--subscriptions-max", e.notifier.subscriptions_max, 1, 10'000'000,
+              "Subscriptions to registrations, per shard. Each costs about 2 KiB.");
+}
+
 core::Transport transport_named(const std::string& name, bool& good) {
   good = true;
   if (name == "udp") return core::Transport::udp;
@@ -103,6 +119,7 @@ core::Transport transport_named(const std::string& name, bool& good) {
 void add_sip(FlagTable& flags, Settings& s, RawSip& raw) {
   add_names(flags, s, raw);
   add_registrar(flags, s);
+  add_events(flags, s);
   add_limits(flags, s);
 }
 
@@ -127,6 +144,10 @@ void finish_sip(Settings& s, const RawSip& raw) {
   }
   auto& r = c.registrar;
   if (r.expires_min_s > r.expires_max_s) bad("--register-expires-max", "is below --register-expires-min");
+  auto& events = c.reg_events.package;
+  if (events.expires_min_seconds > events.expires_max_seconds) bad("--reg-event-expires-max", "is below --reg-event-expires-min");
+  events.expires_default_seconds =
+      std::clamp(events.expires_default_seconds, events.expires_min_seconds, events.expires_max_seconds);
   r.expires_default_s = std::clamp(r.expires_default_s, r.expires_min_s, r.expires_max_s);
   c.transport.half_closed = 64 * c.transactions.t1;
   c.domains = s.domains;

@@ -1,0 +1,31 @@
+// policy/hop.h - one address to send a request to, and which of them we send to at all.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/address.h"
+#include "core/seam.h"
+#include "sip/uri.h"
+
+namespace parley::policy {
+
+struct Hop {
+  core::Transport transport = core::Transport::udp;
+  core::Address address;
+  std::string tls_name;
+};
+
+// By what a URI is reached: unless it said something else by UDP, a secure one by TLS (RFC 3263 section 4.1).
+[[nodiscard]] core::Transport transport_of(const sip::Uri& uri, bool& said);
+// Its maddr, or its host.
+[[nodiscard]] std::string_view host_of(const sip::Uri& uri);
+// The hop that a URI names by its address. False: it names a host that has to be looked up, or none.
+[[nodiscard]] bool literal_hop(std::string_view uri, Hop& hop);
+
+// Never where an operator forbids it; and never to where no peer can be.
+[[nodiscard]] bool may_reach(std::span<const core::Cidr> deny, const core::Address& address);
+
+}  // namespace parley::policy

@@ -1,0 +1,293 @@
+// tests/service/sip_world.h - SipServices of one process driven by hand: datagrams and connections are texts, mail
+// between shards is carried when a step is over, time is set.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/check.h"
+#include "core/digest.h"
+#include "core/metrics.h"
+#include "core/pool.h"
+#include "core/seam.h"
+#include "policy/sip_service.h"
+#include "tests/sip/transaction_world.h"
+
+namespace parley::tests {
+
+inline std::shared_ptr<policy::SipConfig> sip_config() {
+  auto config = std::make_shared<policy::SipConfig>();
+  config->transport.listeners = {{core::Transport::udp, "127.0.0.1", 5060, address("127.0.0.1:5060")},
+                                 {core::Transport::tcp, "127.0.0.1", 5060, address("127.0.0.1:5060")},
+                                 {core::Transport::ws, "127.0.0.1", 5080, address("127.0.0.1:5080")}};
+  config->domains = {"example.org"};
+  config->realm = "example.org";
+  config->plain_digest = policy::PlainDigest::always;
+  config->trusted_peers = {*core::parse_cidr("127.0.0.9/32")};
+  core::Digest digest;
+  for (const char* name : {"alice", "bob", "carol"}) {
+    core::Credential user;
+    for (const auto algorithm : {core::DigestAlgorithm::md5, core::DigestAlgorithm::sha256}) {
+      user.ha1[algorithm] = std::string(digest.ha1(algorithm, name, config->realm, "secret").view());
+    }
+    config->users.emplace(name, user);
+  }
+  return config;
+}
+
+// The value of the first header of that name; "" when there is none.
+inline std::string header(std::string_view message, const std::string& name) {
+  const std::size_t at = message.find("\r\n" + name + ": ");
+  if (at == std::string_view::npos) return {};
+  const std::size_t start = at + 2 + name.size() + 2;
+  return std::string(message.substr(start, message.find("\r\n", start) - start));
+}
+inline std::string between(std::string_view text, std::string_view from, std::string_view to) {
+  const std::size_t at = text.find(from);
+  if (at == std::string_view::npos) return {};
+  const std::size_t start = at + from.size();
+  return std::string(text.substr(start, text.find(to, start) - start));
+}
+inline std::string body_of(std::string_view message) {
+  const std::size_t at = message.find("\r\n\r\n");
+  return at == std::string_view::npos ? std::string() : std::string(message.substr(at + 4));
+}
+
+class SipWorld {
+ public:
+  struct Sent {
+    std::uint32_t shard = 0;
+    bool datagram = false;
+    core::Address to;     // datagrams
+    core::ConnId conn{};  // streams
+    std::string text;
+  };
+
+  explicit SipWorld(const std::shared_ptr<const policy::SipConfig>& config = sip_config(), std::uint32_t count = 1,
+                    std::uint64_t heap_bytes_max = 64 << 20) {
+    for (std::uint32_t i = 0; i < count; ++i)
+      shards_.push_back(std::make_unique<Shard>(config, i, count, heap_bytes_max));
+    for (std::uint32_t i = 0; i < count; ++i) step(i, std::span<const core::Input>{});
+    settle();
+  }
+
+  policy::SipService& service(std::uint32_t shard = 0) { return shards_[shard]->service; }
+  [[nodiscard]] std::uint64_t metric(core::Metric metric) const {
+    std::uint64_t sum = 0;
+    for (const auto& shard : shards_) sum += shard->metrics.get(metric);
+    return sum;
+  }
+  core::Pool& pool(std::uint32_t shard = 0) { return shards_[shard]->pool; }
+
+  // --- what comes in
+
+  void datagram(std::string_view text, std::string_view from = "127.0.0.1:40001", std::uint32_t shard = 0) {
+    const core::Address source = address(from);
+    core::Input input;
+    input.kind = core::Input::Kind::datagram;
+    input.source = &source;
+    with_bytes(shard, input, text);
+    settle();
+  }
+  core::ConnId open(std::string_view remote = "127.0.0.1:40002", std::uint32_t shard = 0, std::uint16_t listener = 1) {
+    core::PeerInfo peer;
+    peer.transport = core::Transport::tcp;
+    peer.remote = address(remote);
+    peer.local = address("127.0.0.1:5060");
+    peer.listener = listener;
+    return came_up(shard, core::Input::Kind::opened, 0, peer);
+  }
+  core::ConnId connected(std::uint64_t token, std::string_view remote, std::uint32_t shard = 0) {
+    core::PeerInfo peer;
+    peer.transport = core::Transport::tcp;
+    peer.remote = address(remote);
+    return came_up(shard, core::Input::Kind::connected, token, peer);
+  }
+  void connect_failed(std::uint64_t token, std::uint32_t shard = 0) {
+    core::Input input;
+    input.kind = core::Input::Kind::connect_failed;
+    input.token = token;
+    step(shard, input);
+    settle();
+  }
+  void bytes(core::ConnId conn, std::string_view text, std::uint32_t shard = 0) {
+    core::Input input;
+    input.kind = core::Input::Kind::bytes;
+    input.conn = conn;
+    with_bytes(shard, input, text);
+    settle();
+  }
+  void close(core::ConnId conn, std::uint32_t shard = 0) {
+    core::Input input;
+    input.kind = core::Input::Kind::closed;
+    input.conn = conn;
+    step(shard, input);
+    settle();
+  }
+  void drain() {
+    for (const auto& shard : shards_) shard->service.drain();
+    wake();
+  }
+  // Time passes; each service is woken at its deadlines on the way.
+  void advance(core::Duration duration) {
+    const core::Instant end = now.mono + duration;
+    for (;;) {
+      core::Instant next = core::never;
+      for (const auto& shard : shards_) next = std::min(next, shard->service.next_deadline());
+      if (next > end) break;
+      now.mono = std::max(now.mono + 1ms, next);
+      wake();
+    }
+    now.mono = end;
+    wake();
+  }
+  void wake() {
+    for (std::uint32_t i = 0; i < shards_.size(); ++i) step(i, std::span<const core::Input>{});
+    settle();
+  }
+
+  // --- what went out
+
+  std::vector<Sent> take() { return std::exchange(sent_, {}); }
+  // The only message that went out since the last call.
+  Sent only() {
+    const std::vector<Sent> sent = take();
+    EXPECT_EQ(sent.size(), 1U);
+    return sent.empty() ? Sent{} : sent.front();
+  }
+  std::vector<core::ConnectRequest> connects;
+
+  // As the peer that got it: back where it came from.
+  void answer(const Sent& request, std::uint16_t status, std::string_view from = {}, std::uint32_t shard = 0) {
+    const std::string text = response_text(request.text, status, {});
+    if (request.datagram) {
+      datagram(text, from.empty() ? core::to_string(request.to) : std::string(from), shard);
+    } else {
+      bytes(request.conn, text, request.shard);
+    }
+  }
+
+  core::Now now{core::Instant{} + 1h, 1'700'000'000'000};
+  bool lose_mail = false;
+
+ private:
+  struct Shard {
+    Shard(const std::shared_ptr<const policy::SipConfig>& config, std::uint32_t number, std::uint32_t count,
+          std::uint64_t heap_bytes_max)
+        : pool({.small_count = 64, .large_count = 8, .arena_count = 16, .heap_bytes_max = heap_bytes_max}),
+          random(core::Seed{static_cast<std::uint8_t>(number + 1)}),
+          out(pool),
+          service({.shard = number,
+                   .shard_count = count,
+                   .pool = pool,
+                   .metrics = metrics,
+                   .random = random,
+                   .process_seed = core::Seed{7},
+                   .config = config}) {}
+    ~Shard() { out.clear(); }
+    core::Pool pool;
+    core::Metrics metrics;
+    core::Random random;
+    core::Outbox out;
+    policy::SipService service;
+    std::uint32_t next_conn = 0;
+  };
+  struct Mail {
+    std::uint32_t from = 0;
+    std::uint32_t to = 0;
+    std::string bytes;
+  };
+
+  core::ConnId came_up(std::uint32_t shard, core::Input::Kind kind, std::uint64_t token, const core::PeerInfo& peer) {
+    core::Input input;
+    input.kind = kind;
+    input.conn = {shards_[shard]->next_conn++, 1};
+    input.token = token;
+    input.peer = &peer;
+    step(shard, input);
+    settle();
+    return input.conn;
+  }
+  void with_bytes(std::uint32_t shard, core::Input& input, std::string_view bytes) {
+    core::Pool& pool = shards_[shard]->pool;
+    const core::BufferId block = pool.take_heap(static_cast<std::uint32_t>(std::max<std::size_t>(bytes.size(), 1)));
+    CHECK(block != core::no_buffer);
+    std::copy(bytes.begin(), bytes.end(), pool.data(block));
+    input.slice = {block, 0, static_cast<std::uint32_t>(bytes.size())};
+    step(shard, input);
+    pool.release(block);
+  }
+  void step(std::uint32_t number, std::span<const core::Input> inputs) {
+    Shard& shard = *shards_[number];
+    shard.service.begin(now, shard.out);
+    for (const core::Input& input : inputs) shard.service.take(input);
+    shard.service.end();
+    carry_out(number);
+  }
+  void step(std::uint32_t number, const core::Input& input) { step(number, std::span(&input, 1)); }
+  void carry_out(std::uint32_t number) {
+    Shard& shard = *shards_[number];
+    std::vector<core::Input> credit;
+    for (const core::Output& output : shard.out.outputs()) {
+      if (output.kind != core::Output::Kind::send) continue;
+      sent_.push_back({number, false, {}, output.conn, std::string(shard.pool.view(output.slice))});
+      core::Input input;
+      input.kind = core::Input::Kind::sent;
+      input.conn = output.conn;
+      input.count = output.slice.length;
+      credit.push_back(input);
+      shard.pool.release(output.slice.buffer);
+    }
+    for (const core::Datagram& datagram : shard.out.datagrams()) {
+      sent_.push_back({number, true, datagram.to, {}, std::string(shard.pool.view(datagram.slice))});
+      shard.pool.release(datagram.slice.buffer);
+    }
+    for (core::ShardMail& mail : shard.out.mails()) {
+      if (!lose_mail) mails_.push_back({number, mail.shard, std::string(mail.bytes.get(), mail.length)});
+    }
+    for (const core::ConnectRequest& request : shard.out.connects()) connects.push_back(request);
+    shard.out.clear();
+    if (!credit.empty()) step(number, credit);
+  }
+  void settle() {
+    while (!mails_.empty()) {
+      const Mail mail = std::move(mails_.front());
+      mails_.pop_front();
+      core::Input input;
+      input.kind = core::Input::Kind::mail;
+      input.from_shard = mail.from;
+      with_bytes(mail.to, input, mail.bytes);
+    }
+  }
+
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<Sent> sent_;
+  std::deque<Mail> mails_;
+};
+
+// The Authorization or Proxy-Authorization line that answers a challenge of the server.
+inline std::string credentials(std::string_view challenge_message, const std::string& method, const std::string& uri,
+                               const std::string& user, std::string_view count = "00000001") {
+  const bool proxy = challenge_message.find("\r\nProxy-Authenticate: ") != std::string_view::npos;
+  const std::size_t at = challenge_message.find("algorithm=SHA-256");
+  EXPECT_NE(at, std::string_view::npos) << challenge_message;
+  const std::size_t line = challenge_message.rfind("\r\n", at);
+  const std::string nonce = between(challenge_message.substr(line), "nonce=\"", "\"");
+  core::Digest digest;
+  const auto algorithm = core::DigestAlgorithm::sha256;
+  const auto ha1 = digest.ha1(algorithm, user, "example.org", "secret");
+  const auto response = digest.response(algorithm, {ha1.view(), nonce, count, "cafe", "auth", method, uri});
+  return std::string(proxy ? "Proxy-Authorization" : "Authorization") + ": Digest username=\"" + user +
+         "\", realm=\"example.org\", nonce=\"" + nonce + "\", uri=\"" + uri + "\", qop=auth, nc=" + std::string(count) +
+         ", cnonce=\"cafe\", algorithm=SHA-256, response=\"" + std::string(response.view()) + "\"\r\n";
+}
+
+}  // namespace parley::tests
