@@ -28,12 +28,13 @@ class Run:
         case.addCleanup(self.remove)
         host, there = (server or case.server).listeners(transport, "sip")[0]
         command = ["sipp", f"{host}:{there}", "-sf", os.path.join(SCENARIOS, scenario + ".xml"), "-i", host,
-                   "-p", str(port or free_port()), "-m", str(calls), "-l", str(calls if lost else 1), "-s", callee, "-key", "domain", "example.org",
-                   "-key", "me", me, "-au", me, "-ap", SECRETS[me], "-key", "peer", "alice", "-nostdin", "-skip_rlimit",
-                   "-timeout", str(SECONDS), "-timeout_error", "-t", "u1" if transport == "udp" else "t1",
-                   "-auth_uri", "example.org" if "register" in scenario else f"{callee}@example.org", "-default_behaviors", "none",
-                   "-trace_err", "-error_file", "errors", "-trace_msg", "-message_file", "messages", "-trace_logs",
-                   "-log_file", "log"]
+                   "-p", str(port or free_port()), "-t", "u1" if transport == "udp" else "t1", "-s", callee,
+                   "-m", str(calls), "-l", str(calls if lost else 1), "-key", "domain", "example.org", "-key", "me", me,
+                   "-key", "peer", "alice", "-au", me, "-ap", SECRETS[me],
+                   "-auth_uri", "example.org" if "register" in scenario else f"{callee}@example.org",
+                   "-timeout", str(SECONDS), "-timeout_error", "-default_behaviors", "none", "-nostdin", "-skip_rlimit",
+                   "-trace_err", "-error_file", "errors", "-trace_msg", "-message_file", "messages",
+                   "-trace_logs", "-log_file", "log"]
         if lost:
             command += ["-lost", str(lost)]
         self.output = open(os.path.join(self.dir, "output"), "wb")
