@@ -222,10 +222,11 @@ void SipService::branch_failed(Proxied& p, unsigned index) {
     return;
   }
   count(Metric::sip_hops_failed);
-  // Nobody is there: of a user of ours that means that he is not (RFC 5626 section 5.3); of others it is our failure.
+  // Nobody is there: of a user of ours that means that he is not (430 is for edges, RFC 5626 section 5.3); of others it is
+  // our failure.
   if (branch.to_binding) {
-    keep_own(p, branch, branch.had_flow ? 430 : 480);
-    carry_out(p, p.fork.response(index, branch.had_flow ? 430 : 480), nullptr, index);
+    keep_own(p, branch, 480);
+    carry_out(p, p.fork.response(index, 480), nullptr, index);
     return;
   }
   carry_out(p, p.fork.transport_error(index), nullptr, index);
@@ -267,7 +268,6 @@ bool SipService::send_on(Proxied& p, unsigned index, const Flow& flow) {
   }
   branch.client = ticket.id;
   branch.heard = false;
-  branch.had_flow = branch.had_flow || (branch.to_binding && flow.reliable() && branch.hops.empty());
   if (!transactions_.start_client(ticket.id, text, now_.mono)) {
     branch.client = {};
     return false;
@@ -304,7 +304,7 @@ void SipService::on_branch_response(Proxied& p, const Received& response, sip::T
     }
   }
   const sip::ForkDecision decision = p.fork.response(index, status);
-  if (status >= 300 && p.fork.kept().has(index)) {
+  if (status >= 300 && (p.fork.kept().has(index) || decision.challenges.has(index))) {
     branch.kept = forward_response(p.from_trusted, response);
     branch.kept_status = status;
   }
@@ -365,7 +365,7 @@ void SipService::Branch::clear() {
   alternatives.clear();
   hops.clear();
   next_hop = 0;
-  to_binding = outside = forbidden = had_flow = waits_for_name = tried_stream = heard = cancelled = false;
+  to_binding = outside = forbidden = waits_for_name = tried_stream = heard = cancelled = false;
   client = {};
   kept.clear();
   kept_status = 0;

@@ -141,7 +141,6 @@ class SipService {
     bool to_binding = false;      // of a user of ours
     bool outside = false;         // needs leave to go there
     bool forbidden = false;       // and did not have it
-    bool had_flow = false;        // was tried over a connection of its own
     bool waits_for_name = false;
     bool tried_stream = false;    // too large for a datagram
     bool heard = false;           // a response has come from this hop
