@@ -1,6 +1,7 @@
 """test_sipp.py - sipp at both ends and parleyd between: the scenarios of tests/e2e/sipp, one file for each end."""
 import os
 import shutil
+import random
 import socket
 import subprocess
 import tempfile
@@ -14,9 +15,15 @@ SECONDS = int(os.environ.get("PARLEY_SIPP_SECONDS", "120"))
 
 
 def free_port(kind=socket.SOCK_DGRAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range that the kernel hands out: nobody else gets it between this look and sipp's bind."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Run:
