@@ -1,5 +1,4 @@
-// bench/digest_bench.cc - what an AUTH costs in hashes: response and rspauth per algorithm, the nonce's HMAC,
-// randomness.
+// bench/digest_bench.cc - what an AUTH costs in hashes: response and rspauth per algorithm, randomness.
 #include <benchmark/benchmark.h>
 
 #include <array>
@@ -29,19 +28,12 @@ void response_and_rspauth(benchmark::State& state) {
   }
 }
 
-void nonce_hmac(benchmark::State& state) {
-  Digest digest;
-  const Seed key{};
-  for (auto _ : state) benchmark::DoNotOptimize(digest.hmac_sha256(key, "0123456789abcdef0123456789abcdef"));
-}
-
 void random_number(benchmark::State& state) {
   Random random(Seed{});
   for (auto _ : state) benchmark::DoNotOptimize(random.next());
 }
 
 BENCHMARK(response_and_rspauth)->Arg(0)->Arg(1)->Arg(2);
-BENCHMARK(nonce_hmac);
 BENCHMARK(random_number);
 
 }  // namespace

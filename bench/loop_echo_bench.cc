@@ -154,7 +154,7 @@ class Client {
     ::sockaddr_storage storage;
     const ::socklen_t size = to_sockaddr(to, storage);
     for (int i = 0; i < connections; ++i) {
-      const int fd = dial_socket(to, 0);
+      const int fd = dial_socket(to, std::nullopt, 0);
       if (::connect(fd, reinterpret_cast<const ::sockaddr*>(&storage), size) != 0) std::abort();
       ::epoll_event event{};
       event.events = EPOLLIN;

@@ -32,8 +32,13 @@ std::shared_ptr<const policy::Config> make_config(policy::Forwarding forwarding)
 
 class Driver {
  public:
-  explicit Driver(policy::Forwarding forwarding = policy::Forwarding::stateful)
-      : service_({.pool = pool_, .metrics = metrics_, .sessions = table_, .seed = {1}, .config = make_config(forwarding)}) {
+  explicit Driver(policy::Forwarding forwarding = policy::Forwarding::stateful, bool of_several_shards = false)
+      : service_({.pool = pool_,
+                  .metrics = metrics_,
+                  .sessions = table_,
+                  .seed = {1},
+                  .invites = of_several_shards ? &invites_ : nullptr,
+                  .config = make_config(forwarding)}) {
     give(caller, register_text(1));
     CHECK(sent_.starts_with("SIP/2.0 200"));
   }
@@ -55,6 +60,28 @@ class Driver {
             "@bench\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n";
     give(callee, text_);
     CHECK(sent_.starts_with("SIP/2.0 200"));
+    now_.mono += std::chrono::microseconds(500);
+  }
+
+  // An INVITE, forwarded, refused with 486, and its ACK.
+  void invite() {
+    ++number_;
+    const std::string branch = "z9hG4bKbench" + std::to_string(1'000'000 + number_);
+    const auto text = [&](std::string_view method, std::string_view tag) {
+      return std::string(method) + " sip:bob@example.org SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:20001;branch=" + branch +
+             ";rport\r\nMax-Forwards: 70\r\nFrom: <sip:alice@example.org>;tag=a1\r\nTo: <sip:bob@example.org>" +
+             std::string(tag) + "\r\nCall-ID: " + branch + "@bench\r\nCSeq: 1 " + std::string(method) +
+             "\r\nContact: <sip:alice@127.0.0.1:20001>\r\nContent-Length: 0\r\n\r\n";
+    };
+    give(caller, text("INVITE", {}));
+    CHECK(sent_.starts_with("INVITE sip:bob@127.0.0.1:20002"));
+    const std::size_t from = sent_.find("Via:");
+    text_ = "SIP/2.0 486 Busy Here\r\n" + sent_.substr(from, sent_.find("Max-Forwards:") - from) +
+            "From: <sip:alice@example.org>;tag=a1\r\nTo: <sip:bob@example.org>;tag=b1\r\nCall-ID: " + branch +
+            "@bench\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
+    give(callee, text_);
+    CHECK(sent_.starts_with("SIP/2.0 486"));
+    give(caller, text("ACK", ";tag=b1"));
     now_.mono += std::chrono::microseconds(500);
   }
 
@@ -96,6 +123,7 @@ class Driver {
   core::Pool pool_{{}};
   core::Metrics metrics_;
   core::SessionTable table_{64, 1};
+  core::SessionTable invites_{80'000, 1};
   core::Outbox out_{pool_};
   core::Now now_{core::Instant{} + std::chrono::seconds(1), 1'700'000'000'000};
   policy::Service service_;
@@ -110,6 +138,13 @@ void sip_message(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(sip_message)->ArgName("stateful")->Arg(0)->Arg(1)->Iterations(3000);
+
+void sip_invite(benchmark::State& state) {
+  Driver driver(policy::Forwarding::stateful, state.range(0) != 0);
+  for (auto _ : state) driver.invite();
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(sip_invite)->ArgName("indexed")->Arg(0)->Arg(1)->Iterations(3000);
 
 void sip_refresh(benchmark::State& state) {
   Driver driver;

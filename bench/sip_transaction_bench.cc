@@ -23,6 +23,7 @@ class NullWire final : public Wire {
     bytes += message.size();
     return true;
   }
+  std::optional<Flow> reopen(const Flow&, std::string_view) override { return std::nullopt; }
   std::uint64_t bytes = 0;
 };
 

@@ -124,6 +124,14 @@ bool is_unspecified(const Address& address) {
   return std::all_of(plain.ip.begin(), plain.ip.end(), [](auto b) { return b == 0; });
 }
 
+bool is_multicast(const Address& address) {
+  const Address plain = unmapped(address);
+  if (plain.family == Address::Family::v6) return plain.ip[0] == 0xff;
+  if (plain.family != Address::Family::v4) return false;
+  return (plain.ip[0] & 0xf0) == 0xe0 ||
+         std::all_of(plain.ip.begin(), plain.ip.begin() + 4, [](auto b) { return b == 0xff; });
+}
+
 std::optional<Cidr> parse_cidr(std::string_view text) {
   const std::size_t slash = text.find('/');
   const std::optional<Address> ip = parse_ip(text.substr(0, slash), 0);

@@ -30,6 +30,7 @@ std::string_view ip_text(const Address& address, IpText& room);
 
 bool is_loopback(const Address& address);
 bool is_unspecified(const Address& address);
+bool is_multicast(const Address& address);  // and the broadcast address of v4
 
 // One CIDR block, e.g. 10.0.0.0/8 or fd00::/8. v4-mapped v6 addresses are compared as v4.
 struct Cidr {

@@ -2,8 +2,12 @@
 #include "core/datagram_io.h"
 
 #include <linux/sock_diag.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -117,6 +121,14 @@ DatagramWriter::Outcome DatagramWriter::send(int fd) {
   }
   count_ = 0;
   return outcome;
+}
+
+Duration datagram_age(int fd) {
+  ::timespec arrived{};
+  ::timespec now{};
+  if (::ioctl(fd, SIOCGSTAMPNS, &arrived) != 0 || ::clock_gettime(CLOCK_REALTIME, &now) != 0) return {};
+  const auto ns = [](const ::timespec& at) { return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec; };
+  return Duration{std::max<std::int64_t>(ns(now) - ns(arrived), 0)};
 }
 
 std::uint32_t datagrams_lost(int fd) {

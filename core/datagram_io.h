@@ -1,4 +1,5 @@
-// core/datagram_io.h - moving datagrams between a UDP socket and a Pool, many per system call, never waiting.
+// core/datagram_io.h - moving datagrams between a UDP socket and a Pool, many per system call, never waiting;
+// T-17: of any size.
 //
 // recvmmsg after readiness and sendmmsg at once, under both kinds of Proactor, rather than multishot recvmsg and
 // sendmsg through io_uring: a UDP forwarder of one shard spent 6.8 us per pair of messages this way and 8.1 us that way
@@ -17,6 +18,7 @@
 
 #include "core/address.h"
 #include "core/pool.h"
+#include "core/time.h"
 
 namespace parley::core {
 
@@ -75,6 +77,11 @@ class DatagramWriter {
   std::array<::iovec, datagrams_per_call> iovs_{};
   std::array<::sockaddr_storage, datagrams_per_call> targets_{};
 };
+
+// How long the datagram that was read last had waited in the kernel; zero when that is not known. The first call makes
+// the kernel note arrivals, so it says something about what arrives from then on. Wall time: a clock that is set in
+// between makes it wrong.
+Duration datagram_age(int fd);
 
 // Datagrams the kernel has dropped because this socket's receive buffer was full, modulo 2^32.
 std::uint32_t datagrams_lost(int fd);

@@ -107,39 +107,6 @@ HexDigest Digest::rspauth(DigestAlgorithm algorithm, const DigestFields& fields)
   return finish(algorithm, fields, ha2);
 }
 
-Sha256 Digest::hmac_sha256(std::span<const std::uint8_t> key, std::span<const std::string_view> parts) {
-  // By hand: libcrypto's EVP_MAC copies the key to the heap at every call.
-  constexpr std::size_t block_bytes = 64;
-  std::array<std::uint8_t, block_bytes> pad{};
-  Sha256 inner;
-  if (key.size() > block_bytes) {
-    Engine& e = engine(DigestAlgorithm::sha256);
-    CHECK(EVP_DigestUpdate(e.context, key.data(), key.size()) == 1);
-    CHECK(EVP_DigestFinal_ex(e.context, pad.data(), nullptr) == 1);
-  } else if (!key.empty()) {
-    std::memcpy(pad.data(), key.data(), key.size());
-  }
-  for (std::uint8_t& byte : pad) byte ^= 0x36;
-  {
-    Engine& e = engine(DigestAlgorithm::sha256);
-    CHECK(EVP_DigestUpdate(e.context, pad.data(), pad.size()) == 1);
-    for (const std::string_view part : parts) CHECK(EVP_DigestUpdate(e.context, part.data(), part.size()) == 1);
-    CHECK(EVP_DigestFinal_ex(e.context, inner.data(), nullptr) == 1);
-  }
-  for (std::uint8_t& byte : pad) byte ^= 0x36 ^ 0x5c;
-  Engine& e = engine(DigestAlgorithm::sha256);
-  CHECK(EVP_DigestUpdate(e.context, pad.data(), pad.size()) == 1);
-  CHECK(EVP_DigestUpdate(e.context, inner.data(), inner.size()) == 1);
-  Sha256 result;
-  CHECK(EVP_DigestFinal_ex(e.context, result.data(), nullptr) == 1);
-  OPENSSL_cleanse(pad.data(), pad.size());
-  return result;
-}
-
-Sha256 Digest::hmac_sha256(std::span<const std::uint8_t> key, std::string_view text) {
-  return hmac_sha256(key, std::span<const std::string_view>(&text, 1));
-}
-
 bool equal_constant_time(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }

@@ -1,4 +1,4 @@
-// core/digest.h - digest access arithmetic (RFC 7616 3.4, RFC 2617 3.2.2, RFC 8760 algorithms) and HMAC-SHA-256.
+// core/digest.h - digest access arithmetic (RFC 7616 3.4, RFC 2617 3.2.2, RFC 8760 algorithms).
 //
 // One Digest per shard, used by its thread alone. Algorithms are fetched once, contexts reused, results are fixed
 // arrays. Nothing here allocates, but OpenSSL 3.0 itself takes one block of about 100 bytes per hash and gives it back:
@@ -26,8 +26,6 @@ inline constexpr std::size_t digest_algorithms = 3;
 [[nodiscard]] std::string_view to_string(DigestAlgorithm algorithm);
 // Any case; an unknown name (the "-sess" forms are unknown) gives nothing.
 [[nodiscard]] std::optional<DigestAlgorithm> parse_digest_algorithm(std::string_view name);
-
-using Sha256 = std::array<std::uint8_t, 32>;
 
 // A hash in lower-case hex: 32 characters for MD5, 64 for the others.
 class HexDigest {
@@ -72,10 +70,6 @@ class Digest {
   [[nodiscard]] HexDigest rspauth(DigestAlgorithm algorithm, const DigestFields& fields);
   // H(text)
   [[nodiscard]] HexDigest hash(DigestAlgorithm algorithm, std::string_view text);
-
-  // RFC 2104 with SHA-256 over the concatenation of `parts` (the parts' bounds are not part of the result).
-  [[nodiscard]] Sha256 hmac_sha256(std::span<const std::uint8_t> key, std::span<const std::string_view> parts);
-  [[nodiscard]] Sha256 hmac_sha256(std::span<const std::uint8_t> key, std::string_view text);
 
  private:
   struct Engine {

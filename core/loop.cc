@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/epoll_proactor.h"
+#include "core/socket.h"
 #include "core/tls_conn.h"
 #include "core/uring_proactor.h"
 
@@ -47,7 +48,10 @@ Loop::Loop(LoopConfig config, Pool& pool, Metrics& metrics, Worker& worker, Mail
     slot.id = socket.id;
     slot.writer = std::make_unique<DatagramWriter>();
   }
-  for (const Listener& listener : config_.listeners) listeners_.push_back({.listener = listener});
+  for (const Listener& listener : config_.listeners) {
+    listeners_.push_back({.listener = listener});
+    listening_at_.push_back(local_address(listener.fd));
+  }
   completions_.reserve(turn_reserve);
   inputs_.reserve(turn_reserve);
   batch_.reserve(turn_reserve);
@@ -109,21 +113,25 @@ bool Loop::over() const {
 
 void Loop::turn() {
   const Instant turn_ends{Duration{clock_ns(CLOCK_MONOTONIC)}};
-  longest_turn_ = std::max(longest_turn_, turn_ends - turn_started_);
+  const Duration worked = turn_ends - turn_started_;
+  longest_turn_ = std::max(longest_turn_, worked);
   now_.mono = turn_ends;
   if (next_completion_ == completions_.size()) {
     completions_.clear();
     next_completion_ = 0;
   }
   const std::size_t first_fresh = completions_.size();
-  proactor_->wait(may_sleep(), sleep_for(), completions_);
+  const bool sleeps = may_sleep();
+  proactor_->wait(sleeps, sleep_for(), completions_);
   read_clock();
   turn_started_ = now_.mono;
+  lateness_.looked(now_.mono, worked, now_.mono - turn_ends, sleeps, first_fresh, completions_.size());
   metrics_.add(Metric::loop_turns);
   settle_sends(first_fresh);
   for (std::size_t budget = completions_per_turn; budget > 0 && next_completion_ < completions_.size(); --budget) {
     dispatch(completions_[next_completion_++]);
   }
+  lateness_.taking(next_completion_);
   read_sockets();
   if (mailboxes_.look(config_.shard) || mail_left_) {
     take_mail();
@@ -199,6 +207,7 @@ void Loop::step_if_due() {
   deliver_owed();
   batch_.swap(inputs_);  // carrying out makes Inputs for the next step
   batch_credits_.swap(pipe_credits_);
+  now_.lag = lateness_.lag();
   worker_.step(batch_, now_, outbox_);
   carry_out();
   release_batch();

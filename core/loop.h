@@ -18,6 +18,7 @@
 
 #include "core/conn.h"
 #include "core/datagram_io.h"
+#include "core/lateness.h"
 #include "core/mailbox.h"
 #include "core/metrics.h"
 #include "core/proactor.h"
@@ -64,6 +65,7 @@ struct LoopConfig {
   AdminSink* admin = nullptr;
   LogSink* log = nullptr;
   ResolveSink* resolver = nullptr;
+  StoreSink* store = nullptr;  // null: nothing outlives the process
 
   std::uint32_t connections_max = 16384;  // of this shard, accepted and dialled; more are closed at once
   // With those that other shards hand over: they were let in already, so room is kept for them.
@@ -158,7 +160,8 @@ class Loop {
     bool armed = false;     // polled
     bool readable = false;  // not known to be empty
     bool waits = false;     // readable, for want of blocks
-    std::uint32_t lost = 0;  // datagrams_lost when last counted
+    Instant behind_since = never;  // when a turn first left something in it; never: it was empty since
+    std::uint32_t lost = 0;        // datagrams_lost when last counted
     std::unique_ptr<DatagramWriter> writer;
   };
   // To one shard, found its ring full.
@@ -209,6 +212,7 @@ class Loop {
   [[nodiscard]] bool count_source(const Address& remote);
   void force_count_source(const Address& remote);  // it was admitted elsewhere
   void uncount_source(const Address& remote);
+  [[nodiscard]] std::optional<Address> source_toward(const Address& to) const;
   void start_connects();
   void start_connect(ConnectRequest& request);
   void on_connect(std::uint32_t index, std::int32_t result);
@@ -245,6 +249,7 @@ class Loop {
   void settle(const SendOp& op);
   void nodes_sent(std::uint32_t index, std::uint64_t bytes);
   void backlog_sent(std::uint32_t index, std::uint64_t bytes);
+  [[nodiscard]] bool waits_as_it_is(const Slice& slice) const;
   [[nodiscard]] bool nodes_to_backlog(std::uint32_t index);
   [[nodiscard]] bool copy_run(Conn& c, std::uint32_t first, std::uint32_t end, std::uint32_t bytes);
   void apply(const Output& output);
@@ -295,6 +300,7 @@ class Loop {
   [[nodiscard]] std::uint32_t datagram_buffers() const;
   [[nodiscard]] bool sockets_due() const;   // something is to be done without waiting
   [[nodiscard]] bool sockets_wait() const;  // for blocks
+  void note_backlog(SocketSlot& slot);
   void read_sockets();
   void read_socket(SocketSlot& slot, std::uint32_t& budget);
   void deliver_datagram(ReceivedDatagram& datagram);  // takes over one reference
@@ -302,7 +308,7 @@ class Loop {
   void send_datagrams();
   void send_batch(SocketSlot& slot);
   [[nodiscard]] static std::uint64_t waiting_cost(const Mail& mail) {
-    return mail.kind == Mail::Kind::worker ? mail.length + sizeof(Mail) : 0;
+    return mail.kind == Mail::Kind::worker && !mail.kept ? mail.length + sizeof(Mail) : 0;
   }
   void mail_worker(ShardMail& wanted);
   void deliver_mail(std::uint32_t from_shard, const Mail& mail);
@@ -326,6 +332,7 @@ class Loop {
   Outbox outbox_;
   Now now_;
   Instant turn_started_{};
+  Lateness lateness_;
   Running running_ = Running::serving;
   bool accepting_ = true;
   bool drain_asked_ = false;
@@ -336,6 +343,7 @@ class Loop {
   std::uint32_t live_pipes_ = 0;  // of them; they have a limit of their own: a refused pipe would cost its client
   std::uint32_t paused_conns_ = 0;
   std::vector<ListenerSlot> listeners_;
+  std::vector<Address> listening_at_;  // of them
   std::vector<SocketSlot> sockets_;
   std::uint32_t first_socket_ = 0;  // of the next turn
   bool reading_ = true;             // sockets; false: they close as soon as nothing polls them

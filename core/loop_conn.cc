@@ -182,6 +182,19 @@ void Loop::uncount_source(const Address& remote) {
   if (found != sources_.end() && --found->second == 0) sources_.erase(found);
 }
 
+// Where all listeners that `to` could reach have one address, our own connections leave from there, as datagrams do: peers
+// trust us by it. Else the kernel knows best.
+std::optional<Address> Loop::source_toward(const Address& to) const {
+  std::optional<Address> only;
+  for (const Address& own : listening_at_) {
+    if (own.family != to.family || is_loopback(own) != is_loopback(to)) continue;
+    const bool link_local = own.family == Address::Family::v6 && own.ip[0] == 0xfe && (own.ip[1] & 0xc0) == 0x80;
+    if (is_unspecified(own) || link_local || (only && only->ip != own.ip)) return std::nullopt;
+    only = own;
+  }
+  return only;
+}
+
 void Loop::start_connects() {
   for (ConnectRequest& request : outbox_.connects()) start_connect(request);
 }
@@ -197,7 +210,7 @@ void Loop::start_connect(ConnectRequest& request) {
   };
   if (running_ != Running::serving || full()) return fail(ConnectError::no_resources);
   if (request.tls && config_.client_tls == nullptr) return fail(ConnectError::tls_error);
-  const int fd = dial_socket(request.address, proactor_->socket_flags());
+  const int fd = dial_socket(request.address, source_toward(request.address), proactor_->socket_flags());
   if (fd < 0) return fail(connect_error_of(errno));
   metrics_.add(Metric::connections);
   const std::uint32_t index = new_conn();

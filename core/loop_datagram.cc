@@ -76,12 +76,28 @@ void Loop::read_sockets() {
     SocketSlot& slot = sockets_[(first_socket_ + n) % count];
     if (!slot.readable) continue;
     read_socket(slot, budget);
+    note_backlog(slot);
     if (slot.readable) continue;
     proactor_->arm_readable({(first_socket_ + n) % count, socket_generation}, slot.fd);
     slot.armed = true;
   }
   first_socket_ = (first_socket_ + 1) % count;
   for (ReceivedDatagram& datagram : received_) deliver_datagram(datagram);
+}
+
+// What a full turn leaves in the kernel's buffer (4 MiB: a tenth of a second's work) is late by no look of ours. Asked for
+// only after a few such turns, so a shard that keeps up makes no call for it.
+void Loop::note_backlog(SocketSlot& slot) {
+  constexpr Duration worth_asking = 5ms;
+  const bool behind = slot.behind_since != never;
+  if (behind && now_.mono - slot.behind_since >= worth_asking) {
+    lateness_.at_least(std::min(datagram_age(slot.fd), now_.mono - slot.behind_since));
+  }
+  if (!slot.readable) {
+    slot.behind_since = never;
+  } else if (!behind) {
+    slot.behind_since = now_.mono;
+  }
 }
 
 void Loop::read_socket(SocketSlot& slot, std::uint32_t& budget) {
@@ -171,6 +187,7 @@ void Loop::mail_worker(ShardMail& wanted) {
   if (wanted.bytes == nullptr) return metrics_.add(Metric::mail_no_memory);
   Mail mail;
   mail.kind = Mail::Kind::worker;
+  mail.kept = wanted.kept;
   mail.length = wanted.length;
   mail.bytes = wanted.bytes.get();
   if (wanted.shard == config_.shard) {
@@ -179,7 +196,7 @@ void Loop::mail_worker(ShardMail& wanted) {
     deliver_mail(config_.shard, mail);
   } else {
     const OutgoingMail& outgoing = outgoing_mail_[wanted.shard];
-    if (outgoing.waiting_bytes + waiting_cost(mail) > config_.mail_waiting_max_bytes) {
+    if (!mail.kept && outgoing.waiting_bytes + waiting_cost(mail) > config_.mail_waiting_max_bytes) {
       return metrics_.add(Metric::mail_waiting_limit);
     }
     send_mail(wanted.shard, mail);
@@ -190,7 +207,7 @@ void Loop::mail_worker(ShardMail& wanted) {
 
 // Takes over the bytes.
 void Loop::deliver_mail(std::uint32_t from_shard, const Mail& mail) {
-  const BufferId block = pool_.adopt_heap(mail.bytes, mail.length);
+  const BufferId block = pool_.adopt_heap(mail.bytes, mail.length, mail.kept);
   if (block == no_buffer) {
     std::free(mail.bytes);
     metrics_.add(Metric::mail_no_memory);

@@ -39,6 +39,7 @@ void Loop::carry_out() {
   for (const LogRecord& record : outbox_.logs()) {
     if (config_.log != nullptr) config_.log->write(config_.shard, record);
   }
+  if (config_.store != nullptr && !outbox_.stores().empty()) config_.store->submit(config_.shard, outbox_.stores());
   const bool drained = outbox_.is_drained() && drain_asked_ && running_ == Running::serving;
   outbox_.clear();
   if (drained) start_draining_out();
@@ -275,15 +276,20 @@ void Loop::backlog_sent(std::uint32_t index, std::uint64_t bytes) {
   }
 }
 
-// Bytes that must wait are copied once: runs of blocks that others need become one exact-size heap block, heap blocks
-// stay what they are. False: no memory.
+// A heap block that is mostly this one's, or for many connections the same, may wait as it is.
+bool Loop::waits_as_it_is(const Slice& slice) const {
+  return pool_.block_class(slice.buffer) == BlockClass::heap && slice.length >= pool_.size(slice.buffer) / 2;
+}
+
+// Bytes that must wait are copied once: runs of blocks that others need become one exact-size heap block. False: no
+// memory.
 bool Loop::nodes_to_backlog(std::uint32_t index) {
   Conn& c = conn(index);
   if (c.backlog == nullptr) c.backlog = std::make_unique<Backlog>();
   const bool first_bytes = c.backlog->bytes == 0;
   while (c.first_node != no_node) {
     const Slice& slice = nodes_[c.first_node].slice;
-    if (pool_.block_class(slice.buffer) == BlockClass::heap) {
+    if (waits_as_it_is(slice)) {
       c.backlog->slices.push_back(slice);  // its reference moves over
       c.backlog->bytes += slice.length;
       c.first_node = nodes_[c.first_node].next;
@@ -294,7 +300,7 @@ bool Loop::nodes_to_backlog(std::uint32_t index) {
     do {
       bytes += nodes_[end].slice.length;
       end = nodes_[end].next;
-    } while (end != no_node && pool_.block_class(nodes_[end].slice.buffer) != BlockClass::heap &&
+    } while (end != no_node && !waits_as_it_is(nodes_[end].slice) &&
              bytes + nodes_[end].slice.length <= backlog_block_bytes_max);
     if (!copy_run(c, c.first_node, end, bytes)) return false;
     c.first_node = end;

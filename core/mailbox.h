@@ -46,6 +46,7 @@ struct Mail {
     worker,    // bytes, length: as for data, from one Worker to the other (seam.h rule 12)
   };
   Kind kind = Kind::data;
+  bool kept = false;  // worker: ShardMail::kept
   std::uint32_t length = 0;
   ConnId to;
   ConnId from;

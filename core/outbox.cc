@@ -22,6 +22,8 @@ Outbox::~Outbox() {
 char* Outbox::reserve_anew(Lane lane, std::uint32_t bytes) {
   Arena& a = arena(lane);
   BufferId block = bytes <= Pool::arena_bytes ? pool_.take(BlockClass::arena) : no_buffer;
+  // A turn that has used all arenas up has more to say.
+  if (block == no_buffer && bytes < Pool::arena_bytes) block = pool_.take_heap(Pool::arena_bytes);
   if (block == no_buffer) block = pool_.take_heap(bytes);
   if (block == no_buffer) return nullptr;
   if (a.block != no_buffer) pool_.release(a.block);
@@ -97,6 +99,7 @@ void Outbox::clear() {
   hand_overs_.clear();
   replies_.clear();
   logs_.clear();
+  stores_.clear();
   drained_ = false;
   for (Arena& a : arenas_) {
     a.last_conn = no_conn;

@@ -62,8 +62,8 @@ BufferId Pool::take_heap(std::uint32_t bytes) {
   return id;
 }
 
-BufferId Pool::adopt_heap(char* base, std::uint32_t bytes) {
-  if (heap_bytes_ + bytes > heap_bytes_max_) return no_buffer;
+BufferId Pool::adopt_heap(char* base, std::uint32_t bytes, bool past_limit) {
+  if (!past_limit && heap_bytes_ + bytes > heap_bytes_max_) return no_buffer;
   BufferId id;
   if (free_heap_ids_.empty()) {
     id = static_cast<BufferId>(blocks_.size());

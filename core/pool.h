@@ -56,8 +56,9 @@ class Pool {
   // A heap block of exactly `bytes` with one reference, or no_buffer when heap_bytes_max would be passed.
   [[nodiscard]] BufferId take_heap(std::uint32_t bytes);
 
-  // Takes over malloc'd memory (bytes that another shard wrote); no_buffer, and nothing taken, at the limit.
-  [[nodiscard]] BufferId adopt_heap(char* base, std::uint32_t bytes);
+  // Takes over malloc'd memory (bytes that another shard wrote); no_buffer, and nothing taken, at the limit,
+  // unless it is to be taken all the same.
+  [[nodiscard]] BufferId adopt_heap(char* base, std::uint32_t bytes, bool past_limit = false);
 
   void retain(BufferId id) { ++blocks_[id].refs; }
   void release(BufferId id) {
@@ -77,6 +78,7 @@ class Pool {
   }
   [[nodiscard]] std::uint32_t total(BlockClass cls) const { return totals_[static_cast<std::size_t>(cls)]; }
   [[nodiscard]] std::uint64_t heap_bytes() const { return heap_bytes_; }
+  [[nodiscard]] std::uint64_t heap_bytes_max() const { return heap_bytes_max_; }
   // Blocks somebody holds a reference to, receive buffers lent to the kernel included: zero leaks are checked with it.
   [[nodiscard]] std::uint64_t live_blocks() const { return live_; }
   // Bytes mapped for the fixed classes at start.

@@ -29,6 +29,8 @@
 //     stops, or is told `drained`, none come, and what is sent later is dropped.
 // 12. `mail` brings bytes to the Worker of a shard, the own one included: whole, in order for each pair of shards, no
 //     answer. Too much that waits, or a shard without memory for it, loses some, counted: who must know asks again.
+//     Not so what is `kept`: it is carried out as long as both shards run, and its sender bounds what is on its way.
+// 13. `store` is carried out some time later, by another thread, in the order in which one shard said it.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +45,7 @@
 #include "core/address.h"
 #include "core/check.h"
 #include "core/pool.h"
+#include "core/store/store.h"
 #include "core/time.h"
 
 namespace parley::core {
@@ -95,7 +98,16 @@ struct Resolution {
 
 // A question from the admin side, answered by Outbox::admin_reply with the same id.
 struct AdminRequest {
-  enum class Kind : std::uint8_t { list_sessions, kick_session, summary };
+  enum class Kind : std::uint8_t {
+    list_sessions,  // of the relay; how many at most
+    kick_session,   // number
+    summary,
+    list_rooms,     // IM sessions; how many at most
+    show_room,      // room, blank, how many members at most
+    kick_member,    // room, blank, member
+    close_room,     // room
+    trace,          // Message-ID
+  };
   std::uint64_t id = 0;
   Kind kind = Kind::summary;
   std::string argument;
@@ -199,6 +211,7 @@ struct ShardMail {
   };
   std::uint32_t shard = 0;
   std::uint32_t length = 0;
+  bool kept = false;                  // whoever mails it bounds what waits: no limit drops it
   std::unique_ptr<char, Free> bytes;  // malloc'd; nullptr: there was no memory
 };
 
@@ -256,6 +269,7 @@ class Outbox {
   void send_datagram(std::uint16_t socket, const Address& to, Slice slice);
   // Copies `bytes` for the Worker of a shard. A shard that does not exist loses them.
   void mail(std::uint32_t shard, std::string_view bytes);
+  void mail(ShardMail mail) { mails_.push_back(std::move(mail)); }
 
   void close(ConnId conn) { push({Output::Kind::close, conn, {}}); }
   void abort(ConnId conn) { push({Output::Kind::abort, conn, {}}); }
@@ -272,6 +286,7 @@ class Outbox {
     hand_overs_.push_back({conn, shard, std::move(unused)});
   }
   void admin_reply(std::uint64_t id, std::string json) { replies_.push_back({id, std::move(json)}); }
+  void store(StoreOp op) { stores_.push_back(std::move(op)); }
   void log(LogRecord::Level level, std::string text) { logs_.push_back({level, std::move(text)}); }
   // The next time step must be called even if nothing arrives; stays until set again.
   void deadline(Instant at) { deadline_ = at; }
@@ -288,6 +303,7 @@ class Outbox {
   [[nodiscard]] std::vector<HandOver>& hand_overs() { return hand_overs_; }
   [[nodiscard]] std::vector<AdminReply>& replies() { return replies_; }
   [[nodiscard]] std::vector<LogRecord>& logs() { return logs_; }
+  [[nodiscard]] std::vector<StoreOp>& stores() { return stores_; }
   [[nodiscard]] Instant next_deadline() const { return deadline_; }
   [[nodiscard]] bool is_drained() const { return drained_; }
   // For the loop, after everything above is carried out. Send references have passed to the loop by then.
@@ -319,6 +335,7 @@ class Outbox {
   std::vector<HandOver> hand_overs_;
   std::vector<AdminReply> replies_;
   std::vector<LogRecord> logs_;
+  std::vector<StoreOp> stores_;
   Instant deadline_ = never;
   bool drained_ = false;
 };

@@ -161,6 +161,25 @@ bool SessionTable::erase(std::uint64_t key) {
   return true;
 }
 
+bool SessionTable::erase(std::uint64_t key, const Place& place) {
+  if (key == 0) return false;
+  const std::uint64_t value = std::uint64_t{place.slot} << 32 | place.generation;
+  for (Bucket* bucket : buckets_of(key).bucket) {
+    for (Entry& entry : bucket->entries) {
+      if (entry.key.load(std::memory_order_acquire) != key) continue;
+      const std::uint64_t tag = entry.tag.load(std::memory_order_acquire);
+      if (state_of(tag) != state_live || (tag & shard_mask) != place.shard) continue;
+      // Its own entry keeps still; in that of another at least one of these differs, now or before.
+      if (entry.value.load(std::memory_order_acquire) != value || entry.key.load(std::memory_order_acquire) != key)
+        continue;
+      if (entry.tag.load(std::memory_order_relaxed) != tag) continue;
+      entry.tag.store((tag & count_mask) | state_free, std::memory_order_seq_cst);
+      return true;
+    }
+  }
+  return false;
+}
+
 std::uint64_t SessionTable::count() const {
   std::uint64_t live = 0;
   for (std::uint32_t b = 0; b < bucket_count_; ++b) {

@@ -6,7 +6,8 @@
 // authority: the owner checks the full id and the generation.
 //
 // Who may call: lookup - any thread. insert, erase - the key's owner, so that writes to ONE key never overlap and each
-// happens after the one before it. Writes to different keys may overlap freely.
+// happens after the one before it. Writes to different keys may overlap freely. Several who insert one key without
+// knowing of each other take it out by key and place: each its own entry, and meanwhile a lookup finds one of them.
 //
 // How. An entry is {tag, key, value}. The tag holds a state (free, busy, live), how often the entry was taken so far,
 // and the shard. A key never moves while it is live.
@@ -64,6 +65,8 @@ class SessionTable {
   [[nodiscard]] Insert insert(std::uint64_t key, const Place& place);
   // False when the key is not there.
   bool erase(std::uint64_t key);
+  // Only the entry that holds this place, which nobody else inserts or erases.
+  bool erase(std::uint64_t key, const Place& place);
 
   // Keys that are live, counted by walking over everything: for tests and the admin side.
   [[nodiscard]] std::uint64_t count() const;

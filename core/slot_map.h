@@ -79,6 +79,13 @@ class SlotMap {
     return s == nullptr ? nullptr : s->object();
   }
   [[nodiscard]] const T* get(SlotId id) const { return const_cast<SlotMap*>(this)->get(id); }
+  // For whoever will soon get() many.
+  void prefetch(SlotId id) const {
+    if (id.index >= fresh_) return;
+    const Slot& s = chunks_[id.index / chunk_slots]->slots[id.index % chunk_slots];
+    __builtin_prefetch(s.storage);
+    __builtin_prefetch(&s.generation);
+  }
   [[nodiscard]] bool contains(SlotId id) const { return get(id) != nullptr; }
 
   [[nodiscard]] std::uint32_t size() const { return size_; }
@@ -105,6 +112,17 @@ class SlotMap {
         if ((s.generation & 1) == 0) continue;
         visit(SlotId{static_cast<std::uint32_t>(c) * chunk_slots + i, s.generation}, *s.object());
       }
+    }
+  }
+
+  // The same for the next `slots` indices from `cursor` on, which moves along and begins anew at the end: a look around
+  // that costs the same however many there are. `visit` erases nothing and adds nothing.
+  template <typename Visit>
+  void sweep(std::uint32_t& cursor, std::uint32_t slots, Visit&& visit) {
+    for (std::uint32_t n = 0; n < slots && n < fresh_; ++n, ++cursor) {
+      if (cursor >= fresh_) cursor = 0;
+      Slot& s = slot(cursor);
+      if ((s.generation & 1) != 0) visit(SlotId{cursor, s.generation}, *s.object());
     }
   }
 

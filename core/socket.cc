@@ -144,10 +144,23 @@ Listening bind_udp(const Address& address, bool reuse_port) {
   return made;
 }
 
-int dial_socket(const Address& address, int flags) {
+int dial_socket(const Address& address, const std::optional<Address>& source, int flags) {
   const int fd = ::socket(family_of(address), SOCK_STREAM | flags, 0);
-  if (fd >= 0) set_tcp_options(fd);
-  return fd;
+  if (fd < 0) return fd;
+  set_tcp_options(fd);
+  if (!source) return fd;
+  Address from = *source;
+  from.port = 0;
+  // The port is chosen when it is known whom it connects to: one port serves many peers.
+  const int on = 1;
+  (void)::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  ::sockaddr_storage storage;
+  const ::socklen_t size = to_sockaddr(from, storage);
+  if (::bind(fd, reinterpret_cast<const ::sockaddr*>(&storage), size) == 0) return fd;
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  return -1;
 }
 
 }  // namespace parley::core

@@ -29,7 +29,8 @@ Listening listen_tcp(const Address& address, bool share_port);
 // by hash. Its buffers hold a burst that comes while a shard is busy; errors that ICMP reports do not end up in it.
 Listening bind_udp(const Address& address, bool reuse_port);
 
-// An outgoing socket with the same options; -1 and errno on failure. `flags` as for socket(2).
-int dial_socket(const Address& address, int flags);
+// An outgoing socket with the same options, bound to `source` (its port does not count) where there is one; -1 and errno on
+// failure. `flags` as for socket(2).
+int dial_socket(const Address& address, const std::optional<Address>& source, int flags);
 
 }  // namespace parley::core

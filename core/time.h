@@ -26,6 +26,8 @@ inline constexpr Instant never = Instant::max();
 struct Now {
   Instant mono{};
   std::int64_t wall_ms = 0;
+  // How long the Inputs of this step may have waited for it (core/lateness.h): an upper bound, zero when the shard slept.
+  Duration lag{};
 };
 
 }  // namespace parley::core

@@ -188,7 +188,7 @@ WebSocketFault WebSocketReader::begin_frame() {
     message_bytes_ = 0;
     utf8_.reset();
   }
-  if (++frames_ > config_.frames_max) return WebSocketFault::frames;
+  if (length < config_.small_frame_bytes && ++frames_ > config_.frames_max) return WebSocketFault::frames;
   if (length > config_.message_bytes_max - message_bytes_) return WebSocketFault::message_bytes;
   message_bytes_ += length;
   state_ = State::data;

@@ -57,7 +57,7 @@ enum class WebSocketFault : std::uint8_t {
   close_payload,       // one byte, or a code that may not be sent
   utf8,                // in a text message or in the reason of a close
   message_bytes,       // more than message_bytes_max
-  frames,              // more than frames_max
+  frames,              // more than frames_max small ones
 };
 [[nodiscard]] std::string_view to_string(WebSocketFault fault);
 // 1002, 1007 or 1009
@@ -76,9 +76,10 @@ struct WebSocketEvent {
 
 struct WebSocketConfig {
   enum class Side : std::uint8_t { server, client };
-  Side side = Side::server;                     // who reads: a server wants masked frames, a client wants none
-  bool check_utf8 = true;                       // of text messages
-  std::uint32_t frames_max = 16;                // of one message; who needs more sends a byte at a time
+  Side side = Side::server;                             // who reads: a server wants masked frames, a client wants none
+  bool check_utf8 = true;                               // of text messages
+  std::uint32_t frames_max = 16;                        // of one message; who needs more sends a byte at a time
+  std::uint64_t small_frame_bytes = ~std::uint64_t{0};  // only shorter ones count: long ones bring what they cost
   std::uint64_t message_bytes_max = 64 * 1024;  // of all its frames; as much as a SIP message on a stream may have
 };
 
@@ -117,7 +118,7 @@ class WebSocketReader {
   std::uint8_t header_size_ = 0;
   std::uint8_t header_need_ = 2;
   std::uint8_t control_size_ = 0;
-  std::uint32_t frames_ = 0;            // of this message
+  std::uint32_t frames_ = 0;            // small ones of this message
   std::uint64_t message_bytes_ = 0;     // of this message, as its headers announced
   std::uint64_t frame_left_ = 0;        // bytes of this frame still to come
   std::array<std::uint8_t, 4> mask_{};  // turned so that its first byte is for the next byte of the payload

@@ -112,7 +112,9 @@ void write_upgrade(std::string& to, const Upgrade& upgrade) {
               {accept.data(), accept.size()},
               "\r\nSec-WebSocket-Protocol: ",
               upgrade.subprotocol,
-              "\r\n\r\n"});
+              "\r\n"});
+  if (upgrade.origin.data() != nullptr) append(to, {"Access-Control-Allow-Origin: ", upgrade.origin, "\r\n"});
+  to += "\r\n";
 }
 
 void write_refusal(std::string& to, UpgradeFault fault) {

@@ -49,7 +49,7 @@ struct Upgrade {
 // `progress` and `reader` after a read that did not ask for more. Subprotocols are compared exactly ("sip", "msrp").
 [[nodiscard]] Upgrade judge_upgrade(HttpProgress progress, const HttpHead& head, std::string_view bytes LIFETIME_BOUND,
                                     std::string_view subprotocol);
-// Appends the 101 answer.
+// Appends the 101 answer. A page's Origin, which the caller has let in, is named (RFC 7977 section 7).
 void write_upgrade(std::string& to, const Upgrade& upgrade);
 // Appends an answer after which the connection is to be closed: 400, 405, 426 (with the version that we speak), 431 or
 // 505 by the fault.

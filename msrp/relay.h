@@ -3,6 +3,7 @@
 // One per shard, one thread. Everything comes in as core::Input and leaves through core::Outbox. The parts:
 //   relay_conn.cc     connections: opening, closing, timers, flow control, writing
 //   relay_links.cc    the ways to other relays and other shards: dialling, pipes
+//   relay_ws.cc       WebSocket around both
 //   relay_input.cc    bytes to frames
 //   relay_bad.cc      frames that cannot be read
 //   relay_route.cc    who may send what where (RFC 4976 sections 6.2 to 6.4), and the path lines that result
@@ -11,6 +12,7 @@
 //   relay_other.cc    REPORT and other methods, responses, the reports the relay itself makes
 //   relay_auth.cc     AUTH and the life of sessions
 //   relay_admin.cc    what operators ask
+// Sessions that end here instead of passing are Ends' (msrp/ends.h); they share connections, timers and transactions.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +31,7 @@
 #include "core/slot_map.h"
 #include "core/timer_wheel.h"
 #include "msrp/auth.h"
+#include "msrp/ends.h"
 #include "msrp/frame_text.h"
 #include "msrp/relay_config.h"
 #include "msrp/relay_types.h"
@@ -53,12 +56,19 @@ class Relay {
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
-  // One batch; the Worker calls it from its own step.
-  void step(std::span<const core::Input> batch, const core::Now& now, core::Outbox& out);
+  // One step of the Worker: begin, take its Inputs, finish. Between begin and finish sessions that end here may be used,
+  // and their facts are pulled behind take.
+  void begin(const core::Now& now, core::Outbox& out);
+  void take(std::span<const core::Input> batch);
+  // What an Input of the admin side is answered, for whoever has more to say. Between begin and finish.
+  [[nodiscard]] std::string answer_admin(const core::AdminRequest& request);
+  void finish();
+  [[nodiscard]] Ends& ends() { return ends_; }
+  [[nodiscard]] const Ends& ends() const { return ends_; }
   // Between steps.
   void reload(std::shared_ptr<const RelayConfig> config) { config_ = std::move(config); }
 
-  // After a step: when the next one is due, and whether a drain that was asked for has nothing left to wait for.
+  // After finish: when the next one is due, and whether a drain that was asked for has nothing left to wait for.
   [[nodiscard]] core::Instant next_deadline() const { return deadline_; }
   [[nodiscard]] bool drained() const { return drained_; }
 
@@ -69,6 +79,8 @@ class Relay {
   [[nodiscard]] std::size_t armed_timers() const { return wheel_.size(); }
 
  private:
+  friend class Links;  // what Ends may do here
+
   // The frame being handled: its head, where its bytes are, and from whom.
   struct Frame {
     const Head& head;
@@ -87,11 +99,13 @@ class Relay {
     for_us,           // the path ends here
     no_resources,     // 413
     elsewhere,        // a fresh connection whose session lives on another shard: it moves there
+    early,            // the session ends here and its peer's SDP has not been seen yet
   };
   struct Resolved {
     Refusal refusal = Refusal::none;
     Route* route = nullptr;   // when refusal is none; the connection's cache holds a reference
     std::uint32_t shard = 0;  // when elsewhere
+    End* end = nullptr;       // when early; when refusal is none and there is no route
   };
 
   // --- connections (relay_conn.cc)
@@ -119,7 +133,7 @@ class Relay {
   void on_conn_timer(Conn& conn);
   void expire_transactions();
   void run_timers();
-  void finish_step();
+  void end_failed();
 
   // --- ways to other relays and other shards (relay_links.cc)
   void know_peer(Conn& conn, core::ConnId id, const core::PeerInfo& peer);
@@ -134,33 +148,59 @@ class Relay {
   void on_resolved(const core::Resolution& resolution);
   void try_next_address(Conn& conn);
   void remember_failed_dial(const std::string& link_key);
-  Conn* dial(Session& session, const Uri& next_hop);
+  Conn* dial(DialBudget& budget, const Uri& next_hop);
   [[nodiscard]] bool dial_allowed(const core::Address& address) const;
   [[nodiscard]] const RelayPeer* configured_peer(std::string_view host, std::uint16_t port) const;
 
   // --- writing (relay_conn.cc): every frame starts with begin_frame, which ends a chunk that is open on the connection
   void begin_frame(Conn& conn);
   [[nodiscard]] char* reserve(Conn& conn, core::Outbox::Lane lane, std::size_t bytes) {
-    if (conn.state == Conn::State::open && !conn.failed) {
+    if (conn.direct()) {
       if (char* at = out_->reserve(lane, static_cast<std::uint32_t>(bytes))) return at;
     }
-    return reserve_elsewhere(conn, bytes);
+    return reserve_elsewhere(conn, lane, bytes);
   }
-  void commit(Conn& conn, core::Outbox::Lane lane, std::uint32_t used) {
-    if (conn.state == Conn::State::open && !conn.failed) {
+  void commit(Conn& conn, core::Outbox::Lane lane, std::uint32_t used, Piece piece = {}) {
+    if (conn.direct()) {
       out_->commit(conn.id, lane, used);
-      conn.written += used;
-    } else if (conn.state == Conn::State::dialling && !conn.failed) {
-      commit_backlog(conn, used);
+      wrote(conn, used);
+    } else {
+      commit_elsewhere(conn, lane, used, piece);
     }
   }
-  char* reserve_elsewhere(Conn& conn, std::size_t bytes);
-  void commit_backlog(Conn& conn, std::uint32_t used);
-  void write_shared(Conn& conn, core::Slice slice);
-  void write_copy(Conn& conn, core::Outbox::Lane lane, std::string_view bytes);
+  void wrote(Conn& conn, std::uint64_t bytes) {
+    if (conn.written == conn.accepted) conn.waiting_since = now_.mono;
+    conn.written += bytes;
+  }
+  char* reserve_elsewhere(Conn& conn, core::Outbox::Lane lane, std::size_t bytes);
+  void commit_elsewhere(Conn& conn, core::Outbox::Lane lane, std::uint32_t used, Piece piece);
+  // Both are given to a chunk that is open, or to what `around` announced.
+  void write_shared(Conn& conn, core::Slice slice, Piece::Kind kind = Piece::Kind::continues);
+  void write_copy(Conn& conn, core::Outbox::Lane lane, std::string_view bytes, Piece::Kind kind = Piece::Kind::continues);
+  void out_of_memory(Conn& conn);
+
+  // --- WebSocket clients (relay_ws.cc)
+  void open_ws(Conn& conn);
+  void on_ws_bytes(Conn& conn, core::Slice slice);
+  [[nodiscard]] bool take_handshake(Conn& conn, std::span<char>& rest);
+  void end_ws(Conn& conn, std::uint16_t code, core::Metric why);
+  void say_goodbye(Conn& conn);
+  [[nodiscard]] bool keep_ws_alive(Conn& conn);
+  [[nodiscard]] core::Instant ws_ping_due(const Conn& conn) const;
+  void write_unframed(Conn& conn, std::string_view bytes);
+  char* reserve_ws(Conn& conn, core::Outbox::Lane lane, std::size_t bytes);
+  void commit_ws(Conn& conn, core::Outbox::Lane lane, std::uint32_t used, Piece piece);
+  void announce_shared(Conn& conn, std::uint32_t bytes);
+  // More than a WebSocket client is sent in one chunk.
+  [[nodiscard]] bool long_for_ws(ConnHandle dest, std::size_t body_bytes) {
+    return body_bytes > config_->ws_chunk_bytes && is_ws(dest);
+  }
+  [[nodiscard]] bool is_ws(ConnHandle handle);
+  [[nodiscard]] Piece around(const Conn& dest, core::Slice body);
 
   // --- frames (relay_input.cc)
   void on_bytes(Conn& conn, core::Slice slice);
+  void consume_all(Conn& conn, core::Slice slice);
   // Handles what stands at the start of `slice`; returns how much of it is used up, 0 when the connection ended.
   std::uint32_t consume(Conn& conn, core::Slice slice);
   std::uint32_t consume_partial(Conn& conn, core::Slice slice);
@@ -190,6 +230,7 @@ class Relay {
   [[nodiscard]] Session* find_session(const Uri& uri);
   [[nodiscard]] bool owns(const Conn& conn, const Session& session) const;
   [[nodiscard]] bool is_hop_to_owner(const Session& session, const Uri& hop) const;
+  Resolved resolve_end(Conn& conn, const Uri& uri, const Ends::Paths& paths, bool is_send);
   Refusal bind_peer(Session& session, Conn& conn, std::string_view from_path);
   Conn* hop_from_owner(Session& session, const Uri& hop, Refusal& refusal);
   Route* make_route();
@@ -249,10 +290,18 @@ class Relay {
   void report(Conn* source, std::string_view paths, const ReportFacts& facts);
   void report_transaction(Transaction& t, std::uint16_t status);
   void settle(Conn& conn, std::uint32_t slot);  // erases a transaction and lets go of its route
+  // The same for one of a session that ends here, which is told.
+  void settle_end(Conn& conn, std::uint32_t slot, std::uint16_t status);
+  [[nodiscard]] std::string_view own_uri(const Transaction& t) const {
+    return t.route != nullptr ? std::string_view(t.route->own_last) : ends_.answered_at(t.end);
+  }
+  bool hold_until_read(Conn& source, Conn& dest);
 
   // --- AUTH (relay_auth.cc)
   void on_auth(Conn& conn, const Frame& frame);
   [[nodiscard]] bool wants_auth_here(const Conn& conn, const Frame& frame);
+  [[nodiscard]] std::string uri_for(const Conn& conn, std::string_view session_id) const;
+  [[nodiscard]] static std::string uri_at(const RelayListener& listener, std::string_view session_id);
   void grant(Conn& conn, const Frame& frame, const std::string& user, std::string_view info, std::uint32_t expires_s);
   enum class SessionEnd : std::uint8_t { expired, connection, kicked };
   void link_session(Conn& conn, Session& session);
@@ -293,6 +342,7 @@ class Relay {
   std::map<std::uint64_t, ConnHandle> dials_;                  // token -> dialling connection
   std::uint64_t next_token_ = 1;
   std::uint64_t next_session_number_ = 1;
+  Ends ends_;
 
   // Reused objects: the message path takes from and returns to these and allocates only while they grow.
   HeadParser parser_;
@@ -304,6 +354,8 @@ class Relay {
   std::vector<Route*> free_routes_;
   std::vector<char> sink_;              // where frames for a connection that is being given up are written
   std::size_t backlog_mark_ = 0;        // where the frame being written to a dialling connection's backlog begins
+  char* ws_base_ = nullptr;             // of the last reserve_ws, and what it left there for a header
+  std::size_t ws_room_ = 0;
   std::vector<ConnHandle> failed_;      // without memory for what they must be sent; ended when the step is
   std::map<std::string, core::Instant, std::less<>> failed_dials_;  // link key -> not before
   std::vector<ConnHandle> dead_;        // closed in this step; destroyed when it ends, so that no caller dangles

@@ -111,6 +111,33 @@ void Relay::auth_failed(Conn& conn) {
   close(conn);
 }
 
+// A session is reached at the listener its client uses. Peers of a WebSocket client, and of a relay that we dialled, come
+// by TCP or TLS, as secure as it did, to a listener of the same name where there is one (RFC 7977 section 8.1); without
+// any, only other WebSocket clients of this relay can reach it.
+std::string Relay::uri_for(const Conn& conn, std::string_view session_id) const {
+  const auto& listeners = config_->listeners;
+  const bool secure = conn.transport == core::Transport::tls || conn.transport == core::Transport::wss;
+  const RelayListener* named = &listeners[conn.listener];
+  if (conn.kind == Conn::Kind::dialled || conn.ws != nullptr) {
+    const auto serves = [&](const RelayListener& l) { return l.secure == secure && !l.websocket; };
+    auto found = std::find_if(listeners.begin(), listeners.end(),
+                              [&](const RelayListener& l) { return serves(l) && l.host == named->host; });
+    if (found == listeners.end() || conn.ws == nullptr) found = std::find_if(listeners.begin(), listeners.end(), serves);
+    if (found != listeners.end()) {
+      named = &*found;
+    } else if (conn.ws == nullptr) {
+      named = &listeners.back();
+    }
+  }
+  return uri_at(*named, session_id);
+}
+
+std::string Relay::uri_at(const RelayListener& listener, std::string_view session_id) {
+  std::string uri(listener.secure ? "msrps://" : "msrp://");
+  uri.append(listener.host).append(":").append(std::to_string(listener.port)).append("/").append(session_id);
+  return uri.append(listener.websocket ? ";ws" : ";tcp");
+}
+
 // R4976-3: Use-Path, Expires, Authentication-Info. R4976-4: the same client again refreshes what it has.
 void Relay::grant(Conn& conn, const Frame& frame, const std::string& user, std::string_view info,
                   std::uint32_t expires_s) {
@@ -161,16 +188,7 @@ void Relay::grant(Conn& conn, const Frame& frame, const std::string& user, std::
     session->created = now_.mono;
     if (const std::string* relay = name_in(conn, split_path(client_path).first)) session->owner_relay = *relay;
     link_session(conn, *session);
-    const bool secure = conn.transport == core::Transport::tls || conn.transport == core::Transport::wss;
-    std::size_t listener = conn.listener;
-    if (conn.kind == Conn::Kind::dialled) {
-      for (listener = 0; listener + 1 < config_->listeners.size(); ++listener) {
-        if (config_->listeners[listener].secure == secure) break;
-      }
-    }
-    const RelayListener& named = config_->listeners[listener];
-    session->uri.assign(named.secure ? "msrps://" : "msrp://").append(named.host).append(":");
-    session->uri.append(std::to_string(named.port)).append("/").append(session->id).append(";tcp");
+    session->uri = uri_for(conn, session->id);
     count(Metric::relay_sessions_created);
   }
   prove(conn);

@@ -41,6 +41,8 @@ Inbound& Relay::take_inbound(Conn& conn, std::string_view tid) {
   in->discard = true;
   in->piece_bytes = 0;
   in->report_at_end = false;
+  in->end = {};
+  in->told = false;
   in->range = {};
   in->received = in->emitted = in->chunk_start = 0;
   in->received_max = ~std::uint64_t{0};
@@ -103,6 +105,17 @@ std::uint32_t Relay::feed(Conn& conn, core::Slice slice) {
 }
 
 void Relay::pass(Inbound& in, std::string_view copied, core::Slice shared) {
+  if (in.end.valid()) {
+    ends_.on_piece(in, copied, shared, nullptr);
+    return;
+  }
+  // What another shard sends comes in larger pieces than what the kernel does.
+  if (!in.discard && long_for_ws(in.dest, shared.length)) {
+    const std::uint32_t part = config_->ws_chunk_bytes;
+    pass(in, copied, shared.part(0, part));
+    pass(in, {}, shared.part(part, shared.length - part));
+    return;
+  }
   const std::uint64_t fresh = copied.size() + shared.length;
   in.received += fresh;
   if (in.discard || fresh == 0) return;
@@ -121,6 +134,10 @@ void Relay::pass(Inbound& in, std::string_view copied, core::Slice shared) {
     gather(in, *dest, arrived);
     hold_if_slow(*in.source, *dest);
     return;
+  }
+  // To a WebSocket client a chunk is a message, which its page gets when it is whole (RFC 7977 section 5.1).
+  if (in.open && dest->ws != nullptr && in.emitted - in.chunk_start >= config_->ws_chunk_bytes) {
+    end_chunk(in, *dest, Flag::more);
   }
   if (!in.open) {
     if (in.pending.size() + fresh <= Inbound::chunk_bytes_min) {
@@ -186,7 +203,7 @@ bool Relay::open_chunk(Inbound& in, Conn& dest) {
   const std::uint64_t start = in.range.start + in.emitted;
   put_range_line(out, start, ByteRange::unknown, in.range.total < start ? ByteRange::unknown : in.range.total);
   out.put(in.headers).put("\r\n");
-  commit(dest, Lane::forward, out.size());
+  commit(dest, Lane::forward, out.size(), {.kind = Piece::Kind::begins});
   if (dest.gone()) return false;  // what it was owed is reported when it is ended
   in.open = true;
   in.chunk_start = in.emitted;
@@ -202,7 +219,7 @@ void Relay::end_chunk(Inbound& in, Conn& dest, Flag flag) {
   CHECK(dest.open_chunk == &in);
   TextOut out(reserve(dest, Lane::forward, end_line_bytes_max));
   put_end_line(out, {in.out_tid.data(), in.out_tid.size()}, flag, true);
-  commit(dest, Lane::forward, out.size());
+  commit(dest, Lane::forward, out.size(), {.kind = Piece::Kind::ends});
   if (dest.gone()) return;  // memory ran out: forget() sees to the chunk
   dest.open_chunk = nullptr;
   in.open = false;
@@ -247,11 +264,11 @@ void Relay::write_complete_chunk(Inbound& in, Conn& dest, Flag flag, std::string
     put_end_line(out, tid_text, flag, true);
     commit(dest, Lane::forward, out.size());
   } else {
-    commit(dest, Lane::forward, out.size());
-    write_shared(dest, shared);
+    commit(dest, Lane::forward, out.size(), around(dest, shared));
+    write_shared(dest, shared, Piece::Kind::inside);
     TextOut last(reserve(dest, Lane::forward, end_line_bytes_max));
     put_end_line(last, tid_text, flag, true);
-    commit(dest, Lane::forward, last.size());
+    commit(dest, Lane::forward, last.size(), {.kind = Piece::Kind::inside});
   }
   if (slot != Transaction::none && !dest.gone()) {
     Transaction& t = transactions_.at(slot);
@@ -269,7 +286,12 @@ void Relay::write_complete_chunk(Inbound& in, Conn& dest, Flag flag, std::string
 void Relay::finish(Inbound& in, Flag flag, std::string_view copied, core::Slice shared) {
   Conn& source = *in.source;
   source.inbound = nullptr;  // from here on the frame ends here, whatever happens to the connection
-  if (in.discard || in.open || in.piece_bytes != 0) {
+  if (in.end.valid()) {
+    ends_.on_piece(in, copied, shared, &flag);
+    free_inbound(in);
+    return;
+  }
+  if (in.discard || in.open || in.piece_bytes != 0 || long_for_ws(in.dest, copied.size() + shared.length)) {
     pass(in, copied, shared);
     copied = {};
     shared = {};
@@ -351,6 +373,12 @@ bool Relay::was_aborted(const Conn& source, std::string_view message_id) const {
 }
 
 void Relay::abort_inbound(Inbound& in) {
+  if (in.end.valid()) {
+    constexpr Flag aborted = Flag::abort;
+    ends_.on_piece(in, {}, {}, &aborted);
+    free_inbound(in);
+    return;
+  }
   Conn* dest = in.discard ? nullptr : live(in.dest);
   if (dest != nullptr) {
     if (in.open) {

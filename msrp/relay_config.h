@@ -13,6 +13,7 @@
 #include "core/digest.h"
 #include "core/seam.h"
 #include "core/time.h"
+#include "core/websocket_server.h"
 #include "msrp/head.h"
 
 namespace parley::msrp {
@@ -24,6 +25,7 @@ struct RelayListener {
   std::uint16_t bound_port = 0;
   core::Address bound;      // never dialled: that would be ourselves
   bool secure = false;      // msrps
+  bool websocket = false;   // for RFC 7977; its clients are reached by others through a listener that is not
 };
 
 // A relay or server that may be dialled, and that may use its certificate instead of a password.
@@ -46,6 +48,11 @@ struct RelayConfig {
   std::vector<core::Cidr> dial_deny;
   PlainAuth plain_auth = PlainAuth::loopback;
   UnknownMethods unknown_methods = UnknownMethods::forward;
+
+  core::WebSocketWelcome ws;                           // who may come by WebSocket
+  core::Duration ws_ping = std::chrono::seconds(50);   // of silence, then a ping; proxies drop what is silent for 60 s
+  std::uint32_t ws_chunk_bytes = 64 * 1024;            // to a WebSocket client, which gets a chunk when it is whole
+  std::uint32_t ws_small_frames_max = 65'536;          // of one message, below 1 KiB each
 
   HeadLimits head;                                     // 16 KiB, 64 headers
   std::uint32_t expires_min_s = 60;                    // bounds of AUTH Expires, as the AG relay uses them
@@ -82,6 +89,14 @@ struct RelayConfig {
   std::uint32_t failed_dials_max = 1024;               // such next hops remembered, 200 bytes each
   std::uint32_t peers_per_session_max = 16;            // connected ones that send to a session, 200 bytes each
   std::uint32_t aborted_messages_max = 16;             // of one sender, whose rest must not go on, 64 bytes each
+
+  // Sessions that end here (msrp/ends.h).
+  std::uint32_t ends_max = 65'536;                     // per shard; 51 bytes each in the table, taken at start
+  core::Duration end_timeout = std::chrono::seconds(10);       // for the peer to come, once its SDP is known
+  std::uint32_t end_queue_bytes_max = 256 * 1024;      // waiting for one peer: a second of video chat's worth of text
+  std::uint32_t end_unanswered_max = 256;              // SENDs to one peer, 8 bytes each
+  std::uint32_t end_early_bytes_max = 64 * 1024;       // of a peer that was faster than its SDP: one large read
+  std::uint32_t fan_outs_max = 65'536;                 // with legs that have not answered, 48 bytes each
 };
 
 }  // namespace parley::msrp

@@ -25,7 +25,8 @@ Relay::Relay(const Parts& parts)
       auth_(parts.random),
       conns_(1U << 20),
       sessions_(parts.config->sessions_max),
-      transactions_(parts.random) {}
+      transactions_(parts.random),
+      ends_(*this, parts.random, parts.config->ends_max) {}
 
 Relay::~Relay() {
   conns_.for_each([this](core::SlotId, Conn& conn) { wheel_.cancel(conn.timer); });
@@ -36,9 +37,12 @@ Relay::~Relay() {
   for (auto& in : inbounds_) wheel_.cancel(in->timer);
 }
 
-void Relay::step(std::span<const core::Input> batch, const core::Now& now, core::Outbox& out) {
+void Relay::begin(const core::Now& now, core::Outbox& out) {
   out_ = &out;
   now_ = now;
+}
+
+void Relay::take(std::span<const core::Input> batch) {
   for (const core::Input& input : batch) {
     using Kind = core::Input::Kind;
     switch (input.kind) {
@@ -47,7 +51,7 @@ void Relay::step(std::span<const core::Input> batch, const core::Now& now, core:
           on_bytes(*conn, input.slice);
         } else {
           // Given away earlier in this batch: what came behind follows it.
-          for (core::HandOver& given : out.hand_overs()) {
+          for (core::HandOver& given : out_->hand_overs()) {
             if (given.conn == input.conn) given.unused.append(pool_.view(input.slice));
           }
         }
@@ -73,11 +77,12 @@ void Relay::step(std::span<const core::Input> batch, const core::Now& now, core:
     }
   }
   run_timers();
-  finish_step();
+  end_failed();
 }
 
 void Relay::run_timers() {
   expire_transactions();
+  ends_.expire_fan_outs();
   while (core::Timer* timer = wheel_.expire_one(now_.mono)) {
     switch (timer->kind) {
       case timer_conn:
@@ -88,13 +93,14 @@ void Relay::run_timers() {
           end_session(*session, SessionEnd::expired);
         }
         break;
+      case timer_end: ends_.on_timer(core::SlotId::unpack(timer->owner)); break;
       case timer_inbound: on_inbound_timer(*inbounds_[timer->owner]); break;
       default: CHECK(false);
     }
   }
 }
 
-void Relay::finish_step() {
+void Relay::end_failed() {
   // Ending one may leave another without memory for its report: the list may grow while it is worked off.
   for (std::size_t i = 0; i < failed_.size(); ++i) {
     Conn* conn = conns_.get(failed_[i]);
@@ -103,14 +109,20 @@ void Relay::finish_step() {
     forget(*conn);
   }
   failed_.clear();
+}
+
+void Relay::finish() {
+  end_failed();
   for (const ConnHandle handle : dead_) conns_.erase(handle);
   dead_.clear();
   metrics_.set(Metric::relay_sessions, sessions_.size());
   metrics_.set(Metric::relay_transactions, transactions_.outside());
-  deadline_ = std::min(wheel_.next_deadline(), transactions_.next_due());
+  metrics_.set(Metric::msrp_ends, ends_.live());
+  deadline_ = std::min({wheel_.next_deadline(), transactions_.next_due(), ends_.next_due()});
+  if (ends_.finish()) deadline_ = now_.mono;  // facts of connections that have just failed
   if (draining_) {
     // Sessions go on until their clients end them; how long that may take is the loop's and the operator's decision.
-    bool busy = transactions_.live() != 0 || !sessions_.empty();
+    bool busy = transactions_.live() != 0 || !sessions_.empty() || ends_.live() != 0;
     conns_.for_each([&](core::SlotId, Conn& conn) { busy |= conn.inbound != nullptr || conn.waiting_bytes() != 0; });
     // A shard without sessions may still carry what belongs to another's: peers that are connected here, pipes. The
     // loop would end them, so it goes when the last session of the process has gone; nobody tells us, we look.
@@ -154,6 +166,7 @@ void Relay::on_opened(const core::Input& input, Conn::Kind kind) {
   // A certificate that chained to the trusted CA makes the peer a relay (RFC 4976 section 6.1). Of a pipe the shard that
   // opened it says what it serves.
   conn->relay_peer = conn->is_pipe() ? input.peer->relay_peer : conn->names != nullptr;
+  if (conn->transport == core::Transport::ws || conn->transport == core::Transport::wss) open_ws(*conn);
   if (!conn->is_pipe()) arm_conn_timer(*conn);
   open_pipes(*conn);
 }
@@ -215,6 +228,7 @@ void Relay::close(Conn& conn) {
   if (conn.state == Conn::State::closed) return;
   // A frame that is open towards it ends properly before the connection does.
   if (conn.open_chunk != nullptr && conn.state == Conn::State::open && !conn.failed) end_chunk(*conn.open_chunk, conn, Flag::more);
+  if (conn.ws != nullptr) say_goodbye(conn);
   if (conn.state == Conn::State::open) out_->close(conn.id);
   forget(conn);
 }
@@ -241,9 +255,14 @@ void Relay::forget(Conn& conn) {
   }
   while (conn.tx_first != Transaction::none) {
     Transaction& t = transactions_.at(conn.tx_first);
+    if (t.end.valid()) {
+      settle_end(conn, conn.tx_first, 408);
+      continue;
+    }
     report_transaction(t, 408);
     settle(conn, conn.tx_first);
   }
+  if (conn.ends != nullptr) ends_.on_gone(conn);
   while (conn.first_session != nullptr) orphan_session(*conn.first_session);
   release_held(conn);
   for (Route*& route : conn.routes) {
@@ -283,10 +302,16 @@ bool Relay::is_slow(const Conn& dest) const {
 void Relay::hold_if_slow(Conn& source, Conn& dest) {
   // Between relays a connection carries other sessions too: it is not held back, its slow session is bounded instead.
   if (dest.gone() || !is_slow(dest) || source.relay_peer || source.state != Conn::State::open) return;
-  if (std::find(dest.held_sources.begin(), dest.held_sources.end(), source.self) != dest.held_sources.end()) return;
+  (void)hold_until_read(source, dest);
+}
+
+// False when it is held for this receiver already.
+bool Relay::hold_until_read(Conn& source, Conn& dest) {
+  if (std::find(dest.held_sources.begin(), dest.held_sources.end(), source.self) != dest.held_sources.end()) return false;
   dest.held_sources.push_back(source.self);
   if (++source.pausers == 1) out_->pause(source.id);
   count(Metric::relay_paused);
+  return true;
 }
 
 // Answers and reports are written to the sender itself. One that sends and does not read would make us keep them. What
@@ -312,6 +337,10 @@ void Relay::release_one(Conn& source) {
   if (--source.pausers != 0) return;
   source.last_used = source.released_at = now_.mono;
   if (source.head_since != core::Instant{}) source.head_since = now_.mono;
+  if (source.ws != nullptr) {
+    source.ws->heard = now_.mono;
+    source.ws->pinged_at = {};
+  }
   if (source.inbound != nullptr) {
     source.inbound->window_start = source.inbound->last_bytes = now_.mono;
     source.inbound->window_received = 0;
@@ -342,11 +371,17 @@ void Relay::on_sent(Conn& conn, std::uint64_t count) {
   CHECK(conn.accepted <= conn.written);
   for (std::uint32_t slot; (slot = transactions_.first_accepted(conn)) != Transaction::none;) {
     if (conn.is_pipe() && transactions_.at(slot).is_send) {
-      settle(conn, slot);  // another shard has it and reports what becomes of it
+      // Another shard has it and reports what becomes of it.
+      if (transactions_.at(slot).end.valid()) {
+        settle_end(conn, slot, 200);
+      } else {
+        settle(conn, slot);
+      }
     } else {
       transactions_.arm(conn, slot, now_.mono + config_->response_timeout);
     }
   }
+  if (conn.ends != nullptr && (conn.ends_full || now_.mono - conn.waiting_since > Ends::blocked_after)) ends_.on_sent(conn);
   if (conn.self_held && conn.waiting_bytes() <= config_->watermark_high_bytes) {
     conn.self_held = false;
     release_one(conn);
@@ -365,49 +400,67 @@ void Relay::begin_frame(Conn& conn) {
   end_chunk(*conn.open_chunk, conn, Flag::more);
 }
 
+// Ended when the step is: callers up the stack still use it and what hangs on it.
+void Relay::out_of_memory(Conn& conn) {
+  count(Metric::relay_no_memory);
+  conn.failed = true;
+  failed_.push_back(conn.self);
+}
+
 // To a connection that is being set up, into its backlog; what is owed to one that is being given up goes nowhere.
-char* Relay::reserve_elsewhere(Conn& conn, std::size_t bytes) {
+char* Relay::reserve_elsewhere(Conn& conn, Lane lane, std::size_t bytes) {
   if (conn.state == Conn::State::dialling && !conn.failed) {
     backlog_mark_ = conn.dialled->backlog.size();
     conn.dialled->backlog.resize(backlog_mark_ + bytes);
     return conn.dialled->backlog.data() + backlog_mark_;
   }
-  if (conn.state == Conn::State::open && !conn.failed) {
-    // Ended when the step is: callers up the stack still use it and what hangs on it.
-    count(Metric::relay_no_memory);
-    conn.failed = true;
-    failed_.push_back(conn.self);
+  if (conn.writable() && conn.ws != nullptr) {
+    if (char* at = reserve_ws(conn, lane, bytes)) return at;
+  } else if (conn.writable()) {
+    out_of_memory(conn);
   }
   if (sink_.size() < bytes) sink_.resize(bytes);
   return sink_.data();
 }
 
-void Relay::commit_backlog(Conn& conn, std::uint32_t used) {
-  conn.dialled->backlog.resize(backlog_mark_ + used);
-  conn.written += used;
-}
-
-void Relay::write_copy(Conn& conn, Lane lane, std::string_view bytes) {
-  char* at = reserve(conn, lane, bytes.size());
-  std::memcpy(at, bytes.data(), bytes.size());
-  commit(conn, lane, static_cast<std::uint32_t>(bytes.size()));
-}
-
-void Relay::write_shared(Conn& conn, core::Slice slice) {
-  if (conn.state != Conn::State::open || conn.failed) {
-    write_copy(conn, Lane::forward, pool_.view(slice));
+void Relay::commit_elsewhere(Conn& conn, Lane lane, std::uint32_t used, Piece piece) {
+  if (conn.failed || conn.state == Conn::State::closed) return;
+  if (conn.state == Conn::State::open) {
+    commit_ws(conn, lane, used, piece);
     return;
   }
+  conn.dialled->backlog.resize(backlog_mark_ + used);
+  wrote(conn, used);
+}
+
+void Relay::write_copy(Conn& conn, Lane lane, std::string_view bytes, Piece::Kind kind) {
+  if (bytes.empty()) return;
+  char* at = reserve(conn, lane, bytes.size());
+  std::memcpy(at, bytes.data(), bytes.size());
+  commit(conn, lane, static_cast<std::uint32_t>(bytes.size()), {.kind = kind});
+}
+
+void Relay::write_shared(Conn& conn, core::Slice slice, Piece::Kind kind) {
+  if (!conn.writable()) {
+    write_copy(conn, Lane::forward, pool_.view(slice), kind);
+    return;
+  }
+  if (conn.ws != nullptr && kind == Piece::Kind::continues) {
+    announce_shared(conn, slice.length);
+    if (conn.failed) return;
+  }
   out_->send(conn.id, slice);
-  conn.written += slice.length;
+  wrote(conn, slice.length);
 }
 
 // --- timers ----------------------------------------------------------------------------------------------------------
 
 void Relay::arm_conn_timer(Conn& conn) {
   core::Instant due = conn.proven ? conn.last_used + config_->idle : conn.opened_at + config_->probation;
+  if (conn.serves_ends()) due = std::max(due, now_.mono + config_->idle);  // as long as its sessions live
   if (conn.pausers != 0) due = now_.mono + config_->idle;  // held back: looked at again when it is released
   if (conn.head_since != core::Instant{} && conn.pausers == 0) due = std::min(due, conn.head_since + config_->head_timeout);
+  if (conn.ws != nullptr) due = std::min(due, ws_ping_due(conn));
   conn.timer_due = due;
   wheel_.arm(conn.timer, due);
 }
@@ -421,10 +474,11 @@ void Relay::on_conn_timer(Conn& conn) {
   } else if (!conn.proven && now_.mono - conn.opened_at >= config_->probation) {
     count(Metric::probation_closed);
     close(conn);
-  } else if (conn.proven && conn.pausers == 0 && now_.mono - conn.last_used >= config_->idle) {
+  } else if (conn.proven && conn.pausers == 0 && !conn.serves_ends() && now_.mono - conn.last_used >= config_->idle) {
     count(Metric::idle_closed);
+    if (conn.ws != nullptr) conn.ws->close_code = core::websocket_code::going_away;
     close(conn);
-  } else {
+  } else if (conn.ws == nullptr || keep_ws_alive(conn)) {
     arm_conn_timer(conn);
   }
 }
@@ -442,6 +496,10 @@ void Relay::expire_transactions() {
     }
     count(Metric::relay_response_timeouts);
     // Failure-Report: partial asks for error answers only; silence is none (R4975-8).
+    if (t.end.valid() && t.failure == FailureReport::yes) {
+      settle_end(*conn, slot, 408);
+      continue;
+    }
     if (!t.is_send || t.failure == FailureReport::yes) report_transaction(t, 408);
     settle(*conn, slot);
   }

@@ -27,16 +27,28 @@ bool looks_like_response(std::string_view bytes) {
 }  // namespace
 
 void Relay::on_bytes(Conn& conn, core::Slice slice) {
-  conn.last_used = now_.mono;
-  while (slice.length != 0 && conn.state == Conn::State::open && !conn.failed) {
-    const std::uint32_t used = consume(conn, slice);
-    if (used == 0) break;
-    slice = slice.part(used, slice.length - used);
+  if (conn.ws != nullptr) {
+    on_ws_bytes(conn, slice);
+  } else {
+    conn.last_used = now_.mono;
+    consume_all(conn, slice);
   }
   hold_if_not_reading(conn);
 }
 
+void Relay::consume_all(Conn& conn, core::Slice slice) {
+  while (slice.length != 0 && conn.writable()) {
+    const std::uint32_t used = consume(conn, slice);
+    if (used == 0) break;
+    slice = slice.part(used, slice.length - used);
+  }
+}
+
 std::uint32_t Relay::consume(Conn& conn, core::Slice slice) {
+  if (conn.ends != nullptr && conn.ends->early_end.valid()) {
+    ends_.keep_early(conn, pool_.view(slice));
+    return slice.length;
+  }
   if (conn.inbound != nullptr) return feed(conn, slice);
   if (conn.partial != nullptr) {
     return conn.partial->head_done ? consume_collected_body(conn, slice) : consume_partial(conn, slice);
@@ -71,18 +83,31 @@ std::uint32_t Relay::known_response(Conn& conn, std::string_view bytes) {
   const std::string_view end = rest.substr(middle.size() + memo.size());
   if (!end.starts_with(dashes) || end.substr(dashes.size(), tid_bytes) != tid || !end.ends_with("$\r\n")) return 0;
   const std::uint32_t slot = transactions_.find(conn, tid);
-  if (slot == Transaction::none) return 0;
+  if (slot == Transaction::none) {
+    // One URI is all there is in answers to SEND, but for sloppy peers (T-73).
+    if (conn.ends == nullptr || !ends_.take_answer(conn, tid, memo.substr(0, conn.response_to_length), 200)) return 0;
+    count(Metric::msrp_responses);
+    return static_cast<std::uint32_t>(length);
+  }
   const Transaction& t = transactions_.at(slot);
-  if (!t.is_send || !is_first(t.route->own_last, memo.substr(0, conn.response_to_length))) return 0;
+  if (!t.is_send || !is_first(own_uri(t), memo.substr(0, conn.response_to_length))) return 0;
   if (conn.open_chunk != nullptr && conn.open_chunk->transaction == slot) return 0;
   count(Metric::msrp_responses);
-  settle(conn, slot);
+  if (t.end.valid()) {
+    settle_end(conn, slot, 200);
+  } else {
+    settle(conn, slot);
+  }
   return static_cast<std::uint32_t>(length);
 }
 
 PathMemo Relay::memo_for(const Conn& conn, std::string_view bytes) const {
   if (looks_like_response(bytes)) {
     return {conn.response_memo, conn.response_to_length, conn.response_from_length};
+  }
+  if (conn.ends != nullptr && conn.ends->recent != nullptr) {
+    const End& end = *conn.ends->recent;
+    return {end.in_paths, end.in_to_length, end.in_from_length};
   }
   const Route* route = conn.routes[0];
   if (route == nullptr) return {};

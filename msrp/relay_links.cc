@@ -22,6 +22,12 @@ void Relay::know_peer(Conn& conn, core::ConnId id, const core::PeerInfo& peer) {
   conn.listener = peer.listener;
   if (id.index >= by_loop_index_.size()) by_loop_index_.resize(id.index + 64);
   by_loop_index_[id.index] = conn.self;
+  if (conn.kind == Conn::Kind::accepted && config_->listeners[peer.listener].websocket) {
+    // The loop knows TCP and TLS. Relays do not speak WebSocket to each other (RFC 7977 section 5.1): what a client's
+    // certificate says makes it none.
+    conn.transport = peer.transport == core::Transport::tls ? core::Transport::wss : core::Transport::ws;
+    return;
+  }
   if (peer.verified_names.empty()) return;
   conn.names = std::make_unique<std::vector<std::string>>(peer.verified_names);
   for (const std::string& name : *conn.names) relays_.emplace(name, conn.self);
@@ -119,7 +125,7 @@ void Relay::leave_pipe(Conn& pipe) {
   for (std::uint32_t slot = pipe.tx_first; slot != Transaction::none && pipe.open_chunk == nullptr;) {
     const Transaction& t = transactions_.at(slot);
     const std::uint32_t next = t.next;
-    if (t.is_send) settle(pipe, slot);
+    if (t.is_send && !t.end.valid()) settle(pipe, slot);
     slot = next;
   }
   close(pipe);
@@ -141,7 +147,12 @@ bool Relay::dial_allowed(const core::Address& address) const {
 }
 
 // A live or dialling connection to the next hop, or nullptr when policy, limits or the name forbid one.
-Conn* Relay::dial(Session& session, const Uri& next_hop) {
+Conn* Relay::dial(DialBudget& budget, const Uri& next_hop) {
+  // Nobody connects to a WebSocket client (RFC 7977 section 5.1); other transports than TCP are not known here.
+  if (!equal_ignore_case(next_hop.transport, "tcp")) {
+    count(Metric::relay_dial_refused);
+    return nullptr;
+  }
   std::string host(next_hop.host);
   std::transform(host.begin(), host.end(), host.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
   std::string key(next_hop.secure ? "msrps " : "msrp ");
@@ -167,11 +178,11 @@ Conn* Relay::dial(Session& session, const Uri& next_hop) {
     if (through == nullptr) count(Metric::relay_dials_put_off);
     return through;
   }
-  if (now_.mono - session.dial_window >= std::chrono::seconds(1)) {
-    session.dial_window = now_.mono;
-    session.dials = 0;
+  if (now_.mono - budget.window >= std::chrono::seconds(1)) {
+    budget.window = now_.mono;
+    budget.dials = 0;
   }
-  if (++session.dials > config_->dials_per_session_per_second || dials_.size() >= config_->dials_max) {
+  if (++budget.dials > config_->dials_per_session_per_second || dials_.size() >= config_->dials_max) {
     count(Metric::relay_dials_limit);
     return through;
   }

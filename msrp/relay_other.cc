@@ -14,6 +14,10 @@ using Lane = core::Outbox::Lane;
 void Relay::forward_other(Conn& conn, const Frame& frame, std::string_view body, Flag flag) {
   const Head& head = frame.head;
   const bool is_report = head.method == Method::report;
+  if (End* end = ends_.known(conn, head, frame.bytes)) {
+    ends_.on_other(conn, *end, head, frame.bytes);
+    return;
+  }
   std::string_view to_path = frame(head.to_path);
   std::string with_session;
   if (head.method == Method::auth && conn.first_session != nullptr) {
@@ -30,6 +34,10 @@ void Relay::forward_other(Conn& conn, const Frame& frame, std::string_view body,
   if (resolved.refusal == Refusal::foreign) {
     count(Metric::relay_foreign_uri);
     close(conn);
+    return;
+  }
+  if (resolved.refusal == Refusal::none && resolved.end != nullptr) {
+    ends_.on_other(conn, *resolved.end, head, frame.bytes);
     return;
   }
   if (resolved.refusal != Refusal::none) {
@@ -107,6 +115,7 @@ void Relay::on_response(Conn& conn, const Frame& frame) {
   // T-63: some clients answer a REPORT; nothing of ours waits for that.
   const std::uint32_t slot = transactions_.find(conn, frame(head.tid));
   if (slot == Transaction::none) {
+    if (conn.ends != nullptr && ends_.take_answer(conn, frame(head.tid), split_path(frame(head.to_path)).first, head.status)) return;
     count(Metric::relay_unknown_response);
     return;
   }
@@ -114,15 +123,19 @@ void Relay::on_response(Conn& conn, const Frame& frame) {
   // RFC 4976 section 6.4.3: a response whose first To-Path URI is not ours is dropped. Sloppy peers send the whole
   // path back (T-73); only the first counts.
   const PathSplit to = split_path(frame(head.to_path));
-  if (to.first != t.route->own_last) {
+  if (const std::string_view ours = own_uri(t); to.first != ours) {
     Uri given;
     Uri own;
-    if (!parse_uri(to.first, given) || !parse_uri(t.route->own_last, own) || !same_uri(given, own)) {
+    if (!parse_uri(to.first, given) || !parse_uri(ours, own) || !same_uri(given, own)) {
       count(Metric::relay_unknown_response);
       return;
     }
   }
   conn.proven = true;
+  if (t.end.valid()) {
+    settle_end(conn, slot, head.status);
+    return;
+  }
   if (!t.is_send) {
     Conn* origin = live(t.route->source);
     const bool origin_may_stay = forward_response(t, frame);
@@ -297,6 +310,13 @@ void Relay::report_transaction(Transaction& t, std::uint16_t status) {
   // Failure-Report: partial runs no timer and asks for errors only; a vanished next hop is one (R4976-10).
   report(way_back(*t.route), t.route->report_paths,
          {t.id_view(), status, t.has_body, t.start, t.start + t.length - 1, t.total});
+}
+
+void Relay::settle_end(Conn& conn, std::uint32_t slot, std::uint16_t status) {
+  const Transaction& t = transactions_.at(slot);
+  const Ends::Awaited awaited{t.end, t.mark, t.tell_200, t.binds, slot};
+  settle(conn, slot);
+  ends_.on_answer(conn, awaited, status);
 }
 
 void Relay::settle(Conn& conn, std::uint32_t slot) {

@@ -52,7 +52,7 @@ Relay::Resolved Relay::resolve(Conn& conn, const Frame& frame, std::string_view 
   const bool is_send = head.method == Method::send;
   const std::string_view from_path = frame(head.from_path);
   // What the parser jumped over are the paths of the first.
-  const bool first = head.paths_from_memo && to_path.data() == frame.bytes.data() + head.to_path.offset;
+  const bool first = head.paths_from_memo && conn.ends == nullptr && to_path.data() == frame.bytes.data() + head.to_path.offset;
   for (std::size_t i = 0; i < conn.routes.size() && conn.routes[i] != nullptr; ++i) {
     Route* route = conn.routes[i];
     const bool same = (i == 0 && first) || (route->to_path() == to_path && route->from_path() == from_path);
@@ -65,7 +65,7 @@ Relay::Resolved Relay::resolve(Conn& conn, const Frame& frame, std::string_view 
     return {Refusal::none, route, 0};
   }
   Resolved resolved = resolve_anew(conn, to_path, from_path, is_send);
-  if (resolved.refusal == Refusal::none) {
+  if (resolved.route != nullptr) {
     // A stale twin goes first, then the least recently used.
     auto slot = std::find_if(conn.routes.begin(), conn.routes.end(), [&](const Route* r) {
       return r != nullptr && r->to_path() == to_path && r->from_path() == from_path;
@@ -142,6 +142,16 @@ Relay::Resolved Relay::resolve_anew(Conn& conn, std::string_view to_path, std::s
       away_key = id->high;
       break;
     }
+    if ((place->slot & end_slot_bit) != 0) {
+      // Nothing passes a session that ends here. Before it there may be the session of a client of ours.
+      if (!path.rest.empty()) return {Refusal::unknown_session, nullptr, 0};
+      Ends::Paths paths{to_path, from_path, {}, {}};
+      if (passed_count == 1) {
+        paths.via = own_uris[0];
+        paths.via_session = passed[0];
+      }
+      return resolve_end(conn, uri, paths, is_send);
+    }
     Session* session = find_session(uri);
     if (session == nullptr) return {Refusal::unknown_session, nullptr, 0};
     const bool from_owner = passed_count == 0 && owns(conn, *session);
@@ -207,6 +217,17 @@ Relay::Resolved Relay::resolve_anew(Conn& conn, std::string_view to_path, std::s
   route->report_paths.assign("To-Path: ").append(from_path);
   route->report_paths.append("\r\nFrom-Path: ").append(own_first).append("\r\n");
   return {Refusal::none, route, 0};
+}
+
+Relay::Resolved Relay::resolve_end(Conn& conn, const Uri& uri, const Ends::Paths& paths, bool is_send) {
+  Resolved resolved;
+  switch (ends_.arrive(conn, uri, paths, is_send, resolved.end)) {
+    case Ends::Arrival::here: break;
+    case Ends::Arrival::unknown: resolved.refusal = Refusal::unknown_session; break;
+    case Ends::Arrival::elsewhere: resolved.refusal = Refusal::bound_elsewhere; break;
+    case Ends::Arrival::early: resolved.refusal = Refusal::early; break;
+  }
+  return resolved;
 }
 
 bool Relay::is_us(const Conn& conn, const Uri& uri) const {
@@ -286,7 +307,7 @@ Conn* Relay::hop_from_owner(Session& session, const Uri& hop, Refusal& refusal) 
     if (Conn* conn = live(peer.conn)) return conn;
   }
   refusal = Refusal::unreachable;
-  return dial(session, hop);
+  return dial(session.dials, hop);
 }
 
 }  // namespace parley::msrp

@@ -13,16 +13,6 @@ using Lane = core::Outbox::Lane;
 
 namespace {
 
-// R4975-5: what a Byte-Range may not say. The end is a hint (T-59, T-61), but it may not contradict start or total.
-bool range_contradicts_itself(const ByteRange& range) {
-  // Above 2^62 the body's own length could carry our numbers past 2^63-1.
-  if (range.start == 0 || range.start > (std::uint64_t{1} << 62)) return true;
-  if (range.end != ByteRange::unknown && range.end + 1 < range.start) return true;
-  if (range.total == ByteRange::unknown) return false;
-  if (range.end != ByteRange::unknown && range.end > range.total) return true;
-  return range.start > range.total && !(range.start == 1 && range.total == 0);  // "1-0/0" is the empty message
-}
-
 void put_headers(TextOut& out, const Head& head, std::string_view bytes, bool with_range, std::uint64_t start,
                  std::uint64_t end, std::uint64_t total) {
   const std::string_view headers = head.headers.of(bytes);
@@ -44,6 +34,7 @@ void put_headers(TextOut& out, const Head& head, std::string_view bytes, bool wi
 
 std::uint32_t Relay::on_send_head(Conn& conn, const Frame& frame, core::Slice rest) {
   const Head& head = frame.head;
+  if (End* end = ends_.known(conn, head, frame.bytes)) return ends_.on_send(conn, *end, head, frame.bytes, rest);
   Refusal refusal = Refusal::none;
   Route* route = nullptr;
   std::uint16_t answer = 200;
@@ -55,6 +46,12 @@ std::uint32_t Relay::on_send_head(Conn& conn, const Frame& frame, core::Slice re
   } else {
     const Resolved resolved = resolve(conn, frame, frame(head.to_path));
     refusal = resolved.refusal;
+    if (refusal == Refusal::none && resolved.end != nullptr) return ends_.on_send(conn, *resolved.end, head, frame.bytes, rest);
+    if (refusal == Refusal::early) {
+      std::string bytes(frame.bytes);
+      if (rest.length != 0) bytes.append(pool_.view(rest));
+      if (ends_.wait_for_peer(conn, *resolved.end, bytes)) return rest.length;
+    }
     route = resolved.route;
     if (route != nullptr && !head_fits(frame, *route)) answer = 400;
     if (refusal == Refusal::elsewhere) {
@@ -109,7 +106,7 @@ std::uint32_t Relay::on_send_head(Conn& conn, const Frame& frame, core::Slice re
   scan.start(frame(head.tid));
   const BodyScan::Result result = scan.feed(pool_.view(rest));
   const std::uint32_t piece = piece_bytes(*live(route->dest));
-  if (result.ended && (piece == 0 || result.body <= piece)) {
+  if (result.ended && (piece == 0 || result.body <= piece) && !long_for_ws(route->dest, result.body)) {
     forward_whole(conn, frame, *route, rest.part(0, result.body), result.flag);
     return result.consumed;
   }
@@ -179,12 +176,12 @@ void Relay::forward_whole(Conn& conn, const Frame& frame, Route& route, core::Sl
     put_end_line(out, tid_text, flag, true);
     commit(dest, Lane::forward, out.size());
   } else {
-    commit(dest, Lane::forward, out.size());
-    write_shared(dest, body);
+    commit(dest, Lane::forward, out.size(), around(dest, body));
+    write_shared(dest, body, Piece::Kind::inside);
     char* tail = reserve(dest, Lane::forward, end_line_bytes_max);
     TextOut last(tail);
     put_end_line(last, tid_text, flag, true);
-    commit(dest, Lane::forward, last.size());
+    commit(dest, Lane::forward, last.size(), {.kind = Piece::Kind::inside});
   }
   if (slot != Transaction::none && !dest.gone()) {
     Transaction& t = transactions_.at(slot);

@@ -18,11 +18,14 @@
 #include "core/time.h"
 #include "core/timer_wheel.h"
 #include "msrp/body_scan.h"
+#include "msrp/end_types.h"
 #include "msrp/head.h"
+#include "msrp/ws_conn.h"
 
 namespace parley::msrp {
 
 struct Conn;
+struct ConnEnds;
 struct Session;
 // Of the transaction ids we make: a slot and 64 random bits (msrp/transactions.h).
 inline constexpr std::size_t tid_bytes = core::letters32_chars + core::letters64_chars;
@@ -38,6 +41,13 @@ enum TimerKind : std::uint32_t {
   timer_conn,     // owner: packed ConnHandle
   timer_session,  // owner: packed SessionHandle
   timer_inbound,  // owner: index in Relay::inbounds_
+  timer_end,      // owner: packed EndHandle
+};
+
+// How often somebody may make us dial.
+struct DialBudget {
+  core::Instant window{};  // dials in the second that began then
+  std::uint32_t dials = 0;
 };
 
 // One (To-Path, From-Path) pair as seen on one connection, resolved: where it goes and the path lines to write.
@@ -74,7 +84,11 @@ struct Transaction {
 
   std::uint64_t random = 0;      // 0: free
   ConnHandle conn;               // the next hop's connection
-  Route* route = nullptr;        // the way back
+  Route* route = nullptr;        // the way back; nullptr: it is our own, of the session `end`
+  EndHandle end;
+  std::uint64_t mark = 0;        // EndSend::mark
+  bool tell_200 = false;         // EndSend::tell_200
+  bool binds = false;            // the SEND by which we, the active side, bind a session
   std::uint32_t prev = none;     // on the same connection, in the order written
   std::uint32_t next = none;     // also links the free list
   std::uint32_t due_prev = none; // armed ones, in the order they fall due
@@ -134,6 +148,10 @@ struct Inbound {
   std::string headers;            // header lines to repeat in each chunk, without Byte-Range
   std::string message_id;
   std::vector<char> pending;      // at most chunk_bytes_min or piece_bytes that wait for company
+  EndHandle end;                  // valid: it ends here (msrp/ends_in.cc); `headers` is then the whole head
+  EndToken token;
+  Head head;
+  bool told = false;              // its first piece was
   core::Timer timer;               // stall and progress
   core::Instant last_bytes{};
   core::Instant window_start{};
@@ -167,6 +185,7 @@ struct Conn {
   enum class State : std::uint8_t { dialling, open, closed };
   enum class Kind : std::uint8_t { accepted, dialled, pipe_in, pipe_out };
 
+  // Two cache lines that every frame written to it needs.
   ConnHandle self;
   core::ConnId id;
   State state = State::open;
@@ -175,7 +194,18 @@ struct Conn {
   bool proven = false;         // a request on it has succeeded
   bool relay_peer = false;     // another relay, by certificate or by our own dial to a configured peer
   bool failed = false;         // no memory for what it must be sent: it ends with this step
+  bool ends_full = false;      // one of its ends waits for room
   bool self_held = false;      // held back because it does not read what its own requests cause
+  std::uint32_t tx_count = 0;
+  std::uint32_t tx_unarmed = Transaction::none;
+  std::uint64_t written = 0;       // bytes handed to the loop (or to the backlog while dialling)
+  std::uint64_t accepted = 0;      // bytes the kernel took
+  core::Instant waiting_since{};   // when there was nothing between the two last
+  Inbound* open_chunk = nullptr;   // whose chunk is open towards this connection
+  std::unique_ptr<WsConn> ws;      // WebSocket clients
+  std::unique_ptr<ConnEnds> ends;  // those that serve sessions which end here
+  std::vector<ConnHandle> held_sources;  // senders held back because this one is slow
+
   std::uint16_t listener = 0;
   std::uint16_t auth_failures = 0;
   std::uint16_t replays = 0;
@@ -193,14 +223,8 @@ struct Conn {
   std::uint32_t response_to_length = 0;
   std::uint32_t response_from_length = 0;
 
-  Inbound* open_chunk = nullptr;   // whose chunk is open towards this connection
-  std::uint64_t written = 0;       // bytes handed to the loop (or to the backlog while dialling)
-  std::uint64_t accepted = 0;      // bytes the kernel took
-  std::vector<ConnHandle> held_sources;  // senders held back because this one is slow
   std::uint32_t tx_first = Transaction::none;
   std::uint32_t tx_last = Transaction::none;
-  std::uint32_t tx_unarmed = Transaction::none;
-  std::uint32_t tx_count = 0;
 
   std::unique_ptr<Dialled> dialled;  // connections and pipes that we opened
 
@@ -221,7 +245,12 @@ struct Conn {
   [[nodiscard]] bool is_pipe() const { return kind == Kind::pipe_in || kind == Kind::pipe_out; }
   // Nothing can be written to it any more.
   [[nodiscard]] bool gone() const { return state == State::closed || failed; }
+  // Can be written to, whatever its transport.
+  [[nodiscard]] bool writable() const { return state == State::open && !failed; }
+  // What is written to it goes to the loop as it is: no backlog, no WebSocket.
+  [[nodiscard]] bool direct() const { return writable() && ws == nullptr; }
   [[nodiscard]] std::uint64_t waiting_bytes() const { return written - accepted; }
+  [[nodiscard]] bool serves_ends() const;
 };
 
 // A URI handed out by AUTH.
@@ -244,8 +273,7 @@ struct Session {
     std::string uri;
     ConnHandle conn;
   };
-  core::Instant dial_window{};     // dials in the second that began then
-  std::uint32_t dials = 0;
+  DialBudget dials;
   std::vector<Peer> peers;       // who sent to this session from where: the way back to them
   std::uint64_t messages_in = 0;   // chunks towards the owner
   std::uint64_t messages_out = 0;  // chunks from the owner

@@ -35,8 +35,9 @@ std::uint32_t Transactions::create(Conn& conn, std::uint32_t live_max, std::arra
   free_ = t.next;
   // Field by field: the id's bytes are written by the caller anyway.
   t.route = nullptr;
+  t.end = {};
   t.next = t.due_prev = t.due_next = none;
-  t.armed = t.auth = t.has_body = false;
+  t.armed = t.auth = t.has_body = t.binds = false;
   t.is_send = true;
   t.failure = FailureReport::yes;
   t.id_length = 0;

@@ -6,6 +6,7 @@
 
 #include "core/seam.h"
 #include "msrp/relay_config.h"
+#include "policy/room_config.h"
 #include "policy/sip_config.h"
 
 namespace parley::policy {
@@ -13,6 +14,7 @@ namespace parley::policy {
 struct Config final : core::ConfigSnapshot {
   std::shared_ptr<const msrp::RelayConfig> relay;
   std::shared_ptr<const SipConfig> sip;  // null: SIP is not served
+  std::shared_ptr<const RoomConfig> rooms = std::make_shared<RoomConfig>();
 };
 
 // Of a relay alone.

@@ -1,8 +1,6 @@
 // policy/hop.cc - see hop.h.
 #include "policy/hop.h"
 
-#include <algorithm>
-
 #include "core/text.h"
 
 namespace parley::policy {
@@ -37,13 +35,6 @@ bool literal_hop(std::string_view text, Hop& hop) {
   hop.address = *address;
   if (hop.transport == core::Transport::tls) hop.tls_name = std::string(uri.host);
   return true;
-}
-
-bool may_reach(std::span<const core::Cidr> deny, const core::Address& address) {
-  if (address.port == 0 || core::is_unspecified(address)) return false;
-  const core::Address plain = core::unmapped(address);
-  return std::none_of(deny.begin(), deny.end(),
-                      [&plain](const core::Cidr& block) { return core::contains(block, plain); });
 }
 
 }  // namespace parley::policy

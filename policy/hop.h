@@ -1,8 +1,7 @@
-// policy/hop.h - one address to send a request to, and which of them we send to at all.
+// policy/hop.h - one address to send a request to.
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,8 +23,5 @@ struct Hop {
 [[nodiscard]] std::string_view host_of(const sip::Uri& uri);
 // The hop that a URI names by its address. False: it names a host that has to be looked up, or none.
 [[nodiscard]] bool literal_hop(std::string_view uri, Hop& hop);
-
-// Never where an operator forbids it; and never to where no peer can be.
-[[nodiscard]] bool may_reach(std::span<const core::Cidr> deny, const core::Address& address);
 
 }  // namespace parley::policy

@@ -1,280 +1,135 @@
-// policy/reg_events.cc - SUBSCRIBEs, and what ends a subscription. See reg_events.h.
+// policy/reg_events.cc - see reg_events.h.
 #include "policy/reg_events.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "core/check.h"
-#include "policy/hop.h"
 #include "policy/own_names.h"
-#include "sip/own_tag.h"
-#include "sip/response_route.h"
 
 namespace parley::policy {
 
 using core::Metric;
-using sip::HeaderId;
 
 namespace {
 
-// While draining: so many subscriptions end at a time, for each is a NOTIFY and may be a new SUBSCRIBE elsewhere.
-constexpr std::size_t end_at_once = 100;
-constexpr core::Duration end_interval = std::chrono::milliseconds(20);
-
-std::uint16_t status_of(sip::DialogFault fault) {
-  switch (fault) {
-    case sip::DialogFault::none: return 200;
-    case sip::DialogFault::no_contact:
-    case sip::DialogFault::bad_route:
-    case sip::DialogFault::no_tag: return 400;
-    case sip::DialogFault::too_long: return 513;
-    case sip::DialogFault::no_memory: return 503;
+sip::ContactEvent contact_event(sip::BindingEvent event) {
+  switch (event) {
+    case sip::BindingEvent::registered: return sip::ContactEvent::registered;
+    case sip::BindingEvent::refreshed: return sip::ContactEvent::refreshed;
+    case sip::BindingEvent::shortened: return sip::ContactEvent::shortened;
+    case sip::BindingEvent::unregistered: return sip::ContactEvent::unregistered;
+    case sip::BindingEvent::expired: return sip::ContactEvent::expired;
+    case sip::BindingEvent::deactivated: return sip::ContactEvent::deactivated;
   }
-  return 500;
+  return sip::ContactEvent::deactivated;
 }
 
-bool secure(const sip::Received& request) {
-  return request.essentials.uri.scheme == sip::Scheme::sips &&
-         (request.flow.transport == core::Transport::tls || request.flow.transport == core::Transport::wss);
+std::uint64_t seconds_between(core::Instant from, core::Instant to) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(to - from).count();
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(seconds, 0));
 }
 
 }  // namespace
 
 RegEvents::RegEvents(const Parts& parts)
-    : shard_(parts.shard),
-      pool_(parts.pool),
-      metrics_(parts.metrics),
-      random_(parts.random),
-      transactions_(parts.transactions),
+    : metrics_(parts.metrics),
       transport_(parts.transport),
       location_(parts.location),
+      settings_(parts.settings),
       config_(parts.config),
-      packages_{parts.config->reg_events.package},
-      notifier_(parts.config->reg_events.notifier, packages_, parts.metrics, core::Instant{}),
-      subscribers_(parts.config->reg_events.notifier.subscriptions_max),
+      packages_{parts.config->reg_events.package, parts.config->settings.package},
+      served_(packages_, parts.settings == nullptr ? std::size_t{1} : std::size_t{package_count}),
+      allowed_events_(sip::allow_events(served_)),
+      dialogs_({.shard = parts.shard,
+                .pool = parts.pool,
+                .metrics = parts.metrics,
+                .random = parts.random,
+                .transactions = parts.transactions,
+                .transport = parts.transport,
+                .config = parts.config,
+                .owner = Owner::subscriber,
+                .packages = served_,
+                .allowed_events = allowed_events_,
+                .notifier = parts.config->reg_events.notifier,
+                .notifies_unanswered_max = parts.config->reg_events.notifies_unanswered_max}),
       watched_(parts.config->reg_events.notifier.subscriptions_max) {}
 
 RegEvents::~RegEvents() = default;
 
+void RegEvents::begin(core::Instant now) {
+  now_ = now;
+  dialogs_.begin(now);
+}
+
 void RegEvents::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
-  packages_[0] = config_->reg_events.package;
+  packages_[registrations] = config_->reg_events.package;
+  packages_[settings] = config_->settings.package;
+  dialogs_.reload(config_, config_->reg_events.notifies_unanswered_max);
+}
+
+bool RegEvents::serves(std::string_view package) const {
+  return std::any_of(served_.begin(), served_.end(), [&](const auto& served) { return served.name == package; });
 }
 
 // --- SUBSCRIBE
 
-// 200, and `answer`, when nothing speaks against it but its dialog.
-std::uint16_t RegEvents::judge(const sip::Received& request, sip::SubscribeAnswer& answer) {
-  lines_.clear();
-  granted_s_ = 0;
-  answer = sip::judge_subscribe(packages_, request.head, request.bytes);
-  switch (answer.status) {
-    case 406: lines_.add(HeaderId::accept, "application/reginfo+xml"); break;
-    case 423: put_number(lines_.begin(HeaderId::min_expires), answer.min_expires_seconds); break;
-    case 489: lines_.add(HeaderId::allow_events, allowed_events); break;
-    default: break;
-  }
-  return answer.status;
-}
-
-std::uint16_t RegEvents::no_room(Metric metric, std::uint16_t status) {
-  metrics_.add(metric);
-  return status;
-}
-
 std::uint16_t RegEvents::subscribe(const sip::Received& request, const sip::RequestMatch& match, std::string_view aor,
                                    std::string_view user) {
-  sip::SubscribeAnswer asked;
-  if (const std::uint16_t status = judge(request, asked); status != 200) return status;
+  const sip::SubscribeAnswer asked = dialogs_.judge(request);
+  if (asked.status != 200) return asked.status;
   const auto there = by_aor_.find(aor);
   if (there != by_aor_.end() &&
-      watched_.get(there->second)->subscribers.size() >= config_->reg_events.subscriptions_per_user_max) {
-    return no_room(Metric::sip_subscriptions_user_limit, 403);
+      watched_.get(there->second)->usages.size() >= config_->reg_events.subscriptions_per_user_max) {
+    metrics_.add(Metric::sip_subscriptions_user_limit);
+    return 403;
   }
-  Subscriber* const s = make(aor);
-  if (s == nullptr) return no_room(Metric::sip_subscriptions_limit, 503);
-  const sip::OwnTag tag = sip::make_tag(random_);
-  const sip::DialogFault fault =
-      s->dialog.accept(request.head, request.bytes, request.essentials, tag.view(), secure(request));
-  if (fault != sip::DialogFault::none) {
-    forget(*s);
-    return status_of(fault);
-  }
-  s->tag = tag.key;
-  by_tag_.emplace(tag.key, s->self);
-  take_flow(*s, request);
-  s->contact = "<";
-  put_listener_uri(s->contact, request.flow.transport, transport_.listener(request.flow), user, s->dialog.secure());
-  s->contact += '>';
-  const sip::SubscriptionId id = notifier_.subscribe({.dialog = s->self.packed(),
-                                                      .resource = s->watched.packed(),
-                                                      .package = asked.package,
-                                                      .event = asked.event,
-                                                      .expires_seconds = asked.expires_seconds},
-                                                     now_);
+  contact_ = "<";
+  put_listener_uri(contact_, request.flow.transport, transport_.listener(request.flow), user, request.secure());
+  contact_ += '>';
+  const core::SlotId id = watched_of(aor);
   if (!id.valid()) {
-    forget(*s);
+    metrics_.add(Metric::sip_subscriptions_limit);
     return 503;
   }
-  s->dialog.begin_usage();
-  s->usages.push_back({id, {}});
-  granted_s_ = asked.expires_seconds;
-  if (!answer(request, match, *s, true)) {
-    notifier_.dialog_gone(s->self.packed(), now_);
-    return 503;
+  const EventOutcome outcome =
+      dialogs_.subscribe({.request = request, .match = match, .resource = id.packed(), .contact = contact_}, asked);
+  if (outcome.created) {
+    watched_.get(id)->usages.push_back({.subscription = outcome.subscription, .package = asked.package});
   }
-  return 200;
+  release(id);
+  return outcome.status;
 }
 
 std::uint16_t RegEvents::refresh(const sip::Received& request, const sip::RequestMatch& match) {
-  lines_.clear();
-  const auto found = by_tag_.find(sip::tag_key(request.essentials.to_tag));
-  if (found == by_tag_.end()) return 481;
-  Subscriber& s = *subscribers_.get(found->second);
-  if (!s.dialog.is(request.essentials.call_id, request.essentials.to_tag, request.essentials.from_tag)) return 481;
-  sip::SubscribeAnswer asked;
-  if (const std::uint16_t status = judge(request, asked); status != 200) return status;
-  // Each of them is a NOTIFY, which a peer that answers none would be sent again and again.
-  if (s.pending.size() >= config_->reg_events.notifies_unanswered_max && asked.expires_seconds != 0) {
-    return no_room(Metric::sip_notifies_unanswered_limit, 503);
-  }
-  sip::SubscriptionId id = notifier_.find(s.self.packed(), asked.event);
-  // R6665-5: it may be another one in the same dialog; but not in one whose only subscription is ending.
-  const auto lives = [this](const Usage& usage) { return notifier_.lives(usage.subscription); };
-  const bool another = asked.expires_seconds != 0 && std::any_of(s.usages.begin(), s.usages.end(), lives);
-  if (!id.valid() && !another) return 481;
-  // Last, so that a repetition of what was refused without a transaction is refused alike.
-  switch (s.dialog.receive(request.essentials)) {
-    case sip::DialogCheck::ok: break;
-    case sip::DialogCheck::out_of_order: return 500;
-    case sip::DialogCheck::gone: return 481;
-  }
-  if (id.valid()) {
-    CHECK(notifier_.refresh(id, asked.expires_seconds, now_));
-  } else {
-    id = notifier_.subscribe({.dialog = s.self.packed(),
-                              .resource = s.watched.packed(),
-                              .package = asked.package,
-                              .event = asked.event,
-                              .expires_seconds = asked.expires_seconds},
-                             now_);
-    if (!id.valid()) return 503;
-    s.dialog.begin_usage();
-    s.usages.push_back({id, {}});
-  }
-  (void)s.dialog.refresh(request.head, request.bytes);  // a Contact that can not be used leaves the old one
-  take_flow(s, request);
-  granted_s_ = asked.expires_seconds;
-  // What it asked for has happened. When no answer goes out it asks again.
-  return answer(request, match, s, false) ? 200 : 503;
+  const EventOutcome outcome = dialogs_.refresh(request, match);
+  if (!outcome.created) return outcome.status;
+  sip::Event event;
+  const bool about_settings = sip::parse_event(request.head.value(sip::HeaderId::event, request.bytes), event) &&
+                              event.package == packages_[settings].name;
+  watched_.get(core::SlotId::unpack(outcome.resource))
+      ->usages.push_back({.subscription = outcome.subscription, .package = about_settings ? settings : registrations});
+  return outcome.status;
 }
 
-// The 200, and its transaction.
-bool RegEvents::answer(const sip::Received& request, const sip::RequestMatch& match, const Subscriber& s,
-                       bool opens_dialog) {
-  const sip::TransactionId server = transactions_.open_server(request, match, 0, now_);
-  if (!server.valid()) return false;
-  lines_.clear();
-  put_number(lines_.begin(HeaderId::expires), granted_s_);
-  lines_.add(HeaderId::contact, s.contact);
-  sip::ReceivedText room;
-  const sip::ResponseText text{.status = 200,
-                               .to_tag = s.dialog.local_tag(),
-                               .copy_record_route = opens_dialog,
-                               .stamp = sip::via_stamp(request.essentials.via, request.flow, room),
-                               .headers = lines_.headers()};
-  const std::string_view head = request.bytes.substr(0, request.head.length);
-  text_.resize(sip::response_bytes(request.head, head, text));
-  core::TextOut out(text_.data());
-  sip::put_response(out, request.head, head, text);
-  if (transactions_.respond(server, 200, text_, now_) != sip::Responded::sent) {
-    metrics_.add(Metric::sip_responses_unsent);
-  }
-  return true;
+// --- what is watched
+
+core::SlotId RegEvents::watched_of(std::string_view aor) {
+  if (const auto there = by_aor_.find(aor); there != by_aor_.end()) return there->second;
+  const core::SlotId id = watched_.emplace();
+  if (!id.valid()) return id;
+  watched_.get(id)->aor = aor;
+  by_aor_.emplace(aor, id);
+  return id;
 }
 
-// --- subscribers
-
-RegEvents::Subscriber* RegEvents::make(std::string_view aor) {
-  const core::SlotId id = subscribers_.emplace(pool_);
-  Subscriber* const s = subscribers_.get(id);
-  if (s == nullptr) return nullptr;
-  s->self = id;
-  auto there = by_aor_.find(aor);
-  if (there == by_aor_.end()) {
-    const core::SlotId watched = watched_.emplace();
-    CHECK(watched.valid());  // there are no more of them than subscribers
-    watched_.get(watched)->aor = aor;
-    there = by_aor_.emplace(aor, watched).first;
-  }
-  s->watched = there->second;
-  watched_.get(s->watched)->subscribers.push_back(id);
-  return s;
+void RegEvents::release(core::SlotId id) {
+  const Watched& watched = *watched_.get(id);
+  if (!watched.usages.empty()) return;
+  by_aor_.erase(watched.aor);
+  watched_.erase(id);
 }
-
-void RegEvents::forget(Subscriber& s) {
-  for (const Pending& pending : s.pending) transactions_.discard(pending.client);
-  forget_flow(s);
-  by_tag_.erase(s.tag);
-  Watched& watched = *watched_.get(s.watched);
-  std::erase(watched.subscribers, s.self);
-  if (watched.subscribers.empty()) {
-    by_aor_.erase(watched.aor);
-    watched_.erase(s.watched);
-  }
-  subscribers_.erase(s.self);
-}
-
-// Whether NOTIFYs go back the way this SUBSCRIBE came: always over a connection; of datagrams when its sender does not
-// know the address he is seen under and no proxy stands between.
-void RegEvents::take_flow(Subscriber& s, const sip::Received& request) {
-  forget_flow(s);
-  s.flow = request.flow;
-  s.back = s.flow.reliable();
-  if (s.back) {
-    by_flow_.emplace(s.flow.shard, s.flow.connection.packed(), s.self.packed());
-    return;
-  }
-  s.flow.shard = static_cast<std::uint16_t>(shard_);  // a socket of ours with the same address sends
-  if (!s.dialog.route_set().empty()) return;
-  const auto sent_by = core::parse_ip(request.essentials.via.host, s.flow.remote.port);
-  s.back = sent_by && core::unmapped(*sent_by) != core::unmapped(s.flow.remote);
-}
-
-void RegEvents::forget_flow(const Subscriber& s) {
-  if (s.back && s.flow.reliable()) by_flow_.erase({s.flow.shard, s.flow.connection.packed(), s.self.packed()});
-}
-
-// A subscriber that can be reached in another way will be; the others are gone with their connection.
-void RegEvents::on_flow_gone(const sip::Flow& flow) {
-  if (!flow.reliable()) return;
-  const std::uint64_t connection = flow.connection.packed();
-  for (;;) {
-    const auto first = by_flow_.lower_bound({flow.shard, connection, 0});
-    if (first == by_flow_.end() || std::get<0>(*first) != flow.shard || std::get<1>(*first) != connection) break;
-    Subscriber& s = *subscribers_.get(core::SlotId::unpack(std::get<2>(*first)));
-    forget_flow(s);
-    s.back = false;
-    Hop hop;
-    const bool called = flow.transport != core::Transport::ws && flow.transport != core::Transport::wss &&
-                        literal_hop(s.dialog.next_hop(), hop) && hop.address != core::unmapped(flow.remote);
-    if (!called) notifier_.dialog_gone(s.self.packed(), now_);
-  }
-}
-
-void RegEvents::on_ended(const sip::EndedFact& fact) {
-  Subscriber* const s = subscribers_.get(core::SlotId::unpack(fact.dialog));
-  CHECK(s != nullptr);  // it stays as long as one of its usages
-  std::erase_if(s->usages, [&](const Usage& usage) { return usage.subscription == fact.subscription; });
-  std::erase_if(s->pending, [&](const Pending& pending) {
-    if (pending.fact.subscription != fact.subscription) return false;
-    transactions_.discard(pending.client);
-    return true;
-  });
-  if (s->dialog.end_usage()) forget(*s);
-}
-
-// --- time
 
 void RegEvents::on_binding(const sip::LocationFact& fact) {
   const auto there = by_aor_.find(fact.aor);
@@ -282,45 +137,107 @@ void RegEvents::on_binding(const sip::LocationFact& fact) {
   const sip::Binding& binding = fact.binding;
   const std::string id = std::to_string(binding.number);
   const sip::ReginfoContact contact = contact_of(binding, fact.event, id, now_);
-  for (const core::SlotId subscriber : watched_.get(there->second)->subscribers) {
-    for (Usage& usage : subscribers_.get(subscriber)->usages) usage.changes.add(contact);
+  Watched& watched = *watched_.get(there->second);
+  for (Usage& usage : watched.usages) {
+    if (usage.package == registrations) usage.changes.add(contact);
   }
-  notifier_.changed(there->second.packed(), now_);
+  tell(watched, registrations);
 }
 
-void RegEvents::drain() {
-  if (std::exchange(draining_, true)) return;
-  subscribers_.for_each([this](core::SlotId, const Subscriber& s) {
-    for (const Usage& usage : s.usages) to_end_.push_back(usage.subscription);
-  });
-  end_next_ = now_;
+void RegEvents::on_settings(std::string_view aor) {
+  const auto there = by_aor_.find(aor);
+  if (there != by_aor_.end()) tell(*watched_.get(there->second), settings);
 }
 
-void RegEvents::end_some() {
-  if (to_end_.empty() || now_ < end_next_) return;
-  for (std::size_t n = 0; n < end_at_once && !to_end_.empty(); ++n) {
-    notifier_.end(to_end_.front(), sip::TerminationReason::deactivated, 0, now_);
-    to_end_.pop_front();
+void RegEvents::tell(const Watched& watched, std::uint8_t package) {
+  for (const Usage& usage : watched.usages) {
+    if (usage.package == package) dialogs_.remind(usage.subscription);
   }
-  end_next_ = now_ + end_interval;
+}
+
+// --- documents
+
+sip::ReginfoContact RegEvents::contact_of(const sip::Binding& binding, sip::BindingEvent event, std::string_view id,
+                                          core::Instant now) {
+  return {.id = id,
+          .event = contact_event(event),
+          .uri = binding.contact,
+          .display = binding.display,
+          .params = binding.params,
+          .expires_seconds = seconds_between(now, binding.expires),
+          .registered_seconds = seconds_between(binding.registered, now),
+          .q = binding.q,
+          .call_id = binding.call_id,
+          .cseq = binding.cseq};
+}
+
+// Into body_.
+void RegEvents::put_registrations(core::SlotId id, Usage& usage, bool full) {
+  const Watched& watched = *watched_.get(id);
+  const std::span<const sip::Binding> bindings = location_.bindings(watched.aor);
+  const std::vector<sip::ReginfoContact> changed = usage.changes.contacts();
+  full = full || usage.changes.overflown();
+  const auto is_changed = [&](std::string_view contact_id) {
+    return std::any_of(changed.begin(), changed.end(), [&](const auto& contact) { return contact.id == contact_id; });
+  };
+  ids_.clear();
+  ids_.reserve(bindings.size());  // the contacts show them
+  contacts_.clear();
+  for (const sip::Binding& binding : bindings) {
+    ids_.push_back(std::to_string(binding.number));
+    if (full || is_changed(ids_.back())) {
+      contacts_.push_back(contact_of(binding, binding.last_event, ids_.back(), now_));
+    }
+  }
+  for (const sip::ReginfoContact& contact : changed) {
+    if (sip::ends_contact(contact.event)) contacts_.push_back(contact);
+  }
+  auto state = sip::RegistrationState::active;
+  if (bindings.empty()) {
+    // R3680-1: `terminated` is said once, with the last contact's end.
+    state = contacts_.empty() ? sip::RegistrationState::init : sip::RegistrationState::terminated;
+  }
+  const std::string shown_id = "r" + std::to_string(id.packed());
+  const sip::ReginfoRegistration registration{
+      .aor = watched.aor, .id = shown_id, .state = state, .contacts = contacts_};
+  body_.clear();
+  sip::put_reginfo({.version = usage.version++, .full = full, .registrations = {&registration, 1}}, body_);
+}
+
+void RegEvents::notify(const sip::NotifyFact& fact) {
+  const core::SlotId id = core::SlotId::unpack(fact.resource);
+  Watched* const watched = watched_.get(id);
+  CHECK(watched != nullptr);
+  const auto usage = std::find_if(watched->usages.begin(), watched->usages.end(),
+                                  [&](const Usage& u) { return u.subscription == fact.subscription; });
+  CHECK(usage != watched->usages.end());
+  if (usage->package == settings) {
+    body_.clear();
+    settings_->put_document(watched->aor, body_);
+    (void)dialogs_.send(fact, {.type = poc_settings_type, .body = body_});
+    return;
+  }
+  put_registrations(id, *usage, fact.full);
+  (void)dialogs_.send(fact, {.type = sip::reginfo_type, .body = body_});
+  usage->changes.clear();
+}
+
+void RegEvents::on_ended(const sip::EndedFact& fact) {
+  const core::SlotId id = core::SlotId::unpack(fact.resource);
+  Watched* const watched = watched_.get(id);
+  if (watched == nullptr) return;  // of a SUBSCRIBE that could not be answered
+  std::erase_if(watched->usages, [&](const Usage& usage) { return usage.subscription == fact.subscription; });
+  release(id);
 }
 
 void RegEvents::end() {
-  end_some();
-  for (sip::NotifierFact fact; notifier_.next_fact(now_, fact);) {
-    if (fact.kind == sip::NotifierFact::Kind::notify) {
+  for (EventFact fact; dialogs_.next(fact);) {
+    if (fact.kind == EventFact::Kind::notify) {
       notify(fact.notify);
     } else {
       on_ended(fact.ended);
     }
   }
-}
-
-core::Instant RegEvents::next_deadline() const {
-  const core::Instant due = notifier_.next_deadline();
-  if (!draining_ || subscribers_.empty()) return due;
-  const core::Instant next = to_end_.empty() ? end_next_ + last_words : end_next_;
-  return now_ < next ? std::min(due, next) : due;
 }
 
 }  // namespace parley::policy

@@ -1,31 +1,23 @@
-// policy/reg_events.h - who watches registrations: subscriptions to the `reg` event package (RFC 3680) for the
-// addresses of record of one shard. R6665-1 to R6665-4, R3680-1.
+// policy/reg_events.h - who watches the users of one shard: subscriptions to their registrations (`reg`, RFC 3680) and
+// to their IM service settings (`poc-settings`, RFC 4354). R3680-1, OMA-SET-1.
 //
-// One per shard, used by its thread alone; at most NotifierConfig::subscriptions_max subscriptions, each about 1 KiB
-// with its dialog (heap blocks of the pool). Whether a sender may watch is settled before; what the bindings are, the
-// location knows. SUBSCRIBEs that are accepted are answered here, since the 200 makes the dialog; the NOTIFY leaves
-// behind it.
+// One per shard, used by its thread alone; at most NotifierConfig::subscriptions_max subscriptions (event_dialogs.h).
+// Whether a sender may watch is settled before; what the bindings are, the location knows, and what the settings are,
+// Settings. SUBSCRIBEs that are accepted are answered here, since the 200 makes the dialog; the NOTIFY leaves behind it.
 //
 //   begin(now)
 //   subscribe(), refresh()          a SUBSCRIBE without and with To tag
-//   on_binding()                    a fact of the location
+//   on_binding(), on_settings()     something has changed
 //   on_response(), on_fact(), on_flow_gone()
 //   end()                           sends what is due
-//
-// A NOTIFY goes the way the subscriber came when that was a connection, or a datagram through a NAT; else to its route
-// or Contact, when these are addresses, or back to where the SUBSCRIBE came from. Names are not looked up.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
-#include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "core/metrics.h"
@@ -33,10 +25,10 @@
 #include "core/random.h"
 #include "core/slot_map.h"
 #include "core/time.h"
+#include "policy/event_dialogs.h"
+#include "policy/settings.h"
 #include "policy/sip_config.h"
-#include "sip/dialog.h"
 #include "sip/event_packages.h"
-#include "sip/header_lines.h"
 #include "sip/location.h"
 #include "sip/notifier.h"
 #include "sip/reginfo.h"
@@ -44,9 +36,6 @@
 #include "sip/transport.h"
 
 namespace parley::policy {
-
-// The value of Allow-Events: what this server can be asked about.
-inline constexpr std::string_view allowed_events = "reg";
 
 class RegEvents {
  public:
@@ -58,6 +47,7 @@ class RegEvents {
     sip::Transactions& transactions;
     sip::Transport& transport;
     const sip::Location& location;
+    const Settings* settings = nullptr;  // null: nobody is told of settings
     std::shared_ptr<const SipConfig> config;
   };
   explicit RegEvents(const Parts& parts);
@@ -65,7 +55,7 @@ class RegEvents {
   RegEvents(const RegEvents&) = delete;
   RegEvents& operator=(const RegEvents&) = delete;
 
-  void begin(core::Instant now) { now_ = now; }
+  void begin(core::Instant now);
   void end();
 
   // 200: it has been answered, its sender counts on us for granted_s(). Else what it is to be answered, with headers().
@@ -75,111 +65,70 @@ class RegEvents {
                                         std::string_view aor, std::string_view user);
   // In a dialog.
   [[nodiscard]] std::uint16_t refresh(const sip::Received& request, const sip::RequestMatch& match);
-  [[nodiscard]] std::span<const sip::HeaderText> headers() { return lines_.headers(); }
-  void clear() { lines_.clear(); }
-  [[nodiscard]] std::uint32_t granted_s() const { return granted_s_; }
+  [[nodiscard]] std::span<const sip::HeaderText> headers() { return dialogs_.headers(); }
+  void clear() { dialogs_.clear(); }
+  [[nodiscard]] std::uint32_t granted_s() const { return dialogs_.granted_s(); }
+  // The value of Allow-Events: what can be asked about users.
+  [[nodiscard]] const std::string& allowed_events() const { return allowed_events_; }
+  [[nodiscard]] bool serves(std::string_view package) const;
 
   void on_binding(const sip::LocationFact& fact);
+  void on_settings(std::string_view aor);
   // Of a transaction whose Owner is `subscriber`.
-  void on_response(core::SlotId subscriber, const sip::Received& response, sip::TransactionId client);
-  void on_fact(core::SlotId subscriber, const sip::TransactionFact& fact);
-  void on_flow_gone(const sip::Flow& flow);
+  void on_response(core::SlotId subscriber, const sip::Received& response, sip::TransactionId client) {
+    dialogs_.on_response(subscriber, response, client);
+  }
+  void on_fact(core::SlotId subscriber, const sip::TransactionFact& fact) { dialogs_.on_fact(subscriber, fact); }
+  void on_flow_gone(const sip::Flow& flow) { dialogs_.on_flow_gone(flow); }
 
   void reload(std::shared_ptr<const SipConfig> config);
-  // Ends all subscriptions with `deactivated`, so that their owners come back at once and find another node. A few at a
-  // time.
-  void drain();
-  // All have been told, and have had some time to answer.
-  [[nodiscard]] bool drained() const { return to_end_.empty() && (subscribers_.empty() || now_ >= end_next_ + last_words); }
+  // Ends all subscriptions with `deactivated`.
+  void drain() { dialogs_.drain(); }
+  [[nodiscard]] bool drained() const { return dialogs_.drained(); }
 
-  [[nodiscard]] core::Instant next_deadline() const;
-  [[nodiscard]] std::uint32_t subscribers() const { return subscribers_.size(); }
+  [[nodiscard]] core::Instant next_deadline() const { return dialogs_.next_deadline(); }
+  [[nodiscard]] std::uint32_t subscribers() const { return dialogs_.dialogs(); }
 
  private:
-  static constexpr core::Duration last_words = std::chrono::seconds(3);  // in which UDP sends a NOTIFY three times
-
-  // How a NOTIFY is sent; the next one is tried when the one before can not be.
-  enum class Way : std::uint8_t { back, hop, source, none };
-  struct Pending {
-    sip::TransactionId client;
-    sip::NotifyFact fact;
-    Way way = Way::back;
-    bool tried_stream = false;  // too large for a datagram
-  };
+  enum Package : std::uint8_t { registrations, settings, package_count };  // index into packages_
   struct Usage {
     sip::SubscriptionId subscription;
-    sip::ReginfoChanges changes;  // since its last document
-  };
-  // One dialog.
-  struct Subscriber {
-    explicit Subscriber(core::Pool& pool) : dialog(pool) {}
-    core::SlotId self;
-    sip::Dialog dialog;
-    std::uint64_t tag = 0;  // key of ours
-    core::SlotId watched;
-    std::string contact;  // our own, as a header value
-    sip::Flow flow;       // that its last SUBSCRIBE came by
-    bool back = false;    // NOTIFYs go back over it
-    std::vector<Usage> usages;
-    std::vector<Pending> pending;  // NOTIFYs without a final response
+    std::uint8_t package = registrations;
+    sip::ReginfoChanges changes{};  // of registrations, since its last document
+    std::uint32_t version = 0;      // of the next document (RFC 3680 section 5.1)
   };
   // One address of record.
   struct Watched {
     std::string aor;
-    std::vector<core::SlotId> subscribers;
+    std::vector<Usage> usages;
   };
-  // connection's shard, connection, subscriber
-  using FlowKey = std::tuple<std::uint16_t, std::uint64_t, std::uint64_t>;
 
-  // reg_events.cc
-  [[nodiscard]] std::uint16_t judge(const sip::Received& request, sip::SubscribeAnswer& answer);
-  [[nodiscard]] std::uint16_t no_room(core::Metric metric, std::uint16_t status);
-  [[nodiscard]] bool answer(const sip::Received& request, const sip::RequestMatch& match, const Subscriber& s,
-                            bool opens_dialog);
-  [[nodiscard]] Subscriber* make(std::string_view aor);
-  void forget(Subscriber& s);
-  void take_flow(Subscriber& s, const sip::Received& request);
-  void forget_flow(const Subscriber& s);
-  void on_ended(const sip::EndedFact& fact);
-  void end_some();
-
-  // reg_notify.cc
   // `id` is shown in it.
   [[nodiscard]] static sip::ReginfoContact contact_of(const sip::Binding& binding, sip::BindingEvent event,
                                                       std::string_view id, core::Instant now);
+  [[nodiscard]] core::SlotId watched_of(std::string_view aor);
+  void release(core::SlotId id);
+  void tell(const Watched& watched, std::uint8_t package);
+  void put_registrations(core::SlotId id, Usage& usage, bool full);
   void notify(const sip::NotifyFact& fact);
-  [[nodiscard]] bool send(Subscriber& s, Pending& pending, bool again);
-  [[nodiscard]] bool send_by(Subscriber& s, Pending& pending, const sip::Flow& flow, std::size_t& bytes);
-  [[nodiscard]] std::optional<sip::Flow> flow_for(const Subscriber& s, Way way, bool as_stream);
-  void put_document(const Subscriber& s, const sip::NotifyFact& fact, bool again);
-  void settle(Subscriber& s, std::size_t index, std::uint16_t status);
+  void on_ended(const sip::EndedFact& fact);
 
-  const std::uint32_t shard_;
-  core::Pool& pool_;
   core::Metrics& metrics_;
-  core::Random& random_;
-  sip::Transactions& transactions_;
   sip::Transport& transport_;
   const sip::Location& location_;
+  const Settings* const settings_;
   std::shared_ptr<const SipConfig> config_;
   core::Instant now_{};
-  bool draining_ = false;
 
-  sip::EventPackage packages_[1];
-  sip::Notifier notifier_;
-  core::SlotMap<Subscriber> subscribers_;
+  sip::EventPackage packages_[package_count];
+  const std::span<const sip::EventPackage> served_;  // the first of them
+  const std::string allowed_events_;
+  EventDialogs dialogs_;
   core::SlotMap<Watched> watched_;
   std::map<std::string, core::SlotId, std::less<>> by_aor_;
-  std::map<std::uint64_t, core::SlotId> by_tag_;
-  std::set<FlowKey> by_flow_;
-  std::deque<sip::SubscriptionId> to_end_;  // while draining
-  core::Instant end_next_{};
 
   // Scratch, kept and reused.
-  std::uint32_t granted_s_ = 0;
-  sip::HeaderLines lines_;
-  std::string text_;
-  std::string via_;
+  std::string contact_;
   std::string body_;
   std::vector<std::string> ids_;
   std::vector<sip::ReginfoContact> contacts_;

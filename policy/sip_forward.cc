@@ -1,8 +1,9 @@
 // policy/sip_forward.cc - what a message looks like when it goes on (RFC 3261 sections 16.6 and 16.7). See
 // sip_service.h.
-#include "core/text.h"
+#include "core/digest_header.h"
 #include "policy/own_names.h"
 #include "policy/sip_service.h"
+#include "sip/address.h"
 #include "sip/params.h"
 #include "sip/value.h"
 #include "sip/writer.h"
@@ -16,7 +17,7 @@ using EditKind = sip::HeaderEdit::Kind;
 
 namespace {
 
-constexpr std::uint8_t max_forwards_default = 70;  // RFC 3261 section 8.1.1.6
+constexpr std::uint32_t max_forwards_default = 70;  // RFC 3261 section 8.1.1.6
 
 bool makes_dialog(Method method) {
   return method == Method::invite || method == Method::subscribe || method == Method::refer;
@@ -34,7 +35,7 @@ void SipService::put_own_uri(std::string& out, const Flow& flow, std::string_vie
   out.append(";lr>");
 }
 
-// Two when the sides differ (RFC 5658): each names the listener of its side and, where only that connection leads
+// SEED4-6.1.1.2.2-2b. Two when the sides differ (RFC 5658): each names the listener of its side and, where only that connection leads
 // there, the flow (R5626-2, R7118-1).
 void SipService::put_record_routes(const Received& request, const Flow& source, const Flow& out,
                                    std::string (&values)[2], std::size_t& count) {
@@ -84,36 +85,47 @@ void SipService::put_routes(const Received& request, const Routing& routing, std
   if (routing.drop_last_route && any) out.resize(last_at);
 }
 
+// Who the sender is shown to be beyond us (R3325-1, OMA-ALIAS-6), behind the edits that are there.
+void SipService::edit_identity(bool from_trusted, std::string_view user, const Received& request, const Flow& out) {
+  if (!from_trusted) {
+    identities_.clear();
+    identity_text_.clear();
+    const sip::Privacy privacy = sip::privacy_of(request.head, request.bytes);
+    const bool shown = trusted(out.remote) || privacy.none ||
+                       (config_->untrusted.keep_identity && !privacy.id && !privacy.user && !privacy.header);
+    if (shown && !user.empty() && !config_->domains.empty()) {
+      own_identities_.clear();
+      for (const std::string& domain : config_->domains) own_identities_.push_back("sip:" + std::string(user) + "@" + domain);
+      identity_text_ = "<" + std::string(sip::chosen_identity(request.head, request.bytes, own_identities_)) + ">";
+      identities_.push_back(identity_text_);
+    }
+    sip::edit_from_untrusted(request.head, request.bytes, identities_, edits_);
+  }
+  edit_for(out, request);
+}
+
+// R4028-4.
+void SipService::edit_timer(const sip::ProxyTimerEdit& timer) {
+  if (timer.expires != 0) {
+    expires_.resize(sip::session_expires_chars);
+    expires_.resize(sip::session_expires_text({timer.expires, timer.refresher}, expires_.data()).size());
+    edit_list_.push_back({EditKind::replace, {.id = HeaderId::session_expires, .value = expires_}});
+  }
+  if (timer.min_se != 0) {
+    min_se_.clear();
+    put_number(min_se_, timer.min_se);
+    edit_list_.push_back({EditKind::replace, {.id = HeaderId::min_se, .value = min_se_}});
+  }
+}
+
 std::string_view SipService::forward_request(const Onward& on, const Received& request, const Flow& out,
                                              std::string_view branch_name, std::uint16_t breadth) {
   Routing read;
   if (current_ != &request) (void)read_routing(request, read);  // a stored one: it was good before
   const Routing& routing = current_ == &request ? *current_routing_ : read;
   edits_.clear();
-  const bool out_trusted = trusted(out.remote);
-  if (!on.from_trusted) {
-    identities_.clear();
-    identity_text_.clear();
-    const sip::Privacy privacy = sip::privacy_of(request.head, request.bytes);
-    const bool shown = out_trusted || privacy.none ||
-                       (config_->untrusted.keep_identity && !privacy.id && !privacy.user && !privacy.header);
-    if (shown && !on.user.empty() && !config_->domains.empty()) {
-      own_identities_.clear();
-      for (const std::string& domain : config_->domains) own_identities_.push_back("sip:" + std::string(on.user) + "@" + domain);
-      identity_text_ = "<" + std::string(sip::chosen_identity(request.head, request.bytes, own_identities_)) + ">";
-      identities_.push_back(identity_text_);
-    }
-    sip::edit_from_untrusted(request.head, identities_, edits_);
-  }
-  if (out_trusted) {
-    sip::edit_to_trusted(request.head, edits_);
-  } else {
-    sip::edit_to_untrusted(request.head, request.bytes, config_->untrusted, edits_);
-  }
-  edit_list_.clear();
-  via_.clear();
-  put_via(via_, out, branch_name);
-  edit_list_.push_back({EditKind::prepend, {.id = HeaderId::via, .value = via_}});
+  edit_identity(on.from_trusted, on.user, request, out);
+  begin_edits(request, out, branch_name);
   std::string (&routes)[2] = record_routes_;
   if (makes_dialog(on.method) && !on.in_dialog) {
     std::size_t count = 0;
@@ -122,29 +134,87 @@ std::string_view SipService::forward_request(const Onward& on, const Received& r
       edit_list_.push_back({EditKind::prepend, {.id = HeaderId::record_route, .value = routes[i]}});
     }
   }
-  char hops[20];
-  core::TextOut hops_text(hops);
-  hops_text.number(request.essentials.has_max_forwards ? request.essentials.max_forwards - 1U : max_forwards_default);
-  edit_list_.push_back({EditKind::replace, {.id = HeaderId::max_forwards, .value = {hops, hops_text.size()}}});
-  char breadth_digits[20];
-  core::TextOut breadth_text(breadth_digits);
-  breadth_text.number(breadth);
-  edit_list_.push_back(
-      {EditKind::replace, {.id = HeaderId::max_breadth, .value = {breadth_digits, breadth_text.size()}}});
-  if (routing.own_routes > 0 || routing.drop_last_route || !on.route.empty()) {
-    put_routes(request, routing, on.route, value_);
-    if (value_.empty()) {
-      edit_list_.push_back({EditKind::remove, {.id = HeaderId::route}});
-    } else {
-      edit_list_.push_back({EditKind::replace, {.id = HeaderId::route, .value = value_}});
-    }
-  }
-  // Credentials for us are of no use to others (RFC 3261 section 22.3).
-  if (!on.user.empty()) edit_list_.push_back({EditKind::remove, {.id = HeaderId::proxy_authorization}});
-  for (const HeaderEdit& edit : edits_.list()) edit_list_.push_back(edit);
+  breadth_.clear();
+  put_number(breadth_, breadth);
+  edit_list_.push_back({EditKind::replace, {.id = HeaderId::max_breadth, .value = breadth_}});
+  edit_timer(on.timer);
+  return put_request(request, edit_route(request, routing, on.route, on.uri));
+}
 
+// Our Via, one less Max-Forwards, and none of our credentials.
+void SipService::begin_edits(const Received& request, const Flow& out, std::string_view branch_name) {
+  edit_list_.clear();
+  via_.clear();
+  put_via(via_, out, branch_name);
+  edit_list_.push_back({EditKind::prepend, {.id = HeaderId::via, .value = via_}});
+  const sip::Essentials& e = request.essentials;
+  hops_left_.clear();
+  put_number(hops_left_, e.has_max_forwards ? e.max_forwards - 1U : max_forwards_default);
+  edit_list_.push_back({EditKind::replace, {.id = HeaderId::max_forwards, .value = hops_left_}});
+  edit_credentials(request);
+}
+
+// Behind edit_from_untrusted.
+void SipService::edit_for(const Flow& out, const Received& request) {
+  if (trusted(out.remote)) {
+    sip::edit_to_trusted(request.head, edits_);
+  } else {
+    sip::edit_to_untrusted(request.head, request.bytes, config_->untrusted, edits_);
+  }
+}
+
+// Credentials for us are nobody else's business: who got them could send them again in a request of his own. Those for
+// other realms go on (RFC 3261 section 22.3).
+void SipService::edit_credentials(const Received& request) {
+  const auto ours = [&](const sip::Header& header) {
+    core::Authorization a;
+    return core::parse_authorization(header.value.of(request.bytes), a) && a.realm == config_->realm;
+  };
+  const sip::Header* const first = request.head.first(HeaderId::proxy_authorization);
+  bool any = false;
+  for (const sip::Header* h = first; h != nullptr; h = request.head.next(*h)) any = any || ours(*h);
+  if (!any) return;
+  edit_list_.push_back({EditKind::remove, {.id = HeaderId::proxy_authorization}});
+  for (const sip::Header* h = first; h != nullptr; h = request.head.next(*h)) {
+    if (ours(*h)) continue;
+    edit_list_.push_back(
+        {EditKind::append, {.id = HeaderId::proxy_authorization, .value = h->value.of(request.bytes)}});
+  }
+}
+
+// The Route of a request to `uri`, and the request URI that goes with it: that of the first Route value, where this is
+// a strict router (R3261-10; RFC 3261 section 16.6 item 6).
+std::string_view SipService::edit_route(const Received& request, const Routing& routing, std::string_view in_front,
+                                        std::string_view uri) {
+  const bool changes = routing.own_routes > 0 || routing.drop_last_route || !in_front.empty();
+  if (!changes && routing.next_route.empty()) return uri;
+  put_routes(request, routing, in_front, route_);
+  std::string_view rest = route_;
+  sip::Address first;
+  sip::Uri next;
+  const bool strict =
+      sip::take_address(rest, first) && sip::parse_uri(first.uri, next) && !sip::has_uri_parameter(next, "lr");
+  if (!strict && !changes) return uri;
+  if (strict) {
+    strict_uri_.assign(first.uri);
+    value_.assign(sip::trim(rest));
+    if (!value_.empty()) value_ += ", ";
+    value_.append("<").append(uri).append(">");
+    route_.swap(value_);
+    uri = strict_uri_;
+  }
+  if (route_.empty()) {
+    edit_list_.push_back({EditKind::remove, {.id = HeaderId::route}});
+  } else {
+    edit_list_.push_back({EditKind::replace, {.id = HeaderId::route, .value = route_}});
+  }
+  return uri;
+}
+
+std::string_view SipService::put_request(const Received& request, std::string_view uri) {
+  for (const HeaderEdit& edit : edits_.list()) edit_list_.push_back(edit);
   sip::ReceivedText room;
-  const sip::ForwardText text{.uri = on.uri,
+  const sip::ForwardText text{.uri = uri,
                               .stamp = sip::via_stamp(request.essentials.via, request.flow, room),
                               .edits = edit_list_,
                               .body_bytes = static_cast<std::uint32_t>(request.body.size())};
@@ -159,47 +229,31 @@ std::string_view SipService::put_whole(const Received& message, const sip::Forwa
   return text_.view(writer.size());
 }
 
-std::string_view SipService::forward_ack(const Received& request, const Routing& routing, const Flow& out) {
-  // Nobody answers it: any branch will do, as long as it is the same for the same ACK (RFC 3261 section 16.11).
-  const core::Hash128 hash = core::KeyedHash(tag_key_).add(request.essentials.call_id)
-                                 .add(sip::branch_of(request.essentials.via))
-                                 .add(std::uint64_t{request.essentials.cseq.number}).finish();
-  char branch[7 + 16];
-  std::uint8_t raw[8];
-  for (std::size_t i = 0; i < 8; ++i) raw[i] = static_cast<std::uint8_t>(hash.low >> (8 * i));
-  std::string_view("z9hG4bK").copy(branch, 7);
-  core::hex_encode(raw, {branch + 7, 16});
-  via_.clear();
-  put_via(via_, out, {branch, sizeof branch});
-  edit_list_.clear();
-  edit_list_.push_back({EditKind::prepend, {.id = HeaderId::via, .value = via_}});
-  char hops[20];
-  core::TextOut hops_text(hops);
-  hops_text.number(request.essentials.has_max_forwards ? request.essentials.max_forwards - 1U : max_forwards_default);
-  edit_list_.push_back({EditKind::replace, {.id = HeaderId::max_forwards, .value = {hops, hops_text.size()}}});
-  if (routing.own_routes > 0 || routing.drop_last_route) {
-    put_routes(request, routing, {}, value_);
-    if (value_.empty()) {
-      edit_list_.push_back({EditKind::remove, {.id = HeaderId::route}});
-    } else {
-      edit_list_.push_back({EditKind::replace, {.id = HeaderId::route, .value = value_}});
-    }
-  }
-  sip::ReceivedText room;
-  const std::string uri(routing.uri);
-  const sip::ForwardText text{.uri = uri,
-                              .stamp = sip::via_stamp(request.essentials.via, request.flow, room),
-                              .edits = edit_list_,
-                              .body_bytes = static_cast<std::uint32_t>(request.body.size())};
-  return put_whole(request, text);
-}
-
-std::string_view SipService::forward_response(bool to_trusted, const Received& response) {
-  edits_.clear();
-  if (!trusted(response.flow.remote)) sip::edit_from_untrusted(response.head, {}, edits_);
-  if (!to_trusted) sip::edit_to_untrusted(response.head, response.bytes, config_->untrusted, edits_);
+std::string_view SipService::forward_response(bool to_trusted, const Received& response, const sip::ProxyTimer* timer) {
   edit_list_.clear();
   edit_list_.push_back({EditKind::pop, {.id = HeaderId::via}});
+  const bool answers = timer != nullptr && response.head.status >= 200 && response.head.status < 300;
+  const std::uint32_t interval =
+      answers ? sip::proxy_timer_response(*timer, sip::read_timer(response.head, response.bytes)) : 0;
+  if (interval != 0) {
+    expires_.clear();
+    put_number(expires_, interval);
+    expires_.append(";refresher=uac");
+    edit_list_.push_back({EditKind::append, {.id = HeaderId::session_expires, .value = expires_}});
+    edit_list_.push_back({EditKind::append, {.id = HeaderId::require, .value = "timer"}});
+  }
+  return put_response_on(to_trusted, response);
+}
+
+std::string_view SipService::filter_response(bool to_trusted, const Received& response) {
+  edit_list_.clear();
+  return put_response_on(to_trusted, response);
+}
+
+std::string_view SipService::put_response_on(bool to_trusted, const Received& response) {
+  edits_.clear();
+  if (!trusted(response.flow.remote)) sip::edit_from_untrusted(response.head, response.bytes, {}, edits_);
+  if (!to_trusted) sip::edit_to_untrusted(response.head, response.bytes, config_->untrusted, edits_);
   for (const HeaderEdit& edit : edits_.list()) edit_list_.push_back(edit);
   const sip::ForwardText text{.edits = edit_list_, .body_bytes = static_cast<std::uint32_t>(response.body.size())};
   return put_whole(response, text);

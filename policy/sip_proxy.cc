@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/text.h"
+#include "policy/own_names.h"
 #include "policy/sip_service.h"
 #include "sip/loop.h"
 #include "sip/timer_headers.h"
@@ -20,7 +21,7 @@ using sip::Method;
 
 namespace {
 
-// RFC 3261 section 18.1.1 (R3261-12): the path's MTU is not known.
+// RFC 3261 section 18.1.1 (R3261-12, R3428-1): the path's MTU is not known.
 constexpr std::size_t datagram_request_bytes_max = 1300;
 
 std::optional<std::uint32_t> max_breadth(const sip::Received& request) {
@@ -60,19 +61,20 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   p.source = request.flow;
   p.from_trusted = sender.kind == Sender::Kind::trusted;
   p.has_to_tag = !request.essentials.to_tag.empty();
+  if (!set_timer(p, request)) return;
   p.user = std::string(sender.user);
+  p.im = im_request(request, routing.token.has_value());
   p.loop = routing.loop;
   current_ = &request;
   current_routing_ = &routing;
+  p.by_core = goes_by_core(request, routing, sender);
+  p.routed = comes_by_core(request, routing, sender);
   const bool by_token = routing.token && routing.token->has_flow;
-  if (by_token || !routing.next_route.empty() || !routing.local) {
-    if (!by_token && routing.token && routing.local && routing.next_route.empty()) {
-      // A dialog whose remote target is a name of ours: a user of ours again.
-      p.aor = std::string(own_aor(routing.parsed, aor_));
-      look_up(p, request);
-    } else {
-      route_on(p, request, routing);
-    }
+  if (p.routed) {
+    p.aor = std::string(served_aor(routing, aor_));
+    look_up(p, request);
+  } else if (by_token || !routing.next_route.empty() || !routing.local) {
+    route_on(p, routing);
   } else {
     p.aor = std::string(own_aor(routing.parsed, aor_));
     look_up(p, request);
@@ -99,6 +101,7 @@ void SipService::begin_fork(Proxied& p) { carry_out(p, p.fork.start(), nullptr, 
 
 // The request that `p` stands for: the one being handled, or the stored one.
 const sip::Received* SipService::request_of(const Proxied& p) {
+  if (p.errand != nullptr) return read_again(p.errand->text, p.source);
   return current_ != nullptr ? current_ : replay(p.server, p.source);
 }
 
@@ -108,7 +111,7 @@ void SipService::carry_out(Proxied& p, const sip::ForkDecision& decision, const 
   if (decision.forward && response != nullptr) {
     if (response->head.status >= 200) settled(p);
     if (response->head.status >= 200 && response->head.status < 300) p.answered_2xx = true;
-    (void)transactions_.respond(p.server, response->head.status, forward_response(p.from_trusted, *response), now_.mono);
+    give_upstream(p, *response, branch);
   }
   if (decision.restart_timer_c) wheel_.arm(p.branches[branch]->timer, now_.mono + config_->timer_c);
   if (decision.final != sip::FinalResponse::none) give_final(p, decision, response, branch);
@@ -120,20 +123,57 @@ void SipService::carry_out(Proxied& p, const sip::ForkDecision& decision, const 
   finish_if_over(self);
 }
 
+// R4028-4. False: refused, and `p` is gone.
+bool SipService::set_timer(Proxied& p, const Received& request) {
+  if (!config_->calls.proxied_timer || (p.method != Method::invite && p.method != Method::update)) return true;
+  p.timer_edit =
+      sip::proxy_timer_request(config_->calls.timer, sip::read_timer(request.head, request.bytes), p.timer);
+  if (!p.timer_edit.refuse) return true;
+  lines_.clear();
+  put_number(lines_.begin(HeaderId::min_se), p.timer_edit.min_se);
+  answer(request, p.server, 422, lines_.headers());
+  drop(p);
+  return false;
+}
+
+void SipService::give_upstream(Proxied& p, const Received& response, unsigned branch) {
+  if (p.errand != nullptr) {
+    give_call(p, response, branch);
+    return;
+  }
+  (void)transactions_.respond(p.server, response.head.status, forward_response(p.from_trusted, response, &p.timer), now_.mono);
+}
+
 void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch) {
   settled(p);
   switch (decision.final) {
     case sip::FinalResponse::none: return;
-    case sip::FinalResponse::generate: final_of_ours(p, decision.status); return;
-    case sip::FinalResponse::silence: return;  // R3261-11, RFC 4320 section 4.2
+    // 500 is what is left of nothing but 503: of a user of ours that he can not be reached (OMA-PAG-5).
+    case sip::FinalResponse::generate:
+      final_of_ours(p, decision.status == 500 && note_unreachable(p, 503) ? std::uint16_t{480} : decision.status);
+      return;
+    case sip::FinalResponse::silence:  // R3261-11, RFC 4320 section 4.2
+      (void)note_unreachable(p, 408);
+      if (p.errand != nullptr) tell_failed(*p.errand, 408);
+      return;
     case sip::FinalResponse::branch: break;
   }
   Branch& chosen = *p.branches[decision.branch];
+  (void)note_unreachable(p, chosen.kept.empty() && response != nullptr ? response->head.status : chosen.kept_status);
   if (chosen.kept.empty()) {
     CHECK(response != nullptr);
     CHECK(decision.branch == branch);
-    chosen.kept = forward_response(p.from_trusted, *response);
+    if (p.errand != nullptr) {
+      if (response->head.status < 300) p.answered_2xx = true;
+      give_call(p, *response, branch);
+      return;
+    }
+    chosen.kept = forward_response(p.from_trusted, *response, &p.timer);
     chosen.kept_status = response->head.status;
+  }
+  if (p.errand != nullptr) {
+    tell_response(*p.errand, chosen.kept, {}, false);
+    return;
   }
   // RFC 3261 section 16.7 item 7: the challenges of all of them.
   std::string_view text = chosen.kept;
@@ -162,6 +202,10 @@ void SipService::add_challenges(std::string_view from, std::string& to) {
 }
 
 void SipService::final_of_ours(Proxied& p, std::uint16_t status) {
+  if (p.errand != nullptr) {
+    tell_failed(*p.errand, status);
+    return;
+  }
   const Received* const request = request_of(p);
   if (request != nullptr) answer(*request, p.server, status);
 }
@@ -184,10 +228,12 @@ void SipService::try_next_hop(Proxied& p, unsigned index) {
   for (;;) {
     if (branch.flow) {
       const Flow flow = *std::exchange(branch.flow, std::nullopt);
+      branch.by_flow = true;
       if (send_on(p, index, flow)) return;
     }
     while (branch.next_hop < branch.hops.size()) {
       const Hop& hop = branch.hops[branch.next_hop++];
+      branch.by_flow = false;
       if (!(branch.outside ? may_reach_outside(hop.address) : may_reach(hop.address))) {
         branch.forbidden = true;
         continue;
@@ -247,13 +293,16 @@ bool SipService::send_on(Proxied& p, unsigned index, const Flow& flow) {
   const sip::ClientTicket ticket = transactions_.open_client(p.method, flow, owner_number(Owner::proxied, p.self), p.loop);
   if (!ticket.id.valid()) return false;
   const std::string_view text =
-      forward_request({.source = p.source,
+      p.errand != nullptr
+          ? put_errand(*p.errand, *request, flow, ticket.branch_text(), branch.uri, branch.route)
+          : forward_request({.source = p.source,
                        .method = p.method,
                        .from_trusted = p.from_trusted,
                        .in_dialog = p.has_to_tag,
                        .user = p.user,
                        .uri = branch.uri,
-                       .route = branch.route},
+                       .route = branch.route,
+                               .timer = p.timer_edit},
                       *request, flow, ticket.branch_text(), p.fork.breadth(index));
   if (!flow.reliable() && text.size() > datagram_request_bytes_max && !branch.tried_stream && branch.next_hop != 0) {
     // R3261-12: by TCP; only when that is refused by UDP after all.
@@ -296,19 +345,41 @@ void SipService::on_branch_response(Proxied& p, const Received& response, sip::T
     failed_.answered({hop.address, hop.transport});
   }
   // R3263-2, R5626-2: another address or flow of the same target.
-  if ((status == 503 && branch.next_hop < branch.hops.size()) ||
-      (status == 430 && !branch.alternatives.empty())) {
-    if (!branch.cancelled) {
-      try_next_hop(p, index);
-      return;
-    }
+  if (!p.fork.unwanted(index) &&
+      ((status == 503 && branch.next_hop < branch.hops.size()) || (status == 430 && !branch.alternatives.empty()))) {
+    try_next_hop(p, index);
+    return;
   }
   const sip::ForkDecision decision = p.fork.response(index, status);
   if (status >= 300 && (p.fork.kept().has(index) || decision.challenges.has(index))) {
-    branch.kept = forward_response(p.from_trusted, response);
+    branch.kept = p.errand != nullptr ? filter_response(p.from_trusted, response)
+                                      : forward_response(p.from_trusted, response);
     branch.kept_status = status;
   }
   carry_out(p, decision, &response, index);
+}
+
+// A connection was lost, or there is no final response (R3263-2).
+void SipService::on_branch_fact(Proxied& p, unsigned index, sip::TransactionFact::Kind what) {
+  if (!p.fork.running().has(index)) return;  // the ACK of its final response, which nobody waits for
+  Branch& branch = *p.branches[index];
+  wheel_.cancel(branch.timer);
+  const bool lost = what == sip::TransactionFact::Kind::transport_error;
+  const bool wanted = !p.fork.unwanted(index);
+  if (lost || !branch.heard) hop_failed(branch);
+  if (wanted && (lost || (!branch.heard && branch.next_hop < branch.hops.size()))) {
+    try_next_hop(p, index);
+  } else if (lost) {
+    branch_cancelled_unsent(p, index);
+  } else {
+    carry_out(p, p.fork.timeout(index), nullptr, index);
+  }
+}
+
+// Why its branches are cancelled (R3261-18; RFC 3326): another one answered, or the reason that came from upstream.
+std::string_view SipService::reason_of(const Proxied& p) {
+  return p.answered_2xx ? std::string_view("SIP;cause=200;text=\"Call completed elsewhere\"")
+                        : std::string_view(p.reason);
 }
 
 void SipService::cancel_branches(Proxied& p, sip::BranchSet set) {
@@ -316,14 +387,11 @@ void SipService::cancel_branches(Proxied& p, sip::BranchSet set) {
     const unsigned index = set.take();
     Branch& branch = *p.branches[index];
     wheel_.cancel(branch.timer);
-    branch.cancelled = true;
-    if (branch.client.valid()) {
-      (void)transactions_.cancel(branch.client, now_.mono);
-    }
+    if (branch.client.valid()) (void)transactions_.cancel(branch.client, now_.mono, reason_of(p));
   }
 }
 
-// The name of where it should have gone is known now, and nobody wants it any more.
+// It has not gone out, or to a connection that is lost, and nobody wants it any more.
 void SipService::branch_cancelled_unsent(Proxied& p, unsigned index) {
   keep_own(p, *p.branches[index], 487);
   carry_out(p, p.fork.response(index, 487), nullptr, index);
@@ -346,13 +414,21 @@ void SipService::settled(Proxied& p) {
 void SipService::finish_if_over(core::SlotId id) {
   Proxied* const p = proxied_.get(id);
   if (p == nullptr || !p->fork.over()) return;
-  // Further 2xx of an INVITE go upstream for as long as its server transaction takes them; its end is told as a fact.
-  if (p->method == Method::invite && p->answered_2xx && transactions_.contains(p->server)) return;
+  // Further 2xx of an INVITE go upstream for as long as its server transaction takes them, or a call's client
+  // transactions bring them; the end is told as a fact.
+  if (p->method == Method::invite && p->answered_2xx) {
+    if (transactions_.contains(p->server)) return;
+    const auto answered = [this](const auto& branch) {
+      return transactions_.state_of(branch->client) == sip::tx::State::accepted;
+    };
+    if (p->errand != nullptr && std::any_of(p->branches.begin(), p->branches.end(), answered)) return;
+  }
   drop(*p);
 }
 
 void SipService::drop(Proxied& p) {
   settled(p);
+  if (p.errand != nullptr) end_errand(p);
   for (auto& branch : p.branches) recycle(std::move(branch));
   proxied_.erase(p.self);
 }
@@ -365,7 +441,7 @@ void SipService::Branch::clear() {
   alternatives.clear();
   hops.clear();
   next_hop = 0;
-  to_binding = outside = forbidden = waits_for_name = tried_stream = heard = cancelled = false;
+  to_binding = outside = forbidden = waits_for_name = tried_stream = heard = by_flow = false;
   client = {};
   kept.clear();
   kept_status = 0;

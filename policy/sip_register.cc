@@ -1,5 +1,5 @@
-// policy/sip_register.cc - REGISTER, and look-ups of bindings, on this shard or the one that owns the address of record.
-// See sip_service.h.
+// policy/sip_register.cc - REGISTER, and look-ups of bindings, on this shard or the one that owns the address of
+// record. See sip_service.h.
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -18,11 +18,13 @@ namespace {
 // What shards say to each other, behind sip::MailKind::service. Bytes of this process, checked for their length.
 enum class ServiceMail : std::uint8_t {
   look_up,      // context, aor                     answered by `bindings`
-  bindings,     // context, encode_bindings
-  register_,    // server transaction, flow, aor, request   answered by `registered`
-  registered,   // server transaction, status, granted seconds, header lines
+  bindings,     // context, settings of that user, encode_bindings
+  register_,    // server transaction, flow, third party, aor, request   answered by `registered`
+  registered,   // server transaction, Registered, header lines
   flow_closed,  // flow
-  keep,         // flow, until: somebody relies on that connection
+  keep,         // flow, until, longest silence: somebody relies on that connection
+  settings,     // call, aor                        answered by `settled`
+  settled,      // call, settings of the user who began it
 };
 
 class MailWriter {
@@ -122,49 +124,70 @@ void SipService::on_register(const Received& request, const sip::RequestMatch& m
     refuse(request, 404);
     return;
   }
-  const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
+  // TS 24.229 section 5.4.1.7: From is the S-CSCF that speaks for the user in To.
+  const bool third_party =
+      sender.kind == Sender::Kind::trusted && !sip::same_user(request.essentials.from.uri, request.essentials.to.uri);
+  const std::uint32_t owner_shard = shard_of(aor_);
+  const bool may = owner_shard == shard_ || may_ask();
+  const sip::TransactionId server =
+      may ? transactions_.open_server(request, match, 0, now_.mono) : sip::TransactionId{};
   if (!server.valid()) {
     refuse(request, 503);
     return;
   }
-  const std::uint32_t owner_shard = shard_of(aor_);
+  if (!transactions_.claim(server, request)) {  // R3261-4
+    answer(request, server, 482);
+    return;
+  }
   if (owner_shard != shard_) {
+    asked(true, server);
     MailWriter(mail_, ServiceMail::register_)
         .put(server.packed())
         .put(request.flow)
+        .put(third_party)
         .text(aor_)
         .text(request.bytes);
     transport_.send_mail(owner_shard, mail_);
     return;
   }
-  sip::register_bindings({.aor = aor_,
+  register_here(request, aor_, third_party);
+  sip::RegisterAnswer& a = register_answer_;
+  finish_register(server, request, {a.status, a.granted_s, a.flow_timer_s}, a.headers.headers());
+}
+
+void SipService::register_here(const Received& request, std::string_view aor, bool third_party) {
+  sip::register_bindings({.aor = aor,
                           .head = request.head,
                           .bytes = request.bytes,
                           .essentials = request.essentials,
                           .flow = request.flow,
-                          .associated = associated_},
+                          .associated = associated_,
+                          .third_party = third_party},
                          config_->registrar, now_, location_, metrics_, register_answer_);
-  finish_register(server, request, register_answer_.status, register_answer_.granted_s,
-                  register_answer_.headers.headers());
 }
 
-void SipService::finish_register(sip::TransactionId server, const Received& request, std::uint16_t status,
-                                 std::uint32_t granted_s, std::span<const sip::HeaderText> headers) {
-  if (status == 200 && granted_s != 0) {
-    keep(request.flow, now_.mono + std::chrono::seconds(granted_s) + config_->transport.idle);
+void SipService::finish_register(sip::TransactionId server, const Received& request, const Registered& done,
+                                 std::span<const sip::HeaderText> headers) {
+  if (done.status == 200 && done.granted_s != 0) {
+    // R5626-3: half as long again as it was told. Pages in browsers do not know of it: they can not send keep-alives.
+    const bool promised =
+        request.flow.transport == core::Transport::tcp || request.flow.transport == core::Transport::tls;
+    keep(request.flow, now_.mono + std::chrono::seconds(done.granted_s) + config_->transport.idle,
+         promised ? std::chrono::milliseconds(1500) * done.flow_timer_s : core::Duration{});
+    refresh_times_.put(request, done.granted_s, now_.mono);
   }
-  if (status == 200) count(Metric::sip_registered);
-  answer(request, server, status, headers);
+  if (done.status == 200) count(Metric::sip_registered);
+  answer(request, server, done.status, headers);
 }
 
 // Somebody relies on this connection, of whichever shard.
-void SipService::keep(const Flow& flow, core::Instant until) {
+void SipService::keep(const Flow& flow, core::Instant until, core::Duration silence_max) {
   if (!flow.reliable()) return;
   if (flow.shard == shard_) {
-    transport_.keep_until(flow, until);
+    transport_.keep_until(flow, until, silence_max);
     return;
   }
-  MailWriter(mail_, ServiceMail::keep).put(flow).put(until);
+  MailWriter(mail_, ServiceMail::keep).put(flow).put(until).put(silence_max);
   transport_.send_mail(flow.shard, mail_);
 }
 
@@ -173,11 +196,28 @@ void SipService::keep(const Flow& flow, core::Instant until) {
 void SipService::look_up(Proxied& p, const Received& request) {
   const std::uint32_t owner_shard = shard_of(p.aor);
   if (owner_shard == shard_) {
-    on_bindings(p, request, location_.bindings(p.aor));
+    on_bindings(p, request, location_.bindings(p.aor), settings_.of(p.aor));
+    return;
+  }
+  if (!may_ask()) {
+    final_of_ours(p, 503);
+    drop(p);
     return;
   }
   p.waits_for_bindings = true;
+  asked(false, p.self);
   MailWriter(mail_, ServiceMail::look_up).put(p.self.packed()).text(p.aor);
+  transport_.send_mail(owner_shard, mail_);
+}
+
+// Of the user who begins a call. The call does not wait: an answer that never comes is a history that is not kept.
+void SipService::ask_settings(core::SlotId call, std::string_view aor) {
+  const std::uint32_t owner_shard = shard_of(aor);
+  if (owner_shard == shard_) {
+    calls_.on_settings(call, Leg::a, settings_.of(aor));
+    return;
+  }
+  MailWriter(mail_, ServiceMail::settings).put(call.packed()).text(aor);
   transport_.send_mail(owner_shard, mail_);
 }
 
@@ -195,48 +235,44 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       if (!in.good()) return;
       value_.clear();
       sip::encode_bindings(value_, location_.bindings(aor));
-      MailWriter(mail_, ServiceMail::bindings).put(context).text(value_);
+      MailWriter(mail_, ServiceMail::bindings).put(context).put(settings_.of(aor)).text(value_);
       transport_.send_mail(from, mail_);
       return;
     }
     case ServiceMail::bindings: {
       Proxied* const p = proxied_.get(core::SlotId::unpack(in.take<std::uint64_t>()));
+      const auto settings = in.take<ImSettings>();
       const std::string_view encoded = in.text();
       if (p == nullptr || !p->waits_for_bindings || !in.good()) return;
       p->waits_for_bindings = false;
-      const Received* const request = replay(p->server, p->source);
+      const Received* const request = request_of(*p);
       if (request == nullptr) {
         drop(*p);
         return;
       }
       if (!sip::decode_bindings(encoded, decoded_)) decoded_.clear();
-      on_bindings(*p, *request, decoded_);
+      on_bindings(*p, *request, decoded_, settings);
       return;
     }
     case ServiceMail::register_: {
       const auto server = in.take<std::uint64_t>();
       const auto flow = in.take<Flow>();
+      const bool third_party = in.take<bool>();
       const std::string_view aor = in.text();
       const std::string_view bytes = in.text();
       const Received* const request = in.good() ? read_again(bytes, flow) : nullptr;
       if (request == nullptr) return;
-      sip::register_bindings({.aor = aor,
-                              .head = request->head,
-                              .bytes = request->bytes,
-                              .essentials = request->essentials,
-                              .flow = flow,
-                              .associated = associated_},
-                             config_->registrar, now_, location_, metrics_, register_answer_);
+      register_here(*request, aor, third_party);
       MailWriter out(mail_, ServiceMail::registered);
-      out.put(server).put(register_answer_.status).put(register_answer_.granted_s);
+      sip::RegisterAnswer& a = register_answer_;
+      out.put(server).put(Registered{a.status, a.granted_s, a.flow_timer_s});
       for (const sip::HeaderText& header : register_answer_.headers.headers()) out.put(header.id).text(header.value);
       transport_.send_mail(from, mail_);
       return;
     }
     case ServiceMail::registered: {
       const auto server = core::SlotId::unpack(in.take<std::uint64_t>());
-      const auto status = in.take<std::uint16_t>();
-      const auto granted = in.take<std::uint32_t>();
+      const auto done = in.take<Registered>();
       lines_.clear();
       while (!in.empty() && in.good()) {
         const auto id = in.take<HeaderId>();
@@ -244,7 +280,7 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       }
       const Received* const request = replay(server, transactions_.flow_of(server));
       if (request == nullptr || !in.good()) return;
-      finish_register(server, *request, status, granted, lines_.headers());
+      finish_register(server, *request, done, lines_.headers());
       return;
     }
     case ServiceMail::flow_closed: {
@@ -252,13 +288,31 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       if (!in.good()) return;
       location_.flow_closed(flow);
       reg_events_.on_flow_gone(flow);
+      calls_.on_flow_gone(flow);
+      focus_.on_flow_gone(flow);
+      conferences_.on_flow_gone(flow);
       transactions_.flow_failed(flow);
       return;
     }
     case ServiceMail::keep: {
       const auto flow = in.take<Flow>();
       const auto until = in.take<core::Instant>();
-      if (in.good()) transport_.keep_until(flow, until);
+      const auto silence_max = in.take<core::Duration>();
+      if (in.good()) transport_.keep_until(flow, until, silence_max);
+      return;
+    }
+    case ServiceMail::settings: {
+      const auto call = in.take<std::uint64_t>();
+      const std::string_view aor = in.text();
+      if (!in.good()) return;
+      MailWriter(mail_, ServiceMail::settled).put(call).put(settings_.of(aor));
+      transport_.send_mail(from, mail_);
+      return;
+    }
+    case ServiceMail::settled: {
+      const auto call = core::SlotId::unpack(in.take<std::uint64_t>());
+      const auto settings = in.take<ImSettings>();
+      if (in.good()) calls_.on_settings(call, Leg::a, settings);
       return;
     }
   }

@@ -67,18 +67,21 @@ std::string_view without_dot(std::string_view host) {
 void SipService::on_request(const Received& request, const sip::RequestMatch& match) {
   const Method method = request.head.method;
   if (method == Method::ack) {
-    on_ack(request);
+    if (!on_call_request(request, match)) on_ack(request);
     return;
   }
   if (method == Method::cancel) {  // R3261-7: nothing here to cancel
     refuse(request, 481);
     return;
   }
+  if (!let_in(request)) return;
+  if (on_call_request(request, match)) return;
   Routing routing;
   if (!read_routing(request, routing)) {
     refuse(request, 400, {}, "Bad Route");
     return;
   }
+  if (is_elsewhere(request, routing) || is_of_group_elsewhere(request, routing)) return;
   const bool by_token = routing.token && routing.token->has_flow;
   const bool ends_here = routing.local && routing.next_route.empty() && !by_token;
   const bool for_server = ends_here && (routing.parsed.user.empty() || method == Method::register_);
@@ -86,8 +89,12 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     if (uas_checks(request)) on_options(request);
     return;
   }
-  const bool for_events = ends_here && about_registrations(request, routing);
-  if (!for_server && !for_events && !proxy_checks(request, routing)) return;
+  // The core asks us what we alone know, whatever Route it has besides.
+  const bool asked = ends_here || (!by_token && routing.local && routing.own_routes > 0 && about_settings_event(request) &&
+                                   trusted(request.flow.remote));
+  const bool for_events = asked && about_user(request, routing);
+  const bool publishes = asked && about_settings(request, routing);
+  if (!for_server && !for_events && !publishes && !proxy_checks(request, routing)) return;
   if (draining_ && request.essentials.to_tag.empty()) {
     refuse(request, 503);
     return;
@@ -96,10 +103,16 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     on_subscribe(request, match, routing);
     return;
   }
+  if (publishes) {
+    on_publish(request, match, routing);
+    return;
+  }
   Sender sender;
   if (!identify(request, routing, sender)) return;
   if (for_server) {
-    if (method == Method::register_) {
+    if (method == Method::register_ && !config_->registers_users && sender.kind != Sender::Kind::trusted) {
+      refuse(request, 403);  // another one is the registrar, and tells us (OMA-REG-1)
+    } else if (method == Method::register_) {
       on_register(request, match, sender);
     } else {
       answer_here(request, match);
@@ -108,6 +121,15 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
   }
   if (method == Method::register_) {  // no registrar for others
     refuse(request, 403);
+    return;
+  }
+  if (sender.kind == Sender::Kind::trusted) read_served(request, routing);
+  if (!may_originate(request, match, routing, sender)) return;
+  if (on_focus_request(request, match, routing, sender)) return;
+  const bool begins_call = method == Method::invite && request.essentials.to_tag.empty() && !routing.token;
+  if (request.essentials.to_tag.empty()) look_beyond(routing);
+  if (begins_call && (config_->calls.carrying == Carrying::b2bua || takes_media(request))) {
+    begin_call(request, match, routing, sender);
     return;
   }
   proxy(request, match, routing, sender);
@@ -120,9 +142,9 @@ void SipService::answer_here(const Received& request, const sip::RequestMatch&) 
   } else if (request.head.method == Method::subscribe) {
     sip::Event event;
     const bool good = sip::parse_event(request.head.value(HeaderId::event, request.bytes), event);
-    const sip::HeaderText allow{.id = HeaderId::allow_events, .value = allowed_events};
-    // About registrations, but nobody's.
-    refuse(request, good && event.package == allowed_events ? 404 : 489, {&allow, 1});  // R6665-3
+    const sip::HeaderText allow{.id = HeaderId::allow_events, .value = reg_events_.allowed_events()};
+    // About a user, but none.
+    refuse(request, good && reg_events_.serves(event.package) ? 404 : 489, {&allow, 1});  // R6665-3
   } else if (request.head.method == Method::other) {
     const sip::HeaderText allow{.id = HeaderId::allow, .value = allowed_methods};
     refuse(request, 501, {&allow, 1});
@@ -134,14 +156,16 @@ void SipService::answer_here(const Received& request, const sip::RequestMatch&) 
 void SipService::on_options(const Received& request) {
   const sip::HeaderText headers[] = {{.id = HeaderId::allow, .value = allowed_methods},
                                      {.id = HeaderId::accept, .value = "*/*"},
-                                     {.id = HeaderId::allow_events, .value = allowed_events},
+                                     {.id = HeaderId::allow_events, .value = reg_events_.allowed_events()},
                                      {.id = HeaderId::supported, .value = "path, outbound, pref"}};
   refuse(request, 200, headers);
 }
 
-bool SipService::uas_checks(const Received& request) {
+bool SipService::uas_checks(const Received& request, sip::OptionSet more) {
   value_.clear();
-  put_unsupported(request.head, request.bytes, HeaderId::require, uas_options(), value_);
+  sip::OptionSet known = uas_options();
+  known.add(more);
+  put_unsupported(request.head, request.bytes, HeaderId::require, known, value_);
   if (value_.empty()) return true;
   const sip::HeaderText unsupported{.id = HeaderId::unsupported, .value = value_};
   refuse(request, 420, {&unsupported, 1});
@@ -218,10 +242,14 @@ bool SipService::read_routing(const Received& request, Routing& routing) const {
   const std::string_view call_id = request.essentials.call_id;
   routing.uri = request.head.uri.of(bytes);
   routing.parsed = request.essentials.uri;
+  // A token proves that a dialog was let through: what begins anew has to prove its sender itself.
+  const auto token_of = [&](const sip::Uri& uri) {
+    return request.essentials.to_tag.empty() ? std::nullopt : sip::read_route_token(uri.user, call_id, route_key_);
+  };
   // R3261-10: a strict router has moved our Record-Route URI into the request URI, and the target behind all Routes.
-  const bool strict = names_us(routing.parsed) && request.head.first(HeaderId::route) != nullptr &&
-                      sip::read_route_token(routing.parsed.user, call_id, route_key_).has_value();
-  if (strict) routing.token = sip::read_route_token(routing.parsed.user, call_id, route_key_);
+  if (names_us(routing.parsed) && request.head.first(HeaderId::route) != nullptr)
+    routing.token = token_of(routing.parsed);
+  const bool strict = routing.token.has_value();
   bool ours = true;
   std::string_view last;
   for (const sip::Header* header = request.head.first(HeaderId::route); header != nullptr;
@@ -234,8 +262,8 @@ bool SipService::read_routing(const Received& request, Routing& routing) const {
       last = address.uri;
       if (ours && names_us(uri)) {
         ++routing.own_routes;
-        routing.token = sip::read_route_token(uri.user, call_id, route_key_);
-        routing.originating = sip::has_uri_parameter(uri, "orig");
+        routing.token = token_of(uri);
+        routing.originating = routing.originating || sip::has_uri_parameter(uri, "orig");
         continue;
       }
       ours = false;
@@ -254,6 +282,7 @@ bool SipService::read_routing(const Received& request, Routing& routing) const {
 
 // --- who sends it
 
+// OMA-ID-6: by its address.
 bool SipService::trusted(const core::Address& address) const {
   const core::Address plain = core::unmapped(address);
   return std::any_of(config_->trusted_peers.begin(), config_->trusted_peers.end(),
@@ -293,10 +322,11 @@ bool SipService::identify(const Received& request, const Routing& routing, Sende
   sender.kind = Sender::Kind::user;
   sender.user = result.user;
   transport_.prove(request.flow);
+  sources_.prove(config_->sources, request.flow.remote, now_.mono);
   if (registers) return true;
   // Under another of our users' names nobody may send; anonymous and foreign names are for the recipient to judge.
   sip::Uri from;
-  if (sip::parse_uri(request.essentials.from.uri, from) && our_domain(from.host) &&
+  if (sip::parse_uri(request.essentials.from.uri, from) && (our_domain(from.host) || names_us(from)) &&
       !sip::same_escaped(from.user, sender.user)) {
     refuse(request, 403, {}, "From Is Not Yours");
     return false;
@@ -318,9 +348,29 @@ void SipService::challenge(const Received& request, bool stale, bool by_proxy) {
   refuse(request, by_proxy ? 407 : 401, lines_.headers());
 }
 
-// --- ACK and CANCEL
+// --- CANCEL
+
+// It can not be challenged (RFC 3261 section 22.1), and everybody further on has seen the Via that it needs: so it must
+// come from the host that the INVITE came from. A trusted network may have several.
+bool SipService::may_cancel(const Received& request, const sip::RequestMatch& match) const {
+  const core::Address invite = core::unmapped(transactions_.flow_of(match.id).remote);
+  const core::Address from = core::unmapped(request.flow.remote);
+  return (from.family == invite.family && from.ip == invite.ip) || (trusted(from) && trusted(invite));
+}
 
 void SipService::on_cancel(const Received& request, const sip::RequestMatch& match) {
+  if (!may_cancel(request, match)) {
+    refuse(request, 481);
+    return;
+  }
+  if (owner_kind(match.owner) == Owner::call) {
+    calls_.on_cancel(owner_id(match.owner), request, match);
+    return;
+  }
+  if (owner_kind(match.owner) == Owner::participant) {
+    focus_.on_cancel(owner_id(match.owner), request, match);
+    return;
+  }
   const sip::TransactionId id = transactions_.open_server(request, match, 0, now_.mono);
   if (!id.valid()) {
     refuse(request, 503);
@@ -335,28 +385,14 @@ void SipService::on_cancel(const Received& request, const sip::RequestMatch& mat
     drop(*p);
     return;
   }
+  constexpr std::size_t reason_bytes_max = 512;
+  for (const sip::Header* h = request.head.first(HeaderId::reason); h != nullptr; h = request.head.next(*h)) {
+    const std::string_view reason = h->value.of(request.bytes);
+    if (p->reason.size() + reason.size() > reason_bytes_max) break;
+    if (!p->reason.empty()) p->reason += ", ";
+    p->reason += reason;
+  }
   carry_out(*p, p->fork.cancel(), nullptr, 0);
-}
-
-// For a 2xx: it goes where the dialog goes, without a transaction (R3261-8).
-void SipService::on_ack(const Received& request) {
-  Routing routing;
-  if (!read_routing(request, routing) || (!routing.token && !trusted(request.flow.remote))) {
-    count(Metric::sip_dropped);
-    return;
-  }
-  if (request.essentials.has_max_forwards && request.essentials.max_forwards == 0) {
-    count(Metric::sip_dropped);
-    return;
-  }
-  std::optional<Flow> out;
-  Hop hop;
-  if (routing.token && routing.token->has_flow) {
-    out = routing.token->flow;
-  } else if (literal_hop(routing.next_route.empty() ? routing.uri : routing.next_route, hop) && may_reach(hop.address)) {
-    out = transport_.flow_to({hop.transport, hop.address, hop.tls_name});
-  }
-  if (!out || !transport_.send(*out, forward_ack(request, routing, *out))) count(Metric::sip_dropped);
 }
 
 }  // namespace parley::policy

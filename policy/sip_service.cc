@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "sip/binding_row.h"
 #include "sip/params.h"
 #include "sip/writer.h"
 
@@ -27,6 +28,12 @@ core::HashKey key_from(const core::Seed& seed, std::size_t at) {
   return key;
 }
 
+// Another key, for another use.
+core::HashKey named_key(const core::HashKey& from, std::string_view use) {
+  const core::Hash128 hash = core::KeyedHash(from).add(use).finish();
+  return {hash.low, hash.high};
+}
+
 }  // namespace
 
 SipService::SipService(const Parts& parts)
@@ -35,6 +42,7 @@ SipService::SipService(const Parts& parts)
       pool_(parts.pool),
       metrics_(parts.metrics),
       random_(parts.random),
+      pairs_(parts.pairs),
       config_(parts.config),
       route_key_(key_from(parts.process_seed, 0)),
       owner_key_(key_from(parts.process_seed, 16)),
@@ -46,9 +54,11 @@ SipService::SipService(const Parts& parts)
                      .random = parts.random,
                      .wire = transport_,
                      .shard = static_cast<std::uint16_t>(parts.shard),
-                     .config = parts.config->transactions}),
+                     .config = parts.config->transactions,
+                     .shared = {parts.invites, named_key(owner_key_, "transactions")}}),
       digest_(parts.config->digest, static_cast<std::uint16_t>(parts.shard), parts.random, parts.metrics),
       location_(parts.config->location, parts.random, parts.metrics, core::Instant{}),
+      settings_({.metrics = parts.metrics, .random = parts.random, .config = parts.config}),
       reg_events_({.shard = parts.shard,
                    .pool = parts.pool,
                    .metrics = parts.metrics,
@@ -56,10 +66,54 @@ SipService::SipService(const Parts& parts)
                    .transactions = transactions_,
                    .transport = transport_,
                    .location = location_,
+                   .settings = parts.config->im.participating ? &settings_ : nullptr,
                    .config = parts.config}),
+      user_sessions_(parts.shard, parts.shard_count, parts.invites, named_key(owner_key_, "users")),
+      calls_({.shard = parts.shard,
+              .pool = parts.pool,
+              .metrics = parts.metrics,
+              .random = parts.random,
+              .name_key = owner_key_,
+              .transactions = transactions_,
+              .transport = transport_,
+              .users = &user_sessions_,
+              .config = parts.config}),
+      focus_({.agent = {.shard = parts.shard,
+                        .pool = parts.pool,
+                        .metrics = parts.metrics,
+                        .random = parts.random,
+                        .name_key = owner_key_,
+                        .transactions = transactions_,
+                        .transport = transport_,
+                        .users = &user_sessions_,
+                        .config = parts.config},
+              .media = parts.media,
+              .rooms = parts.rooms,
+              .conferences = &conferences_,
+              .shards = parts.shard_count}),
+      conferences_({.shard = parts.shard,
+                    .pool = parts.pool,
+                    .metrics = parts.metrics,
+                    .random = parts.random,
+                    .transactions = transactions_,
+                    .transport = transport_,
+                    .config = parts.config}),
+      exploder_({.shard = parts.shard,
+                 .pool = parts.pool,
+                 .metrics = parts.metrics,
+                 .random = parts.random,
+                 .name_key = owner_key_,
+                 .transactions = transactions_,
+                 .transport = transport_,
+                 .config = parts.config}),
       failed_(parts.metrics),
+      sources_(parts.config->sources.sources_max, parts.random, parts.metrics),
+      refresh_times_(parts.random),
+      rates_(parts.config->im.rate_users_max, parts.metrics),
+      overdue_answers_(parts.config->im.overdue_answers_max),
       proxied_(parts.config->proxied_max),
       replay_(std::make_unique<Replay>()) {
+  calls_.use_media(pairs_);
   name_ourselves();
 }
 
@@ -67,6 +121,9 @@ SipService::~SipService() {
   proxied_.for_each([this](core::SlotId, Proxied& p) {
     for (const auto& branch : p.branches) wheel_.cancel(branch->timer);
   });
+  for (const auto& [token, wanted] : names_) {
+    if (wanted.ack != core::no_buffer) pool_.release(wanted.ack);
+  }
 }
 
 void SipService::begin(const core::Now& now, core::Outbox& out) {
@@ -74,50 +131,113 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   out_ = &out;
   transport_.begin(now, out);
   reg_events_.begin(now.mono);
+  look_at_overload();
+  calls_.begin(now.mono);
+  focus_.begin(now);
+  exploder_.begin(now.mono);
+  conferences_.begin(now.mono);
 }
 
 void SipService::take(const core::Input& input) {
   if (input.kind == core::Input::Kind::resolved) {
     on_resolved(*input.resolution);
+    run_errands();
     return;
   }
+  if (input.kind == core::Input::Kind::datagram && !wanted(input)) return;
   transport_.take(input);
-  while (const Received* const message = transport_.next()) handle(*message);
+  while (const Received* const message = transport_.next()) {
+    handle(*message);
+    run_errands();
+  }
   if (const auto mail = transport_.service_mail()) on_service_mail(input.from_shard, *mail);
+  run_errands();
 }
 
 void SipService::end() {
   run_timers();
+  calls_.run_timers();
+  focus_.run_timers();
+  run_errands();
+  close_idle_strangers();
   transport_.end();
-  Flow flow;
-  while (transport_.next_gone(flow)) on_gone(flow);
-  sip::TransactionFact fact;
-  while (transactions_.next_fact(now_.mono, fact)) on_transaction_fact(fact);
+  // What is sent because of a fact may find a connection gone.
+  for (bool any = true; any;) {
+    any = false;
+    Flow flow;
+    for (; transport_.next_gone(flow); any = true) on_gone(flow);
+    sip::TransactionFact fact;
+    for (; transactions_.next_fact(now_.mono, fact); any = true) {
+      on_transaction_fact(fact);
+      run_errands();
+    }
+  }
   sip::LocationFact change;
-  while (location_.next_fact(now_.mono, change)) reg_events_.on_binding(change);
+  while (location_.next_fact(now_.mono, change)) {
+    store_binding(change);
+    reg_events_.on_binding(change);
+  }
+  while (settings_.next_change(now_.mono, value_)) reg_events_.on_settings(value_);
   if (draining_) {
     transport_.drain();
     reg_events_.drain();
+    calls_.drain();
+    focus_.drain();
   }
   reg_events_.end();
+  conferences_.end();
+}
+
+void SipService::store_binding(const sip::LocationFact& change) {
+  if (!config_->stores_bindings) return;
+  if (change.lost_row != 0) {
+    core::StoreOp remove{.kind = core::StoreOp::Kind::remove_binding, .binding = {}};
+    remove.binding.aor = change.aor;
+    remove.binding.id = change.lost_row;
+    out_->store(std::move(remove));
+  }
+  if (sip::ends_binding(change.event) || change.binding.row == 0) return;
+  out_->store({core::StoreOp::Kind::put_binding,
+               sip::to_row(change.aor, change.binding, now_, config_->transport.listeners)});
+}
+
+std::size_t SipService::restore(std::span<const core::BindingRow> rows, const core::Now& now) {
+  std::size_t count = 0;
+  for (const core::BindingRow& row : rows) {
+    if (shard_of(row.aor) != shard_) continue;
+    auto binding = sip::from_row(row, now, static_cast<std::uint16_t>(shard_), config_->transport.listeners);
+    if (!binding) continue;
+    if (location_.restore(row.aor, std::move(*binding)) == sip::Location::Applied::done) ++count;
+  }
+  return count;
 }
 
 core::Instant SipService::next_deadline() const {
+  const core::Instant question = questions_.empty() ? core::never : questions_.front().until;
   return std::min({transport_.next_deadline(), transactions_.next_deadline(), location_.next_deadline(),
-                   reg_events_.next_deadline(), wheel_.next_deadline()});
+                   settings_.next_deadline(), reg_events_.next_deadline(), calls_.next_deadline(),
+                   focus_.next_deadline(), conferences_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(),
+                   question});
 }
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
   transport_.reload(transport_config(config_));
   digest_.set_config(config_->digest);
+  settings_.reload(config_);
   reg_events_.reload(config_);
+  calls_.reload(config_);
+  focus_.reload(config_);
+  exploder_.reload(config_);
+  conferences_.reload(config_);
   name_ourselves();
 }
 
 void SipService::name_ourselves() {
   own_names_.clear();
-  for (const sip::Listener& listener : config_->transport.listeners) own_names_.push_back({listener.host, listener.port});
+  for (const sip::Listener& listener : config_->transport.listeners)
+    own_names_.push_back({listener.host, listener.port});
+  core_route_ = config_->core.empty() ? std::string() : "<" + config_->core + ">";
 }
 
 void SipService::drain() { draining_ = true; }
@@ -140,9 +260,15 @@ void SipService::handle(const Received& message) {
   const sip::RequestMatch match = transactions_.match_request(message, now_.mono);
   switch (match.kind) {
     case sip::RequestMatch::Kind::absorbed: return;
-    case sip::RequestMatch::Kind::ack: on_ack(message); return;
+    case sip::RequestMatch::Kind::ack:
+      if (!on_call_request(message, match)) on_ack(message);
+      return;
     case sip::RequestMatch::Kind::cancel: on_cancel(message, match); return;
     case sip::RequestMatch::Kind::fresh: on_request(message, match); return;
+    case sip::RequestMatch::Kind::elsewhere:
+      count(Metric::sip_passed_on);
+      transport_.pass_on(match.shard, message);
+      return;
   }
 }
 
@@ -160,6 +286,9 @@ void SipService::on_response(const Received& response) {
   const sip::ResponseMatch match = transactions_.match_response(response, now_.mono);
   if (match.kind != sip::ResponseMatch::Kind::to_tu) return;
   if (owner_kind(match.owner) == Owner::subscriber) reg_events_.on_response(owner_id(match.owner), response, match.id);
+  if (owner_kind(match.owner) == Owner::conference_subscriber) {
+    conferences_.on_response(owner_id(match.owner), response, match.id);
+  }
   if (owner_kind(match.owner) != Owner::proxied) return;
   Proxied* const p = proxied_.get(owner_id(match.owner));
   if (p != nullptr) on_branch_response(*p, response, match.id);
@@ -169,6 +298,10 @@ void SipService::on_gone(const Flow& flow) {
   transactions_.flow_failed(flow);
   location_.flow_closed(flow);
   reg_events_.on_flow_gone(flow);
+  calls_.on_flow_gone(flow);
+  focus_.on_flow_gone(flow);
+  conferences_.on_flow_gone(flow);
+  run_errands();
   if (flow.shard != shard_) return;
   for (std::uint32_t other = 0; other < shard_count_; ++other) {
     if (other != shard_) tell_flow_closed(other, flow);
@@ -178,36 +311,29 @@ void SipService::on_gone(const Flow& flow) {
 void SipService::on_transaction_fact(const sip::TransactionFact& fact) {
   using Kind = sip::TransactionFact::Kind;
   if (owner_kind(fact.owner) == Owner::subscriber) reg_events_.on_fact(owner_id(fact.owner), fact);
+  if (owner_kind(fact.owner) == Owner::conference_subscriber) conferences_.on_fact(owner_id(fact.owner), fact);
   if (owner_kind(fact.owner) != Owner::proxied) return;
   Proxied* const p = proxied_.get(owner_id(fact.owner));
   if (p == nullptr) return;
-  const bool server = fact.machine == sip::tx::Machine::invite_server ||
-                      fact.machine == sip::tx::Machine::other_server;
+  const bool server = fact.machine == sip::tx::Machine::invite_server || fact.machine == sip::tx::Machine::other_server;
   if (server) {
     // Nobody waits upstream any more.
     if (fact.kind != Kind::transport_error && fact.id == p->server) drop(*p);
     return;
   }
-  const auto branch = std::find_if(p->branches.begin(), p->branches.end(),
-                                   [&](const auto& b) { return b->client == fact.id; });
-  if (branch == p->branches.end() || fact.kind == Kind::ended) return;
-  const auto index = static_cast<unsigned>(branch - p->branches.begin());
-  if (fact.kind == Kind::transport_error) {
-    hop_failed(**branch);
-    try_next_hop(*p, index);
-  } else if (!(*branch)->heard && !(*branch)->hops.empty() && !(*branch)->cancelled) {
-    hop_failed(**branch);  // R3263-2: no answer at all
-    if ((*branch)->next_hop < (*branch)->hops.size()) {
-      try_next_hop(*p, index);
-    } else {
-      carry_out(*p, p->fork.timeout(index), nullptr, index);
-    }
-  } else {
-    carry_out(*p, p->fork.timeout(index), nullptr, index);
+  const auto branch =
+      std::find_if(p->branches.begin(), p->branches.end(), [&](const auto& b) { return b->client == fact.id; });
+  if (branch == p->branches.end()) return;
+  if (fact.kind == Kind::ended) {
+    if (p->errand != nullptr) finish_if_over(p->self);
+    return;
   }
+  const auto index = static_cast<unsigned>(branch - p->branches.begin());
+  on_branch_fact(*p, index, fact.kind);
 }
 
 void SipService::run_timers() {
+  give_up_questions();
   while (core::Timer* const timer = wheel_.expire_one(now_.mono)) {
     Proxied* const p = proxied_.get(core::SlotId::unpack(timer->owner));
     CHECK(p != nullptr);
@@ -253,7 +379,8 @@ void SipService::to_tag_for(const Received& request, std::string& tag) const {
 }
 
 std::string_view SipService::compose(const Received& request, std::uint16_t status,
-                                     std::span<const sip::HeaderText> headers, std::string_view reason) {
+                                     std::span<const sip::HeaderText> headers, std::string_view reason,
+                                     std::string_view body) {
   to_tag_for(request, tag_);
   sip::ReceivedText room;
   const sip::ResponseText text{.status = status,
@@ -261,10 +388,12 @@ std::string_view SipService::compose(const Received& request, std::uint16_t stat
                                .to_tag = status == 100 ? std::string_view{} : std::string_view(tag_),
                                .copy_timestamp = status == 100,
                                .stamp = sip::via_stamp(request.essentials.via, request.flow, room),
-                               .headers = headers};
+                               .headers = headers,
+                               .body_bytes = static_cast<std::uint32_t>(body.size())};
   const std::string_view head = request.head.length == 0 ? request.bytes : request.bytes.substr(0, request.head.length);
-  core::TextOut out(text_.room(sip::response_bytes_max(request.head, head, text)));
+  core::TextOut out(text_.room(sip::response_bytes_max(request.head, head, text) + body.size()));
   sip::put_response(out, request.head, head, text);
+  out.put(body);
   return text_.view(out.size());
 }
 
@@ -276,15 +405,18 @@ void SipService::refuse(const Received& request, std::uint16_t status, std::span
     return;
   }
   count_refusal(status);
-  if (!transport_.send(sip::response_flow(request), compose(request, status, headers, reason))) {
-    count(Metric::sip_responses_unsent);
-  }
+  const bool stranger = !request.flow.reliable() && !trusted(request.flow.remote);
+  const std::string_view reply =
+      stranger ? bounded_reply(request, status, headers, reason) : compose(request, status, headers, reason);
+  if (reply.empty()) return;
+  if (!transport_.send(sip::response_flow(request), reply)) count(Metric::sip_responses_unsent);
 }
 
 void SipService::answer(const Received& request, sip::TransactionId server, std::uint16_t status,
-                        std::span<const sip::HeaderText> headers, std::string_view reason) {
+                        std::span<const sip::HeaderText> headers, std::string_view reason, std::string_view body) {
   count_refusal(status);
-  const sip::Responded sent = transactions_.respond(server, status, compose(request, status, headers, reason), now_.mono);
+  const sip::Responded sent =
+      transactions_.respond(server, status, compose(request, status, headers, reason, body), now_.mono);
   if (sent == sip::Responded::not_sent) count(Metric::sip_responses_unsent);
 }
 

@@ -1,15 +1,22 @@
-// policy/sip_service.h - SIP of one shard: what becomes of each message. Registrar, location, and a stateful proxy between
-// registered users and trusted peers.
+// policy/sip_service.h - SIP of one shard: what becomes of each message. Registrar, location, and a stateful proxy
+// between registered users and trusted peers.
 //
 // The order of checks follows RFC 3261 sections 8.2 and 16.3. The parts:
 //   sip_service.cc    a step: messages and facts to who handles them; responses of our own
+//   sip_overload.cc   what is not taken at all: from strangers by number, and by the overload ladder
 //   sip_requests.cc   a request that no transaction knows: the checks, then where it goes
+//   sip_ack.cc        ACKs for 2xx
+//   sip_questions.cc  what other shards were asked
 //   sip_register.cc   REGISTER, and look-ups of bindings, on this shard or another
 //   sip_subscribe.cc  SUBSCRIBE to what this server knows itself
+//   sip_publish.cc    PUBLISH of IM service settings
+//   sip_participating.cc  the checks on IM requests from and to our users
 //   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
 //   sip_proxy.cc      requests on their way: branches, responses, CANCEL, Timer C
 //   sip_stateless.cc  requests that are forwarded and forgotten
 //   sip_forward.cc    what a message looks like when it goes on
+//   sip_calls.cc      calls that are carried leg to leg (calls.h)
+//   sip_focus.cc      sessions of which we are the focus (focus.h)
 //
 // An address of record belongs to the shard that its hash names; others ask by mail. A response that arrives on another
 // shard than its request left goes to that one by mail.
@@ -22,6 +29,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "core/keyed_hash.h"
@@ -31,10 +39,24 @@
 #include "core/seam.h"
 #include "core/slot_map.h"
 #include "core/timer_wheel.h"
+#include "policy/calls.h"
+#include "policy/content_policy.h"
+#include "policy/conference_events.h"
+#include "policy/errand.h"
+#include "policy/exploder.h"
+#include "policy/focus.h"
 #include "policy/hop.h"
+#include "policy/originating.h"
+#include "policy/overdue_answers.h"
+#include "policy/overload.h"
 #include "policy/owner.h"
+#include "policy/refresh_times.h"
 #include "policy/reg_events.h"
+#include "policy/settings.h"
 #include "policy/sip_config.h"
+#include "policy/source_budget.h"
+#include "policy/terminating.h"
+#include "policy/user_rates.h"
 #include "sip/digest_auth.h"
 #include "sip/failed_targets.h"
 #include "sip/fork.h"
@@ -45,6 +67,7 @@
 #include "sip/preferences.h"
 #include "sip/registrar.h"
 #include "sip/route_token.h"
+#include "sip/session_timer.h"
 #include "sip/transactions.h"
 #include "sip/transport.h"
 
@@ -59,6 +82,11 @@ class SipService {
     core::Metrics& metrics;
     core::Random& random;
     core::Seed process_seed;  // the same for all shards of the process: seals route tokens, names owners
+    MediaPairs* pairs = nullptr;  // null: no messages go through this server
+    core::SessionTable* invites =
+        nullptr;  // one for the process: which shard has an INVITE; null where there is one shard
+    SessionMedia* media = nullptr;  // of the controlling function; null: there are no sessions
+    Rooms* rooms = nullptr;
     std::shared_ptr<const SipConfig> config;
   };
   explicit SipService(const Parts& parts);
@@ -66,24 +94,52 @@ class SipService {
   SipService(const SipService&) = delete;
   SipService& operator=(const SipService&) = delete;
 
+  // What an earlier process has stored, as far as it is this shard's, before the first step. How many bindings came back.
+  std::size_t restore(std::span<const core::BindingRow> rows, const core::Now& now);
+
   // A step: begin, then take for each Input of SIP, then end.
   void begin(const core::Now& now, core::Outbox& out);
   void take(const core::Input& input);
   void end();
 
+  // Between begin and end.
+  void on_media_failed(const PairFact& fact) { calls_.on_media_failed(core::SlotId::unpack(fact.owner)); }
+  // What rooms have to tell, between begin and end.
+  void on_room_fact(const RoomFact& fact);
+
+  // Where histories of users begin and end: fetched in each step, behind end().
+  [[nodiscard]] bool next_history(HistoryFact& fact) { return calls_.next_history(fact); }
+
+  // What operators ask about sessions, between begin and end: an answer in JSON.
+  [[nodiscard]] std::string answer_admin(const core::AdminRequest& request);
+
   void reload(std::shared_ptr<const SipConfig> config);
   void drain();
   // Nothing waits any more that would be lost by ending now.
-  [[nodiscard]] bool drained() const { return draining_ && unanswered_ == 0 && reg_events_.drained(); }
+  [[nodiscard]] bool drained() const {
+    return draining_ && unanswered_ == 0 && reg_events_.drained() && calls_.drained() && focus_.drained() && conferences_.drained() &&
+           exploder_.drained();
+  }
   [[nodiscard]] core::Instant next_deadline() const;
   // PeerInfo::listener from which on connections are SIP's.
   [[nodiscard]] std::uint16_t listener_base() const { return config_->transport.listener_base; }
 
+  // Who sends system messages keeps it up to date.
+  [[nodiscard]] OverdueAnswers& overdue_answers() { return overdue_answers_; }
+
   // For tests at rest.
+  [[nodiscard]] const sip::Transactions& transactions() const { return transactions_; }
+  [[nodiscard]] std::uint32_t live_connections() const { return transport_.connections(); }
   [[nodiscard]] std::uint32_t live_transactions() const { return transactions_.live(); }
   [[nodiscard]] std::uint32_t live_proxied() const { return proxied_.size(); }
+  [[nodiscard]] const Calls& calls() const { return calls_; }
+  [[nodiscard]] std::uint32_t live_calls() const { return calls_.live(); }
+  [[nodiscard]] const Focus& focus() const { return focus_; }
+  [[nodiscard]] const Exploder& exploder() const { return exploder_; }
   [[nodiscard]] std::uint32_t live_subscribers() const { return reg_events_.subscribers(); }
+  [[nodiscard]] std::uint32_t live_publications() const { return settings_.publications(); }
   [[nodiscard]] std::uint64_t live_bindings() const { return location_.binding_count(); }
+  [[nodiscard]] unsigned overload_level() const { return overload_.level(); }
 
  private:
   using Received = sip::Received;
@@ -100,11 +156,12 @@ class SipService {
   struct Routing {
     unsigned own_routes = 0;              // topmost Route values that name us, to be taken off
     std::optional<sip::RouteToken> token;  // of the last of them: the dialog is one we let through
-    bool originating = false;             // `orig` in our Route (TS 24.229)
     std::string_view next_route;          // the first Route value that remains: its URI; empty: none
     std::string_view uri;                 // where to, after strict routing was mended
     bool drop_last_route = false;         // strict routing: the last Route value has become the URI
     bool local = false;                   // `uri` is of a domain of ours
+    bool originating = false;             // it comes from a user served here: our Route has `orig` (TS 24.229), or
+    std::string_view served;              // P-Served-User says so and names him; empty: it does not, or is not believed
     sip::Uri parsed;                      // `uri`
     std::uint64_t loop = 0;               // what its way depends on (RFC 5393), once proxy_checks has asked
   };
@@ -144,7 +201,7 @@ class SipService {
     bool waits_for_name = false;
     bool tried_stream = false;    // too large for a datagram
     bool heard = false;           // a response has come from this hop
-    bool cancelled = false;
+    bool by_flow = false;         // it went over the flow of its binding or dialog
     sip::TransactionId client;
     std::string kept;              // final response, as it would go upstream
     std::uint16_t kept_status = 0;
@@ -159,7 +216,8 @@ class SipService {
   struct Proxied {
     explicit Proxied(const sip::ForkConfig& config) : fork(config) {}
     core::SlotId self;
-    sip::TransactionId server;
+    sip::TransactionId server;       // whom its response goes to; or
+    std::unique_ptr<Errand> errand;  // of a call of ours
     sip::Method method = sip::Method::other;
     Flow source;
     bool from_trusted = false;
@@ -167,7 +225,14 @@ class SipService {
     bool answered = false;  // a final response has gone upstream, or none ever will
     bool answered_2xx = false;
     bool waits_for_bindings = false;
+    bool by_core = false;  // the core reaches whom nothing else leads to
+    bool routed = false;   // the core has the bindings of `aor`: checked, it goes where its Route says
+    std::optional<ImKind> im;  // the checks on its way to a user of ours are due
+    bool to_user = false;      // and it has passed them
+    sip::ProxyTimer timer;  // R4028-4
+    sip::ProxyTimerEdit timer_edit;
     std::string user;      // who proved to be its sender
+    std::string reason;    // of a CANCEL, for those that follow from it (RFC 3326)
     std::string aor;       // being looked up
     std::uint64_t loop = 0;
     sip::Fork fork;
@@ -189,23 +254,37 @@ class SipService {
   void handle(const Received& message);
   void on_response(const Received& message);
   void on_gone(const Flow& flow);
+  void store_binding(const sip::LocationFact& change);
   void tell_flow_closed(std::uint32_t shard, const Flow& flow);
   void on_transaction_fact(const sip::TransactionFact& fact);
   void run_timers();
   void refuse(const Received& request, std::uint16_t status, std::span<const sip::HeaderText> headers = {},
               std::string_view reason = {});
   void answer(const Received& request, sip::TransactionId server, std::uint16_t status,
-              std::span<const sip::HeaderText> headers = {}, std::string_view reason = {});
+              std::span<const sip::HeaderText> headers = {}, std::string_view reason = {}, std::string_view body = {});
   [[nodiscard]] std::string_view compose(const Received& request, std::uint16_t status,
-                                         std::span<const sip::HeaderText> headers, std::string_view reason);
+                                         std::span<const sip::HeaderText> headers, std::string_view reason,
+                                         std::string_view body = {});
   void to_tag_for(const Received& request, std::string& tag) const;
   void count(core::Metric metric) { metrics_.add(metric); }
   void count_refusal(std::uint16_t status);
 
+  // --- sip_overload.cc
+  void look_at_overload();
+  [[nodiscard]] bool wanted(const core::Input& datagram);
+  // False: refused.
+  [[nodiscard]] bool let_in(const Received& request);
+  [[nodiscard]] bool is_let_in(const Received& request) const;
+  [[nodiscard]] bool has_priority(const Received& request) const;
+  void close_idle_strangers();
+  // The reply as a stranger may have it over UDP; empty: none.
+  [[nodiscard]] std::string_view bounded_reply(const Received& request, std::uint16_t status,
+                                               std::span<const sip::HeaderText> headers, std::string_view reason);
+
   // --- sip_requests.cc
   void on_request(const Received& request, const sip::RequestMatch& match);
   void on_cancel(const Received& request, const sip::RequestMatch& match);
-  void on_ack(const Received& request);
+  [[nodiscard]] bool may_cancel(const Received& request, const sip::RequestMatch& match) const;
   [[nodiscard]] bool read_routing(const Received& request, Routing& routing) const;
   [[nodiscard]] bool names_us(const sip::Uri& uri) const;
   [[nodiscard]] bool our_domain(std::string_view host) const;
@@ -217,31 +296,116 @@ class SipService {
   [[nodiscard]] bool was_here(const Received& request) const;
   void answer_here(const Received& request, const sip::RequestMatch& match);
   void on_options(const Received& request);
-  [[nodiscard]] bool uas_checks(const Received& request);
+  [[nodiscard]] bool uas_checks(const Received& request, sip::OptionSet more = {});
+
+  // --- sip_ack.cc
+  struct Wanted;
+  void on_ack(const Received& request);
+  [[nodiscard]] bool send_ack(const Received& request, const Routing& routing, const Flow& out);
+  [[nodiscard]] bool send_ack(const Received& request, const Routing& routing, const Hop& hop);
+  void hold_ack(const Received& request, std::string_view next);
+  void on_ack_resolved(const Wanted& wanted);
+  [[nodiscard]] std::string_view forward_ack(const Received& request, const Routing& routing, const Flow& out);
+
+  // --- sip_questions.cc
+  // What was asked of another shard, whose answer may be lost.
+  struct Question {
+    core::Instant until;
+    bool registers = false;  // or looks up
+    core::SlotId id;         // its server transaction, or its Proxied
+  };
+  [[nodiscard]] bool may_ask();
+  void asked(bool registers, core::SlotId id);
+  [[nodiscard]] bool answered(const Question& question);
+  void give_up_questions();
 
   // --- sip_register.cc
   void on_register(const Received& request, const sip::RequestMatch& match, const Sender& sender);
-  void finish_register(sip::TransactionId server, const Received& request, std::uint16_t status, std::uint32_t granted_s,
+  void register_here(const Received& request, std::string_view aor, bool third_party);
+  struct Registered {
+    std::uint16_t status = 0;
+    std::uint32_t granted_s = 0;
+    std::uint32_t flow_timer_s = 0;
+  };
+  void finish_register(sip::TransactionId server, const Received& request, const Registered& done,
                        std::span<const sip::HeaderText> headers);
-  void keep(const Flow& flow, core::Instant until);
+  void keep(const Flow& flow, core::Instant until, core::Duration silence_max = {});
   [[nodiscard]] std::uint32_t shard_of(std::string_view aor) const;
   [[nodiscard]] std::string_view own_aor(const sip::Uri& uri, std::string& room) const;
   void on_service_mail(std::uint32_t from, std::string_view mail);
   void look_up(Proxied& p, const Received& request);
+  void ask_settings(core::SlotId call, std::string_view aor);
   [[nodiscard]] const Received* read_again(std::string_view bytes, const Flow& flow);
   [[nodiscard]] const Received* replay(sip::TransactionId server, const Flow& source);
 
   // --- sip_subscribe.cc
-  [[nodiscard]] static bool about_registrations(const Received& request, const Routing& routing);
+  [[nodiscard]] bool about_user(const Received& request, const Routing& routing) const;
   void on_subscribe(const Received& request, const sip::RequestMatch& match, Routing& routing);
   [[nodiscard]] std::uint16_t may_watch(const Received& request, const Routing& routing, const Sender& sender);
 
+  // --- sip_publish.cc
+  [[nodiscard]] bool about_settings(const Received& request, const Routing& routing) const;
+  [[nodiscard]] bool about_settings_event(const Received& request) const;
+  void on_publish(const Received& request, const sip::RequestMatch& match, Routing& routing);
+  [[nodiscard]] bool is_user(std::string_view text, const Routing& routing) const;
+  [[nodiscard]] std::uint16_t may_publish(const Received& request, const Routing& routing, const Sender& sender) const;
+
+  // --- sip_participating.cc
+  struct Arrival {  // whose request it is
+    std::string_view user;  // of our realm, who has proved to be that; or
+    bool asserted = false;  // somebody whom its P-Asserted-Identity may name
+  };
+  struct Told {
+    std::uint16_t status = 0;
+    Tells tells = Tells::nothing;
+    std::string_view text;
+    std::string_view page;
+  };
+  [[nodiscard]] bool judges_requests() const {
+    return config_->documents != nullptr && config_->documents->judge_requests;
+  }
+  [[nodiscard]] UserPolicy policy_of(std::string_view user) const;
+  [[nodiscard]] std::optional<ImKind> im_request(const Received& request, bool let_in = false) const;
+  [[nodiscard]] bool takes_media(const Received& request) const;
+  [[nodiscard]] std::string_view served_aor(const Received& request, const Routing& routing, const Sender& sender,
+                                            std::string& room) const;
+  [[nodiscard]] std::uint64_t media_bytes_max(const Received& request, const Routing& routing, const Sender& sender);
+  [[nodiscard]] bool asks_within_rate(const Received& request, const Sender& sender);
+  [[nodiscard]] bool within_rate(std::string_view user, sip::Method method);
+  void senders_of(const Received& request, std::string_view user, bool asserted, std::vector<std::string>& keys) const;
+  void read_served(const Received& request, Routing& routing) const;
+  [[nodiscard]] bool comes_by_core(const Received& request, const Routing& routing, const Sender& sender) const;
+  [[nodiscard]] std::string_view served_aor(const Routing& routing, std::string& room) const;
+  [[nodiscard]] bool may_originate(const Received& request, const sip::RequestMatch& match, const Routing& routing,
+                                   const Sender& sender);
+  [[nodiscard]] bool is_served(std::string_view user) const;
+  [[nodiscard]] bool may_originate_within(const CallName& name, const Received& request,
+                                          const sip::RequestMatch& match);
+  [[nodiscard]] bool judge_originating(const Received& request, const sip::RequestMatch& match, std::string_view user,
+                                       OriginatingFacts facts);
+  void put_refusal(const Told& told, const UserPolicy& policy, const ContentVerdict& content, ImKind kind,
+                   const Received& request);
+  [[nodiscard]] TerminatingFacts terminating_facts(const Received& request, ImKind kind, std::string_view user,
+                                                   const ImSettings& settings, ContentVerdict& content);
+  [[nodiscard]] bool is_deferred_delivery(const Received& request, bool from_trusted) const;
+  [[nodiscard]] const TerminatingCheck* terminating_refusal(const Received& request, const Arrival& arrival, ImKind kind,
+                                                            std::string_view aor, const ImSettings& settings);
+  [[nodiscard]] bool may_terminate(Proxied& p, const Received& request, const ImSettings& settings);
+  bool note_unreachable(const Proxied& p, std::uint16_t status);
+
   // --- sip_targets.cc
-  void on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings);
+  void on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings,
+                   const ImSettings& settings);
   static void take_way(Branch& branch, Alternative way);
   static void find_first_route(Branch& branch);
-  void route_on(Proxied& p, const Received& request, const Routing& routing);
+  [[nodiscard]] bool goes_by_core(const Received& request, const Routing& routing, const Sender& sender) const;
+  void to_core(Branch& branch) const;
+  void route_on(Proxied& p, const Routing& routing);
+  void errand_on(Proxied& p, const Received& request);
+  void on_route(Proxied& p, const Received& request);
   void find_hops(Proxied& p, Branch& branch, unsigned index);
+  // False: `uri` names nothing that can be looked up, or too much is.
+  [[nodiscard]] bool ask_for_name(std::string_view uri, const Wanted& wanted);
   void on_resolved(const core::Resolution& resolution);
   [[nodiscard]] bool may_reach(const core::Address& address) const;
   [[nodiscard]] bool may_reach_outside(const core::Address& address) const;
@@ -262,12 +426,47 @@ class SipService {
   void hop_failed(const Branch& branch, std::optional<core::Duration> retry_after = {});
   void keep_own(Proxied& p, Branch& branch, std::uint16_t status);
   void on_branch_response(Proxied& p, const Received& response, sip::TransactionId client);
+  void on_branch_fact(Proxied& p, unsigned index, sip::TransactionFact::Kind what);
+  [[nodiscard]] static std::string_view reason_of(const Proxied& p);
   void cancel_branches(Proxied& p, sip::BranchSet set);
   void branch_cancelled_unsent(Proxied& p, unsigned index);
   void on_timer_c(Proxied& p, unsigned index);
   void settled(Proxied& p);
   void finish_if_over(core::SlotId id);
   void drop(Proxied& p);
+
+  [[nodiscard]] bool set_timer(Proxied& p, const Received& request);
+  void give_upstream(Proxied& p, const Received& response, unsigned branch);
+
+  // --- sip_calls.cc
+  void begin_call(const Received& request, const sip::RequestMatch& match, const Routing& routing, const Sender& sender);
+  [[nodiscard]] bool on_call_request(const Received& request, const sip::RequestMatch& match);
+  [[nodiscard]] bool is_elsewhere(const Received& request, const Routing& routing);
+  void look_beyond(Routing& routing);
+  void run_errands();
+  void start_errand(Errand errand);
+  void cancel_errand(const Errand& errand);
+  void send_call_ack(const Errand& errand);
+  [[nodiscard]] std::string_view put_errand(const Errand& errand, const Received& request, const Flow& out,
+                                            std::string_view branch_name, std::string_view uri, std::string_view route);
+  void give_call(Proxied& p, const Received& response, unsigned branch);
+  void end_errand(const Proxied& p);
+  void tell_response(const Errand& errand, std::string_view text, const Flow& flow, bool by_flow);
+  void tell_failed(const Errand& errand, std::uint16_t status);
+  void tell_over(const Errand& errand);
+
+  // --- sip_focus.cc
+  void on_dialog_request(const CallName& name, const Received& request, const sip::RequestMatch& match);
+  [[nodiscard]] bool is_of_group_elsewhere(const Received& request, const Routing& routing);
+  [[nodiscard]] const Group* group_of(const Routing& routing);
+  [[nodiscard]] bool target_of(const Received& request, const Routing& routing, const Sender& sender,
+                               Focus::Invitation& target);
+  [[nodiscard]] bool on_focus_request(const Received& request, const sip::RequestMatch& match, const Routing& routing,
+                                      const Sender& sender);
+  [[nodiscard]] std::string_view identity_of(const Received& request, const Sender& sender);
+  void begin_session(const Received& request, const sip::RequestMatch& match, const Focus::Invitation& invitation);
+  void on_watch(const Received& request, const sip::RequestMatch& match, const CallName& named,
+                std::string_view identity);
 
   // --- sip_stateless.cc
   [[nodiscard]] bool forward_stateless(const Received& request, const Routing& routing, const Sender& sender);
@@ -282,11 +481,24 @@ class SipService {
     std::string_view user;   // who proved to be its sender
     std::string_view uri;    // where to
     std::string_view route;  // Route value in front
+    sip::ProxyTimerEdit timer{};
   };
   [[nodiscard]] std::string_view forward_request(const Onward& on, const Received& request, const Flow& out,
                                                  std::string_view branch_name, std::uint16_t breadth);
-  [[nodiscard]] std::string_view forward_ack(const Received& request, const Routing& routing, const Flow& out);
-  [[nodiscard]] std::string_view forward_response(bool to_trusted, const Received& response);
+  // The edits that every request gets; the last of them writes it.
+  void begin_edits(const Received& request, const Flow& out, std::string_view branch_name);
+  void edit_for(const Flow& out, const Received& request);
+  void edit_credentials(const Received& request);
+  [[nodiscard]] std::string_view edit_route(const Received& request, const Routing& routing, std::string_view in_front,
+                                            std::string_view uri);
+  [[nodiscard]] std::string_view put_request(const Received& request, std::string_view uri);
+  void edit_identity(bool from_trusted, std::string_view user, const Received& request, const Flow& out);
+  void edit_timer(const sip::ProxyTimerEdit& timer);
+  [[nodiscard]] std::string_view forward_response(bool to_trusted, const Received& response,
+                                                  const sip::ProxyTimer* timer = nullptr);
+  [[nodiscard]] std::string_view put_response_on(bool to_trusted, const Received& response);
+  // With its Via.
+  [[nodiscard]] std::string_view filter_response(bool to_trusted, const Received& response);
   void put_via(std::string& out, const Flow& flow, std::string_view branch) const;
   void put_record_routes(const Received& request, const Flow& source, const Flow& out, std::string (&values)[2],
                          std::size_t& count);
@@ -299,6 +511,7 @@ class SipService {
   core::Pool& pool_;
   core::Metrics& metrics_;
   core::Random& random_;
+  MediaPairs* const pairs_;
   std::shared_ptr<const SipConfig> config_;
   core::HashKey route_key_;
   core::HashKey owner_key_;
@@ -309,19 +522,41 @@ class SipService {
   core::Outbox* out_ = nullptr;
   bool draining_ = false;
   std::vector<sip::SentBy> own_names_;  // into config_
+  std::string core_route_;              // Route value; empty: there is no core
 
   sip::Transport transport_;
   sip::Transactions transactions_;
   sip::DigestAuth digest_;
   sip::Location location_;
+  Settings settings_;
   RegEvents reg_events_;
+  UserSessions user_sessions_;
+  Calls calls_;
+  Focus focus_;
+  ConferenceEvents conferences_;  // goes before the rosters of focus_
+  Exploder exploder_;
   sip::FailedTargets failed_;
+  Overload overload_;
+  SourceBudget sources_;
+  RefreshTimes refresh_times_;
+  UserRates rates_;
+  OverdueAnswers overdue_answers_;
   core::SlotMap<Proxied> proxied_;
   std::uint32_t unanswered_ = 0;  // of them
   core::TimerWheel wheel_;
+  std::deque<Question> questions_;  // the oldest first
   std::vector<std::unique_ptr<Branch>> free_branches_;
-  std::map<std::uint64_t, std::pair<core::SlotId, unsigned>> names_;  // look-ups under way: token to branch
+  // A name being resolved: for a branch, or for an ACK that is held.
+  struct Wanted {
+    core::SlotId proxied{};
+    unsigned branch = 0;
+    core::BufferId ack = core::no_buffer;
+    Flow source{};  // of the ACK
+  };
+  std::map<std::uint64_t, Wanted> names_;  // by token
   std::uint64_t next_token_ = 1;
+  // INVITEs of errands: whose, call and number to request.
+  std::map<std::tuple<Errand::Client, std::uint64_t, std::uint32_t>, core::SlotId> invites_;
 
   const Received* current_ = nullptr;  // the request being proxied for the first time
   const Routing* current_routing_ = nullptr;
@@ -338,7 +573,15 @@ class SipService {
   std::string kept_text_;
   std::string tag_;
   std::string mail_;
+  std::string sender_text_;
   std::string value_;
+  std::string route_;
+  std::string strict_uri_;
+  std::string hops_left_;
+  std::string breadth_;
+  std::string contact_;
+  std::string expires_;
+  std::string min_se_;
   sip::HeaderLines lines_;
   std::vector<core::ResolvedAddress> resolved_;
   sip::Edits edits_;
@@ -347,6 +590,9 @@ class SipService {
   sip::RegisterAnswer register_answer_;
   std::vector<sip::Binding> decoded_;
   std::vector<std::string> associated_;
+  std::vector<Flow> strangers_;
+  std::vector<std::string> senders_;  // user_key of each of a sender's identities
+  std::string refusal_body_;
   std::unique_ptr<Replay> replay_;
 };
 

@@ -26,7 +26,8 @@ bool SipService::forward_stateless(const Received& request, const Routing& routi
   const std::string_view aor = own_aor(routing.parsed, aor_);
   if (shard_of(aor) != shard_) return false;
   const std::span<const sip::Binding> bindings = location_.bindings(aor);
-  if (bindings.size() != 1 || !bindings[0].path.empty() || bindings[0].expires <= now_.mono) return false;
+  if (bindings.size() != 1 || !bindings[0].path.empty() || bindings[0].server || bindings[0].expires <= now_.mono)
+    return false;
   const sip::Binding& binding = bindings[0];
   std::optional<Flow> out;
   Hop hop;
@@ -36,6 +37,13 @@ bool SipService::forward_stateless(const Received& request, const Routing& routi
     out = transport_.flow_to({hop.transport, hop.address, hop.tls_name});
   }
   if (!out) return false;
+  if (const std::optional<ImKind> kind = im_request(request)) {
+    const Arrival arrival{.user = sender.user, .asserted = sender.kind == Sender::Kind::trusted};
+    if (const TerminatingCheck* const check = terminating_refusal(request, arrival, *kind, aor, settings_.of(aor))) {
+      refuse(request, check->status, lines_.headers());
+      return true;
+    }
+  }
 
   sip::RouteTokenText room;
   const std::string_view token = sip::write_route_token({.has_flow = true, .flow = sip::response_flow(request)},

@@ -1,5 +1,5 @@
-// policy/sip_subscribe.cc - SUBSCRIBE to what this server itself knows: the registrations of its users (RFC 3680). See
-// sip_service.h; the subscriptions stand in reg_events.h.
+// policy/sip_subscribe.cc - SUBSCRIBE to what this server itself knows of its users: registrations (RFC 3680) and IM
+// service settings (RFC 4354). See sip_service.h; the subscriptions stand in reg_events.h.
 #include "policy/sip_service.h"
 #include "sip/own_tag.h"
 #include "sip/uri.h"
@@ -9,15 +9,15 @@ namespace parley::policy {
 using sip::HeaderId;
 using sip::Method;
 
-// To a user of ours, and about his registrations or in a dialog that we have made: our Contact names the user, and what
+// To a user of ours, and about what we know of him or in a dialog that we have made: our Contact names the user, and what
 // was let through here comes with our Route. All else about users is for their own devices.
-bool SipService::about_registrations(const Received& request, const Routing& routing) {
+bool SipService::about_user(const Received& request, const Routing& routing) const {
   if (request.head.method != Method::subscribe || routing.parsed.user.empty()) return false;
   const std::string_view to_tag = request.essentials.to_tag;
   if (!to_tag.empty() && routing.token) return false;
   if (!to_tag.empty() && sip::tag_key(to_tag) != 0) return true;
   sip::Event event;
-  return sip::parse_event(request.head.value(HeaderId::event, request.bytes), event) && event.package == allowed_events;
+  return sip::parse_event(request.head.value(HeaderId::event, request.bytes), event) && reg_events_.serves(event.package);
 }
 
 void SipService::on_subscribe(const Received& request, const sip::RequestMatch& match, Routing& routing) {
@@ -41,6 +41,7 @@ void SipService::on_subscribe(const Received& request, const sip::RequestMatch& 
     Sender sender;
     if (!identify(request, routing, sender)) return;
     status = may_watch(request, routing, sender);
+    if (status == 200 && !asks_within_rate(request, sender)) return;
     if (status == 200) status = reg_events_.subscribe(request, match, aor_, routing.parsed.user);
   }
   if (status != 200) {
@@ -50,7 +51,7 @@ void SipService::on_subscribe(const Received& request, const sip::RequestMatch& 
   keep(request.flow, now_.mono + std::chrono::seconds(reg_events_.granted_s()) + config_->transport.idle);
 }
 
-// A user his own registrations. A trusted peer those of all users, unless it says that one of ours asks about another.
+// A user himself. A trusted peer all users, unless it says that one of ours asks about another.
 std::uint16_t SipService::may_watch(const Received& request, const Routing& routing, const Sender& sender) {
   reg_events_.clear();
   const bool known = config_->users.find(routing.parsed.user) != config_->users.end();

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "policy/sip_service.h"
+#include "sip/reach.h"
 #include "sip/uri.h"
 
 namespace parley::policy {
@@ -11,7 +12,7 @@ namespace parley::policy {
 using core::Metric;
 
 bool SipService::may_reach(const core::Address& address) const {
-  return policy::may_reach(config_->dial_deny, address);
+  return sip::may_reach(config_->transport.dial_deny, address);
 }
 
 bool SipService::may_reach_outside(const core::Address& address) const {
@@ -30,11 +31,15 @@ void SipService::find_hops(Proxied& p, Branch& branch, unsigned index) {
     branch.hops.push_back(std::move(hop));
     return;
   }
+  branch.waits_for_name = ask_for_name(text, {.proxied = p.self, .branch = index});
+}
+
+bool SipService::ask_for_name(std::string_view text, const Wanted& wanted) {
   sip::Uri uri;
-  if (!sip::parse_uri(text, uri) || uri.scheme == sip::Scheme::tel || uri.scheme == sip::Scheme::other) return;
+  if (!sip::parse_uri(text, uri) || uri.scheme == sip::Scheme::tel || uri.scheme == sip::Scheme::other) return false;
   if (names_.size() >= config_->look_ups_max) {
     count(Metric::sip_look_ups_limit);
-    return;
+    return false;
   }
   bool said = false;
   const core::Transport transport = transport_of(uri, said);
@@ -46,27 +51,32 @@ void SipService::find_hops(Proxied& p, Branch& branch, unsigned index) {
   ask.procedure = core::ResolveRequest::Procedure::sip;
   ask.secure = uri.scheme == sip::Scheme::sips;
   if (said) ask.transport = transport;
-  names_.emplace(token, std::pair{p.self, index});
-  branch.waits_for_name = true;
+  names_.emplace(token, wanted);
   out_->resolve(std::move(ask));
+  return true;
 }
 
 void SipService::on_resolved(const core::Resolution& resolution) {
   const auto found = names_.find(resolution.token);
   if (found == names_.end()) return;
-  const auto [id, index] = found->second;
+  const Wanted wanted = found->second;
   names_.erase(found);
-  Proxied* const p = proxied_.get(id);
-  if (p == nullptr || index >= p->branches.size()) return;
-  Branch& branch = *p->branches[index];
-  branch.waits_for_name = false;
   resolved_ = resolution.addresses;
   failed_.order(resolved_, now_.mono);
+  if (wanted.ack != core::no_buffer) {
+    on_ack_resolved(wanted);
+    return;
+  }
+  Proxied* const p = proxied_.get(wanted.proxied);
+  const unsigned index = wanted.branch;
+  if (p == nullptr || !p->fork.running().has(index)) return;
+  Branch& branch = *p->branches[index];
+  branch.waits_for_name = false;
   for (const core::ResolvedAddress& at : resolved_) {
     if (branch.hops.size() == config_->hops_max) break;
     branch.hops.push_back({at.transport, at.address, at.target});
   }
-  if (branch.cancelled) {
+  if (p->fork.unwanted(index)) {
     branch_cancelled_unsent(*p, index);
   } else {
     try_next_hop(*p, index);
@@ -75,22 +85,84 @@ void SipService::on_resolved(const core::Resolution& resolution) {
 
 // --- where a proxied request goes
 
+// Whether a request outside of dialogs is one that the core takes where nothing else is known: a user who is served here
+// sends it. What else comes from a trusted peer may have come from the core, and would go in circles.
+bool SipService::goes_by_core(const Received& request, const Routing& routing, const Sender& sender) const {
+  return !core_route_.empty() && request.essentials.to_tag.empty() && !routing.token &&
+         (sender.kind == Sender::Kind::user || routing.originating);
+}
+
+void SipService::to_core(Branch& branch) const {
+  branch.route = core_route_;
+  branch.outside = false;  // the operator sends it there
+  find_first_route(branch);
+}
+
 // Along the dialog's flow, a Route, or to the URI itself.
-void SipService::route_on(Proxied& p, const Received&, const Routing& routing) {
+void SipService::route_on(Proxied& p, const Routing& routing) {
   Branch* const branch = add_branch(p, 1000);
   branch->uri = std::string(routing.uri);
   branch->next = std::string(routing.next_route);
-  if (routing.token && routing.token->has_flow) branch->flow = routing.token->flow;
+  if (routing.token && routing.token->has_flow) {
+    branch->flow = routing.token->flow;
+    // A core may close connections that nothing goes over; its Record-Route says where it can be called.
+    Hop hop;
+    if (p.from_trusted && literal_hop(routing.next_route, hop)) branch->hops.push_back(std::move(hop));
+  }
   // A dialog that was let through goes on wherever its ends say they are; anything new needs leave to go out.
   branch->outside = !routing.token;
+  if (p.by_core && branch->next.empty()) to_core(*branch);
   begin_fork(p);
 }
 
-void SipService::on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings) {
+// What a user agent here wants sent, where no bindings are asked for.
+void SipService::errand_on(Proxied& p, const Received& request) {
+  const Errand& e = *p.errand;
+  Branch* const branch = add_branch(p, 1000);
+  branch->uri = std::string(request.head.uri.of(request.bytes));
+  branch->next = e.next;
+  branch->flow = e.flow;
+  branch->outside = e.outside || e.by_uri;
+  Hop hop;
+  if (e.flow && literal_hop(e.next, hop)) branch->hops.push_back(std::move(hop));  // should the connection be gone
+  if (p.by_core && e.next.empty() && !e.flow) to_core(*branch);
+  begin_fork(p);
+}
+
+// It has passed the checks on its way to a user whom the core registers.
+void SipService::on_route(Proxied& p, const Received& request) {
+  if (p.errand != nullptr) {
+    errand_on(p, request);
+    return;
+  }
+  Routing routing;
+  (void)read_routing(request, routing);  // it was good before
+  route_on(p, routing);
+}
+
+// All devices that the sender's preferences leave (OMA-PAG-4); where they leave none, as for services that are not ours,
+// he can not be reached (OMA-REG-3, OMA-X-7).
+void SipService::on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings,
+                             const ImSettings& settings) {
+  sip::Uri uri;
+  const bool known = p.routed || !bindings.empty() ||
+                     (sip::parse_uri(p.aor, uri) && config_->users.find(uri.user) != config_->users.end());
+  if (known && !may_terminate(p, request, settings)) return;
+  p.to_user = known;
+  if (p.routed) {
+    on_route(p, request);
+    return;
+  }
   sip::plan_targets(bindings, request.head, request.bytes, now_.mono, plan_);
+  if (plan_.targets.empty() && p.by_core) {
+    Branch* const branch = add_branch(p, 1000);
+    branch->uri = std::string(request.head.uri.of(request.bytes));
+    to_core(*branch);
+    begin_fork(p);
+    return;
+  }
   if (plan_.targets.empty()) {
-    sip::Uri uri;
-    const bool known = !bindings.empty() || (sip::parse_uri(p.aor, uri) && config_->users.find(uri.user) != config_->users.end());
+    (void)note_unreachable(p, 480);
     final_of_ours(p, known ? 480 : 404);
     drop(p);
     return;
@@ -114,7 +186,8 @@ void SipService::on_bindings(Proxied& p, const Received& request, std::span<cons
       break;
     }
     branch->to_binding = true;
-    branch->uri = binding.contact;
+    branch->uri = binding.server ? p.aor : binding.contact;
+    if (binding.server) branch->next = binding.contact;
     branch->route = binding.path;
     if (binding.over_flow) branch->flow = binding.flow;
     find_first_route(*branch);

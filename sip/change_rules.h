@@ -24,9 +24,9 @@ inline constexpr std::size_t change_states = 5;
 
 enum class ChangeEvent : std::uint8_t {
   want,           // send a re-INVITE
-  got_invite,     // theirs, and offers allow it
-  got_glare,      // theirs, while an offer of ours has no answer
-  got_twice,      // theirs, while an offer of theirs has no answer
+  got_invite,     // theirs, and offers allow it or do not matter
+  got_glare,      // theirs, no INVITE is open, and an offer of ours has no answer
+  got_twice,      // theirs, no INVITE is open, and an offer of theirs has no answer
   answer,         // send a 2xx
   refuse,         // send another final response
   cancel,         // theirs was cancelled
@@ -84,6 +84,7 @@ using namespace change_do;
 using Make = RowMaker<S, E>;
 constexpr auto go = Make::go;
 constexpr auto absorb = Make::absorb;
+constexpr auto idle = Make::idle;
 constexpr auto never = Make::never;
 
 // clang-format off
@@ -92,13 +93,13 @@ inline constexpr ChangeRow rows[] = {
     go(S::quiet, E::got_invite,    S::theirs, take_invite),                            // 14.2
     go(S::quiet, E::got_glare,     S::quiet,  answer_491),                             // 3311 5.2: our UPDATE is out
     go(S::quiet, E::got_twice,     S::quiet,  answer_500),                             // theirs is not answered
-    absorb(S::quiet, E::answer),
-    absorb(S::quiet, E::refuse),
-    absorb(S::quiet, E::cancel),
+    idle(S::quiet, E::answer),
+    idle(S::quiet, E::refuse),
+    never(S::quiet, E::cancel),
     absorb(S::quiet, E::ack),
-    absorb(S::quiet, E::got_2xx),
+    never(S::quiet, E::got_2xx),
     go(S::quiet, E::got_2xx_again, S::quiet,  send_ack_again),                         // 13.2.2.4
-    absorb(S::quiet, E::acknowledge),
+    idle(S::quiet, E::acknowledge),
     absorb(S::quiet, E::got_491),
     absorb(S::quiet, E::got_refusal),
     absorb(S::quiet, E::got_lost),
@@ -106,15 +107,15 @@ inline constexpr ChangeRow rows[] = {
 
     go(S::ours, E::want,        S::ours,    busy),                                     // 14.1
     go(S::ours, E::got_invite,  S::ours,    answer_491),                               // 14.2, T-21: each time
-    go(S::ours, E::got_glare,   S::ours,    answer_491),                               // 14.2
-    go(S::ours, E::got_twice,   S::ours,    answer_491),                               // 14.2
-    absorb(S::ours, E::answer),
-    absorb(S::ours, E::refuse),
-    absorb(S::ours, E::cancel),
+    never(S::ours, E::got_glare),
+    never(S::ours, E::got_twice),
+    idle(S::ours, E::answer),
+    idle(S::ours, E::refuse),
+    never(S::ours, E::cancel),
     absorb(S::ours, E::ack),
     go(S::ours, E::got_2xx,     S::ours_ok, tell_answered),                            // 14.1
     go(S::ours, E::got_2xx_again, S::ours,  send_ack_again),                           // of an INVITE before
-    absorb(S::ours, E::acknowledge),
+    idle(S::ours, E::acknowledge),
     go(S::ours, E::got_491,     S::quiet,   tell_failed | wait_491),                   // 14.1
     go(S::ours, E::got_refusal, S::quiet,   tell_failed),                              // 14.1: all as before
     go(S::ours, E::got_lost,    S::quiet,   tell_failed | end_session),                // 14.1
@@ -122,50 +123,50 @@ inline constexpr ChangeRow rows[] = {
 
     go(S::ours_ok, E::want,        S::ours_ok, busy),
     go(S::ours_ok, E::got_invite,  S::ours_ok, answer_491),                            // our ACK has to go first
-    go(S::ours_ok, E::got_glare,   S::ours_ok, answer_491),
-    go(S::ours_ok, E::got_twice,   S::ours_ok, answer_491),
-    absorb(S::ours_ok, E::answer),
-    absorb(S::ours_ok, E::refuse),
-    absorb(S::ours_ok, E::cancel),
+    never(S::ours_ok, E::got_glare),
+    never(S::ours_ok, E::got_twice),
+    idle(S::ours_ok, E::answer),
+    idle(S::ours_ok, E::refuse),
+    never(S::ours_ok, E::cancel),
     absorb(S::ours_ok, E::ack),
-    absorb(S::ours_ok, E::got_2xx),
+    never(S::ours_ok, E::got_2xx),
     go(S::ours_ok, E::got_2xx_again, S::ours_ok, send_ack_again),                      // of an INVITE before
     go(S::ours_ok, E::acknowledge, S::quiet,   send_ack | tell_done),                  // 13.2.2.4
-    absorb(S::ours_ok, E::got_491),
-    absorb(S::ours_ok, E::got_refusal),
+    idle(S::ours_ok, E::got_491),
+    idle(S::ours_ok, E::got_refusal),
     go(S::ours_ok, E::got_lost,    S::quiet,   send_ack | tell_failed | end_session),
     go(S::ours_ok, E::limit,       S::quiet,   send_ack | tell_failed | end_session),
 
     go(S::theirs, E::want,       S::theirs,    busy),                                  // 14.1
     go(S::theirs, E::got_invite, S::theirs,    answer_500),                            // 14.2
-    go(S::theirs, E::got_glare,  S::theirs,    answer_500),
-    go(S::theirs, E::got_twice,  S::theirs,    answer_500),                            // 14.2
+    never(S::theirs, E::got_glare),
+    never(S::theirs, E::got_twice),
     go(S::theirs, E::answer,     S::theirs_ok, send_2xx),                              // 14.2
     go(S::theirs, E::refuse,     S::quiet,     send_final),                            // 14.2: 488 and the like
     go(S::theirs, E::cancel,     S::quiet,     send_487 | tell_failed),                // 9.2
     absorb(S::theirs, E::ack),
-    absorb(S::theirs, E::got_2xx),
+    never(S::theirs, E::got_2xx),
     go(S::theirs, E::got_2xx_again, S::theirs, send_ack_again),                        // of an INVITE before
-    absorb(S::theirs, E::acknowledge),
-    absorb(S::theirs, E::got_491),
-    absorb(S::theirs, E::got_refusal),
-    absorb(S::theirs, E::got_lost),
+    idle(S::theirs, E::acknowledge),
+    idle(S::theirs, E::got_491),
+    idle(S::theirs, E::got_refusal),
+    idle(S::theirs, E::got_lost),
     go(S::theirs, E::limit,      S::quiet,     send_487 | tell_failed),                // nobody answers for us
 
     go(S::theirs_ok, E::want,       S::theirs_ok, busy),                               // 14.1
     go(S::theirs_ok, E::got_invite, S::theirs,    take_invite),                        // 5407 3.1.4: the ACK was lost
     go(S::theirs_ok, E::got_glare,  S::theirs_ok, answer_491),                         // 5407 3.1.5: it has our answer
     go(S::theirs_ok, E::got_twice,  S::theirs_ok, answer_500),
-    absorb(S::theirs_ok, E::answer),
-    absorb(S::theirs_ok, E::refuse),
-    absorb(S::theirs_ok, E::cancel),
+    idle(S::theirs_ok, E::answer),
+    idle(S::theirs_ok, E::refuse),
+    never(S::theirs_ok, E::cancel),
     go(S::theirs_ok, E::ack,        S::quiet,     tell_done),                          // 13.3.1.4
-    absorb(S::theirs_ok, E::got_2xx),
+    never(S::theirs_ok, E::got_2xx),
     go(S::theirs_ok, E::got_2xx_again, S::theirs_ok, send_ack_again),
-    absorb(S::theirs_ok, E::acknowledge),
-    absorb(S::theirs_ok, E::got_491),
-    absorb(S::theirs_ok, E::got_refusal),
-    absorb(S::theirs_ok, E::got_lost),
+    idle(S::theirs_ok, E::acknowledge),
+    idle(S::theirs_ok, E::got_491),
+    idle(S::theirs_ok, E::got_refusal),
+    idle(S::theirs_ok, E::got_lost),
     go(S::theirs_ok, E::limit,      S::quiet,     tell_failed | end_session),          // 14.2: no ACK
 };
 // clang-format on

@@ -102,6 +102,18 @@ std::string_view to_string(DialogFault fault) {
   return "";
 }
 
+std::uint16_t refusal(DialogFault fault) {
+  switch (fault) {
+    case DialogFault::none: return 0;
+    case DialogFault::no_contact:
+    case DialogFault::bad_route:
+    case DialogFault::no_tag: return 400;
+    case DialogFault::too_long: return 513;
+    case DialogFault::no_memory: return 503;
+  }
+  return 500;
+}
+
 DialogLoss dialog_loss(std::uint16_t status) {
   switch (status) {
     case 404:
@@ -348,7 +360,7 @@ DialogFault Dialog::refresh(const Head& message, std::string_view bytes) {
 template <class Out>
 void Dialog::put(Out& out, const DialogRequest& request) const {
   out.put(request.method).put(' ').put(of(request_uri_)).put(" SIP/2.0\r\n");
-  put_line(out, "Via", request.via);
+  if (!request.via.empty()) put_line(out, "Via", request.via);
   if (routes_.length != 0) {
     if (!strict_) {
       put_line(out, "Route", of(routes_));  // 12.2.1.1: the first one is a loose router

@@ -37,6 +37,8 @@ enum class DialogFault : std::uint8_t {
   no_memory,   // 503
 };
 [[nodiscard]] std::string_view to_string(DialogFault fault);
+// What a UAS answers to the request that was to make the dialog; 0: nothing is wrong.
+[[nodiscard]] std::uint16_t refusal(DialogFault fault);
 
 // What a request in a dialog deserves before its method is looked at (RFC 3261 section 12.2.2).
 enum class DialogCheck : std::uint8_t {
@@ -67,7 +69,7 @@ struct OpeningRequest {
 struct DialogRequest {
   std::string_view method;
   std::uint32_t cseq = 0;
-  std::string_view via;  // value of our Via with its branch
+  std::string_view via{};  // value of our Via with its branch; none: whoever sends it adds it
   std::span<const HeaderText> headers{};
   std::string_view content_type{};  // none without a body
   std::string_view body{};

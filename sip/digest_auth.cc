@@ -44,7 +44,7 @@ void DigestAuth::put_nonce(core::Instant now, NonceText& text, std::uint64_t req
   std::uint64_t low = 0;
   if (request != 0) {
     if (recent_.empty()) recent_.resize(recent_slots);
-    Recent& recent = recent_[request % recent_slots];
+    Recent& recent = recent_[(request >> 1) % recent_slots];  // the lowest bit is set in all of them
     if (recent.request != request || ms - recent.issued_ms > retransmission_ms) recent = {request, next_number_++, ms};
     low = recent.number;
     ms = recent.issued_ms;
@@ -57,26 +57,16 @@ void DigestAuth::put_nonce(core::Instant now, NonceText& text, std::uint64_t req
   seal(high, low, ms / hour_ms, text.data() + core::id128_chars);
 }
 
-void DigestAuth::seal(std::uint64_t high, std::uint64_t low, std::int64_t hour, char* out) {
-  std::array<char, 16> bytes;
-  for (std::size_t i = 0; i < 8; ++i) {
-    bytes[i] = static_cast<char>(high >> (8 * i) & 0xff);
-    bytes[8 + i] = static_cast<char>(low >> (8 * i) & 0xff);
-  }
-  const core::Seed& key = keys_[static_cast<std::size_t>(hour & 1)];
-  const core::Sha256 mac = digest_.hmac_sha256(key, std::string_view(bytes.data(), bytes.size()));
-  core::Id128 half;
-  for (std::size_t i = 0; i < 8; ++i) {
-    half.high = half.high << 8 | mac[i];
-    half.low = half.low << 8 | mac[8 + i];
-  }
-  core::id_encode128(half, out);
+void DigestAuth::seal(std::uint64_t high, std::uint64_t low, std::int64_t hour, char* out) const {
+  const core::HashKey& key = keys_[static_cast<std::size_t>(hour & 1)];
+  const core::Hash128 mac = core::KeyedHash(key).add(high).add(low).finish();
+  core::id_encode128({mac.high, mac.low}, out);
 }
 
 void DigestAuth::rotate(std::int64_t hour) {
   const auto at = static_cast<std::size_t>(hour & 1);
   if (key_hours_[at] >= hour) return;
-  keys_[at] = random_.fork();
+  keys_[at] = core::HashKey::make(random_);
   key_hours_[at] = hour;
 }
 

@@ -1,7 +1,7 @@
 // sip/digest_auth.h - whether a request's credentials prove its user (RFC 3261 section 22, RFC 7616, RFC 8760).
 //
 // One per shard, used by its thread alone. Issuing a nonce takes no memory: it names its time, its shard and its number
-// under an HMAC whose key lives for an hour and is kept for one more. Only a nonce that was used with a right password
+// under a keyed hash whose key lives for an hour and is kept for one more. Only a nonce that was used with a right password
 // is remembered, for the nonce counts that are used up. The memory is bounded: what is given up early takes all older
 // nonces with it, which are stale from then on. So no count is ever accepted twice.
 //
@@ -18,6 +18,7 @@
 #include "core/digest.h"
 #include "core/digest_header.h"
 #include "core/failure_rates.h"
+#include "core/keyed_hash.h"
 #include "core/metrics.h"
 #include "core/nonce_count.h"
 #include "core/random.h"
@@ -77,7 +78,8 @@ class DigestAuth {
 
   // Appends one challenge per algorithm, with one nonce. `header`: www_authenticate or proxy_authenticate.
   // `request` names the request by a hash of what its retransmissions repeat: they get the same nonce, as long as too many
-  // others do not come in between (RFC 3261 section 8.2.7: without a transaction the answers must be equal). 0: no matter.
+  // others do not come in between (RFC 3261 section 8.2.7: without a transaction the answers must be equal). Its lowest bit
+  // only tells it from 0: no matter.
   void challenge(HeaderId header, std::string_view realm, bool stale, core::Instant now, HeaderLines& out,
                  std::uint64_t request = 0);
 
@@ -110,7 +112,7 @@ class DigestAuth {
 
   void put_nonce(core::Instant now, NonceText& text, std::uint64_t request = 0);
   [[nodiscard]] bool read_nonce(std::string_view text, core::Instant now, Nonce& nonce);
-  void seal(std::uint64_t high, std::uint64_t low, std::int64_t hour, char* out);
+  void seal(std::uint64_t high, std::uint64_t low, std::int64_t hour, char* out) const;
   void rotate(std::int64_t hour);
   [[nodiscard]] Use use(const Nonce& nonce, bool has_count, std::uint32_t count, core::Instant now);
   [[nodiscard]] Used* find(std::uint64_t number);
@@ -124,7 +126,7 @@ class DigestAuth {
   core::Metrics& metrics_;
   core::Digest digest_;
   core::FailureRates rates_;
-  std::array<core::Seed, 2> keys_{};  // by the lowest bit of the hour they seal in
+  std::array<core::HashKey, 2> keys_{};  // by the lowest bit of the hour they seal in
   std::array<std::int64_t, 2> key_hours_{-1, -1};
   std::uint64_t next_number_ = 1;
   // The nonces of the last challenges, a place for each hash: retransmissions come within 32 s, most within 4.

@@ -30,6 +30,16 @@ inline constexpr EventPackage reg_package{.name = "reg",
                                           .expires_default_seconds = 3761,
                                           .expires_max_seconds = 3761,
                                           .interval_min = core::Duration(std::chrono::seconds(5))};
+// RFC 4354 sections 5.4, 5.5 and 5.12: 3600 s, one NOTIFY in 5 s.
+inline constexpr EventPackage poc_settings_package{.name = "poc-settings",
+                                                   .type = "application",
+                                                   .subtype = "poc-settings+xml",
+                                                   .interval_min = core::Duration(std::chrono::seconds(5))};
+// OMA-CONF-1, OMA-CONF-4: RFC 4575 sections 3.3 and 3.9.
+inline constexpr EventPackage conference_package{.name = "conference",
+                                                 .type = "application",
+                                                 .subtype = "conference-info+xml",
+                                                 .interval_min = core::Duration(std::chrono::seconds(5))};
 // R3856-1; for those who provide it. Who does not leaves it out and a SUBSCRIBE for it gets 489.
 inline constexpr EventPackage presence_package{.name = "presence",
                                                .type = "application",

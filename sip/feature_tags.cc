@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <limits>
 
 #include "sip/params.h"
 #include "sip/value.h"
@@ -28,29 +30,96 @@ bool is_one_of(std::string_view name, const Names& names) {
 // A tag without value says TRUE.
 std::string_view value_of(const Param& param) { return param.has_value ? without_quotes(param.value) : "TRUE"; }
 
+// A numeric value (RFC 3840 section 9): "#=5", "#>=5", "#<=5", "#1:5", as an interval in millionths, both ends
+// included.
+struct Interval {
+  std::int64_t from = std::numeric_limits<std::int64_t>::min();
+  std::int64_t to = std::numeric_limits<std::int64_t>::max();
+};
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// [+-] digits [. digits]; at most nine before the point, further ones than six behind it are not looked at.
+bool take_number(std::string_view& text, std::int64_t& millionths) {
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  std::size_t digits = 0;
+  std::int64_t value = 0;
+  for (; !text.empty() && is_digit(text.front()); ++digits, text.remove_prefix(1)) {
+    if (digits == 9) return false;
+    value = value * 10 + (text.front() - '0');
+  }
+  if (digits == 0) return false;
+  value *= 1'000'000;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    for (std::int64_t place = 100'000; !text.empty() && is_digit(text.front()); place /= 10, text.remove_prefix(1)) {
+      value += place * (text.front() - '0');
+    }
+  }
+  millionths = negative ? -value : value;
+  return true;
+}
+
+bool parse_interval(std::string_view item, Interval& out) {
+  if (!item.starts_with('#')) return false;
+  item.remove_prefix(1);
+  if (item.starts_with(">=") || item.starts_with("<=")) {
+    std::int64_t& end = item.front() == '>' ? out.from : out.to;
+    item.remove_prefix(2);
+    return take_number(item, end) && item.empty();
+  }
+  if (item.starts_with('=')) {
+    item.remove_prefix(1);
+    if (!take_number(item, out.from)) return false;
+    out.to = out.from;
+    return item.empty();
+  }
+  if (!take_number(item, out.from) || !item.starts_with(':')) return false;
+  item.remove_prefix(1);
+  return take_number(item, out.to) && item.empty();
+}
+
+// Strings, in angle brackets, have case; tokens have none; of numbers, what they have in common counts.
+bool same_value(std::string_view a, std::string_view b) {
+  if (a.starts_with('<') || b.starts_with('<')) return a == b;
+  Interval here, there;
+  if (parse_interval(a, here) && parse_interval(b, there)) return here.from <= there.to && there.from <= here.to;
+  return core::equal_ignore_case(a, b);
+}
+
+// Takes one value off a list. A comma inside a string, which begins with '<', divides nothing; "#<=5" is no string.
+bool take_value(std::string_view& list, std::string_view& value) {
+  list = trim(list);
+  if (list.empty()) return false;
+  const std::size_t from = list.front() == '<' ? std::min(list.find('>'), list.size()) : 0;
+  const std::size_t comma = std::min(list.find(',', from), list.size());
+  value = trim(list.substr(0, comma));
+  list.remove_prefix(std::min(comma + 1, list.size()));
+  return true;
+}
+
 bool has_value(std::string_view list, std::string_view wanted) {
-  Items items(list);
-  for (std::string_view item; items.next(item);) {
-    if (core::equal_ignore_case(item, wanted)) return true;
+  for (std::string_view item; take_value(list, item);) {
+    if (same_value(item, wanted)) return true;
   }
   return false;
 }
 
 // Whether two value lists can both hold: some value of one is a value of the other (RFC 3840 section 4.1). "!x"
-// excludes x. Numbers with '#' ranges hold with anything: they are not compared.
+// excludes x.
 bool values_meet(std::string_view a, std::string_view b) {
-  Items items(a);
-  for (std::string_view item; items.next(item);) {
-    if (item.starts_with('#')) return true;
+  std::string_view rest = a;
+  for (std::string_view item; take_value(rest, item);) {
     if (item.starts_with('!')) {
       if (!has_value(b, item.substr(1))) return true;
     } else if (has_value(b, item)) {
       return true;
     }
   }
-  Items others(b);
-  for (std::string_view item; others.next(item);) {
-    if (item.starts_with('#') || (item.starts_with('!') && !has_value(a, item.substr(1)))) return true;
+  rest = b;
+  for (std::string_view item; take_value(rest, item);) {
+    if (item.starts_with('!') && !has_value(a, item.substr(1))) return true;
   }
   return false;
 }

@@ -1,4 +1,5 @@
-// sip/feature_tags.h - Accept-Contact and Reject-Contact against the feature tags of a contact (RFC 3840, RFC 3841).
+// sip/feature_tags.h - Accept-Contact and Reject-Contact against the feature tags of a contact (RFC 3840, RFC 3841;
+// R3840-1, R3841-1).
 #pragma once
 
 #include <cstdint>

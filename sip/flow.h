@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "core/address.h"
@@ -34,6 +35,12 @@ struct Received {
   std::string_view body;
   const Verdict& verdict;
   const Essentials& essentials;  // what stands behind a mistake is missing
+
+  // A dialog that it makes has to stay secure (RFC 3261 section 12.1.1).
+  [[nodiscard]] bool secure() const {
+    return essentials.uri.scheme == Scheme::sips &&
+           (flow.transport == core::Transport::tls || flow.transport == core::Transport::wss);
+  }
 };
 
 // What transactions send with. Implemented by the transport, and by tests.
@@ -43,6 +50,9 @@ class Wire {
   // One whole message. The bytes are taken over (copied) before this returns. False: the flow is known to be dead, or no
   // memory; nothing was sent. True promises nothing: a connection may still fail, of which the transport tells later.
   [[nodiscard]] virtual bool send(const Flow& flow, std::string_view message) = 0;
+  // A connection to `to`, whose own is not valid(), for the response to a request whose connection is gone (R3263-3).
+  // `host` is what a certificate has to match. Nothing where none can be made or none may.
+  [[nodiscard]] virtual std::optional<Flow> reopen(const Flow& to, std::string_view host) = 0;
 };
 
 }  // namespace parley::sip

@@ -40,7 +40,7 @@ ForkDecision Fork::response(unsigned branch, std::uint16_t status) {
   } else if (status < 300) {
     step(branch, BranchEvent::success, status, out);
   } else if (status == 408 && !config_.invite) {
-    step(branch, BranchEvent::timeout, status, out);  // 4320 4.2: such a 408 must not go on
+    step(branch, BranchEvent::timeout, status, out);  // 4320 4.2, T-34: such a 408 must not go on
   } else {
     step(branch, BranchEvent::failure, status, out);
   }

@@ -1,5 +1,5 @@
 // sip/fork.h - the response context of a stateful proxy: which responses go upstream, which branches are started and
-// cancelled (RFC 3261 sections 16.7 to 16.10, RFC 5393 section 5.3.3, RFC 4320). R3261-11.
+// cancelled (RFC 3261 sections 16.7 to 16.10, RFC 5393 section 5.3.3, RFC 4320). R3261-11, R3428-2.
 //
 //   Fork fork({.invite = true, .breadth = incoming_breadth(...)});
 //   fork.add_target(1000);                  q = 1.0
@@ -61,7 +61,7 @@ enum class FinalResponse : std::uint8_t {
 struct ForkDecision {
   bool forward = false;          // the response just given goes upstream as it is
   bool restart_timer_c = false;  // of its branch
-  BranchSet cancel{};            // send each a CANCEL now
+  BranchSet cancel{};            // give each a CANCEL now: its client transaction waits for a 1xx (T-24)
   BranchSet start{};             // send the request on each, with Max-Breadth as breadth() says
   FinalResponse final = FinalResponse::none;
   std::uint8_t branch = 0;
@@ -105,6 +105,12 @@ class Fork {
   [[nodiscard]] std::uint16_t breadth(unsigned branch) const { return branches_[branch].breadth; }
   // Branches whose final response may still be needed: what to keep the bytes of.
   [[nodiscard]] BranchSet kept() const;
+  // Nobody waits for this branch any more: it is over or cancelled. It is not sent to a next address of its target.
+  [[nodiscard]] bool unwanted(unsigned branch) const {
+    const fork_rules::BranchState state = branches_[branch].state;
+    return state_ != fork_rules::ContextState::seeking ||
+           (state != fork_rules::BranchState::trying && state != fork_rules::BranchState::proceeding);
+  }
   // Branches with a client transaction that has not ended.
   [[nodiscard]] BranchSet running() const;
   [[nodiscard]] bool answered() const { return state_ == fork_rules::ContextState::answered; }

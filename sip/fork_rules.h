@@ -15,11 +15,11 @@ enum class BranchState : std::uint8_t {
   waiting,     // a target nothing was sent to yet
   trying,      // sent, nothing came back
   proceeding,  // some 1xx came, 100 counts
-  cancel_due,  // to be cancelled, which has to wait for the first 1xx
-  cancelling,  // the CANCEL is out; ends by a response or by the 64*T1 that 9.1 gives it
+  cancelling,  // its client transaction has the CANCEL, which it holds back until a 1xx came (9.1); ends by a response,
+               // by Timer B, or by the 64*T1 that 9.1 gives it
   done,
 };
-inline constexpr std::size_t branch_states = 6;
+inline constexpr std::size_t branch_states = 5;
 
 enum class BranchEvent : std::uint8_t {
   start,            // the request goes out
@@ -92,7 +92,7 @@ constexpr auto make_branch_rows() {
       go(trying, transport_error, done, keep_503),                       // 16.9
       go(trying, timer_c, done),                                         // 16.8: as a 408
       go(trying, replaced, done),                                        // 16.6 7
-      go(trying, cancel, cancel_due),                                    // 9.1: not before a 1xx
+      go(trying, cancel, cancelling, send_cancel),                       // 16.7 10
 
       never(proceeding, start),
       absorb(proceeding, trying_100),                                        // 16.7 2: does not restart Timer C
@@ -104,17 +104,6 @@ constexpr auto make_branch_rows() {
       go(proceeding, timer_c, cancelling, send_cancel),                      // 16.8
       go(proceeding, replaced, done),                                        // 16.7 4
       go(proceeding, cancel, cancelling, send_cancel),                       // 16.7 10
-
-      never(cancel_due, start),
-      go(cancel_due, trying_100, cancelling, send_cancel),               // 9.1
-      go(cancel_due, provisional, cancelling, send_cancel | offer_1xx),  // 9.1, 16.7 5
-      go(cancel_due, success, done, offer_2xx),                          // 16.7 5
-      go(cancel_due, failure, done, keep),                               // 16.7 4
-      go(cancel_due, timeout, done),                                     // 16.6 7
-      go(cancel_due, transport_error, done, keep_503),                   // 16.9
-      go(cancel_due, timer_c, done),                                     // 16.8
-      go(cancel_due, replaced, done),                                    // 16.6 7
-      absorb(cancel_due, cancel),
 
       never(cancelling, start),
       absorb(cancelling, trying_100),
@@ -220,6 +209,7 @@ constexpr unsigned preference(unsigned status) {
     case 415: return 402;
     case 420: return 403;
     case 484: return 404;
+    case 422: return 405;  // of session timers: the same with a larger interval is taken (4028 6)
     case 408:  // these two say how a branch was ended, the others what the callee has to say
     case 487: return 499;
     case 503: return 599;
@@ -244,19 +234,17 @@ constexpr bool rows_are_complete() {
 static_assert(rows_are_complete());
 
 // A branch gets at most one CANCEL: each leads to `cancelling`, from where there is none, and out of there only to the
-// end. And none before a 1xx: it comes from `proceeding`, or with one (9.1).
-constexpr bool cancels_once_and_behind_1xx() {
+// end.
+constexpr bool cancels_once() {
   for (const BranchRow& row : branch_rows) {
     const bool sends = (row.actions & send_cancel) != 0;
-    const bool with_1xx = row.event == BranchEvent::trying_100 || row.event == BranchEvent::provisional;
     if (sends && row.next != BranchState::cancelling) return false;
-    if (sends && row.state != BranchState::proceeding && !with_1xx) return false;
     if (row.state != BranchState::cancelling) continue;
     if (sends || (row.next != BranchState::cancelling && row.next != BranchState::done)) return false;
   }
   return true;
 }
-static_assert(cancels_once_and_behind_1xx());
+static_assert(cancels_once());
 
 // Every running branch ends by a timeout, an ended one stays ended, a 2xx is offered wherever it can come, and only
 // what no peer can cause is `never`.

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "core/text.h"
+#include "sip/params.h"
 #include "sip/uri.h"
 #include "sip/value.h"
 
@@ -140,9 +141,44 @@ std::span<const HeaderEdit> Edits::list() {
   return edits_;
 }
 
-void edit_from_untrusted(const Head& head, std::span<const std::string_view> identities, Edits& edits) {
+namespace {
+
+// What only members of the trust domain may say, and only to each other (RFC 7315 sections 4.5, 4.6; RFC 6050). Where a
+// device is (P-Access-Network-Info) it tells itself, and nobody outside needs to know.
+constexpr std::string_view served_user_name = "P-Served-User";
+constexpr std::array trusted_only = {HeaderId::p_charging_vector, HeaderId::p_charging_function_addresses,
+                                     HeaderId::p_asserted_service, HeaderId::p_visited_network_id};
+
+const Header* find_served_user(const Head& head, std::string_view bytes) {
+  for (const Header* h = head.first(HeaderId::other); h != nullptr; h = head.next(*h)) {
+    if (core::equal_ignore_case(h->name.of(bytes), served_user_name)) return h;
+  }
+  return nullptr;
+}
+
+void remove_trusted_only(const Head& head, std::string_view bytes, Edits& edits) {
+  for (const HeaderId id : trusted_only) remove_if_there(head, id, edits);
+  if (find_served_user(head, bytes) != nullptr) edits.remove(served_user_name);
+}
+
+}  // namespace
+
+ServedUser served_user(const Head& head, std::string_view bytes) {
+  const Header* const header = find_served_user(head, bytes);
+  Address address;
+  if (header == nullptr || !parse_address(header->value.of(bytes), address)) return {};
+  const std::string_view side = param_value(address.params, "sescase");
+  return {.uri = address.uri,
+          .side = core::equal_ignore_case(side, "orig")   ? ServedUser::Side::originating
+                  : core::equal_ignore_case(side, "term") ? ServedUser::Side::terminating
+                                                          : ServedUser::Side::unsaid};
+}
+
+void edit_from_untrusted(const Head& head, std::string_view bytes, std::span<const std::string_view> identities,
+                         Edits& edits) {
   remove_if_there(head, HeaderId::p_asserted_identity, edits);
   remove_if_there(head, HeaderId::p_preferred_identity, edits);
+  remove_trusted_only(head, bytes, edits);
   if (!may_assert_identity(head.method)) return;
   for (const std::string_view identity : identities) edits.append(HeaderId::p_asserted_identity, identity);
 }
@@ -151,6 +187,8 @@ void edit_to_trusted(const Head& head, Edits& edits) { remove_if_there(head, Hea
 
 void edit_to_untrusted(const Head& head, std::string_view bytes, const UntrustedConfig& config, Edits& edits) {
   remove_if_there(head, HeaderId::p_preferred_identity, edits);
+  remove_if_there(head, HeaderId::p_access_network_info, edits);
+  remove_trusted_only(head, bytes, edits);
   if (head.first(HeaderId::p_asserted_identity) == nullptr) return;
   const Privacy privacy = privacy_of(head, bytes);
   if (privacy.none) return;

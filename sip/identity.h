@@ -50,6 +50,15 @@ struct AssertedIdentity {
 // counts as not said. Absent: nothing is wanted.
 [[nodiscard]] Privacy privacy_of(const Head& head, std::string_view bytes);
 
+// P-Served-User (RFC 5502): whom a serving core asks a server to serve, and on which side of a session; to be believed
+// from the trust domain alone. Empty uri: it does not say.
+struct ServedUser {
+  enum class Side : std::uint8_t { unsaid, originating, terminating };
+  std::string_view uri;
+  Side side = Side::unsaid;
+};
+[[nodiscard]] ServedUser served_user(const Head& head, std::string_view bytes);
+
 // Edits and the texts they hold. Scratch: kept and reused.
 class Edits {
  public:
@@ -74,16 +83,18 @@ class Edits {
   std::vector<HeaderEdit> edits_;
 };
 
-// From somebody who is not trusted: his assertions go, ours come. `identities` are addresses or URIs in brackets as
+// From somebody who is not trusted: his assertions go, and with them what else only the trust domain may say
+// (P-Charging-Vector, P-Served-User and their like); ours come. `identities` are addresses or URIs in brackets as
 // they are to stand in P-Asserted-Identity; none when he has not proved who he is.
-void edit_from_untrusted(const Head& head, std::span<const std::string_view> identities, Edits& edits);
+void edit_from_untrusted(const Head& head, std::string_view bytes, std::span<const std::string_view> identities,
+                         Edits& edits);
 
 struct UntrustedConfig {
   bool keep_identity = true;  // P-Asserted-Identity goes out when Privacy says neither id nor none (RFC 3325 section 7)
 };
 // To somebody who is not trusted: P-Asserted-Identity goes when it is to be private and stays with `none` (R3325-1,
 // T-7). The `id` of Privacy is served by that and goes (R3323-1). From is never touched here: only an end of the dialog
-// can change it.
+// can change it. What the trust domain keeps to itself (charging, access network) stays inside.
 void edit_to_untrusted(const Head& head, std::string_view bytes, const UntrustedConfig& config, Edits& edits);
 // To somebody who is trusted: P-Preferred-Identity never goes on.
 void edit_to_trusted(const Head& head, Edits& edits);

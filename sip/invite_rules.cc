@@ -11,35 +11,71 @@ using invite_table::inviting_cells;
 using S = InviteState;
 using E = InviteEvent;
 
-constexpr S invited_states[] = {S::proceeding, S::held, S::answered, S::closing, S::confirmed, S::leaving, S::ended};
+constexpr S invited_states[] = {S::proceeding, S::held,      S::answered, S::closing,
+                                S::left,       S::confirmed, S::leaving,  S::ended};
 constexpr E invited_events[] = {E::provisional, E::answer,  E::answer_held, E::refuse,       E::pracked,
                                 E::cancel,      E::ack,     E::hang_up,     E::bye,          E::bye_done,
                                 E::dialog_lost, E::expired, E::limit,       E::prack_overdue};
-constexpr S inviting_states[] = {S::calling,  S::early,     S::unwanted, S::cancelling,
-                                 S::accepted, S::confirmed, S::leaving,  S::ended};
-constexpr E inviting_events[] = {E::got_1xx,     E::got_2xx,     E::got_2xx_again, E::got_2xx_other,
-                                 E::got_refusal, E::acknowledge, E::hang_up,       E::bye,
-                                 E::bye_done,    E::dialog_lost, E::expired,       E::limit};
+constexpr S inviting_states[] = {S::calling, S::cancelling, S::accepted, S::confirmed, S::leaving, S::ended};
+constexpr E inviting_events[] = {E::got_2xx,     E::got_2xx_again, E::got_2xx_other, E::got_refusal,
+                                 E::acknowledge, E::hang_up,       E::bye,           E::bye_done,
+                                 E::dialog_lost, E::expired,       E::limit};
 
 // 1. Each state and event of a machine has exactly one row.
 static_assert(complete(invited_cells, std::size(invite_table::invited), invited_states, invited_events));
 static_assert(complete(inviting_cells, std::size(invite_table::inviting), inviting_states, inviting_events));
 
-constexpr bool is_timer(E event) { return event == E::limit || event == E::prack_overdue; }
-
-// 2. A timer's event is `never` exactly where the timer does not run; nothing a peer or a user can do is `never`.
+// 2. A timer's event is `never` exactly where the timer does not run. Which 2xx it is the driver knows: the first one
+// comes where there was none, others behind it; when it has been told that all is over, any of them. Nothing else is
+// `never`: no peer can cause that.
+constexpr bool had_2xx(S state) { return state == S::accepted || state == S::confirmed || state == S::leaving; }
+constexpr bool may_be(S state, E event) {
+  switch (event) {
+    case E::limit: return limit_of(state) != InviteLimit::none;
+    case E::prack_overdue: return awaits_prack(state);
+    case E::got_2xx: return !had_2xx(state);
+    case E::got_2xx_again:
+    case E::got_2xx_other: return had_2xx(state) || state == S::ended;
+    default: return true;
+  }
+}
 template <std::size_t states, std::size_t events>
-constexpr bool timers_sound(const auto& cells, const S (&of)[states], const E (&on)[events]) {
+constexpr bool never_sound(const auto& cells, const S (&of)[states], const E (&on)[events]) {
   for (const S state : of) {
     for (const E event : on) {
-      const bool runs = event == E::limit ? limit_of(state) != InviteLimit::none : awaits_prack(state);
-      if ((cell(cells, state, event).kind == RowKind::never) != (is_timer(event) && !runs)) return false;
+      if ((cell(cells, state, event).kind == RowKind::never) == may_be(state, event)) return false;
     }
   }
   return true;
 }
-static_assert(timers_sound(invited_cells, invited_states, invited_events));
-static_assert(timers_sound(inviting_cells, inviting_states, inviting_events));
+static_assert(never_sound(invited_cells, invited_states, invited_events));
+static_assert(never_sound(inviting_cells, inviting_states, inviting_events));
+
+// `idle` is only what the owner alone can say: no message of a peer's and no timer.
+constexpr bool of_owner(E event) {
+  switch (event) {
+    case E::pracked:
+    case E::cancel:
+    case E::ack:
+    case E::bye:
+    case E::got_2xx:
+    case E::got_2xx_again:
+    case E::got_2xx_other:
+    case E::dialog_lost:
+    case E::limit:
+    case E::prack_overdue: return false;
+    default: return true;
+  }
+}
+template <std::size_t rows>
+constexpr bool idle_sound(const InviteRow (&table)[rows]) {
+  for (const InviteRow& row : table) {
+    if (row.kind == RowKind::idle && !of_owner(row.event)) return false;
+  }
+  return true;
+}
+static_assert(idle_sound(invite_table::invited));
+static_assert(idle_sound(invite_table::inviting));
 
 // 3. A timer that fires leaves its state: it is not armed again by staying.
 template <std::size_t states>
@@ -60,7 +96,10 @@ constexpr bool can_end(const auto& cells, const S (&of)[states]) {
   for (S state : of) {
     for (std::size_t steps = 0; state != S::ended; ++steps) {
       if (steps == states) return false;
-      const E event = state == S::leaving ? E::bye_done : state == S::confirmed ? E::expired : E::limit;
+      const E event = state == S::leaving     ? E::bye_done
+                      : state == S::confirmed ? E::expired
+                      : state == S::held      ? E::prack_overdue
+                                              : E::limit;
       state = cell(cells, state, event).next;
     }
   }
@@ -69,10 +108,10 @@ constexpr bool can_end(const auto& cells, const S (&of)[states]) {
 static_assert(can_end(invited_cells, invited_states));
 static_assert(can_end(inviting_cells, inviting_states));
 
-// 5. That it is over is told once: on every edge into leaving or ended, and on none between these.
+// 5. That it is over is told once: on every edge into left, leaving or ended, and on none between these.
 template <std::size_t rows>
 constexpr bool told_once(const InviteRow (&table)[rows]) {
-  constexpr auto told = [](S state) { return state == S::leaving || state == S::ended; };
+  constexpr auto told = [](S state) { return state == S::left || state == S::leaving || state == S::ended; };
   for (const InviteRow& row : table) {
     if (row.kind != RowKind::go) continue;
     if (((row.actions & invite_do::tell_ended) != 0) != (!told(row.state) && told(row.next))) return false;
@@ -86,10 +125,7 @@ static_assert(told_once(invite_table::inviting));
 constexpr bool acknowledged() {
   for (const S state : inviting_states) {
     const InviteRow& row = cell(inviting_cells, state, E::got_2xx);
-    const bool had_one = state == S::accepted || state == S::confirmed || state == S::leaving;
-    if (had_one ? row.kind != RowKind::absorb : (row.actions & invite_do::send_ack) == 0 && row.next != S::accepted) {
-      return false;
-    }
+    if (!had_2xx(state) && (row.actions & invite_do::send_ack) == 0 && row.next != S::accepted) return false;
   }
   for (const InviteRow& row : invite_table::inviting) {
     if (row.state == S::accepted && row.next != S::accepted && (row.actions & invite_do::send_ack) == 0) return false;
@@ -98,7 +134,17 @@ constexpr bool acknowledged() {
 }
 static_assert(acknowledged());
 
-// 7. No BYE too early: the invited side's after the ACK or when it is overdue, ours after our ACK (15).
+// 7. Our 2xx is repeated until its ACK came or its time is over, whatever else happens (13.3.1.4).
+constexpr bool repeated() {
+  for (const InviteRow& row : invite_table::invited) {
+    if (!resends(row.state) || resends(row.next)) continue;
+    if (row.event != E::ack && row.event != E::limit) return false;
+  }
+  return true;
+}
+static_assert(repeated());
+
+// 8. No BYE too early: the invited side's after the ACK or when it is overdue, ours after our ACK (15).
 constexpr bool bye_in_time() {
   for (const InviteRow& row : invite_table::invited) {
     if ((row.actions & invite_do::send_bye) == 0 || row.state == S::confirmed) continue;
@@ -112,11 +158,10 @@ constexpr bool bye_in_time() {
 }
 static_assert(bye_in_time());
 
-// 8. No CANCEL before a 1xx came, nor after a final response (9.1).
+// 9. No CANCEL behind a final response (9.1); that it waits for a 1xx is the client transaction's.
 constexpr bool cancel_in_time() {
   for (const InviteRow& row : invite_table::inviting) {
-    if ((row.actions & invite_do::send_cancel) == 0) continue;
-    if (row.state != S::early && (row.state != S::unwanted || row.event != E::got_1xx)) return false;
+    if ((row.actions & invite_do::send_cancel) != 0 && row.state != S::calling) return false;
   }
   return true;
 }

@@ -22,18 +22,17 @@ enum class InviteState : std::uint8_t {
   held,        // our 2xx waits for the PRACK of a 1xx that carried SDP
   answered,    // 2xx sent, again and again until the ACK
   closing,     // as answered; a BYE goes out as soon as it may
+  left,        // as answered; its BYE came instead of the ACK
   // inviting (UAC)
-  calling,     // no response yet
-  early,       // a 1xx came, 100 included
-  unwanted,    // to be cancelled as soon as a 1xx came
-  cancelling,  // CANCEL sent
+  calling,     // no final response yet
+  cancelling,  // CANCEL asked for; the client transaction holds it back until a 1xx came (9.1, T-24)
   accepted,    // 2xx came, its ACK has not been given to us
   // both
   confirmed,
   leaving,  // BYE sent
   ended,
 };
-inline constexpr std::size_t invite_states = 12;
+inline constexpr std::size_t invite_states = 11;
 
 enum class InviteEvent : std::uint8_t {
   // invited: what we are told to do
@@ -46,7 +45,6 @@ enum class InviteEvent : std::uint8_t {
   cancel,   // a CANCEL for this INVITE; its own 200 is the transaction's matter
   ack,      // the ACK to our 2xx
   // inviting
-  got_1xx,
   got_2xx,        // the first 2xx
   got_2xx_again,  // a repetition of it
   got_2xx_other,  // one of another dialog after the first
@@ -62,7 +60,7 @@ enum class InviteEvent : std::uint8_t {
   limit,          // the state has lasted as long as it may
   prack_overdue,  // a reliable 1xx was sent for 64*T1 without PRACK
 };
-inline constexpr std::size_t invite_events = 20;
+inline constexpr std::size_t invite_events = 19;
 
 // What to do, in the order of these bits.
 namespace invite_do {
@@ -90,21 +88,19 @@ enum class InviteLimit : std::uint8_t {
   none,
   decide,   // invited and nobody answers
   ring,     // inviting and nobody answers
-  silence,  // 64*T1 to be cancelled without a 1xx that allows it
   cancel,   // 64*T1 after CANCEL without final response (9.1)
   ack,      // 64*T1 without ACK to our 2xx (13.3.1.4), or without anybody giving us the ACK to theirs
 };
 constexpr InviteLimit limit_of(InviteState state) {
   switch (state) {
-    case InviteState::proceeding:
-    case InviteState::held: return InviteLimit::decide;
-    case InviteState::calling:  // the transaction's Timer B is shorter
-    case InviteState::early: return InviteLimit::ring;
-    case InviteState::unwanted: return InviteLimit::silence;
+    case InviteState::proceeding: return InviteLimit::decide;
+    case InviteState::calling: return InviteLimit::ring;
     case InviteState::cancelling: return InviteLimit::cancel;
     case InviteState::answered:
     case InviteState::closing:
+    case InviteState::left:
     case InviteState::accepted: return InviteLimit::ack;
+    case InviteState::held:       // prack_overdue ends it
     case InviteState::confirmed:  // the session timer's matter
     case InviteState::leaving:    // the BYE's transaction ends it
     case InviteState::ended: return InviteLimit::none;
@@ -116,7 +112,9 @@ constexpr bool awaits_prack(InviteState state) {
   return state == InviteState::proceeding || state == InviteState::held;
 }
 // Whether our 2xx is sent again at T1, doubling up to T2.
-constexpr bool resends(InviteState state) { return state == InviteState::answered || state == InviteState::closing; }
+constexpr bool resends(InviteState state) {
+  return state == InviteState::answered || state == InviteState::closing || state == InviteState::left;
+}
 
 using InviteRow = Row<InviteState, InviteEvent>;
 
@@ -129,6 +127,7 @@ using namespace invite_do;
 using Make = RowMaker<S, E>;
 constexpr auto go = Make::go;
 constexpr auto absorb = Make::absorb;
+constexpr auto idle = Make::idle;
 constexpr auto never = Make::never;
 
 // clang-format off
@@ -142,208 +141,193 @@ inline constexpr InviteRow invited[] = {
     go(S::proceeding, E::cancel,      S::ended,      send_487 | tell_ended),           // 9.2
     absorb(S::proceeding, E::ack),                                                     // no 2xx to acknowledge
     go(S::proceeding, E::hang_up,     S::ended,      send_480 | tell_ended),           // no BYE before the ACK: 15
-    go(S::proceeding, E::bye,         S::ended,      answer_bye_200 | send_487 | tell_ended),   // 15.1.2
-    absorb(S::proceeding, E::bye_done),
+    go(S::proceeding, E::bye,         S::ended,      answer_bye_200 | send_487 | tell_ended),// 15.1.2
+    idle(S::proceeding, E::bye_done),
     go(S::proceeding, E::dialog_lost, S::ended,      send_480 | tell_ended),           // our UPDATE found nobody
-    absorb(S::proceeding, E::expired),                                                 // starts with the 2xx
+    idle(S::proceeding, E::expired),                                                   // starts with the 2xx
     go(S::proceeding, E::limit,       S::ended,      send_480 | tell_ended),
     go(S::proceeding, E::prack_overdue, S::ended,    send_504 | tell_ended),           // 3262 3
 
-    absorb(S::held, E::provisional),                                                   // the 2xx is decided
-    absorb(S::held, E::answer),
-    absorb(S::held, E::answer_held),
-    absorb(S::held, E::refuse),
+    idle(S::held, E::provisional),                                                     // the 2xx is decided
+    idle(S::held, E::answer),
+    idle(S::held, E::answer_held),
+    idle(S::held, E::refuse),
     go(S::held, E::pracked,       S::answered, send_2xx),                              // 3262 3
     go(S::held, E::cancel,        S::ended,    send_487 | tell_ended),                 // 9.2
     absorb(S::held, E::ack),
     go(S::held, E::hang_up,       S::ended,    send_480 | tell_ended),
-    go(S::held, E::bye,           S::ended,    answer_bye_200 | send_487 | tell_ended),  // 15.1.2
-    absorb(S::held, E::bye_done),
+    go(S::held, E::bye,           S::ended,    answer_bye_200 | send_487 | tell_ended),// 15.1.2
+    idle(S::held, E::bye_done),
     go(S::held, E::dialog_lost,   S::ended,    send_480 | tell_ended),
-    absorb(S::held, E::expired),
-    go(S::held, E::limit,         S::ended,    send_480 | tell_ended),
+    idle(S::held, E::expired),
+    never(S::held, E::limit),                                                          // the PRACK's time is shorter
     go(S::held, E::prack_overdue, S::ended,    send_504 | tell_ended),                 // 3262 3
 
-    absorb(S::answered, E::provisional),
-    absorb(S::answered, E::answer),
-    absorb(S::answered, E::answer_held),
-    absorb(S::answered, E::refuse),
+    idle(S::answered, E::provisional),
+    idle(S::answered, E::answer),
+    idle(S::answered, E::answer_held),
+    idle(S::answered, E::refuse),
     absorb(S::answered, E::pracked),                                                   // 3262 3: late, still answered
     absorb(S::answered, E::cancel),                                                    // 9.2: no effect after a final
     go(S::answered, E::ack,         S::confirmed, tell_up),                            // 13.3.1.4
     go(S::answered, E::hang_up,     S::closing,   0),                                  // 15: not before the ACK
-    go(S::answered, E::bye,         S::ended,     answer_bye_200 | tell_ended),        // 5407 3.1.6: it has our 2xx
-    absorb(S::answered, E::bye_done),
+    go(S::answered, E::bye,         S::left,      answer_bye_200 | tell_ended),        // 15: perhaps before our 2xx came
+    idle(S::answered, E::bye_done),
     go(S::answered, E::dialog_lost, S::closing,   0),                                  // 15
     go(S::answered, E::expired,     S::closing,   0),                                  // 15
     go(S::answered, E::limit,       S::leaving,   send_bye | tell_ended),              // 13.3.1.4: no ACK
     never(S::answered, E::prack_overdue),                                              // a final stops them
 
-    absorb(S::closing, E::provisional),
-    absorb(S::closing, E::answer),
-    absorb(S::closing, E::answer_held),
-    absorb(S::closing, E::refuse),
+    idle(S::closing, E::provisional),
+    idle(S::closing, E::answer),
+    idle(S::closing, E::answer_held),
+    idle(S::closing, E::refuse),
     absorb(S::closing, E::pracked),
     absorb(S::closing, E::cancel),
     go(S::closing, E::ack,   S::leaving, send_bye | tell_ended),                       // 15
     absorb(S::closing, E::hang_up),
-    go(S::closing, E::bye,   S::ended,   answer_bye_200 | tell_ended),
-    absorb(S::closing, E::bye_done),
+    go(S::closing, E::bye,   S::left,    answer_bye_200 | tell_ended),
+    idle(S::closing, E::bye_done),
     absorb(S::closing, E::dialog_lost),
     absorb(S::closing, E::expired),
     go(S::closing, E::limit, S::leaving, send_bye | tell_ended),                       // 13.3.1.4
     never(S::closing, E::prack_overdue),
 
-    absorb(S::confirmed, E::provisional),
-    absorb(S::confirmed, E::answer),
-    absorb(S::confirmed, E::answer_held),
-    absorb(S::confirmed, E::refuse),
+    // A caller may end an early dialog by BYE (15), and the 2xx that was on its way is the only final response that its
+    // INVITE has. Who did have it acknowledges it (5407 3.1.6), and that is all.
+    idle(S::left, E::provisional),
+    idle(S::left, E::answer),
+    idle(S::left, E::answer_held),
+    idle(S::left, E::refuse),
+    absorb(S::left, E::pracked),
+    absorb(S::left, E::cancel),
+    go(S::left, E::ack,   S::ended, 0),                                                // 13.3.1.4
+    absorb(S::left, E::hang_up),
+    go(S::left, E::bye,   S::left,  answer_bye_481),                                   // 15.1.2
+    idle(S::left, E::bye_done),
+    absorb(S::left, E::dialog_lost),
+    absorb(S::left, E::expired),
+    go(S::left, E::limit, S::ended, 0),                                                // 13.3.1.4
+    never(S::left, E::prack_overdue),
+
+    idle(S::confirmed, E::provisional),
+    idle(S::confirmed, E::answer),
+    idle(S::confirmed, E::answer_held),
+    idle(S::confirmed, E::refuse),
     absorb(S::confirmed, E::pracked),
     absorb(S::confirmed, E::cancel),
     absorb(S::confirmed, E::ack),                                                      // our 2xx crossed its ACK
     go(S::confirmed, E::hang_up,     S::leaving, send_bye | tell_ended),               // 15.1.1
     go(S::confirmed, E::bye,         S::ended,   answer_bye_200 | tell_ended),         // 15.1.2
-    absorb(S::confirmed, E::bye_done),
+    idle(S::confirmed, E::bye_done),
     go(S::confirmed, E::dialog_lost, S::leaving, send_bye | tell_ended),               // 12.2.1.2, 14.1
     go(S::confirmed, E::expired,     S::leaving, send_bye | tell_ended),               // 4028 10
     never(S::confirmed, E::limit),
     never(S::confirmed, E::prack_overdue),
 
-    absorb(S::leaving, E::provisional),
-    absorb(S::leaving, E::answer),
-    absorb(S::leaving, E::answer_held),
-    absorb(S::leaving, E::refuse),
+    idle(S::leaving, E::provisional),
+    idle(S::leaving, E::answer),
+    idle(S::leaving, E::answer_held),
+    idle(S::leaving, E::refuse),
     absorb(S::leaving, E::pracked),
     absorb(S::leaving, E::cancel),
     absorb(S::leaving, E::ack),                                                        // 5407 3.2: too late
-    absorb(S::leaving, E::hang_up),
+    idle(S::leaving, E::hang_up),
     go(S::leaving, E::bye,      S::leaving, answer_bye_200),                           // T-23: crossing
     go(S::leaving, E::bye_done, S::ended,   0),                                        // 15.1.1
     absorb(S::leaving, E::dialog_lost),
-    absorb(S::leaving, E::expired),
+    idle(S::leaving, E::expired),
     never(S::leaving, E::limit),
     never(S::leaving, E::prack_overdue),
 
-    absorb(S::ended, E::provisional),                                                  // a CANCEL was faster
-    absorb(S::ended, E::answer),
-    absorb(S::ended, E::answer_held),
-    absorb(S::ended, E::refuse),
+    idle(S::ended, E::provisional),
+    idle(S::ended, E::answer),
+    idle(S::ended, E::answer_held),
+    idle(S::ended, E::refuse),
     absorb(S::ended, E::pracked),
     absorb(S::ended, E::cancel),
     absorb(S::ended, E::ack),
-    absorb(S::ended, E::hang_up),
+    idle(S::ended, E::hang_up),
     go(S::ended, E::bye, S::ended, answer_bye_481),                                    // 15.1.2
-    absorb(S::ended, E::bye_done),
+    idle(S::ended, E::bye_done),
     absorb(S::ended, E::dialog_lost),
-    absorb(S::ended, E::expired),
+    idle(S::ended, E::expired),
     never(S::ended, E::limit),
     never(S::ended, E::prack_overdue),
 };
 
 inline constexpr InviteRow inviting[] = {
     //  state        event              next           actions                            where
-    go(S::calling, E::got_1xx,       S::early,      0),                                // 13.2.2.1
-    go(S::calling, E::got_2xx,       S::accepted,   tell_answered),                    // 13.2.2.4
-    absorb(S::calling, E::got_2xx_again),                                              // not before a first one
-    go(S::calling, E::got_2xx_other, S::calling,    ack_bye_other),
-    go(S::calling, E::got_refusal,   S::ended,      tell_ended),                       // 13.2.2.3
-    absorb(S::calling, E::acknowledge),
-    go(S::calling, E::hang_up,       S::unwanted,   0),                                // 9.1, T-24: not before a 1xx
-    go(S::calling, E::bye,           S::calling,    answer_bye_481),                   // no dialog yet
-    absorb(S::calling, E::bye_done),
-    absorb(S::calling, E::dialog_lost),
-    absorb(S::calling, E::expired),
-    go(S::calling, E::limit,         S::unwanted,   0),
+    go(S::calling, E::got_2xx,          S::accepted,   tell_answered),                 // 13.2.2.4
+    never(S::calling, E::got_2xx_again),
+    never(S::calling, E::got_2xx_other),
+    go(S::calling, E::got_refusal,      S::ended,      tell_ended),                    // 13.2.2.3
+    idle(S::calling, E::acknowledge),
+    go(S::calling, E::hang_up,          S::cancelling, send_cancel),                   // 9.1
+    go(S::calling, E::bye,              S::calling,    answer_bye_481),                // 15: no BYE of a callee now
+    idle(S::calling, E::bye_done),
+    go(S::calling, E::dialog_lost,      S::cancelling, send_cancel),                   // PRACK or UPDATE found nobody
+    idle(S::calling, E::expired),
+    go(S::calling, E::limit,            S::cancelling, send_cancel),                   // 9.1
 
-    absorb(S::early, E::got_1xx),
-    go(S::early, E::got_2xx,       S::accepted,   tell_answered),                      // 13.2.2.4
-    absorb(S::early, E::got_2xx_again),
-    go(S::early, E::got_2xx_other, S::early,      ack_bye_other),
-    go(S::early, E::got_refusal,   S::ended,      tell_ended),                         // 13.2.2.3
-    absorb(S::early, E::acknowledge),
-    go(S::early, E::hang_up,       S::cancelling, send_cancel),                        // 9.1
-    go(S::early, E::bye,           S::early,      answer_bye_481),                     // 15: no BYE of a callee now
-    absorb(S::early, E::bye_done),
-    go(S::early, E::dialog_lost,   S::cancelling, send_cancel),                        // PRACK or UPDATE found nobody
-    absorb(S::early, E::expired),
-    go(S::early, E::limit,         S::cancelling, send_cancel),                        // 9.1
-
-    go(S::unwanted, E::got_1xx,       S::cancelling, send_cancel),                     // 9.1, T-24
-    go(S::unwanted, E::got_2xx,       S::leaving,    send_ack | send_bye | tell_ended),// T-22
-    absorb(S::unwanted, E::got_2xx_again),
-    go(S::unwanted, E::got_2xx_other, S::unwanted,   ack_bye_other),
-    go(S::unwanted, E::got_refusal,   S::ended,      tell_ended),                      // T-24: the CANCEL is dropped
-    absorb(S::unwanted, E::acknowledge),
-    absorb(S::unwanted, E::hang_up),
-    go(S::unwanted, E::bye,           S::unwanted,   answer_bye_481),
-    absorb(S::unwanted, E::bye_done),
-    absorb(S::unwanted, E::dialog_lost),
-    absorb(S::unwanted, E::expired),
-    go(S::unwanted, E::limit,         S::ended,      tell_ended),                      // 17.1.1.2: as long as Timer B
-
-    absorb(S::cancelling, E::got_1xx),
-    go(S::cancelling, E::got_2xx,       S::leaving,    send_ack | send_bye | tell_ended),  // 9.1, T-22
-    absorb(S::cancelling, E::got_2xx_again),
-    go(S::cancelling, E::got_2xx_other, S::cancelling, ack_bye_other),
+    go(S::cancelling, E::got_2xx,       S::leaving,    send_ack | send_bye | tell_ended),// 9.1, T-22
+    never(S::cancelling, E::got_2xx_again),
+    never(S::cancelling, E::got_2xx_other),
     go(S::cancelling, E::got_refusal,   S::ended,      tell_ended),                    // 487, as a rule
-    absorb(S::cancelling, E::acknowledge),
+    idle(S::cancelling, E::acknowledge),
     absorb(S::cancelling, E::hang_up),
     go(S::cancelling, E::bye,           S::cancelling, answer_bye_481),
-    absorb(S::cancelling, E::bye_done),
+    idle(S::cancelling, E::bye_done),
     absorb(S::cancelling, E::dialog_lost),
-    absorb(S::cancelling, E::expired),
+    idle(S::cancelling, E::expired),
     go(S::cancelling, E::limit,         S::ended,      tell_ended),                    // 9.1: 64*T1 and no final
 
-    absorb(S::accepted, E::got_1xx),                                                   // of another fork
-    absorb(S::accepted, E::got_2xx),
+    never(S::accepted, E::got_2xx),
     absorb(S::accepted, E::got_2xx_again),                                             // its ACK is being made
     go(S::accepted, E::got_2xx_other, S::accepted,  ack_bye_other),                    // 13.2.2.4
-    absorb(S::accepted, E::got_refusal),
+    idle(S::accepted, E::got_refusal),
     go(S::accepted, E::acknowledge,   S::confirmed, send_ack | tell_up),               // 13.2.2.4
     go(S::accepted, E::hang_up,       S::leaving,   send_ack | send_bye | tell_ended), // 13.2.2.4
     go(S::accepted, E::bye,           S::ended,     send_ack | answer_bye_200 | tell_ended),
-    absorb(S::accepted, E::bye_done),
+    idle(S::accepted, E::bye_done),
     go(S::accepted, E::dialog_lost,   S::leaving,   send_ack | send_bye | tell_ended),
-    go(S::accepted, E::expired,       S::leaving,   send_ack | send_bye | tell_ended),
+    idle(S::accepted, E::expired),                                                     // not before the ACK
     go(S::accepted, E::limit,         S::leaving,   send_ack | send_bye | tell_ended),
 
-    absorb(S::confirmed, E::got_1xx),
-    absorb(S::confirmed, E::got_2xx),
+    never(S::confirmed, E::got_2xx),
     go(S::confirmed, E::got_2xx_again, S::confirmed, send_ack_again),                  // 13.2.2.4: the ACK was lost
     go(S::confirmed, E::got_2xx_other, S::confirmed, ack_bye_other),                   // 13.2.2.4
-    absorb(S::confirmed, E::got_refusal),                                              // of another fork
-    absorb(S::confirmed, E::acknowledge),
+    idle(S::confirmed, E::got_refusal),
+    idle(S::confirmed, E::acknowledge),
     go(S::confirmed, E::hang_up,       S::leaving,   send_bye | tell_ended),           // 15.1.1
     go(S::confirmed, E::bye,           S::ended,     answer_bye_200 | tell_ended),     // 15.1.2
-    absorb(S::confirmed, E::bye_done),
+    idle(S::confirmed, E::bye_done),
     go(S::confirmed, E::dialog_lost,   S::leaving,   send_bye | tell_ended),           // 12.2.1.2, 14.1
     go(S::confirmed, E::expired,       S::leaving,   send_bye | tell_ended),           // 4028 10
     never(S::confirmed, E::limit),
 
-    absorb(S::leaving, E::got_1xx),
-    absorb(S::leaving, E::got_2xx),
+    never(S::leaving, E::got_2xx),
     go(S::leaving, E::got_2xx_again, S::leaving, send_ack_again),                      // 5407 3.2.3
     go(S::leaving, E::got_2xx_other, S::leaving, ack_bye_other),
-    absorb(S::leaving, E::got_refusal),
-    absorb(S::leaving, E::acknowledge),
-    absorb(S::leaving, E::hang_up),
+    idle(S::leaving, E::got_refusal),
+    idle(S::leaving, E::acknowledge),
+    idle(S::leaving, E::hang_up),
     go(S::leaving, E::bye,           S::leaving, answer_bye_200),                      // T-23: crossing
     go(S::leaving, E::bye_done,      S::ended,   0),
     absorb(S::leaving, E::dialog_lost),
-    absorb(S::leaving, E::expired),
+    idle(S::leaving, E::expired),
     never(S::leaving, E::limit),
 
-    absorb(S::ended, E::got_1xx),
     go(S::ended, E::got_2xx,       S::leaving, send_ack | send_bye),                   // a fork's, after all was over
     go(S::ended, E::got_2xx_again, S::ended,   send_ack_again),
     go(S::ended, E::got_2xx_other, S::ended,   ack_bye_other),
     absorb(S::ended, E::got_refusal),
-    absorb(S::ended, E::acknowledge),
-    absorb(S::ended, E::hang_up),
+    idle(S::ended, E::acknowledge),
+    idle(S::ended, E::hang_up),
     go(S::ended, E::bye,           S::ended,   answer_bye_481),                        // 15.1.2
-    absorb(S::ended, E::bye_done),
+    idle(S::ended, E::bye_done),
     absorb(S::ended, E::dialog_lost),
-    absorb(S::ended, E::expired),
+    idle(S::ended, E::expired),
     never(S::ended, E::limit),
 };
 // clang-format on

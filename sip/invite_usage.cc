@@ -10,7 +10,6 @@ core::Duration limit_duration(const InviteConfig& config, InviteLimit limit) {
     case InviteLimit::none: break;
     case InviteLimit::decide: return config.decide_max;
     case InviteLimit::ring: return config.ring_max;
-    case InviteLimit::silence:
     case InviteLimit::cancel:
     case InviteLimit::ack: return 64 * config.t1;
   }
@@ -26,6 +25,7 @@ std::uint32_t InviteUsage::on(InviteEvent event, core::Instant now) {
   const InviteRow& row = invite_row(inviting(), state_, event);
   CHECK(row.kind != RowKind::missing);
   CHECK(row.kind != RowKind::never);
+  if (config_->rows != nullptr) (inviting() ? config_->rows->inviting : config_->rows->invited).take(state_, event);
   enter(row.next, now);
   return row.actions;
 }

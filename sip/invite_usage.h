@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "core/time.h"
+#include "sip/call_rows.h"
 #include "sip/invite_rules.h"
 #include "sip/resend.h"
 
@@ -20,6 +21,7 @@ struct InviteConfig {
   // Theirs without an answer of ours: then 480. Longer than ring_max and the wait after CANCEL, so that what an INVITE
   // of ours for it has come to is known first.
   core::Duration decide_max = std::chrono::seconds(180 + 32 + 8);
+  CallRows* rows = nullptr;  // where the rows that are taken are noted; null: nowhere
 };
 [[nodiscard]] core::Duration limit_duration(const InviteConfig& config, InviteLimit limit);
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/check.h"
+#include "sip/call_rows.h"
 #include "sip/header_id.h"
 #include "sip/leg_rules.h"
 
@@ -19,11 +20,15 @@ constexpr Leg other(Leg leg) { return leg == Leg::a ? Leg::b : Leg::a; }
 
 class LegPair {
  public:
+  // `rows`: as InviteConfig::rows.
+  explicit LegPair(CallRows* rows = nullptr) : rows_(rows) {}
+
   // Bits of pair_do.
   [[nodiscard]] std::uint32_t on(PairEvent event) {
     const PairRow& row = pair_row(state_, event);
     CHECK(row.kind != RowKind::missing);
     CHECK(row.kind != RowKind::never);
+    if (rows_ != nullptr) rows_->pair.take(state_, event);
     state_ = row.next;
     return row.actions;
   }
@@ -39,6 +44,7 @@ class LegPair {
   [[nodiscard]] std::uint32_t on(RelayEvent event) {
     const RelayRow& row = relay_row(relay_, event);
     CHECK(row.kind != RowKind::missing);
+    if (rows_ != nullptr) rows_->relay.take(relay_, event);
     relay_ = row.next;
     return row.actions;
   }
@@ -46,6 +52,7 @@ class LegPair {
   [[nodiscard]] RelayState relay() const { return relay_; }
 
  private:
+  CallRows* rows_;
   PairState state_ = PairState::ringing;
   RelayState relay_ = RelayState::quiet;
   Leg asker_ = Leg::a;

@@ -64,6 +64,7 @@ using namespace pair_do;
 using Make = RowMaker<S, E>;
 constexpr auto go = Make::go;
 constexpr auto absorb = Make::absorb;
+constexpr auto idle = Make::idle;
 constexpr auto never = Make::never;
 
 // clang-format off
@@ -72,18 +73,18 @@ inline constexpr PairRow rows[] = {
     go(S::ringing, E::b_answered,  S::answering, ack_b | answer_a),           // at once: B repeats its 2xx until then
     go(S::ringing, E::b_offered,   S::late,      answer_a),                   // 3261 13.2.2.4: the answer is in the ACK
     go(S::ringing, E::b_refused,   S::draining,  refuse_a | tell_closing),
-    absorb(S::ringing, E::a_up),                                              // no 2xx was sent to A
-    absorb(S::ringing, E::a_up_answer),
+    idle(S::ringing, E::a_up),
+    idle(S::ringing, E::a_up_answer),
     go(S::ringing, E::a_ended,     S::draining,  hang_up_b | tell_closing),   // T-22, T-24 are B's own table
     go(S::ringing, E::b_ended,     S::draining,  hang_up_a | tell_closing),
     never(S::ringing, E::a_gone),                                             // a_ended comes first
     never(S::ringing, E::b_gone),                                             // b_refused or b_ended come first
     go(S::ringing, E::stop,        S::draining,  hang_up_a | hang_up_b | tell_closing),
 
-    absorb(S::answering, E::b_progress),                                      // of another fork
-    absorb(S::answering, E::b_answered),
-    absorb(S::answering, E::b_offered),
-    absorb(S::answering, E::b_refused),
+    idle(S::answering, E::b_progress),
+    idle(S::answering, E::b_answered),
+    idle(S::answering, E::b_offered),
+    idle(S::answering, E::b_refused),
     go(S::answering, E::a_up,        S::open,     tell_open),
     go(S::answering, E::a_up_answer, S::open,     tell_open),
     go(S::answering, E::a_ended,     S::draining, hang_up_b | tell_closing),  // its BYE, or its ACK never came
@@ -92,10 +93,10 @@ inline constexpr PairRow rows[] = {
     never(S::answering, E::b_gone),
     go(S::answering, E::stop,        S::draining, hang_up_a | hang_up_b | tell_closing),
 
-    absorb(S::late, E::b_progress),
-    absorb(S::late, E::b_answered),
-    absorb(S::late, E::b_offered),
-    absorb(S::late, E::b_refused),
+    idle(S::late, E::b_progress),
+    idle(S::late, E::b_answered),
+    idle(S::late, E::b_offered),
+    idle(S::late, E::b_refused),
     go(S::late, E::a_up,        S::draining, hang_up_a | hang_up_b | tell_closing),  // R3264-3: no answer
     go(S::late, E::a_up_answer, S::open,     ack_b_answer | tell_open),
     go(S::late, E::a_ended,     S::draining, hang_up_b | tell_closing),       // B: ACK, then BYE
@@ -104,65 +105,65 @@ inline constexpr PairRow rows[] = {
     never(S::late, E::b_gone),
     go(S::late, E::stop,        S::draining, hang_up_a | hang_up_b | tell_closing),
 
-    absorb(S::open, E::b_progress),
-    absorb(S::open, E::b_answered),
-    absorb(S::open, E::b_offered),
-    absorb(S::open, E::b_refused),
-    absorb(S::open, E::a_up),
-    absorb(S::open, E::a_up_answer),
+    idle(S::open, E::b_progress),
+    idle(S::open, E::b_answered),
+    idle(S::open, E::b_offered),
+    idle(S::open, E::b_refused),
+    idle(S::open, E::a_up),
+    idle(S::open, E::a_up_answer),
     go(S::open, E::a_ended, S::draining, hang_up_b | tell_closing),
     go(S::open, E::b_ended, S::draining, hang_up_a | tell_closing),
     never(S::open, E::a_gone),
     never(S::open, E::b_gone),
     go(S::open, E::stop,    S::draining, hang_up_a | hang_up_b | tell_closing),
 
-    absorb(S::draining, E::b_progress),
-    absorb(S::draining, E::b_answered),
-    absorb(S::draining, E::b_offered),
-    absorb(S::draining, E::b_refused),
-    absorb(S::draining, E::a_up),
-    absorb(S::draining, E::a_up_answer),
+    idle(S::draining, E::b_progress),
+    idle(S::draining, E::b_answered),
+    idle(S::draining, E::b_offered),
+    idle(S::draining, E::b_refused),
+    idle(S::draining, E::a_up),
+    idle(S::draining, E::a_up_answer),
     absorb(S::draining, E::a_ended),                                          // both hung up: T-23 on each leg
     absorb(S::draining, E::b_ended),
     go(S::draining, E::a_gone, S::only_b, 0),
     go(S::draining, E::b_gone, S::only_a, 0),
-    absorb(S::draining, E::stop),
+    idle(S::draining, E::stop),
 
-    absorb(S::only_a, E::b_progress),
-    absorb(S::only_a, E::b_answered),
-    absorb(S::only_a, E::b_offered),
-    absorb(S::only_a, E::b_refused),
-    absorb(S::only_a, E::a_up),
-    absorb(S::only_a, E::a_up_answer),
+    idle(S::only_a, E::b_progress),
+    idle(S::only_a, E::b_answered),
+    idle(S::only_a, E::b_offered),
+    idle(S::only_a, E::b_refused),
+    idle(S::only_a, E::a_up),
+    idle(S::only_a, E::a_up_answer),
     absorb(S::only_a, E::a_ended),
-    absorb(S::only_a, E::b_ended),
+    idle(S::only_a, E::b_ended),
     go(S::only_a, E::a_gone, S::over, tell_over),
-    absorb(S::only_a, E::b_gone),                                             // a late fork of B came and went
-    absorb(S::only_a, E::stop),
+    idle(S::only_a, E::b_gone),
+    idle(S::only_a, E::stop),
 
     absorb(S::only_b, E::b_progress),
-    absorb(S::only_b, E::b_answered),
-    absorb(S::only_b, E::b_offered),
+    idle(S::only_b, E::b_answered),
+    idle(S::only_b, E::b_offered),
     absorb(S::only_b, E::b_refused),
-    absorb(S::only_b, E::a_up),
-    absorb(S::only_b, E::a_up_answer),
-    absorb(S::only_b, E::a_ended),
+    idle(S::only_b, E::a_up),
+    idle(S::only_b, E::a_up_answer),
+    idle(S::only_b, E::a_ended),
     absorb(S::only_b, E::b_ended),
-    absorb(S::only_b, E::a_gone),
+    idle(S::only_b, E::a_gone),
     go(S::only_b, E::b_gone, S::over, tell_over),
-    absorb(S::only_b, E::stop),
+    idle(S::only_b, E::stop),
 
     absorb(S::over, E::b_progress),
-    absorb(S::over, E::b_answered),
-    absorb(S::over, E::b_offered),
+    idle(S::over, E::b_answered),
+    idle(S::over, E::b_offered),
     absorb(S::over, E::b_refused),
-    absorb(S::over, E::a_up),
-    absorb(S::over, E::a_up_answer),
-    absorb(S::over, E::a_ended),
-    absorb(S::over, E::b_ended),
-    absorb(S::over, E::a_gone),
-    absorb(S::over, E::b_gone),
-    absorb(S::over, E::stop),
+    idle(S::over, E::a_up),
+    idle(S::over, E::a_up_answer),
+    idle(S::over, E::a_ended),
+    idle(S::over, E::b_ended),
+    idle(S::over, E::a_gone),
+    idle(S::over, E::b_gone),
+    idle(S::over, E::stop),
 };
 // clang-format on
 
@@ -218,13 +219,14 @@ using namespace relay_do;
 using Make = RowMaker<S, E>;
 constexpr auto go = Make::go;
 constexpr auto absorb = Make::absorb;
+constexpr auto idle = Make::idle;
 
 // clang-format off
 inline constexpr RelayRow rows[] = {
     go(S::quiet, E::ask,            S::asking, ask_other),
-    absorb(S::quiet, E::other_busy),
-    absorb(S::quiet, E::other_answered),
-    go(S::quiet, E::other_offered,  S::quiet,  stop_both),                    // nobody is left who could answer it
+    idle(S::quiet, E::other_busy),
+    idle(S::quiet, E::other_answered),
+    idle(S::quiet, E::other_offered),
     absorb(S::quiet, E::other_refused),
     absorb(S::quiet, E::asker_ack),                                           // of a change that is done
     absorb(S::quiet, E::asker_answer),
@@ -242,11 +244,11 @@ inline constexpr RelayRow rows[] = {
     go(S::asking, E::over,           S::quiet,  0),                           // its 487 is the ending leg's
 
     go(S::acking, E::ask,            S::acking, refuse_491),
-    absorb(S::acking, E::other_busy),
-    absorb(S::acking, E::other_answered),
-    absorb(S::acking, E::other_offered),
-    absorb(S::acking, E::other_refused),
-    go(S::acking, E::asker_ack,      S::quiet,  stop_both),                   // R3264-3
+    idle(S::acking, E::other_busy),
+    idle(S::acking, E::other_answered),
+    idle(S::acking, E::other_offered),
+    idle(S::acking, E::other_refused),
+    idle(S::acking, E::asker_ack),                                            // SessionChanges says asker_failed: R3264-3
     go(S::acking, E::asker_answer,   S::quiet,  ack_other_answer),
     go(S::acking, E::asker_failed,   S::quiet,  stop_both),
     go(S::acking, E::over,           S::quiet,  0),

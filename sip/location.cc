@@ -45,6 +45,7 @@ std::string_view to_string(BindingEvent event) {
 Location::Location(const LocationConfig& config, core::Random& random, core::Metrics& metrics, core::Instant now)
     : config_(config),
       metrics_(metrics),
+      random_(random),
       seed_(random.next()),
       wheel_(now),
       records_(config.aors_max),
@@ -154,31 +155,43 @@ Location::Applied Location::apply(std::string_view aor, std::span<BindingChange>
 void Location::put(Record& record, BindingChange& change, core::Instant now) {
   Binding& binding = change.binding;
   binding.refreshed = now;
+  const auto new_row = [&]() -> std::uint64_t { return outlives_process(binding) ? (random_.next() >> 1) | 1 : 0; };
   if (change.number == 0) {
+    binding.row = new_row();
     binding.number = next_number_++;
     binding.registered = now;
     binding.last_event = BindingEvent::registered;
     record.bindings.push_back(std::move(binding));
     ++binding_count_;
     metrics_.add(Metric::sip_location_bindings);
-    tell(record, record.bindings.back());
+    tell(record, record.bindings.back(), 0);
     return;
   }
   Binding& there = *find_number(record.bindings, change.number);
   binding.number = there.number;
+  const std::uint64_t row_before = there.row;
+  binding.row = row_before != 0 && outlives_process(binding) ? row_before : new_row();
   binding.registered = there.registered;
   binding.last_event = binding.expires < there.expires ? BindingEvent::shortened : BindingEvent::refreshed;
   unindex_flow(record, there);
   bytes_ -= bytes_of(there);
   there = std::move(binding);
-  tell(record, there);
+  tell(record, there, row_before);
+}
+
+void Location::enter(const Record& record, const Binding& binding) {
+  bytes_ += bytes_of(binding);
+  index_flow(record, binding);
 }
 
 // A binding that has just been put.
-void Location::tell(const Record& record, const Binding& binding) {
-  bytes_ += bytes_of(binding);
-  index_flow(record, binding);
-  facts_.push_back({.aor = record.aor, .event = binding.last_event, .binding = binding, .aor_ended = false});
+void Location::tell(const Record& record, const Binding& binding, std::uint64_t row_before) {
+  enter(record, binding);
+  facts_.push_back({.aor = record.aor,
+                    .event = binding.last_event,
+                    .binding = binding,
+                    .aor_ended = false,
+                    .lost_row = row_before == binding.row ? 0 : row_before});
 }
 
 void Location::end(Record& record, std::size_t index, BindingEvent event) {
@@ -188,8 +201,12 @@ void Location::end(Record& record, std::size_t index, BindingEvent event) {
   --binding_count_;
   metrics_.sub(Metric::sip_location_bindings);
   binding.last_event = event;
-  facts_.push_back(
-      {.aor = record.aor, .event = event, .binding = std::move(binding), .aor_ended = record.bindings.size() == 1});
+  const std::uint64_t row = binding.row;
+  facts_.push_back({.aor = record.aor,
+                    .event = event,
+                    .binding = std::move(binding),
+                    .aor_ended = record.bindings.size() == 1,
+                    .lost_row = row});
   record.bindings.erase(record.bindings.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
@@ -211,6 +228,22 @@ void Location::expire_due(Record& record, core::Instant now) {
     end(record, i, BindingEvent::expired);
   }
   settle(record);
+}
+
+Location::Applied Location::restore(std::string_view aor, Binding binding) {
+  if (text_bytes(binding) > config_.binding_bytes_max) return Applied::too_large;
+  Record* record = find(aor);
+  if (record != nullptr && record->bindings.size() >= config_.bindings_per_aor_max) return Applied::too_many;
+  if (bytes_ + bytes_of(binding) + sizeof(Record) + aor.size() > config_.bytes_max) return Applied::no_room;
+  if (record == nullptr) record = make(aor);
+  if (record == nullptr) return Applied::no_room;
+  binding.number = next_number_++;
+  record->bindings.push_back(std::move(binding));
+  ++binding_count_;
+  metrics_.add(Metric::sip_location_bindings);
+  enter(*record, record->bindings.back());
+  settle(*record);
+  return Applied::done;
 }
 
 std::size_t Location::remove_all(std::string_view aor) {

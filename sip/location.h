@@ -46,6 +46,9 @@ enum class BindingEvent : std::uint8_t {
 
 struct Binding {
   std::uint64_t number = 0;  // names it for its whole life and nothing else ever in this shard
+  // Names it among those of its user where it is stored, in other processes too; below 2^63. 0: it is not stored, as its
+  // connection is the only way to it (outlives_process).
+  std::uint64_t row = 0;
   std::string contact;       // URI as it stood between the brackets
   std::string display;       // as it stood, quotes included
   // Header parameters as they stood, from the first ';' on, without those that the registrar answers for: expires,
@@ -60,6 +63,7 @@ struct Binding {
   Flow flow;         // that its last REGISTER came by
   // Requests for it go over `flow`, whatever its URI says (T-36). Of a stream: it ends with the connection (T-35).
   bool over_flow = false;
+  bool server = false;  // the contact is no device but a server that has the user: requests keep their URI
   std::string user_agent;
   std::uint32_t expires_seconds = 0;  // as granted
   core::Instant expires{};
@@ -68,12 +72,19 @@ struct Binding {
   BindingEvent last_event = BindingEvent::registered;
 };
 
+// Who is reached over a connection can not be any more when the process that had it is gone: its client connects and
+// registers again (RFC 5626 section 4.4).
+[[nodiscard]] inline bool outlives_process(const Binding& binding) {
+  return !binding.over_flow || !binding.flow.reliable();
+}
+
 // What happened to one binding.
 struct LocationFact {
   std::string aor;
   BindingEvent event = BindingEvent::registered;
   Binding binding;         // as it is now, or was when it ended
-  bool aor_ended = false;  // no binding is left
+  bool aor_ended = false;      // no binding is left
+  std::uint64_t lost_row = 0;  // what is stored of it is no longer true; 0: nothing is
 };
 
 // A change the registrar asks for. `put` with a number replaces that binding and keeps its `number` and `registered`.
@@ -98,6 +109,8 @@ class Location {
   // All changes or, if the answer is not `done`, none. Each names a binding of `aor` that lives at `now`, no two the
   // same, or none. The facts of it are queued; what was put is moved from.
   [[nodiscard]] Applied apply(std::string_view aor, std::span<BindingChange> changes, core::Instant now);
+  // One that an earlier process has stored, with its `row` and its times; no fact comes of it. Before the first apply().
+  [[nodiscard]] Applied restore(std::string_view aor, Binding binding);
   // Ends all of them, as an operator may ask. How many there were.
   std::size_t remove_all(std::string_view aor);
 
@@ -143,7 +156,8 @@ class Location {
   [[nodiscard]] Record* make(std::string_view aor);
   void drop(Record& record);
   void put(Record& record, BindingChange& change, core::Instant now);
-  void tell(const Record& record, const Binding& binding);
+  void enter(const Record& record, const Binding& binding);
+  void tell(const Record& record, const Binding& binding, std::uint64_t row_before);
   void end(Record& record, std::size_t index, BindingEvent event);
   void index_flow(const Record& record, const Binding& binding);
   void unindex_flow(const Record& record, const Binding& binding);
@@ -152,6 +166,7 @@ class Location {
 
   const LocationConfig config_;
   core::Metrics& metrics_;
+  core::Random& random_;
   std::uint64_t seed_;
   core::TimerWheel wheel_;
   core::SlotMap<Record> records_;

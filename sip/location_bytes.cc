@@ -9,7 +9,7 @@
 namespace parley::sip {
 namespace {
 
-constexpr std::uint32_t format = 0x70a11e01;  // changes with the fields
+constexpr std::uint32_t format = 0x70a11e03;  // changes with the fields
 
 class Writer {
  public:
@@ -89,6 +89,7 @@ class Reader {
 template <class Stream, class B>
 void fields(Stream& stream, B& b) {
   stream.field(b.number);
+  stream.field(b.row);
   stream.field(b.contact);
   stream.field(b.display);
   stream.field(b.params);
@@ -105,6 +106,7 @@ void fields(Stream& stream, B& b) {
   stream.field(b.flow.remote.ip);
   stream.field(b.flow.remote.port);
   stream.field(b.over_flow);
+  stream.field(b.server);
   stream.field(b.user_agent);
   stream.field(b.expires_seconds);
   stream.field(b.expires);

@@ -29,7 +29,8 @@ inline constexpr std::size_t boundary_bytes_max = 70;  // RFC 2046 section 5.1.1
 struct Part {
   Span headers;
   Span body;
-  // Values of the part's own headers, not present() when absent. Content-Type absent means text/plain.
+  // Values of the part's own headers, of each the first that is not empty; not present() when there is none.
+  // Content-Type absent means text/plain.
   Span content_type;
   Span content_disposition;
   Span content_id;  // with its angle brackets, if any

@@ -123,6 +123,10 @@ void Notifier::changed(std::uint64_t resource, core::Instant now) {
   }
 }
 
+void Notifier::remind(SubscriptionId id, core::Instant now) {
+  if (Subscription* const at = subscriptions_.get(id); at != nullptr) apply(*at, NotifierEvent::change, now);
+}
+
 void Notifier::end(SubscriptionId id, TerminationReason reason, std::uint32_t retry_after_seconds, core::Instant now) {
   Subscription* const at = subscriptions_.get(id);
   if (at == nullptr || at->state == NotifierState::ending) return;

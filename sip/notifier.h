@@ -96,7 +96,7 @@ class Notifier {
   [[nodiscard]] SubscriptionId find(std::uint64_t dialog, const Event& event) const;
 
   // Accepted with 200; its first NOTIFY is queued. With expires_seconds 0 it is also the last (4.4.3). Not valid(): a
-  // limit, answer 503.
+  // limit; of the shard when it is full(), answer 503; else of the dialog, answer 500 (T-86).
   [[nodiscard]] SubscriptionId subscribe(const NewSubscription& what, core::Instant now);
   // Refreshed with 200, 0 ends it; a NOTIFY is queued. False: no such subscription, answer 481.
   [[nodiscard]] bool refresh(SubscriptionId id, std::uint32_t expires_seconds, core::Instant now);
@@ -104,6 +104,8 @@ class Notifier {
   void grant(SubscriptionId id, core::Instant now);
   // What they watch has changed: of a NOTIFY each, as soon as their package's interval allows.
   void changed(std::uint64_t resource, core::Instant now);
+  // There is more to tell this one alone, as soon as that interval allows.
+  void remind(SubscriptionId id, core::Instant now);
   // Ended by us, with a last NOTIFY.
   void end(SubscriptionId id, TerminationReason reason, std::uint32_t retry_after_seconds, core::Instant now);
   void end_all(std::uint64_t resource, TerminationReason reason, core::Instant now);
@@ -117,6 +119,7 @@ class Notifier {
   [[nodiscard]] core::Instant next_deadline() const;
 
   [[nodiscard]] std::uint32_t size() const { return subscriptions_.size(); }
+  [[nodiscard]] bool full() const { return subscriptions_.size() >= config_.subscriptions_max; }
   // It is there and not ending.
   [[nodiscard]] bool lives(SubscriptionId id) const;
   // Subscriptions that share a dialog, those that are ending included.

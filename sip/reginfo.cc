@@ -2,59 +2,18 @@
 #include "sip/reginfo.h"
 
 #include <algorithm>
-#include <array>
 
 #include "core/text.h"
 #include "sip/params.h"
+#include "sip/xml_text.h"
 
 namespace parley::sip {
 
 namespace {
 
-constexpr std::string_view replacement = "\xEF\xBF\xBD";  // U+FFFD
-
-// The bytes of the UTF-8 character that `text` begins with; 0: it begins with none. Surrogates, overlong forms and
-// U+FFFE, U+FFFF are none (XML 1.0 production 2).
-std::size_t character_bytes(std::string_view text) {
-  const auto byte = [text](std::size_t n) { return static_cast<unsigned char>(text[n]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return first >= 0x20 || first == '\t' || first == '\n' || first == '\r' ? 1 : 0;
-  const std::size_t size = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < size) return 0;
-  std::uint32_t code = first & (0xFFU >> (size + 1));
-  for (std::size_t n = 1; n < size; ++n) {
-    if ((byte(n) & 0xC0U) != 0x80) return 0;
-    code = code << 6 | (byte(n) & 0x3FU);
-  }
-  constexpr std::array<std::uint32_t, 5> lowest = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (code < lowest[size] || surrogate || code > 0x10FFFF || code == 0xFFFE || code == 0xFFFF) return 0;
-  return size;
-}
-
-// Good inside elements and inside double quotes.
-void put_escaped(std::string& out, std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t size = character_bytes(text);
-    switch (size == 0 ? '\0' : text[0]) {
-      case '\0': out += replacement; break;
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      // A reader would make spaces of them, or drop them.
-      case '\t': out += "&#9;"; break;
-      case '\n': out += "&#10;"; break;
-      case '\r': out += "&#13;"; break;
-      default: out += text.substr(0, size);
-    }
-    text.remove_prefix(std::max<std::size_t>(size, 1));
-  }
-}
-
 void put_attribute(std::string& out, std::string_view name, std::string_view value) {
   out.append(" ").append(name).append("=\"");
-  put_escaped(out, value);
+  put_xml_text(out, value);
   out += '"';
 }
 
@@ -94,7 +53,7 @@ void put_unknown_params(std::string& out, std::string_view params) {
     out += "<unknown-param";
     put_attribute(out, "name", param.name);
     out += '>';
-    put_escaped(out, param.value);
+    put_xml_text(out, param.value);
     out += "</unknown-param>";
   }
 }
@@ -119,11 +78,11 @@ void put_contact(std::string& out, const ReginfoContact& contact) {
   if (!contact.call_id.empty()) put_attribute(out, "callid", contact.call_id);
   put_attribute(out, "cseq", contact.cseq);
   out += "><uri>";
-  put_escaped(out, contact.uri);
+  put_xml_text(out, contact.uri);
   out += "</uri>";
   if (!contact.display.empty()) {
     out += "<display-name>";
-    put_escaped(out, unquoted(contact.display));
+    put_xml_text(out, unquoted(contact.display));
     out += "</display-name>";
   }
   put_unknown_params(out, contact.params);

@@ -287,7 +287,7 @@ Refusal Registration::order() {
 
 // Whether requests have to go back the way the REGISTER came, because the contact's URI leads nowhere.
 bool Registration::over_flow(const Asked& asked) const {
-  if (!direct_) return false;  // Path leads there, or the URI does
+  if (!direct_ || q_.third_party) return false;  // Path leads there, or the URI does
   const Flow& flow = q_.flow;
   if (asked.flow) return true;  // R5626-2
   if (flow.transport == core::Transport::ws || flow.transport == core::Transport::wss)
@@ -325,6 +325,7 @@ void Registration::put(const Asked& asked, std::uint64_t number) {
   b.path = path_;
   b.flow = q_.flow;
   b.over_flow = over_flow(asked);
+  b.server = q_.third_party && asked.uri.user.empty();
   b.user_agent = q_.head.value(HeaderId::user_agent, q_.bytes).substr(0, user_agent_bytes_max);
   b.expires_seconds = asked.seconds;
   b.expires = now_.mono + std::chrono::seconds(asked.seconds);
@@ -366,6 +367,7 @@ void accept(const RegisterQuestion& question, const RegistrarConfig& config, con
   headers.add(HeaderId::require, to_string(OptionTag::outbound));
   if (registration.direct() && config.flow_timer_s != 0) {
     headers.add(HeaderId::flow_timer, std::to_string(config.flow_timer_s));
+    answer.flow_timer_s = config.flow_timer_s;
   }
 }
 

@@ -4,8 +4,7 @@
 // A function of request, bindings, configuration and time; nothing is kept here. Everything is checked before anything
 // changes. Not judged here, because the caller has done so (RFC 3261 section 10.3 steps 1 to 5): whether the URI's
 // domain is ours, what Require asks for (`path`, `outbound` and `gruu` are served), who sent it, whether that user may
-// register this address of record, and whether From may differ from To: a third-party REGISTER is handled like any
-// other.
+// register this address of record, and whether From may differ from To.
 //
 // GRUUs are not handed out: `gruu` in Supported asks for nothing that must be given (RFC 5627 section 4.2).
 #pragma once
@@ -42,6 +41,9 @@ struct RegisterQuestion {
   Flow flow;
   // P-Associated-URI values, when the caller knows any (RFC 7315 section 4.1).
   std::span<const std::string> associated{};
+  // By a trusted core for a user of it (TS 24.229 section 5.4.1.7): a Contact without a user names the server that has
+  // him, whose connections come and go.
+  bool third_party = false;
 };
 
 struct RegisterAnswer {
@@ -49,13 +51,14 @@ struct RegisterAnswer {
   std::string_view reason{};  // empty: the phrase of the status
   HeaderLines headers;
   std::uint32_t granted_s = 0;  // of the contact that lives longest; 0: none was registered
+  std::uint32_t flow_timer_s = 0;  // told to a client that has to send keep-alives then (R5626-3); 0: none
   // For logs.
   std::uint32_t put = 0;
   std::uint32_t removed = 0;
 
   void reset() {
     status = 0;
-    granted_s = 0;
+    granted_s = flow_timer_s = 0;
     reason = {};
     headers.clear();
     put = removed = 0;

@@ -1,5 +1,5 @@
 // sip/reliable_provisional.h - 1xx responses that must arrive (RFC 3262): numbered, sent again until their PRACK comes,
-// taken in order. R3262-1 to R3262-5, T-27.
+// taken in order. R3262-1, R3262-2, R3262-3, R3262-4, R3262-5, T-27.
 //
 // Both sides are values that belong to one early dialog (one To tag): each has its own numbers. Nothing is sent here.
 #pragma once

@@ -11,7 +11,11 @@ namespace {
 
 // Most Vias without it do not hold its letters either.
 bool has_rport(const Via& via) {
-  return via.params.find("port") != std::string_view::npos && param_value(via.params, "rport").data() != nullptr;
+  for (std::size_t at = 0; (at = via.params.find_first_of("pP", at)) != std::string_view::npos; ++at) {
+    if (!core::equal_ignore_case(via.params.substr(at, 4), "port")) continue;
+    return param_value(via.params, "rport").data() != nullptr;
+  }
+  return false;
 }
 
 }  // namespace

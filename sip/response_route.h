@@ -20,8 +20,8 @@ namespace parley::sip {
 [[nodiscard]] Flow response_flow(const Received& request);
 
 // When that connection is gone: a new one to the address the request came from, at the port of sent-by. The Flow's
-// connection is not valid(): it has to be opened. No flow at all (port 0) for datagrams and for WebSocket, whose
-// clients can not be called.
+// connection is not valid(): it has to be opened. No flow at all (port 0) for datagrams, which have no connection, and
+// for WebSocket, whose clients can not be called.
 [[nodiscard]] Flow second_response_flow(const Flow& flow, std::uint16_t sent_by_port);
 
 // What the topmost Via of a request gets before it is copied into a response or forwarded: `received` when sent-by is

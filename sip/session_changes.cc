@@ -28,6 +28,7 @@ ChangeStep SessionChanges::on(ChangeEvent event, core::Instant now) {
   const ChangeRow& row = change_row(state_, event);
   CHECK(row.kind != RowKind::missing);
   CHECK(row.kind != RowKind::never);
+  if (config_->rows != nullptr) config_->rows->changes.take(state_, event);
   if (limit_of(row.next) == InviteLimit::none) {
     limit_ = core::never;
   } else if (row.next != state_) {
@@ -120,8 +121,9 @@ ChangeStep SessionChanges::update_answered(std::uint16_t status, bool sdp, core:
 
 ChangeStep SessionChanges::on_invite(bool sdp, core::Instant now) {
   ChangeEvent event = ChangeEvent::got_invite;
-  if (offers_.state() == OfferState::offered) event = ChangeEvent::got_glare;
-  if (offers_.state() == OfferState::asked) event = ChangeEvent::got_twice;
+  const bool open = state_ != ChangeState::quiet && state_ != ChangeState::theirs_ok;  // an INVITE, which decides
+  if (!open && offers_.state() == OfferState::offered) event = ChangeEvent::got_glare;
+  if (!open && offers_.state() == OfferState::asked) event = ChangeEvent::got_twice;
   const ChangeStep step = on(event, now);
   if ((step.actions & change_do::take_invite) != 0) (void)offers_.received(SdpCarrier::invite, sdp);
   return step;
@@ -140,7 +142,10 @@ ChangeStep SessionChanges::refuse(core::Instant now) {
   return on(ChangeEvent::refuse, now);
 }
 
-ChangeStep SessionChanges::on_cancel(core::Instant now) { return on(ChangeEvent::cancel, now); }
+ChangeStep SessionChanges::on_cancel(core::Instant now) {
+  if (state_ != ChangeState::theirs) return {};  // 9.2: no effect on what is answered
+  return on(ChangeEvent::cancel, now);
+}
 
 ChangeStep SessionChanges::on_ack(bool sdp, core::Instant now) {
   if (state_ != ChangeState::theirs_ok) return on(ChangeEvent::ack, now);
@@ -185,10 +190,12 @@ ChangeStep SessionChanges::due(core::Instant now) {
 }
 
 void SessionChanges::stop() {
-  limit_ = retry_ = core::never;
+  retry_ = core::never;
+  update_ours_ = update_theirs_ = false;
+  if (state_ == ChangeState::theirs_ok) return;
+  limit_ = core::never;
   resend_.stop();
   state_ = ChangeState::quiet;
-  update_ours_ = update_theirs_ = false;
 }
 
 }  // namespace parley::sip

@@ -65,8 +65,10 @@ class SessionChanges {
   // Until it answers nothing.
   [[nodiscard]] ChangeStep due(core::Instant now);
   [[nodiscard]] core::Instant next_deadline() const { return std::min({limit_, retry_, resend_.next_deadline()}); }
-  // The session ends: what is under way is the owner's to refuse (theirs: 487), nothing comes any more.
+  // The session ends: what is under way is the owner's to refuse (theirs: 487), nothing comes any more. But our 2xx to
+  // theirs goes out until its ACK comes or 64*T1 are over: their INVITE has no other final response (13.3.1.4).
   void stop();
+  [[nodiscard]] bool repeats() const { return state_ == ChangeState::theirs_ok; }
 
   [[nodiscard]] ChangeState state() const { return state_; }
   // For what the first INVITE's reliable 1xx, PRACK, 2xx and ACK carry.

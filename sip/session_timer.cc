@@ -61,7 +61,7 @@ TimerGrant SessionTimer::grant(const SessionTimerConfig& config, const TimerText
     // Only lowered, and not below what the request and the RFC allow (4028 9).
     grant.expires.seconds = std::min(request.expires.seconds, std::max(config.interval_seconds, lowest));
   } else {
-    if (!config.want) return grant;
+    if (!config.want && !on()) return grant;  // one that runs is not given up because its peer does not ask
     grant.expires.seconds = std::max(config.interval_seconds, lowest);
   }
   grant.on = true;

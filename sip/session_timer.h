@@ -1,5 +1,5 @@
 // sip/session_timer.h - session timers (RFC 4028): what is asked for, what is granted, who refreshes, and when a
-// session without refreshes is over. R4028-1 to R4028-4, T-10, T-14, T-28, T-29.
+// session without refreshes is over. R4028-1, R4028-2, R4028-3, R4028-4, T-10, T-14, T-28, T-29.
 //
 // Values: a SessionTimer belongs to one dialog and is told what was sent and received; the answers are headers to write
 // and an instant to come back at. Intervals are in seconds, as on the wire.

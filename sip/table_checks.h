@@ -8,8 +8,13 @@
 
 namespace parley::sip {
 
-// absorb: the text, or good sense, says that nothing happens. never: we alone could cause it, and do not.
-enum class RowKind : std::uint8_t { missing, go, absorb, never };
+enum class RowKind : std::uint8_t {
+  missing,
+  go,
+  absorb,  // the text, or good sense, says that nothing happens
+  idle,    // as absorb; only the owner of the state could say it here, and does not (the simulator fails if he does)
+  never,   // only the driver of the table could cause it, and does not
+};
 
 template <class State, class Event>
 struct Row {
@@ -27,6 +32,9 @@ struct RowMaker {
   }
   static constexpr Row<State, Event> absorb(State state, Event event) {
     return {state, event, RowKind::absorb, state, 0};
+  }
+  static constexpr Row<State, Event> idle(State state, Event event) {
+    return {state, event, RowKind::idle, state, 0};
   }
   static constexpr Row<State, Event> never(State state, Event event) {
     return {state, event, RowKind::never, state, 0};

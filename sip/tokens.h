@@ -45,6 +45,7 @@ class OptionSet {
  public:
   constexpr OptionSet() = default;
   constexpr void add(OptionTag tag) { bits_ |= bit(tag); }
+  constexpr void add(OptionSet others) { bits_ |= others.bits_; }
   [[nodiscard]] constexpr bool has(OptionTag tag) const { return (bits_ & bit(tag)) != 0; }
   [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
   // What is here and not in `other`.

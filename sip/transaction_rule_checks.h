@@ -67,17 +67,56 @@ constexpr std::array<std::uint16_t, states> running(const Table& t) {
   return set;
 }
 
-// A timer is awaited exactly where it may run, and nothing but a timer is `never`.
+// A timer is awaited exactly where it may run, and nothing else is `never` but a transport error.
 constexpr bool timers_awaited(const Table& t) {
   const auto set = running(t);
   for (const Row& row : t.rows) {
     if (!is_timer(row.event)) {
-      if (row.kind == Kind::never) return false;
+      if (row.kind == Kind::never && row.event != Event::transport_error) return false;
     } else if (timer_in(set[static_cast<std::size_t>(row.state)], row.event) != (row.kind != Kind::never)) {
       return false;
     }
   }
   return set[static_cast<std::size_t>(State::terminated)] == 0;  // all are stopped on the way out
+}
+
+// Something is sent on the way into this state, or within it.
+constexpr bool sends_into(const Table& t, State state) {
+  constexpr Actions any = send | repeat | send_100 | send_ack;
+  if (state == t.first && t.begin.has(any)) return true;
+  for (const Row& row : t.rows) {
+    if (row.kind == Kind::go && row.next == state && row.actions.has(any)) return true;
+  }
+  return false;
+}
+// Over a connection this state is left as soon as it is entered: by a timer that is zero there.
+constexpr bool no_time_on_stream(const Table& t, State state) {
+  const std::uint16_t set = running(t)[static_cast<std::size_t>(state)];
+  for (std::size_t i = 0; i < timers; ++i) {
+    if (((std::uint32_t{set} >> i) & 1U) != 0 && timer_infos[i].length_on_reliable == Length::zero) return true;
+  }
+  return false;
+}
+// A transport error is `never` exactly where it can not be: sending fails at once, and that a connection is lost is
+// told to the client transactions that wait for something of it.
+constexpr bool errors_awaited(const Table& t) {
+  const bool client = t.begin.has(send);
+  for (const Row& row : t.rows) {
+    if (row.event != Event::transport_error) continue;
+    const bool may_be = sends_into(t, row.state) || (client && !no_time_on_stream(t, row.state));
+    if (may_be != (row.kind != Kind::never)) return false;
+  }
+  return true;
+}
+
+// Whom a row forgives by `idle` is our own user.
+constexpr bool only_users_idle(const Table& t) {
+  for (const Row& row : t.rows) {
+    const bool of_user = row.event == Event::tu_1xx || row.event == Event::tu_2xx || row.event == Event::tu_3xx_6xx ||
+                         row.event == Event::tu_cancel;
+    if (row.kind == Kind::idle && !of_user) return false;
+  }
+  return true;
 }
 
 // No transaction waits for a peer forever.
@@ -126,6 +165,8 @@ constexpr bool all(bool (*holds)(const Table&)) {
 
 static_assert(all(complete));
 static_assert(all(timers_awaited));
+static_assert(all(errors_awaited));
+static_assert(all(only_users_idle));
 static_assert(all(every_state_ends));
 static_assert(all(two_timers_do));
 static_assert(all(zero_ends));

@@ -102,7 +102,7 @@ void print_table(std::string& page, const Table& t) {
     page += " | ";
     page += to_string(row.event);
     page += " | ";
-    page += row.kind == Kind::absorb ? "(absorbed)" : to_string(row.next);
+    page += row.kind == Kind::go ? to_string(row.next) : row.kind == Kind::absorb ? "(absorbed)" : "(ignored)";
     page += " | " + actions_text(row.actions) + " | ";
     page += row.where;
     page += " |\n";
@@ -124,7 +124,8 @@ std::string print_tables() {
       "\n"
       "Printed from `sip/transaction_rules.h`; `sip_transaction_rules_test` compares. Sections are those of RFC 3261 "
       "unless\n"
-      "another RFC is named. Timers that can not run in a state are left out: the compiler checks that.\n"
+      "another RFC is named. Timers that can not run in a state and errors that can not be are left out: the compiler checks that. Absorbed is what\n"
+      "a peer may well send; ignored is what only our own user could ask for, and does not.\n"
       "\n"
       "## Timers\n"
       "\n"

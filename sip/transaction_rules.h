@@ -5,8 +5,9 @@
 // table: some of its timers are zero, and those that only repeat something are never started (length_on_reliable).
 //
 // transaction_rule_checks.h lets the compiler check them: each state and event of a machine has exactly one row; a
-// timer that may run in a state is awaited there, and one that can not is `never`; only timers may be `never`; every
-// state is left by some timer, except where only our own user ends the waiting.
+// timer that may run in a state is awaited there, and one that can not is `never`; so is a transport error where nothing
+// is sent and no connection waited for; only what our user alone says may be `idle`; every state is left by some timer,
+// except where only our own user ends the waiting.
 #pragma once
 
 #include <array>
@@ -132,7 +133,8 @@ inline constexpr Actions at_t2{4096};     // T2
 enum class Kind : std::uint8_t {
   go,
   absorb,  // the text says, or leaves us no other choice, that nothing happens
-  never,   // only we could cause it, and do not
+  idle,    // as absorb; only the user of the transaction could cause it, and does not (the simulator fails if he does)
+  never,   // only the driver could cause it, and does not
 };
 struct Row {
   State state = State::terminated;
@@ -147,6 +149,9 @@ constexpr Row go(State state, Event event, State next, Actions actions, std::str
 }
 constexpr Row absorb(State state, Event event, std::string_view where) {
   return {state, event, Kind::absorb, state, nothing, where};
+}
+constexpr Row idle(State state, Event event, std::string_view where) {
+  return {state, event, Kind::idle, state, nothing, where};
 }
 constexpr Row never(State state, Event event) { return {state, event, Kind::never, state, nothing, {}}; }
 
@@ -170,9 +175,9 @@ inline constexpr Row invite_server[] = {
 
     go(completed, request, completed, repeat, "17.2.1"),
     go(completed, ack, confirmed, stop(Timer::g) | stop(Timer::h) | start(Timer::i), "17.2.1"),
-    absorb(completed, tu_1xx, "17.2.1"),
-    absorb(completed, tu_2xx, "17.2.1"),
-    absorb(completed, tu_3xx_6xx, "17.2.1"),
+    idle(completed, tu_1xx, "17.2.1"),
+    idle(completed, tu_2xx, "17.2.1"),
+    idle(completed, tu_3xx_6xx, "17.2.1"),
     go(completed, transport_error, completed, tell_error, "6026 8.8"),
     never(completed, timer_trying),
     go(completed, timer_g, completed, repeat | start(Timer::g) | doubled | up_to_t2, "17.2.1"),
@@ -182,10 +187,10 @@ inline constexpr Row invite_server[] = {
 
     absorb(confirmed, request, "17.2.1"),
     absorb(confirmed, ack, "17.2.1"),
-    absorb(confirmed, tu_1xx, "17.2.1"),
-    absorb(confirmed, tu_2xx, "17.2.1"),
-    absorb(confirmed, tu_3xx_6xx, "17.2.1"),
-    absorb(confirmed, transport_error, "the response has arrived"),
+    idle(confirmed, tu_1xx, "17.2.1"),
+    idle(confirmed, tu_2xx, "17.2.1"),
+    idle(confirmed, tu_3xx_6xx, "17.2.1"),
+    never(confirmed, transport_error),
     never(confirmed, timer_trying),
     never(confirmed, timer_g),
     never(confirmed, timer_h),
@@ -194,9 +199,9 @@ inline constexpr Row invite_server[] = {
 
     absorb(accepted, request, "6026 8.7"),
     go(accepted, ack, accepted, pass, "6026 8.7"),
-    absorb(accepted, tu_1xx, "6026 8.7"),
+    idle(accepted, tu_1xx, "6026 8.7"),
     go(accepted, tu_2xx, accepted, send, "6026 8.7"),
-    absorb(accepted, tu_3xx_6xx, "6026 8.7"),
+    idle(accepted, tu_3xx_6xx, "6026 8.7"),
     go(accepted, transport_error, accepted, tell_error, "6026 8.8"),
     never(accepted, timer_trying),
     never(accepted, timer_g),
@@ -206,18 +211,17 @@ inline constexpr Row invite_server[] = {
 };
 
 inline constexpr Row other_server[] = {
-    // A new request begins here: start(Timer::trying) | start(Timer::late).
+    // A new request begins here: start(Timer::trying) | start(Timer::late). Its user sends no 1xx: the only one there may
+    // be is the 100 of timer_trying (4320 4.1).
     absorb(trying, request, "17.2.2"),
-    go(trying, tu_1xx, proceeding, send | stop(Timer::trying), "17.2.2, 4320 4.1"),
     go(trying, tu_2xx, completed, send | stop(Timer::trying) | stop(Timer::late) | start(Timer::j), "17.2.2"),
     go(trying, tu_3xx_6xx, completed, send | stop(Timer::trying) | stop(Timer::late) | start(Timer::j), "17.2.2"),
-    absorb(trying, transport_error, "nothing was sent"),
+    never(trying, transport_error),
     go(trying, timer_trying, proceeding, send_100, "4320 4.1"),
     go(trying, timer_late, terminated, stop(Timer::trying) | tell_timeout, "4320 4.2"),
     never(trying, timer_j),
 
     go(proceeding, request, proceeding, repeat, "17.2.2"),
-    go(proceeding, tu_1xx, proceeding, send, "17.2.2, 4320 4.1"),
     go(proceeding, tu_2xx, completed, send | stop(Timer::late) | start(Timer::j), "17.2.2"),
     go(proceeding, tu_3xx_6xx, completed, send | stop(Timer::late) | start(Timer::j), "17.2.2"),
     go(proceeding, transport_error, proceeding, tell_error, "6026 8.8"),
@@ -226,9 +230,8 @@ inline constexpr Row other_server[] = {
     never(proceeding, timer_j),
 
     go(completed, request, completed, repeat, "17.2.2"),
-    absorb(completed, tu_1xx, "17.2.2"),
-    absorb(completed, tu_2xx, "17.2.2"),
-    absorb(completed, tu_3xx_6xx, "17.2.2"),
+    idle(completed, tu_2xx, "17.2.2"),
+    idle(completed, tu_3xx_6xx, "17.2.2"),
     go(completed, transport_error, completed, tell_error, "6026 8.8"),
     never(completed, timer_trying),
     never(completed, timer_late),
@@ -254,7 +257,7 @@ inline constexpr Row invite_client[] = {
     go(cancel_held, response_2xx, accepted, stop(Timer::a) | stop(Timer::b) | pass | start(Timer::m), "6026 8.4"),
     go(cancel_held, response_3xx_6xx, completed, stop(Timer::a) | stop(Timer::b) | send_ack | pass | start(Timer::d),
        "17.1.1.2"),
-    absorb(cancel_held, tu_cancel, "9.1"),
+    idle(cancel_held, tu_cancel, "9.1"),
     go(cancel_held, transport_error, terminated, stop(Timer::a) | stop(Timer::b) | tell_error, "17.1.1.2, 17.1.4"),
     go(cancel_held, timer_a, cancel_held, repeat | start(Timer::a) | doubled, "17.1.1.2"),
     go(cancel_held, timer_b, terminated, stop(Timer::a) | tell_timeout, "17.1.1.2"),
@@ -276,7 +279,7 @@ inline constexpr Row invite_client[] = {
     go(cancelling, response_1xx, cancelling, pass, "17.1.1.2"),
     go(cancelling, response_2xx, accepted, stop(Timer::cancel) | pass | start(Timer::m), "6026 8.4"),
     go(cancelling, response_3xx_6xx, completed, stop(Timer::cancel) | send_ack | pass | start(Timer::d), "17.1.1.2"),
-    absorb(cancelling, tu_cancel, "9.1"),
+    idle(cancelling, tu_cancel, "9.1"),
     go(cancelling, transport_error, terminated, stop(Timer::cancel) | tell_error, "17.1.4"),
     never(cancelling, timer_a),
     never(cancelling, timer_b),
@@ -287,7 +290,7 @@ inline constexpr Row invite_client[] = {
     absorb(completed, response_1xx, "17.1.1.2"),
     absorb(completed, response_2xx, "17.1.1.2"),
     go(completed, response_3xx_6xx, completed, repeat, "17.1.1.2"),
-    absorb(completed, tu_cancel, "9.1"),
+    idle(completed, tu_cancel, "9.1"),
     go(completed, transport_error, terminated, stop(Timer::d) | tell_error, "17.1.1.2"),
     never(completed, timer_a),
     never(completed, timer_b),
@@ -298,7 +301,7 @@ inline constexpr Row invite_client[] = {
     absorb(accepted, response_1xx, "6026 8.4"),
     go(accepted, response_2xx, accepted, pass, "6026 8.4"),
     absorb(accepted, response_3xx_6xx, "6026 8.4"),
-    absorb(accepted, tu_cancel, "9.1"),
+    idle(accepted, tu_cancel, "9.1"),
     absorb(accepted, transport_error, "only the user has anything to send"),
     never(accepted, timer_a),
     never(accepted, timer_b),
@@ -328,7 +331,7 @@ inline constexpr Row other_client[] = {
     absorb(completed, response_1xx, "17.1.2.2"),
     absorb(completed, response_2xx, "17.1.2.2"),
     absorb(completed, response_3xx_6xx, "17.1.2.2"),
-    absorb(completed, transport_error, "nothing is sent any more"),
+    never(completed, transport_error),
     never(completed, timer_e),
     never(completed, timer_f),
     go(completed, timer_k, terminated, nothing, "17.1.2.2"),

@@ -43,7 +43,8 @@ Transactions::Transactions(const Parts& parts)
       shard_(parts.shard),
       config_(parts.config),
       trying_other_(until_e_is_t2(parts.config)),
-      hash_key_(core::HashKey::make(parts.random)),
+      invites_(parts.shared.invites),
+      hash_key_(invites_ != nullptr ? parts.shared.key : core::HashKey::make(parts.random)),
       records_(parts.config.transactions_max),
       by_key_(buckets_for(parts.config.transactions_max)),
       by_claim_(buckets_for(parts.config.transactions_max)),
@@ -190,7 +191,6 @@ bool Transactions::read_request(const Record& t) {
 
 Transactions::Effects Transactions::begin(Record& t, const Cause& cause) {
   t.started = true;
-  t.began = cause.now;
   Effects effects;
   carry_out(t, tx::table(t.machine).begin, cause, effects);
   return effects;
@@ -201,7 +201,7 @@ Transactions::Effects Transactions::run(Record& t, tx::Event event, const Cause&
   CHECK(rule.kind != tx::Kind::never);
   visited_[cell(t.machine, t.state, event)] = true;
   Effects effects;
-  if (rule.kind == tx::Kind::absorb) {
+  if (rule.kind != tx::Kind::go) {
     effects.absorbed = true;
     return effects;
   }

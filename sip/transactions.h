@@ -12,8 +12,7 @@
 //
 // `owner` is whatever the user wants to find again: a packed SlotId of a dialog, a proxy context, a registration.
 //
-// A Flow of a stream whose `connection` is not valid() means "to `remote`, by a connection that has to be opened"; a
-// Wire that does not dial answers false. From within Wire::send, flow_failed() may be called and nothing else.
+// From within Wire::send, flow_failed() may be called and nothing else.
 #pragma once
 
 #include <array>
@@ -27,6 +26,7 @@
 #include "core/metrics.h"
 #include "core/pool.h"
 #include "core/random.h"
+#include "core/session_table.h"
 #include "core/slot_map.h"
 #include "core/time.h"
 #include "core/timer_wheel.h"
@@ -48,14 +48,16 @@ struct RequestKey {
 
 struct RequestMatch {
   enum class Kind : std::uint8_t {
-    fresh,     // no transaction: open_server, answer statelessly, or - an ACK - look for a dialog
-    absorbed,  // a retransmission, or an ACK that was waited for; all is done
-    ack,       // for the 2xx of `id`, on its own branch or the INVITE's (RFC 6026 section 7.1): the user's
-    cancel,    // a CANCEL that finds the INVITE transaction `id`; it wants a transaction of its own (open_server)
+    fresh,      // no transaction: open_server, answer statelessly, or - an ACK - look for a dialog
+    absorbed,   // a retransmission, or an ACK that was waited for; all is done
+    ack,        // for the 2xx of `id`, on its own branch or the INVITE's (RFC 6026 section 7.1): the user's
+    cancel,     // a CANCEL that finds the INVITE transaction `id`; it wants a transaction of its own (open_server)
+    elsewhere,  // an INVITE, ACK or CANCEL whose INVITE transaction `shard` has: to be given to it, untouched
   };
   Kind kind = Kind::fresh;
-  TransactionId id;              // not fresh
-  std::uint64_t owner = 0;       // not fresh
+  TransactionId id;              // not fresh, not elsewhere
+  std::uint64_t owner = 0;       // the same
+  std::uint16_t shard = 0;       // elsewhere
   bool transport_error = false;  // absorbed: the last response could not be sent again; the transaction stays
   RequestKey key;
 };
@@ -65,7 +67,7 @@ enum class Responded : std::uint8_t {
   not_sent,  // the transport could not; the transaction stays in the state the response led to (RFC 6026 section 8.8)
   gone,      // no such transaction any more: a late response is not sent (RFC 4320 section 4.2)
   too_late,  // a final response was sent before, other than a 2xx to an INVITE that has got one
-  refused,   // to a request other than INVITE: a 1xx other than 100, a 100 by datagram too early, a 408 (RFC 4320)
+  refused,   // to a request other than INVITE: a 1xx, of which the only one is the transaction's own 100; a 408 (RFC 4320)
 };
 
 struct ClientTicket {
@@ -114,6 +116,12 @@ struct TransactionConfig {
 
 class Transactions {
  public:
+  // What the shards of a process have in common: where INVITE transactions are, by half of their key. The shard that a
+  // request is given to looks for all of it.
+  struct Shared {
+    core::SessionTable* invites = nullptr;  // null: nobody else can have them
+    core::HashKey key;
+  };
   struct Parts {
     core::Pool& pool;
     core::Metrics& metrics;
@@ -122,6 +130,7 @@ class Transactions {
     std::uint16_t shard = 0;
     TransactionConfig config{};
     core::Instant start{};
+    Shared shared{};
   };
   explicit Transactions(const Parts& parts);
   ~Transactions();
@@ -130,7 +139,8 @@ class Transactions {
 
   // ---- Server side.
 
-  // For every request whose verdict is `accept`. Retransmissions are answered here (R3261-1).
+  // For every request whose verdict is `accept`. Retransmissions are answered here (R3261-1). What another shard has
+  // given to this one (its Flow says so) is at the end of its way: never `elsewhere`.
   [[nodiscard]] RequestMatch match_request(const Received& request, core::Instant now);
 
   // A transaction for a request that `match` called fresh or cancel; never for an ACK. Keeps a copy of the request
@@ -214,8 +224,8 @@ class Transactions {
     bool over = false;               // has ended; the record stays as long as that of its CANCEL
     bool old_rules = false;          // server
     bool claimed = false;            // server
+    bool indexed = false;            // INVITE server: in the table of all shards
     std::uint16_t sent_by_port = 0;  // server: where a new connection goes
-    core::Instant began;
     core::Duration interval{};  // of `repeating`
     core::Timer repeating;      // A, E, G, trying
     core::Timer ending;         // all others
@@ -279,7 +289,11 @@ class Transactions {
   [[nodiscard]] std::uint64_t hash_tag(std::string_view tag) const;
   [[nodiscard]] Record* find_server(const RequestKey& key, const Received& request);
   void forget_server(Record& t);
+  void look_elsewhere(const Received& request, const RequestKey& invite, RequestMatch& match) const;
+  void index_invite(Record& t);
+  [[nodiscard]] core::Place place_of(const Record& t) const { return {shard_, t.self.index, t.self.generation}; }
   [[nodiscard]] bool send_response(Record& t, std::string_view bytes);
+  [[nodiscard]] std::string_view sent_by_host(std::string_view response);
   [[nodiscard]] bool send_trying(Record& t);
   void keep_response(Record& t, std::string_view bytes);
   void note_response_tag(Record& t, std::string_view bytes);
@@ -299,6 +313,7 @@ class Transactions {
   const std::uint16_t shard_;
   const TransactionConfig config_;
   const core::Duration trying_other_;  // how long a client's Timer E takes to reach T2
+  core::SessionTable* const invites_;
   const core::HashKey hash_key_;
 
   core::SlotMap<Record> records_;

@@ -21,6 +21,9 @@ constexpr std::string_view invite_name = "INVITE";
 // Domains of the keyed hash.
 enum : std::uint64_t { by_branch = 1, by_old_rules = 2, by_tag = 3, by_claim_fields = 4 };
 
+// Of the table of all shards, which has no 0.
+std::uint64_t index_key(const core::Hash128& hash) { return hash.low | 1; }
+
 void add_host(core::KeyedHash& hash, std::string_view host) {
   core::HostText text;
   const std::string_view canonical = core::canonical_host(host, text);
@@ -70,8 +73,12 @@ RequestMatch Transactions::match_request(const Received& request, core::Instant 
   match.key = key_of(request, method == Method::ack ? invite_name : request.head.method_name.of(request.bytes));
   Record* t = find_server(match.key, request);
   if (t == nullptr && method == Method::cancel) {
-    t = find_server(key_of(request, invite_name), request);  // RFC 3261 section 9.2
+    const RequestKey invite = key_of(request, invite_name);
+    t = find_server(invite, request);  // RFC 3261 section 9.2
     if (t != nullptr) match.kind = RequestMatch::Kind::cancel;
+    if (t == nullptr) look_elsewhere(request, invite, match);
+  } else if (t == nullptr && (method == Method::invite || method == Method::ack)) {
+    look_elsewhere(request, match.key, match);
   }
   if (t == nullptr) return match;
   match.id = t->self;
@@ -83,6 +90,23 @@ RequestMatch Transactions::match_request(const Received& request, core::Instant 
   match.transport_error = effects.failed;
   if (method != Method::ack) metrics_.add(Metric::sip_absorbed_requests);
   return match;
+}
+
+// A client of several connections, or a proxy before us, may send an INVITE and what belongs to it by different ones,
+// which different shards may have.
+void Transactions::look_elsewhere(const Received& request, const RequestKey& invite, RequestMatch& match) const {
+  if (invites_ == nullptr || request.flow.shard != shard_) return;
+  const auto place = invites_->lookup(index_key(invite.hash));
+  if (!place || place->shard == shard_) return;
+  match.kind = RequestMatch::Kind::elsewhere;
+  match.shard = place->shard;
+}
+
+// Without room in the table, or when another shard was given the same INVITE at this moment, it is found here only.
+void Transactions::index_invite(Record& t) {
+  const auto done = invites_->insert(index_key(t.key), place_of(t));
+  t.indexed = done == core::SessionTable::Insert::done;
+  if (done == core::SessionTable::Insert::full) metrics_.add(Metric::sip_invites_unindexed);
 }
 
 TransactionId Transactions::open_server(const Received& request, const RequestMatch& match, std::uint64_t owner,
@@ -100,6 +124,7 @@ TransactionId Transactions::open_server(const Received& request, const RequestMa
   Record*& chain = by_key_[t->key.low & (by_key_.size() - 1)];
   t->key_next = chain;
   chain = t;
+  if (invite && invites_ != nullptr) index_invite(*t);
   t->request = keep(request.bytes);
   if (t->request == core::no_buffer) {
     end(*t);
@@ -134,6 +159,7 @@ bool Transactions::claim(TransactionId id, const Received& request) {
 }
 
 void Transactions::forget_server(Record& t) {
+  if (t.indexed) (void)invites_->erase(index_key(t.key), place_of(t));
   for (Record** at = &by_key_[t.key.low & (by_key_.size() - 1)]; *at != nullptr; at = &(*at)->key_next) {
     if (*at != &t) continue;
     *at = t.key_next;
@@ -164,9 +190,8 @@ Responded Transactions::respond(TransactionId id, std::uint16_t status, std::str
   }
   CHECK(tx::is_server(t->machine));
   if (t->machine == Machine::other_server) {
-    // RFC 4320 sections 4.1 and 4.2 (R3261-3).
-    const bool early_100 = status == 100 && !t->flow.reliable() && now < t->began + trying_other_;
-    if (early_100 || (status > 100 && status < 200) || status == 408) {
+    // RFC 4320 sections 4.1 and 4.2 (R3261-3): the 100 is ours, at its time.
+    if (status < 200 || status == 408) {
       metrics_.add(Metric::sip_refused_responses);
       return Responded::refused;
     }
@@ -188,11 +213,22 @@ bool Transactions::send_response(Record& t, std::string_view bytes) {
     t.last = keep(bytes);
   }
   if (wire_.send(t.flow, bytes)) return true;
-  if (!t.flow.reliable() || !t.flow.connection.valid()) return false;
-  const Flow second = second_response_flow(t.flow, t.sent_by_port);
-  if (second.remote.port == 0 || !wire_.send(second, bytes)) return false;
-  t.flow = second;
+  // R3263-3, R3261-2
+  const Flow to = second_response_flow(t.flow, t.sent_by_port);
+  if (to.remote.port == 0) return false;
+  const auto second = wire_.reopen(to, sent_by_host(bytes));
+  if (!second || !wire_.send(*second, bytes)) return false;
+  t.flow = *second;
   return true;
+}
+
+// Of the topmost Via, which a response has from its request.
+std::string_view Transactions::sent_by_host(std::string_view response) {
+  parser_.reset();
+  if (parser_.parse(response, {}) != Progress::done) return {};
+  std::string_view vias = parser_.head().value(HeaderId::via, response);
+  Via via;
+  return take_via(vias, via) ? via.host : std::string_view{};
 }
 
 // An ACK by the rules of RFC 2543 is known by the To tag that we gave.

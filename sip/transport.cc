@@ -110,8 +110,7 @@ void Transport::on_opened(const core::Input& input) {
 
 void Transport::on_bytes(const core::Input& input) {
   Connection& c = *find(input.conn);
-  if (c.state == State::closing) return;
-  c.last_used = now_.mono;
+  c.last_used = c.last_heard = now_.mono;
   cursor_.kind = c.ws != nullptr ? Cursor::Kind::ws : Cursor::Kind::stream;
   cursor_.connection = c.self;
   cursor_.at = pool_.at(input.slice);
@@ -172,15 +171,20 @@ const Received* Transport::next() {
 }
 
 const Received* Transport::next_datagram() {
-  if (cursor_.size == 0) return nullptr;
   std::string_view bytes = cursor_.rest();
-  cursor_.size = 0;
+  cursor_.kind = Cursor::Kind::none;
   const Flow flow = cursor_.flow;
-  if (looks_like_stun(bytes)) {
-    std::array<char, stun_response_bytes_max> room;
-    const std::string_view answer = stun_response(bytes, flow.remote, room);
-    count(answer.empty() ? Metric::sip_not_sip : Metric::sip_keep_alives);
-    if (!answer.empty()) (void)send_datagram(flow, answer);
+  std::array<char, stun_response_bytes_max> room;
+  const bool stun = looks_like_stun(bytes);
+  const std::string_view answer = stun ? stun_response(bytes, flow.remote, room) : std::string_view{};
+  if (!answer.empty()) {
+    count(Metric::sip_keep_alives);
+    (void)send_datagram(flow, answer);
+    return nullptr;
+  }
+  if (stun || bytes.empty()) {
+    count(Metric::sip_others);
+    count(Metric::sip_not_sip);
     return nullptr;
   }
   bytes.remove_prefix(leading_lines(bytes).bytes);
@@ -219,7 +223,9 @@ const Received* Transport::deliver(const Flow& flow, const Head& head, std::stri
           : head.request()                 ? Metric::sip_requests
                                            : Metric::sip_responses);
   }
-  if (Connection* const c = flow.reliable() ? find(flow) : nullptr; c != nullptr && head.request()) ++c->unanswered;
+  if (head.request() && head.method != Method::ack) {
+    if (Connection* const c = find(flow)) ++c->unanswered;
+  }
   received_.emplace(Received{flow, head, whole, body, verdict_, essentials_});
   if (verdict_.lost_in_stream) ending_.push_back(flow.connection);
   return &*received_;
@@ -260,7 +266,6 @@ bool Transport::send(const Flow& flow, std::string_view message) {
   Connection* const c = find(flow);
   if (c == nullptr) return false;
   switch (c->state) {
-    case State::closing: return false;
     case State::dialling:
       if (c->waiting->size() + message.size() > config_->dial_waiting_bytes_max) {
         count(Metric::sip_queue_limit);
@@ -277,7 +282,11 @@ bool Transport::send(const Flow& flow, std::string_view message) {
   }
   note_answer(*c, message);
   if (c->ws == nullptr) return write(*c, message);
-  return write(*c, c->ws->header_for(message).view()) && write(*c, message);
+  const core::WebSocketHeader header({.opcode = core::websocket_opcode_for(message), .payload_bytes = message.size()});
+  if (!write(*c, header.view())) return false;
+  if (write(*c, message)) return true;
+  close_now(*c);  // a frame without its payload: nothing that follows could be read
+  return false;
 }
 
 // The last answer that a connection waited for whose peer has nothing more to say.
@@ -295,6 +304,7 @@ bool Transport::write(Connection& c, std::string_view bytes) {
     return false;
   }
   c.queued_bytes += bytes.size();
+  c.last_used = now_.mono;
   hold_back(c);
   return true;
 }
@@ -339,7 +349,7 @@ Transport::Connection* Transport::make(core::Transport transport, std::uint16_t 
   c.self = id;
   c.transport = transport;
   c.listener = listener;
-  c.last_used = now_.mono;
+  c.last_used = c.last_heard = now_.mono;
   c.timer.owner = id.packed();
   count(Metric::sip_connections);
   return &c;
@@ -405,6 +415,21 @@ void Transport::prove(const Flow& flow) {
   arm(*c);
 }
 
+bool Transport::proven(const Flow& flow) const {
+  const Connection* const c = find(flow);
+  return c != nullptr && c->proven;
+}
+
+void Transport::find_idle_strangers(core::Duration silence, std::vector<Flow>& out) {
+  constexpr std::uint32_t at_a_time = 64;
+  connections_.sweep(strangers_at_, at_a_time, [&](core::SlotId, const Connection& c) {
+    if (c.proven || c.dialled || c.verified_names != nullptr || c.partial != nullptr) return;
+    if (c.unanswered != 0 || c.queued_bytes != 0 || now_.mono - c.last_used < silence) return;
+    if (c.ws != nullptr && !c.ws->message.empty()) return;
+    if (c.state == State::open || c.state == State::upgrading) out.push_back(flow_of(c));
+  });
+}
+
 bool Transport::accepted(const Flow& flow) const {
   if (!flow.reliable()) return false;
   const Connection* const c = find(flow);
@@ -425,7 +450,7 @@ void Transport::drain() { draining_ = true; }
 core::Instant Transport::quiet_end(const Connection& c) const {
   if (c.half_closed) return c.last_used + config_->half_closed;
   core::Instant end = std::max(c.last_used + config_->idle, c.keep_until);
-  if (c.silence_max != core::Duration{}) end = std::min(end, c.last_used + c.silence_max);
+  if (c.silence_max != core::Duration{}) end = std::min(end, c.last_heard + c.silence_max);
   return end;
 }
 

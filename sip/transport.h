@@ -76,8 +76,9 @@ class Transport final : public Wire {
 
   // Wire. To another shard's connection by mail; should that be gone, next_gone tells later.
   [[nodiscard]] bool send(const Flow& flow, std::string_view message) override;
+  [[nodiscard]] std::optional<Flow> reopen(const Flow& to, std::string_view host) override;
   // A connection that is up or being dialled, or one of our sockets for datagrams. Nothing when no listener has an
-  // address of that family, or at a limit.
+  // address of that family, at a limit, and for WebSocket, whose servers are not called.
   [[nodiscard]] std::optional<Flow> flow_to(const Destination& to);
   // Gives a message that arrived here to the shard that has to handle it.
   void pass_on(std::uint32_t shard, const Received& message);
@@ -90,6 +91,11 @@ class Transport final : public Wire {
   void keep_until(const Flow& flow, core::Instant until, core::Duration silence_max = {});
   // Its peer is who it says: the short limits for strangers end.
   void prove(const Flow& flow);
+  // Of a connection of this shard.
+  [[nodiscard]] bool proven(const Flow& flow) const;
+  // Adds those that peers made who have not proven themselves, on which nothing is going on and nothing came for so long.
+  // Looks at a few connections with each call, so that it may be called in every step.
+  void find_idle_strangers(core::Duration silence, std::vector<Flow>& out);
   // A connection that its peer made. It may be gone by now; one of another shard counts as such.
   [[nodiscard]] bool accepted(const Flow& flow) const;
   // dNSNames of the peer's certificate; nothing for other flows.
@@ -105,7 +111,7 @@ class Transport final : public Wire {
   [[nodiscard]] std::uint32_t connections() const { return connections_.size(); }
 
  private:
-  enum class State : std::uint8_t { dialling, upgrading, open, closing };
+  enum class State : std::uint8_t { dialling, upgrading, open };
 
   // A message of which only a part has come.
   struct Partial {
@@ -129,7 +135,8 @@ class Transport final : public Wire {
     std::uint8_t lines = 0;        // CRLFs between messages since the last pong
     core::Address remote;
     std::uint64_t queued_bytes = 0;  // written, not yet taken by the kernel
-    core::Instant last_used{};
+    core::Instant last_used{};       // something came or went
+    core::Instant last_heard{};      // something came
     core::Instant keep_until{};
     core::Duration silence_max{};
     core::Instant begun{};  // when the message that is incomplete began
@@ -208,7 +215,6 @@ class Transport final : public Wire {
   // transport_ws.cc
   const Received* next_of_ws();
   void upgrade(Connection& c);
-  void refuse_upgrade(Connection& c, const core::Upgrade& asked);
   const Received* ws_data(Connection& c, const core::WebSocketEvent& event);
   void ws_end(Connection& c, std::uint16_t code, core::Metric why);
 
@@ -232,6 +238,7 @@ class Transport final : public Wire {
   std::map<std::uint64_t, core::SlotId> dials_;  // by token
   std::uint64_t next_token_ = 1;
   std::deque<Flow> gone_;
+  std::uint32_t strangers_at_ = 0;  // where find_idle_strangers goes on
 
   Cursor cursor_;
   HeadParser parser_;

@@ -8,6 +8,7 @@
 #include "core/address.h"
 #include "core/seam.h"
 #include "core/time.h"
+#include "core/websocket_server.h"
 #include "sip/head.h"
 
 namespace parley::sip {
@@ -23,7 +24,8 @@ struct Listener {
 struct TransportConfig {
   std::vector<Listener> listeners;     // index: Flow::listener; Input::socket of datagrams
   std::uint16_t listener_base = 0;     // PeerInfo::listener of the first one: other roles' listeners come before
-  std::vector<std::string> ws_origins;  // that a browser's page may come from; empty: any
+  std::vector<core::Cidr> dial_deny;   // where nothing ever goes
+  core::WebSocketWelcome ws;           // who may come by WebSocket
 
   HeadLimits head{.head_bytes_max = 16 * 1024, .headers_max = 128};  // Kamailio's sanity checks ask for 8 KiB
   std::uint32_t stream_message_bytes_max = 256 * 1024;  // a message over a stream; a datagram has 65,535

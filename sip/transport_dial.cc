@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "sip/reach.h"
 #include "sip/transport.h"
 
 namespace parley::sip {
@@ -33,7 +34,18 @@ std::optional<std::uint16_t> Transport::listener_for(core::Transport transport, 
   return best;
 }
 
+// The sender of the request has proven who he is (transactions are made for no others), and his address is where it
+// came from; but the port is whatever he wrote.
+std::optional<Flow> Transport::reopen(const Flow& to, std::string_view host) {
+  if (!may_reach(config_->dial_deny, to.remote)) return std::nullopt;
+  const auto flow =
+      flow_to({to.transport, to.remote, to.transport == core::Transport::tls ? std::string(host) : std::string()});
+  if (flow) count(Metric::sip_responses_redialled);
+  return flow;
+}
+
 std::optional<Flow> Transport::flow_to(const Destination& to) {
+  if (to.transport == core::Transport::ws || to.transport == core::Transport::wss) return std::nullopt;
   const auto listener = listener_for(to.transport, to.address);
   if (!listener) return std::nullopt;
   if (to.transport == core::Transport::udp) {
@@ -55,7 +67,10 @@ std::optional<Flow> Transport::flow_to(const Destination& to) {
     return std::nullopt;
   }
   Connection* const c = make(to.transport, *listener);
-  if (c == nullptr) return std::nullopt;
+  if (c == nullptr) {
+    count(Metric::sip_connections_limit);
+    return std::nullopt;
+  }
   c->state = State::dialling;
   c->remote = to.address;
   c->proven = true;

@@ -28,6 +28,7 @@ const Received* Transport::next_of_stream() {
     const Progress progress = parser_.parse(rest, config_->head);
     if (progress == Progress::bad) return give_up(*c, parser_.head(), rest);
     if (progress == Progress::need_more) {
+      cursor_.skip(rest.size());
       start_partial(*c, parser_, rest, 0);
       return nullptr;
     }
@@ -35,6 +36,7 @@ const Received* Transport::next_of_stream() {
     const std::size_t total = message_bytes(head);
     if (total == 0) return give_up(*c, head, rest);
     if (total > rest.size()) {
+      cursor_.skip(rest.size());
       start_partial(*c, parser_, rest, total);
       return nullptr;
     }
@@ -44,12 +46,16 @@ const Received* Transport::next_of_stream() {
   }
 }
 
-// CRLFs before a message. Two in a row ask for one back (R5626-3); a single one is nothing. False: nothing is left.
+// CRLFs before a message. Two in a row ask for one back (R5626-3); a single one is nothing. False: no message begins at
+// the cursor.
 bool Transport::skip_lines(Connection& c) {
   if (c.cr_pending && cursor_.size != 0) {
     c.cr_pending = false;
-    if (*cursor_.at != '\n') {
-      close_now(c, Metric::sip_framing_lost);
+    if (*cursor_.at != '\n') {  // it begins what is no message
+      constexpr std::string_view cr = "\r";
+      parser_.reset();
+      (void)parser_.parse(cr, config_->head);
+      start_partial(c, parser_, cr, 0);
       return false;
     }
     cursor_.skip(1);
@@ -86,7 +92,6 @@ void Transport::start_partial(Connection& c, const HeadParser& parser, std::stri
     close_now(c, Metric::sip_partial_limit);
     return;
   }
-  cursor_.skip(bytes.size());
   c.partial = std::make_unique<Partial>();
   c.partial->parser = parser;
   c.partial->bytes.assign(bytes.begin(), bytes.end());
@@ -156,9 +161,9 @@ const Received* Transport::give_up(Connection& c, const Head& head, std::string_
     const bool silent = !head.request() || head.method == Method::ack;
     verdict_ = {.kind = silent ? Verdict::Kind::drop : Verdict::Kind::respond,
                 .status = static_cast<std::uint16_t>(silent ? 0 : 513),
-                .reason = "Message Too Large",
-                .lost_in_stream = true};
+                .reason = "Message Too Large"};
   }
+  verdict_.lost_in_stream = true;
   if (ending_.empty() || ending_.back() != c.self) ending_.push_back(c.self);
   return message;
 }

@@ -1,5 +1,4 @@
 // sip/transport_ws.cc - WebSocket connections (RFC 7118): one SIP message in one WebSocket message. See transport.h.
-#include <algorithm>
 #include <utility>
 
 #include "sip/transport.h"
@@ -38,40 +37,17 @@ const Received* Transport::next_of_ws() {
 }
 
 void Transport::upgrade(Connection& c) {
-  WsConn::Upgrading& up = *c.ws->upgrading;
-  const std::size_t before = up.bytes.size();
-  const std::size_t room = core::http_head_bytes_max + std::size_t{1} - std::min<std::size_t>(before, core::http_head_bytes_max);
-  up.bytes.append(cursor_.rest().substr(0, room));
-  const core::HttpProgress progress = up.reader.read(up.bytes);
-  if (progress == core::HttpProgress::need_more) {
-    cursor_.skip(up.bytes.size() - before);
-    return;
-  }
-  const core::Upgrade asked = core::judge_upgrade(progress, up.reader.head(), up.bytes, "sip");
-  const auto& origins = config_->ws_origins;
-  const bool welcome = origins.empty() || asked.origin.data() == nullptr ||
-                       std::find(origins.begin(), origins.end(), asked.origin) != origins.end();
-  if (asked.fault != core::UpgradeFault::none || !welcome) {
-    refuse_upgrade(c, asked);
-    return;
-  }
-  cursor_.skip(up.reader.head().length - before);
   scratch_.clear();
-  core::write_upgrade(scratch_, asked);
-  c.ws->upgrading.reset();
+  const auto result = c.ws->handshake->take(cursor_.rest(), "sip", config_->ws, scratch_);
+  cursor_.skip(result.used);
+  if (result.outcome == core::WebSocketHandshake::Outcome::need_more) return;
+  (void)write(c, scratch_);
+  if (result.outcome == core::WebSocketHandshake::Outcome::refused) {
+    close_now(c, Metric::sip_ws_refused);
+    return;
+  }
+  c.ws->handshake.reset();
   c.state = State::open;
-  (void)write(c, scratch_);
-}
-
-void Transport::refuse_upgrade(Connection& c, const core::Upgrade& asked) {
-  scratch_.clear();
-  if (asked.fault != core::UpgradeFault::none) {
-    core::write_refusal(scratch_, asked.fault);
-  } else {
-    core::write_refusal(scratch_, 403, "Origin not allowed");
-  }
-  (void)write(c, scratch_);
-  close_now(c, Metric::sip_ws_refused);
 }
 
 const Received* Transport::ws_data(Connection& c, const WebSocketEvent& event) {

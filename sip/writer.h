@@ -66,6 +66,7 @@ struct HeaderEdit {
   HeaderText header;  // remove and pop need no value
 };
 
+// The body is not looked at: it passes byte for byte (R3862-3).
 struct ForwardText {
   std::string_view uri{};  // the new request URI; empty: the same
   ViaStamp stamp{};        // of the Via that was topmost when it came

@@ -3,32 +3,18 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <string_view>
 #include <vector>
 
-#include "core/http_head.h"
-#include "core/utf8.h"
 #include "core/websocket.h"
+#include "core/websocket_server.h"
 
 namespace parley::sip {
 
 struct WsConn {
   explicit WsConn(std::uint32_t message_bytes_max) : reader({.message_bytes_max = message_bytes_max}) {}
 
-  // RFC 7118 section 5: text where the message is UTF-8, which many pages rely on, else binary.
-  [[nodiscard]] static core::WebSocketHeader header_for(std::string_view text) {
-    core::Utf8Check check;
-    const bool readable = check.take(text) && check.whole();
-    const auto opcode = readable ? core::WebSocketOpcode::text : core::WebSocketOpcode::binary;
-    return core::WebSocketHeader({.opcode = opcode, .payload_bytes = text.size()});
-  }
-
-  struct Upgrading {  // until the request's head is whole
-    core::HttpHeadReader reader{core::HttpHeadReader::Kind::request};
-    std::string bytes;
-  };
-  std::unique_ptr<Upgrading> upgrading = std::make_unique<Upgrading>();
+  std::unique_ptr<core::WebSocketHandshake> handshake =
+      std::make_unique<core::WebSocketHandshake>();  // until it is done
   core::WebSocketReader reader;
   std::vector<char> message;  // pieces of a message that came in more than one
 };

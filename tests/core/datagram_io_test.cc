@@ -6,12 +6,15 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <string>
 
 #include "core/socket.h"
 
 namespace parley::core {
 namespace {
+
+using namespace std::chrono_literals;
 
 class Bound {
  public:
@@ -62,6 +65,27 @@ void write(const Bound& from, const Address& to, std::string text) {
   DatagramWriter writer;
   writer.add(to, text.data(), static_cast<std::uint32_t>(text.size()));
   EXPECT_EQ(writer.send(from.fd()).sent, 1U);
+}
+
+// what a full turn leaves in the kernel has an age.
+TEST(DatagramIo, the_kernel_says_how_long_a_datagram_has_waited) {
+  Pool pool({});
+  DatagramReader reader;
+  const Bound from("127.0.0.1:0");
+  const Bound to("127.0.0.1:0");
+  (void)datagram_age(to.fd());  // from now on arrivals are noted, a little later perhaps
+  const auto give_up = std::chrono::steady_clock::now() + 10s;
+  Duration age{};
+  while (age < 3ms && std::chrono::steady_clock::now() < give_up) {
+    write(from, to.address(), "x");
+    const auto until = std::chrono::steady_clock::now() + 3ms;
+    while (std::chrono::steady_clock::now() < until) {
+    }
+    EXPECT_EQ(read_all(reader, to, pool).size(), 1U);
+    age = datagram_age(to.fd());
+  }
+  EXPECT_GE(age, 3ms);
+  EXPECT_LT(age, 1s);
 }
 
 TEST(DatagramIo, a_datagram_knows_its_source_also_over_ipv6) {

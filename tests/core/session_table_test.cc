@@ -30,6 +30,19 @@ TEST(SessionTable, finds_what_was_inserted_with_every_bit_of_its_place) {
   EXPECT_EQ(table.count(), 4U);
 }
 
+TEST(SessionTable, who_erases_by_place_takes_only_his_own) {
+  SessionTable table(10, 1);
+  EXPECT_EQ(table.insert(5, place_of(1)), Insert::done);
+  EXPECT_FALSE(table.erase(5, place_of(2)));
+  EXPECT_FALSE(table.erase(6, place_of(1)));
+  EXPECT_FALSE(table.erase(0, place_of(1)));
+  EXPECT_EQ(table.lookup(5), place_of(1));
+  EXPECT_TRUE(table.erase(5, place_of(1)));
+  EXPECT_FALSE(table.erase(5, place_of(1)));
+  EXPECT_EQ(table.insert(5, place_of(2)), Insert::done);
+  EXPECT_EQ(table.lookup(5), place_of(2));
+}
+
 TEST(SessionTable, an_existing_key_keeps_its_place) {
   SessionTable table(10, 1);
   EXPECT_EQ(table.insert(5, place_of(1)), Insert::done);

@@ -73,7 +73,8 @@ TEST(WebSocketUpgrade, R7118_1_the_example_is_accepted) {
               "Upgrade: websocket\r\n"
               "Connection: Upgrade\r\n"
               "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
-              "Sec-WebSocket-Protocol: sip\r\n\r\n");
+              "Sec-WebSocket-Protocol: sip\r\n"
+              "Access-Control-Allow-Origin: http://example.com\r\n\r\n");
   }
 }
 

@@ -26,6 +26,10 @@ class Backend : public AdminBackend {
     for (int shard = 0; shard < 2; ++shard) {
       if (shard == 1 && silent_) {
         answers.emplace_back();
+      } else if (kind == Kind::list_rooms) {
+        answers.emplace_back(R"([{"id":"5.1","kind":"ad-hoc"}])");
+      } else if (kind == Kind::trace) {
+        answers.emplace_back(shard == 0 ? "[]" : R"([{"room":"1-5.1","message_id":"m1"}])");
       } else if (kind == Kind::summary) {
         answers.emplace_back(R"({"sessions":2,"connections":5})");
       } else {
@@ -34,18 +38,25 @@ class Backend : public AdminBackend {
     }
     return answers;
   }
-  std::optional<std::string> ask(std::uint32_t shard, Kind, const std::string& argument) override {
+  std::optional<std::string> ask(std::uint32_t shard, Kind kind, const std::string& argument) override {
     if (shard > 1) return std::nullopt;
+    argument_ = argument;
+    const bool there = argument.starts_with("5.1");
+    if (kind == Kind::show_room) return there ? R"({"room":{"id":"5.1"},"members":[{"id":"7.3"}]})" : "{}";
+    if (kind == Kind::close_room) return there ? R"({"closed":true})" : R"({"closed":false})";
+    if (kind == Kind::kick_member) return argument == "5.1 7.3" ? R"({"kicked":true})" : R"({"kicked":false})";
     return argument == "17" ? R"({"kicked":true})" : R"({"kicked":false})";
   }
   Level log_level() override { return level_; }
   void set_log_level(Level level) override { level_ = level; }
   void drain() override { state_ = State::draining; }
+  std::optional<std::string> reload() override { return reload_; }
 
   std::atomic<State> state_ = State::serving;
   std::atomic<Level> level_ = Level::info;
   std::atomic<bool> silent_ = false;
   std::string argument_;
+  std::optional<std::string> reload_ = "";
 };
 
 class Admin : public ::testing::Test {
@@ -92,6 +103,50 @@ TEST_F(Admin, sessions_carry_handles_that_kick_takes) {
   EXPECT_EQ(client_->Post("/api/v1/sessions/9-17/kick", "", "text/plain")->status, 404);
   EXPECT_EQ(client_->Post("/api/v1/sessions/x/kick", "", "text/plain")->status, 404);
   EXPECT_EQ(client_->Get("/api/v1/sessions?limit=x")->status, 400);
+}
+
+TEST_F(Admin, rooms_carry_ids_that_room_kick_and_close_take) {
+  run();
+  const json list = json::parse(client_->Get("/api/v1/rooms?limit=5")->body);
+  EXPECT_EQ(backend_.argument_, "5");
+  ASSERT_EQ(list["rooms"].size(), 2U);
+  EXPECT_EQ(list["rooms"][1]["id"], "1-5.1");
+  const json room = json::parse(client_->Get("/api/v1/rooms/1-5.1?limit=20")->body);
+  EXPECT_EQ(backend_.argument_, "5.1 20");
+  EXPECT_EQ(room["room"]["id"], "1-5.1");
+  EXPECT_EQ(room["members"][0]["id"], "7.3");
+  const auto post = [this](const char* path) { return client_->Post(path, "", "text/plain")->status; };
+  EXPECT_EQ(post("/api/v1/rooms/1-5.1/members/7.3/kick"), 200);
+  EXPECT_EQ(post("/api/v1/rooms/1-5.1/members/7.1/kick"), 404);
+  EXPECT_EQ(post("/api/v1/rooms/1-5.1/close"), 200);
+  EXPECT_EQ(post("/api/v1/rooms/1-6.1/close"), 404);
+  EXPECT_EQ(post("/api/v1/rooms/9-5.1/close"), 404);
+  for (const char* path : {"/api/v1/rooms/1-6.1", "/api/v1/rooms/9-5.1", "/api/v1/rooms/1-51", "/api/v1/rooms/x"}) {
+    EXPECT_EQ(client_->Get(path)->status, 404) << path;
+  }
+  EXPECT_EQ(client_->Get("/api/v1/rooms?limit=x")->status, 400);
+  EXPECT_EQ(client_->Get("/api/v1/rooms/1-5.1?limit=")->status, 400);
+}
+
+TEST_F(Admin, a_message_is_looked_for_by_its_id) {
+  run();
+  const json list = json::parse(client_->Get("/api/v1/trace?message-id=a%2Bb%25%20c")->body);
+  EXPECT_EQ(backend_.argument_, "a+b% c");
+  EXPECT_EQ(list["messages"], json::parse(R"([{"room":"1-5.1","message_id":"m1"}])"));
+  EXPECT_EQ(client_->Get("/api/v1/trace")->status, 400);
+  EXPECT_EQ(client_->Get("/api/v1/trace?message-id=" + std::string(129, 'x'))->status, 400);
+}
+
+TEST_F(Admin, a_reload_says_why_it_was_refused) {
+  run();
+  const auto post = [this] { return client_->Post("/api/v1/reload", "", "text/plain"); };
+  EXPECT_EQ(post()->status, 200);
+  backend_.reload_ = "--users-file: line 3";
+  const auto refused = post();
+  EXPECT_EQ(refused->status, 409);
+  EXPECT_EQ(json::parse(refused->body)["error"], "--users-file: line 3");
+  backend_.reload_ = std::nullopt;
+  EXPECT_EQ(post()->status, 503);
 }
 
 TEST_F(Admin, a_shard_that_does_not_answer_is_named) {

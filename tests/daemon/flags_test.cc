@@ -63,6 +63,23 @@ TEST(Flags, times_and_sizes_carry_their_unit) {
   EXPECT_EQ(parsed.settings.relay.expires_default_s, 90U);  // follows a bound that passed it
 }
 
+TEST(Flags, ladders_have_four_rising_values_or_are_off) {
+  const Parsed usual = parse({});
+  EXPECT_EQ(usual.settings.sip.overload.lag, policy::OverloadConfig{}.lag);
+  EXPECT_EQ(usual.settings.sip.overload.memory_percent, policy::OverloadConfig{}.memory_percent);
+  const Parsed parsed = parse({"--overload-lag", "1ms,2ms,1s,1m", "--overload-memory", "off"});
+  ASSERT_EQ(parsed.outcome, Outcome::run) << parsed.text;
+  EXPECT_EQ(parsed.settings.sip.overload.lag, (std::array<core::Duration, 4>{1ms, 2ms, 1s, 1min}));
+  EXPECT_EQ(parsed.settings.sip.overload.memory_percent, (std::array<std::uint32_t, 4>{}));
+  for (const char* text : {"1ms", "1ms,2ms,3ms", "1ms,2ms,3ms,4ms,5ms", "1ms,2ms,2ms,4ms", "0ms,1ms,2ms,3ms", "1,2,3,4",
+                           "a,b,c,d", "1ms,2ms,3ms,"}) {
+    EXPECT_NE(complaint({"--overload-lag", text}).find("--overload-lag"), std::string::npos) << text;
+  }
+  for (const char* text : {"85,92,95,101", "85,92,95", "95,92,85,98", "85%,92%,95%,98%", "0,1,2,3", "-1,2,3,4"}) {
+    EXPECT_NE(complaint({"--overload-memory", text}).find("--overload-memory"), std::string::npos) << text;
+  }
+}
+
 TEST(Flags, a_bad_value_names_its_flag) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"--probation", "10x"}, "--probation"},
@@ -84,12 +101,12 @@ TEST(Flags, a_bad_value_names_its_flag) {
       {{"--loop", "select"}, "--loop"},
       {{"--roles", "controlling"}, "--roles"},
       {{"--log-level", "loud"}, "--log-level"},
-      {{"--msrp", "udp:127.0.0.1:0"}, "--msrp"},
       {{"--msrp", "tcp:127.0.0.1"}, "--msrp"},
       {{"--msrp", "tcp:127.0.0.1:65536"}, "--msrp"},
       {{"--msrp", "tcp:127.1:80"}, "--msrp"},
       {{"--msrp", "tcp:::1:80"}, "--msrp"},
-      {{"--msrp", "ws:127.0.0.1:0"}, "WebSocket listeners are not in this build"},
+      {{"--msrp", "udp:127.0.0.1:0"}, "does not start with tcp:, tls:, ws: or wss:"},
+      {{"--msrp", "wss:127.0.0.1:0"}, "--tls-cert"},
       {{"--msrp", "tls:127.0.0.1:0"}, "--tls-cert"},
       {{"--tls-cert", "x.pem"}, "--tls-key"},
       {{"--domain", "a b"}, "--domain"},
@@ -112,11 +129,50 @@ TEST(Flags, a_bad_value_names_its_flag) {
       {{"--sip", "wss:127.0.0.1:0"}, "--tls-cert"},
       {{"--roles", "registrar"}, "--roles"},
       {{"--trusted-peer", "example.org"}, "--trusted-peer"},
+      {{"--roles", "participating"}, "--roles"},  // messages do not go through it
+      {{"--core", "mailto:a@example.org;lr"}, "--core"},
+      {{"--core", "sip:10.0.0.1", "--trusted-peer", "10.0.0.1/32"}, "needs ;lr"},
+      {{"--core", "sip:10.0.0.1;lr", "--trusted-peer", "10.0.0.2/32"}, "is no --trusted-peer"},
+      {{"--core", "sip:10.0.0.1;lr,<sip:x>", "--trusted-peer", "10.0.0.1/32"}, "--core"},
       {{"--register-expires-min", "10s", "--register-expires-max", "5s"}, "--register-expires-max"},
       {{"--no-such-flag"}, "--no-such-flag"},
       {{"stray"}, "stray"},
   };
   for (const auto& [more, name] : cases) EXPECT_NE(complaint(more).find(name), std::string::npos) << complaint(more);
+}
+
+TEST(Flags, OMA_ID_5_the_im_service_names_itself_and_its_roles) {
+  const Parsed all = parse({"--sip", "udp:127.0.0.1:0"});
+  ASSERT_EQ(all.outcome, Outcome::run) << all.text;
+  EXPECT_TRUE(all.settings.sip.im.participating);
+  EXPECT_TRUE(all.settings.sip.registers_users);
+  EXPECT_TRUE(all.settings.sip.im.product.starts_with("IM-serv/OMA1.0 parley/")) << all.settings.sip.im.product;
+  EXPECT_EQ(all.settings.sip.im.error_info, "https://example.org/im-errors/");
+  EXPECT_EQ(all.settings.sip.im.deferred_uris, std::vector<std::string>{"sip:Deferred@example.org"});
+  const Parsed alone = parse_flags({"--sip", "udp:127.0.0.1:0", "--roles", "participating", "--im-release", "2.0"});
+  ASSERT_EQ(alone.outcome, Outcome::run) << alone.text;
+  EXPECT_FALSE(alone.settings.sip.registers_users);
+  EXPECT_TRUE(alone.settings.sip.im.product.starts_with("IM-serv/OMA2.0 parley/"));
+  EXPECT_FALSE(parse({"--roles", "relay,registrar"}).settings.sip.im.participating);
+  const Parsed core = parse({"--sip", "tcp:127.0.0.1:0", "--roles", "participating", "--pf-media-path", "always", "--trusted-peer",
+                             "10.0.0.1/32", "--core", "sip:10.0.0.1:5060;transport=tcp;lr;stage=orig"});
+  EXPECT_EQ(core.settings.sip.core, "sip:10.0.0.1:5060;transport=tcp;lr;stage=orig");
+}
+
+TEST(Flags, what_the_im_service_can_not_do_is_named) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"--publish-expires-min", "100s", "--publish-expires-max", "50s"}, "--publish-expires-max"},
+      {{"--settings-event-expires-min", "100s", "--settings-event-expires-max", "50s"}, "--settings-event-expires-max"},
+      {{"--im-deferred-uri", "sip:example.org"}, "--im-deferred-uri"},
+      {{"--im-error-info", "https://x/ y"}, "--im-error-info"},
+      {{"--im-release", "3.0"}, "--im-release"},
+      {{"--im-access-default", "maybe"}, "--im-access-default"},
+      {{"--pf-media-path", "sometimes"}, "--pf-media-path"},
+  };
+  for (const auto& [more, name] : cases) EXPECT_NE(complaint(more).find(name), std::string::npos) << complaint(more);
+  EXPECT_NE(parse_flags({"--sip", "udp:127.0.0.1:0", "--pf-media-path", "always"}).text.find("--pf-media-path"),
+            std::string::npos)
+      << "there is nowhere for messages to go";
 }
 
 TEST(Flags, no_listener_is_a_bad_configuration) {
@@ -174,6 +230,18 @@ TEST(Flags, the_last_of_a_repeated_flag_counts_and_lists_grow) {
   EXPECT_EQ(parsed.settings.users.size(), 2U);
 }
 
+TEST(Flags, R7977_1_websocket_is_a_listener_and_one_policy_for_both_protocols) {
+  const Parsed parsed = parse_flags({"--msrp", "ws:127.0.0.1:0", "--sip", "ws:127.0.0.1:0", "--ws-origin", "https://chat.example.org",
+                                     "--ws-path", "/chat", "--msrp-ws-ping", "20s"});
+  ASSERT_EQ(parsed.outcome, Outcome::run) << parsed.text;
+  EXPECT_EQ(parsed.settings.msrp[0].transport, core::Transport::ws);
+  EXPECT_EQ(parsed.settings.relay.ws_ping, std::chrono::seconds(20));
+  for (const core::WebSocketWelcome& welcome : {parsed.settings.relay.ws, parsed.settings.sip.transport.ws}) {
+    EXPECT_EQ(welcome.origins, std::vector<std::string>{"https://chat.example.org"});
+    EXPECT_EQ(welcome.paths, std::vector<std::string>{"/chat"});
+  }
+}
+
 TEST(Flags, algorithms_keep_their_order) {
   const Parsed parsed = parse({"--auth-algorithms", "MD5,SHA-512-256"});
   ASSERT_EQ(parsed.outcome, Outcome::run) << parsed.text;
@@ -202,7 +270,7 @@ TEST(Flags, a_file_with_an_unknown_or_bad_flag_is_refused_by_name) {
 TEST(Flags, help_shows_each_flag_with_its_default) {
   const Parsed parsed = parse_flags({"--help"});
   EXPECT_EQ(parsed.outcome, Outcome::print);
-  for (const char* text : {"--msrp tcp|tls:HOST:PORT (repeatable)", "--probation TIME", "default 30s", "default 256KiB",
+  for (const char* text : {"--msrp tcp|tls|ws|wss:HOST:PORT (repeatable)", "--probation TIME", "default 30s", "default 256KiB",
                            "--check-config", "--version", "--config FILE"}) {
     EXPECT_NE(parsed.text.find(text), std::string::npos) << text;
   }

@@ -102,6 +102,49 @@ class Reload(Process):
             peer.close()
 
 
+GROUP = "<group xmlns='urn:oma:xml:poc:list-service'><list-service uri='sip:{0}@example.org'/></group>"
+POLICY = "<operator-policy xmlns='urn:parley:operator-policy'>{0}</operator-policy>"
+
+
+class Documents(Process):
+    def document(self, name, text):
+        path = os.path.join(self.dir.name, "documents", name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def held(self, server):
+        return [server.metric("parley_documents", kind=kind) for kind in ("group", "access_rules", "user_policy")]
+
+    def test_they_change_with_a_reload_and_a_mistake_keeps_the_old_ones(self):
+        self.document("groups/team.xml", GROUP.format("team"))
+        folder = os.path.join(self.dir.name, "documents")
+        server = self.start("--documents", folder, "--group", "sip:flag@example.org=alice,bob")
+        self.assertEqual(self.held(server), [2, 0, 0])
+        self.document("groups/second.xml", GROUP.format("second"))
+        bad = self.document("operator-policy.xml", POLICY.format("\n<user uri='sip:alice@example.org'><file-max>big</file-max></user>"))
+        self.reload(server, "refused")
+        self.assertIn(f"--documents: {bad}: line 2: <file-max> is no size", server.whole_log())
+        self.assertEqual(self.held(server), [2, 0, 0])
+        self.document("operator-policy.xml", POLICY.format("<user uri='sip:alice@example.org'><file-max>1MiB</file-max></user>"))
+        self.reload(server, "applied")
+        self.assertEqual(self.held(server), [3, 0, 1])
+        server.stop()
+
+    def test_the_check_of_the_configuration_reads_them(self):
+        def check():
+            return subprocess.run([binary(), "--sip", "udp:127.0.0.1:0", "--domain", "example.org", "--user", "a:b", "--check-config",
+                                   "--documents", os.path.join(self.dir.name, "documents")], capture_output=True, text=True,
+                                  timeout=60, check=False)
+        self.document("groups/team.xml", GROUP.format("team"))
+        self.assertEqual((check().returncode, check().stdout), (0, "ok\n"))
+        self.document("groups/team.xml", "<!DOCTYPE group [<!ENTITY x SYSTEM '/etc/passwd'>]>" + GROUP.format("&x;"))
+        done = check()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("groups/team.xml: line 1: has a DOCTYPE", done.stderr)
+
+
 class Supervisor(Process):
     def test_notification_follows_the_life_of_the_process(self):
         path = os.path.join(self.dir.name, "notify")

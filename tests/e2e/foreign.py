@@ -1,5 +1,6 @@
 """foreign.py - programs of others beside parleyd: Kamailio as second relay, tcpdump and tshark as the wire's judge."""
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -132,20 +133,25 @@ class Kamailio:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-class KamailioEdge:
-    """packaging/examples/kamailio-edge.cfg at an address of its own, in front of a parleyd."""
+def free_address(host):
+    with socket.create_server((host, 0)) as probe:
+        return probe.getsockname()
 
-    def __init__(self, host, parleyd):
-        with socket.create_server((host, 0)) as probe:
-            self.address = probe.getsockname()
+
+class KamailioExample:
+    """An example of packaging/examples at an address of its own, or one that free_address() gave. `servers`: the example's
+    address of each server to the (host, port) that stands for it."""
+
+    def __init__(self, example, host, servers, address=None):
+        self.address = address or free_address(host)
         self.dir = tempfile.mkdtemp(prefix="parley-edge-")
         with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "examples",
-                               "kamailio-edge.cfg"), encoding="ascii") as file:
+                               example), encoding="ascii") as file:
             text = file.read()
-        for old, new in (("192.0.2.10:5060", f"{parleyd[0]}:{parleyd[1]}"), ('"192.0.2.10"', f'"{parleyd[0]}"'),
-                         ("192.0.2.1:5060", f"{host}:{self.address[1]}")):
-            assert old in text, old
-            text = text.replace(old, new)
+        for old, (own, port) in [*servers.items(), ("192.0.2.1", self.address[:2])]:
+            assert old + ":5060" in text, old
+            text = re.sub(rf"(?<![0-9.]){re.escape(old)}:5060", f"{own}:{port}", text)
+            text = re.sub(rf"(?<![0-9.]){re.escape(old)}(?![0-9])", own, text)
         config = os.path.join(self.dir, "kamailio.cfg")
         with open(config, "w", encoding="ascii") as file:
             file.write(text.replace("debug=1", f"debug={os.environ.get('KAMAILIO_DEBUG', '1')}"))

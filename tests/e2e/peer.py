@@ -159,8 +159,12 @@ class Peer:
         self._reading = threading.Event()
         self._reading.set()
         self._parser = Parser(self._on_frame, self._on_body)
+        self._connected()
         self._thread = threading.Thread(target=self._read_loop, daemon=True, name=f"peer {self.name}")
         self._thread.start()
+
+    def _connected(self):
+        """For transports that begin with more than a connection."""
 
     # --- reading -----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 PARLEYD names the binary (default: build/release/bin/parleyd), PARLEY_LOOP the event loop (auto, uring, epoll),
 PARLEY_SHARDS their number where a test has no wish of its own (default: one per core),
-PARLEY_MEMORY_CHECKS=0 leaves out memory bounds (sanitizer builds need more).
+PARLEY_MEMORY_CHECKS=0 leaves out memory bounds (sanitizer builds need more) and the overload ladder (they are late).
 """
 import http.client
 import json
@@ -54,6 +54,7 @@ class Parleyd:
         for listener in sip:
             command += ["--sip", listener]
         command += [] if sip else ["--roles", "relay"]
+        command += [] if MEMORY_CHECKS else ["--overload-lag", "off"]
         command += ["--loop", LOOP, "--domain", domain, "--admin", "127.0.0.1:0",
                     "--ready-file", self.ready_file, "--drain-timeout", "5s"]
         for user in users:
@@ -166,7 +167,7 @@ class Parleyd:
         """The relay's own URI, as a client writes it in an AUTH."""
         address = self.listeners(kind)[0]
         host = host or (f"[{address[0]}]" if ":" in address[0] else address[0])
-        return f"{'msrps' if kind == 'tls' else 'msrp'}://{user}{host}:{address[1]};tcp"
+        return f"{'msrps' if kind in ('tls', 'wss') else 'msrp'}://{user}{host}:{address[1]};{'ws' if kind in ('ws', 'wss') else 'tcp'}"
 
     # --- looking in --------------------------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ from base import SECRETS
 from server import Parleyd
 from sip_peer import SipPeer, read, sdp, token
 
+BOB = "sip:bob@example.org"
+
 
 class SipCase(unittest.TestCase):
     """One server for all tests of a class."""
@@ -86,6 +88,21 @@ class SipCase(unittest.TestCase):
         self.assertEqual(keep(sent), keep(got), got.show())
 
 
+class PairCase(SipCase):
+    """Alice and Bob, who are forgotten when a test ends."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.clear, "alice", "bob")
+
+    def pair(self, **how):
+        return self.user("alice", **how), self.user("bob", **how)
+
+    def devices(self, count=2, transport="udp"):
+        """Bob on several devices."""
+        return [self.user("bob", transport, name=f"bob {i}") for i in range(count)]
+
+
 def counters(server, prefix="parley_sip_"):
     return {k: v for k, v in server.metrics().items() if k.startswith(prefix)}
 
@@ -95,4 +112,4 @@ def grown(before, after):
     return {k: v - before.get(k, 0) for k, v in after.items() if v != before.get(k, 0)}
 
 
-__all__ = ["SipCase", "SECRETS", "counters", "grown", "ipaddress", "read", "sdp", "token", "Parleyd"]
+__all__ = ["BOB", "PairCase", "SipCase", "SECRETS", "counters", "grown", "ipaddress", "read", "sdp", "token", "Parleyd"]

@@ -3,8 +3,6 @@
 Each flow has a reader thread of its own and gives whole, judged messages to its owner's `arrived(flow, message)`;
 what is wrong goes to `owner.wrong(violation)`, an end to `owner.ended(flow)`. One clock thread serves all timers.
 """
-import base64
-import hashlib
 import heapq
 import itertools
 import os
@@ -17,10 +15,10 @@ import threading
 import time
 
 import strict_sip
+import ws_wire
 from strict_sip import Violation
 
 TIMEOUT = float(os.environ.get("PARLEY_E2E_TIMEOUT", "15"))  # seconds; no test waits for its end when all is well
-GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Gone(Exception):
@@ -319,31 +317,17 @@ class WebSocket(Stream):
         self.transport = "WSS" if tls else "WS"
 
     def _open(self):
-        key = base64.b64encode(os.urandom(16)).decode()
-        lines = [f"GET {self.path} HTTP/1.1", f"Host: {host_text(self.remote[0])}:{self.remote[1]}",
-                 "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13"]
-        if self.subprotocol:
-            lines.append(f"Sec-WebSocket-Protocol: {self.subprotocol}")
-        if self.origin:
-            lines.append(f"Origin: {self.origin}")
-        self.sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-        data = b""
-        while b"\r\n\r\n" not in data:
-            piece = self.sock.recv(4096)
-            if not piece:
-                raise Gone(f"the handshake was answered {data!r}")
-            data += piece
-        head, _, rest = data.partition(b"\r\n\r\n")
-        start, *fields = head.decode("ascii").split("\r\n")
-        self.status = int(start.split()[1])
+        key = ws_wire.new_key()
+        host = f"{host_text(self.remote[0])}:{self.remote[1]}"
+        self.sock.sendall(ws_wire.handshake(host, key, self.path, self.origin, self.subprotocol))
+        try:
+            self.status, found, rest = ws_wire.read_head(self.sock)
+        except ws_wire.NoAnswer as bad:
+            raise Gone(str(bad)) from None
         if self.status != 101:
-            raise Gone(f"the handshake was answered {start}")
-        found = {name.strip().lower(): value.strip() for name, _, value in (f.partition(":") for f in fields)}
-        accept = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
-        if (not start.startswith("HTTP/1.1 101") or found.get("upgrade", "").lower() != "websocket"
-                or "upgrade" not in found.get("connection", "").lower() or found.get("sec-websocket-accept") != accept
-                or found.get("sec-websocket-protocol") != self.subprotocol or "sec-websocket-extensions" in found):
-            raise Violation(f"handshake: {head!r}")
+            raise Gone(f"the handshake was answered {self.status}")
+        if wrong := ws_wire.what_is_wrong(found, key, self.subprotocol):
+            raise Violation(wrong)
         self._in += rest
 
     def _at_end(self):
@@ -405,23 +389,8 @@ class WebSocket(Stream):
             return
         self._deliver(strict_sip.parse_datagram(whole))
 
-    def frame(self, opcode, payload=b"", fin=True, mask=True, extra_bits=0):
-        """One frame as a client writes it; the odd arguments are for clients that break the rules."""
-        size = len(payload)
-        head = bytes([(0x80 if fin else 0) | extra_bits | opcode])
-        flag = 0x80 if mask else 0
-        if size < 126:
-            head += bytes([flag | size])
-        elif size < 65536:
-            head += bytes([flag | 126]) + size.to_bytes(2, "big")
-        else:
-            head += bytes([flag | 127]) + size.to_bytes(8, "big")
-        if mask:
-            key = os.urandom(4)
-            long = (key * (size // 4 + 1))[:size]
-            payload = (int.from_bytes(payload, "big") ^ int.from_bytes(long, "big")).to_bytes(size, "big")
-            head += key
-        self.write(head + payload)
+    def frame(self, opcode, payload=b"", **odd):
+        self.write(ws_wire.frame(opcode, payload, **odd))
 
     def send(self, data, to=None):
         try:

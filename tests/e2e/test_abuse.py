@@ -204,10 +204,12 @@ class Abuse(RelayCase):
 
     def test_connection_churn_leaves_nothing(self):
         descriptors = self.server.descriptors()
+        accepted = self.server.metric("parley_connections_accepted_total")
         for _ in range(300):
             peer = Peer(self.server.tcp)
             peer.write(b"MSRP ")
             peer.rst()
+        self.server.wait_metric("parley_connections_accepted_total", lambda v: v >= accepted + 300)
         at_rest(self.server)
         self.assertLessEqual(self.server.descriptors(), descriptors + 2)
 
@@ -319,6 +321,7 @@ class Connections(RelayCase):
 
     def test_connections_above_the_cap_are_closed_at_once(self):
         a, b = self.pair()
+        self.server.wait_metric("parley_connections", lambda v: v == 2)  # whoever asked whether the server is up has gone
         extra = [self.peer(name=f"extra {i}") for i in range(30)]
         for peer in extra:
             try:

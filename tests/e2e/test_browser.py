@@ -136,6 +136,18 @@ class Chromium:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+def browser_with(case, certificate, script):
+    """A browser for all tests of a class, with a script in its page; believes the certificate. The server ends if it fails."""
+    try:
+        browser = Chromium(spki_of(certificate))
+        case.addClassCleanup(browser.close)
+        browser.run(script + "; 'ready'")
+        return browser
+    except BaseException:
+        case.server.kill()
+        raise
+
+
 def spki_of(certificate):
     """What --ignore-certificate-errors-spki-list wants."""
     public = subprocess.run(["openssl", "x509", "-in", certificate, "-pubkey", "-noout"], stdout=subprocess.PIPE, check=True)
@@ -161,13 +173,7 @@ class Browser(SipCase):
         cls.client_tls = certificates.client_context(made["ca"])
         cls.FLAGS = ("--tls-cert", made["cert"], "--tls-key", made["key"])
         super().setUpClass()
-        try:
-            cls.browser = Chromium(spki_of(made["cert"]))
-            cls.addClassCleanup(cls.browser.close)
-            cls.browser.run(script + "; 'ready'")
-        except BaseException:
-            cls.server.kill()
-            raise
+        cls.browser = browser_with(cls, made["cert"], script)
         cls.url = f"wss://localhost:{cls.server.listeners('wss', 'sip')[0][1]}/"
 
     def open(self, library, user, password):

@@ -140,7 +140,7 @@ class Watching(Case):
         brief = self.code(peer.subscribe(peer.aor, expires=1).final(), 423)
         self.assertEqual(brief.get("min-expires"), "2")
         bad = self.code(peer.subscribe("sip:example.org", event="conference").final(), 489)
-        self.assertEqual(bad.items("allow-events"), ["reg"])
+        self.assertIn("reg", bad.items("allow-events"))
         self.code(peer.subscribe(peer.aor, event="presence").final(), 480)  # for the user's devices: there are none
         self.assertEqual(self.server.metric("parley_sip_subscriptions"), 0)
 

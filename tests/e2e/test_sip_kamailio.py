@@ -18,7 +18,7 @@ class Edge(SipCase):
     def setUpClass(cls):
         super().setUpClass()
         try:
-            cls.edge = foreign.KamailioEdge(EDGE, cls.server.listeners("udp", "sip")[0])
+            cls.edge = foreign.KamailioExample("kamailio-edge.cfg", EDGE, {"192.0.2.10": cls.server.listeners("udp", "sip")[0]})
         except BaseException:
             cls.server.kill()
             raise
@@ -127,7 +127,7 @@ class Unreachable(SipCase):
 
     @unittest.skipIf(foreign.kamailio_missing(), foreign.kamailio_missing())
     def test_edge_is_gone(self):
-        edge = foreign.KamailioEdge(EDGE, self.server.listeners("udp", "sip")[0])
+        edge = foreign.KamailioExample("kamailio-edge.cfg", EDGE, {"192.0.2.10": self.server.listeners("udp", "sip")[0]})
         try:
             bob = self.peer("udp", "bob", address=edge.address)
             self.code(bob.register(600), 200)

@@ -17,7 +17,7 @@ class Rest(SipCase):
     SIP = ("udp:127.0.0.1:0", "tcp:127.0.0.1:0", "ws:127.0.0.1:0")
 
     def rest(self, seconds=45):
-        for gauge in GAUGES:
+        for gauge in (*GAUGES, "parley_sip_calls"):
             self.server.wait_metric(gauge, lambda v: v == 0, seconds)
 
     def some_of_everything(self, here, there):
@@ -110,6 +110,12 @@ class Rest(SipCase):
             server.stop(tell=False)
             for peer in (a, b):
                 peer.flow.tolerate_cut = True
+
+
+class RestOfCalls(Rest):
+    """The same where calls are carried leg to leg."""
+
+    FLAGS = (*Rest.FLAGS, "--sip-calls", "b2bua")
 
 
 if __name__ == "__main__":

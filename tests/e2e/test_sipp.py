@@ -82,6 +82,8 @@ class Sipp(SipCase):
     """sipp 3.6 answers one challenge, and that by MD5."""
 
     FLAGS = ("--auth-algorithms", "MD5")
+    GLARE = ("glare_uac", "glare_uas")
+    TIMER = ("timer_uac", "timer_uas")
 
     def registered(self, me="bob", transport="udp"):
         """A port at which that user is registered until the test's end.
@@ -128,7 +130,7 @@ class Sipp(SipCase):
         self.both("race_uac", "race_uas", calls=20)
 
     def test_R3261_6_glare(self):
-        self.both("glare_uac", "glare_uas", calls=3)
+        self.both(*self.GLARE, calls=3)
 
     def test_R3311_1_update(self):
         self.both("update_uac", "update_uas", calls=5)
@@ -137,7 +139,7 @@ class Sipp(SipCase):
         self.both("prack_uac", "prack_uas", calls=5)
 
     def test_R4028_3_session_timer(self):
-        self.both("timer_uac", "timer_uas", calls=3)
+        self.both(*self.TIMER, calls=3)
 
     def test_R3261_11_fork(self):
         lost, won = self.registered(), self.registered()
@@ -161,6 +163,14 @@ class Sipp(SipCase):
 
     def test_R3261_8_calls_with_loss(self):
         self.both("invite_lossy_uac", "invite_lossy_uas", calls=5, lost=10)
+
+
+class SippLegs(Sipp):
+    """The same where each side has a dialog with parleyd."""
+
+    FLAGS = (*Sipp.FLAGS, "--sip-calls", "b2bua", "--session-expires-max", "90s")
+    GLARE = ("glare_leg_uac", "glare_uas")
+    TIMER = ("timer_uac", "timer_leg_uas")
 
 
 @unittest.skipUnless(shutil.which("sipp"), "Debian package sip-tester is not installed")

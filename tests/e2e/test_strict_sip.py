@@ -4,6 +4,7 @@ import unittest
 from unittest import mock
 
 import sip_peer
+import sip_transaction
 from sip_peer import SipPeer, read, sdp
 from sip_wire import Loss
 from strict_sip import Address, StreamReader, Via, Violation, challenge, judge_answer, parse_datagram, split_commas
@@ -144,7 +145,7 @@ class Peers(unittest.TestCase):
         self.assertEqual(tx.final().code, 487)
 
     def test_with_a_fifth_of_the_datagrams_lost(self):
-        with mock.patch.multiple(sip_peer, T1=0.05, T2=0.4):
+        with mock.patch.multiple(sip_transaction, T1=0.05, T2=0.4):
             self.lossy()
 
     def lossy(self):

@@ -9,7 +9,7 @@
 #include "core/check.h"
 #include "msrp/head.h"
 #include "msrp/uri.h"
-#include "tests/msrp/allocations.h"
+#include "tests/fuzz/cost.h"
 #include "tests/msrp/blocks.h"
 #include "tests/msrp/slow_head.h"
 
@@ -20,9 +20,16 @@ using parley::tests::ExactBlock;
 using parley::tests::SlowHead;
 
 Progress parse(HeadParser& parser, std::string_view bytes, const HeadLimits& limits, const PathMemo* memo) {
-  const std::size_t before = parley::tests::allocations;
-  const Progress progress = parser.parse(bytes, limits, memo);
-  CHECK(parley::tests::allocations == before);
+  return parley::tests::without_memory(bytes.size(), [&] { return parser.parse(bytes, limits, memo); });
+}
+
+// The time that each piece takes must not grow with what came before.
+Progress trickle(HeadParser& parser, std::string_view bytes, const HeadLimits& limits) {
+  parley::tests::GrowingBlock growing(bytes);
+  const parley::tests::NoMemory measured(bytes.size());
+  Progress progress = parser.parse({}, limits, nullptr);
+  for (std::size_t i = 1; i <= bytes.size() && progress == Progress::need_more; ++i)
+    progress = parser.parse(growing.first(i), limits, nullptr);
   return progress;
 }
 
@@ -84,12 +91,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Progress progress = parse(parser, bytes, limits, nullptr);
 
   HeadParser trickled;
-  Progress trickled_progress = parse(trickled, {}, limits, nullptr);
-  for (std::size_t i = 1; i <= bytes.size() && trickled_progress == Progress::need_more; ++i) {
-    const ExactBlock block(bytes.substr(0, i));
-    trickled_progress = parse(trickled, block.view(), limits, nullptr);
-  }
-  CHECK(trickled_progress == progress);
+  CHECK(trickle(trickled, bytes, limits) == progress);
   check_same(parser, trickled, bytes);
   check_against_slow(parser, progress, bytes, limits);
   if (progress != Progress::done) return 0;

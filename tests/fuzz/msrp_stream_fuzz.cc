@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "msrp/body_scan.h"
+#include "tests/fuzz/cost.h"
 #include "tests/msrp/blocks.h"
 #include "tests/msrp/frame_reader.h"
 
@@ -33,6 +34,7 @@ std::vector<std::string> play_evenly(std::string_view stream, std::size_t piece_
 
 void check_searches(std::string_view stream) {
   const parley::tests::ExactBlock block(stream);
+  const parley::tests::NoMemory measured(3 * stream.size());
   for (std::size_t at = 0; at < stream.size();) {
     const std::size_t found = find_crlf_dash(block.view(), at);
     CHECK(found == find_crlf_dash_scalar(block.view(), at));

@@ -10,7 +10,7 @@
 #include "core/check.h"
 #include "sip/params.h"
 #include "sip/verdict.h"
-#include "tests/msrp/allocations.h"
+#include "tests/fuzz/cost.h"
 #include "tests/msrp/blocks.h"
 #include "tests/sip/slow_head.h"
 
@@ -21,9 +21,16 @@ using parley::tests::ExactBlock;
 using parley::tests::SlowSipHead;
 
 Progress parse(HeadParser& parser, std::string_view bytes, const HeadLimits& limits) {
-  const std::size_t before = parley::tests::allocations;
-  const Progress progress = parser.parse(bytes, limits);
-  CHECK(parley::tests::allocations == before);
+  return parley::tests::without_memory(bytes.size(), [&] { return parser.parse(bytes, limits); });
+}
+
+// The time that each piece takes must not grow with what came before.
+Progress trickle(HeadParser& parser, std::string_view bytes, const HeadLimits& limits) {
+  parley::tests::GrowingBlock growing(bytes);
+  const parley::tests::NoMemory measured(bytes.size());
+  Progress progress = parser.parse({}, limits);
+  for (std::size_t i = 1; i <= bytes.size() && progress == Progress::need_more; ++i)
+    progress = parser.parse(growing.first(i), limits);
   return progress;
 }
 
@@ -78,9 +85,8 @@ void check_chains(const Head& head) {
 
 void check_verdict(const Head& head, std::string_view bytes, const Carrier& carrier) {
   Essentials essentials;
-  const std::size_t before = parley::tests::allocations;
-  const Verdict verdict = judge(head, bytes, carrier, essentials);
-  CHECK(parley::tests::allocations == before);
+  const Verdict verdict =
+      parley::tests::without_memory(bytes.size(), [&] { return judge(head, bytes, carrier, essentials); });
   if (!carrier.stream) CHECK(head.length + body_length(head, carrier) <= bytes.size());
   if (verdict.kind == Verdict::Kind::respond) {
     CHECK(head.request() && head.method != Method::ack && verdict.status >= 400);
@@ -105,12 +111,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   HeadParser parser;
   Progress progress = parse(parser, bytes, limits);
   HeadParser trickled;
-  Progress trickled_progress = parse(trickled, {}, limits);
-  for (std::size_t i = 1; i <= bytes.size() && trickled_progress == Progress::need_more; ++i) {
-    const ExactBlock block(bytes.substr(0, i));
-    trickled_progress = parse(trickled, block.view(), limits);
-  }
-  CHECK(trickled_progress == progress);
+  CHECK(trickle(trickled, bytes, limits) == progress);
   check_same(parser.head(), trickled.head(), bytes);
   check_against_slow(parser.head(), progress, bytes);
   if (progress == Progress::need_more) {

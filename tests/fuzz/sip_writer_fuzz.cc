@@ -8,7 +8,7 @@
 
 #include "core/check.h"
 #include "sip/writer.h"
-#include "tests/msrp/allocations.h"
+#include "tests/fuzz/cost.h"
 #include "tests/msrp/blocks.h"
 
 namespace {
@@ -19,9 +19,7 @@ template <class Put>
 std::string written(std::uint32_t size, const Put& put) {
   std::string room(size, '?');
   parley::core::TextOut out(room.data());
-  const std::size_t before = parley::tests::allocations;
-  put(out);
-  CHECK(parley::tests::allocations == before);
+  parley::tests::without_memory(size, [&] { put(out); });
   CHECK(out.size() == size);
   return room;
 }

@@ -9,6 +9,8 @@
 #include "core/check.h"
 #include "core/http_head.h"
 #include "core/websocket_upgrade.h"
+#include "tests/fuzz/cost.h"
+#include "tests/msrp/blocks.h"
 
 namespace {
 
@@ -49,11 +51,15 @@ void check_upgrade(const Upgrade& upgrade) {
 
 void check(Kind kind, std::string_view bytes) {
   HttpHeadReader whole(kind);
-  const HttpProgress progress = whole.read(bytes);
+  const HttpProgress progress = parley::tests::without_memory(bytes.size(), [&] { return whole.read(bytes); });
   HttpHeadReader slow(kind);
   HttpProgress each = HttpProgress::need_more;
-  for (std::size_t size = 0; size <= bytes.size() && each == HttpProgress::need_more; ++size)
-    each = slow.read(std::string(bytes, 0, size));
+  {
+    parley::tests::GrowingBlock growing(bytes);
+    const parley::tests::NoMemory measured(bytes.size());
+    for (std::size_t size = 0; size <= bytes.size() && each == HttpProgress::need_more; ++size)
+      each = slow.read(growing.first(size));
+  }
   CHECK(each == progress);
   if (progress == HttpProgress::done) {
     check_lines(whole.head(), bytes);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "core/check.h"
 #include "core/websocket.h"
 #include "tests/core/websocket_story.h"
+#include "tests/fuzz/cost.h"
 
 namespace {
 
@@ -116,6 +118,14 @@ Lines play(std::string_view stream, std::size_t piece_bytes, const WebSocketConf
   return story.lines();
 }
 
+void check_cost(std::string_view stream, const WebSocketConfig& config) {
+  std::vector<char> block(stream.begin(), stream.end());
+  WebSocketReader reader(config);
+  const parley::tests::NoMemory measured(stream.size());
+  std::span<char> rest(block);
+  while (reader.read(rest).kind != WebSocketEvent::Kind::none) continue;
+}
+
 bool too_many_frames(const Lines& lines) { return !lines.empty() && lines.back().starts_with("error 1009 too many"); }
 
 // What wslay takes for wrong: codes registered after it was written.
@@ -172,6 +182,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   cut.feed(stream.substr(at));
   CHECK(cut.lines() == story);
   CHECK(play(stream, 1, config) == story);
+  check_cost(stream, config);
   compare(story, stream, config);
   return 0;
 }

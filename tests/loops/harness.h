@@ -84,6 +84,7 @@ class ScriptWorker final : public core::Worker {
   // Inside wait or a command.
   [[nodiscard]] const std::deque<DatagramSeen>& datagrams() const { return datagrams_; }
   [[nodiscard]] const std::deque<MailSeen>& mails() const { return mails_; }
+  [[nodiscard]] core::Duration lag_max() const { return lag_max_; }
   std::uint64_t heap_bytes() const { return heap_bytes_; }
   std::vector<core::Resolution>& resolutions() { return resolutions_; }
 
@@ -111,6 +112,7 @@ class ScriptWorker final : public core::Worker {
   std::vector<std::size_t> closing_;
   std::vector<std::string> violations_;
   core::Instant last_now_{};
+  core::Duration lag_max_{};
   std::uint64_t heap_bytes_ = 0;
   bool drain_seen_ = false;
 };

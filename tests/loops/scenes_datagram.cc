@@ -1,6 +1,9 @@
 // tests/loops/scenes_datagram.cc - scenes about UDP sockets.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+
 #include "tests/loops/scene_lists.h"
 
 namespace parley::loops {
@@ -12,6 +15,7 @@ using core::Metric;
 using core::Outbox;
 using core::Slice;
 using Lane = core::Outbox::Lane;
+using namespace std::chrono_literals;
 
 void echo(ScriptWorker&, const Input& input, Outbox& out) {
   if (input.kind == Input::Kind::datagram) out.send_datagram(input.socket, *input.source, input.slice);
@@ -251,6 +255,39 @@ void shards_share_an_address(Harness& h) {
   EXPECT_GT(busy, 1U);
 }
 
+// the next step knows how long what came during this one has waited.
+std::atomic<bool> working;
+std::atomic<bool> more_has_come;
+constexpr core::Duration long_step = 30ms;
+
+SceneSetup slow() {
+  SceneSetup setup;
+  setup.sockets = 1;
+  working = more_has_come = false;
+  setup.reaction = [](ScriptWorker& worker, const Input&, Outbox&) {
+    if (worker.datagrams().size() != 1) return;
+    working = true;
+    while (!more_has_come) {
+    }
+    const auto end = std::chrono::steady_clock::now() + long_step;
+    while (std::chrono::steady_clock::now() < end) {
+    }
+  };
+  return setup;
+}
+
+void what_comes_during_a_long_step_is_late(Harness& h) {
+  const auto far = h.far_socket();
+  far->send("first");
+  while (!working) {
+  }
+  far->send("second");
+  more_has_come = true;
+  ASSERT_TRUE(h.wait([&] { return h.worker().datagrams().size() == 2; }));
+  EXPECT_GE(h.worker().lag_max(), long_step);
+  EXPECT_LT(h.worker().lag_max(), 100 * long_step);
+}
+
 }  // namespace
 
 std::vector<Scene> datagram_scenes() {
@@ -267,6 +304,8 @@ std::vector<Scene> datagram_scenes() {
       {"a_draining_loop_answers_until_it_is_drained", echoing, a_draining_loop_answers_until_it_is_drained},
       {"a_loop_stops_with_datagrams_unread", echoing, a_loop_stops_with_datagrams_unread},
       {"shards_share_an_address", four_shards, shards_share_an_address},
+      {"what_comes_during_a_long_step_is_late", slow, what_comes_during_a_long_step_is_late,
+       "no time passes there while a step runs"},
   };
 }
 

@@ -216,6 +216,36 @@ void no_room_for_waiting_bytes_closes(Harness& h) {
   EXPECT_GE(h.metric(Metric::heap_exhausted), 1U);
 }
 
+// A turn that says more than the arenas hold goes on in blocks of the heap, which many connections share: of these a slow
+// one keeps its own bytes, not the others'.
+SceneSetup few_arenas() {
+  SceneSetup setup;
+  setup.pool.arena_count = 4;
+  return setup;
+}
+void a_slow_reader_keeps_only_what_is_its_own(Harness& h) {
+  const auto quick = h.connect();
+  ASSERT_TRUE(h.wait([&] { return all_conns(h.worker(), 1); }));
+  const auto slow = h.connect();
+  ASSERT_TRUE(h.wait([&] { return all_conns(h.worker(), 2); }));
+  constexpr std::size_t much = 16 << 20;
+  h.command([&](Outbox& out) { h.worker().send(out, h.worker().conn(1).id, pattern(much)); });
+  std::uint64_t before = 0;
+  ASSERT_TRUE(h.wait([&] {
+    before = h.worker().heap_bytes();
+    return h.metric(Metric::short_sends) > 0 && before > 0;
+  }));
+  h.command([&](Outbox& out) {
+    for (int i = 0; i < 100; ++i) {
+      h.worker().send(out, h.worker().conn(0).id, pattern(30'000));
+      h.worker().send(out, h.worker().conn(1).id, pattern(500));
+    }
+  });
+  EXPECT_EQ(quick->receive(100 * 30'000).size(), 100U * 30'000);
+  EXPECT_TRUE(h.wait([&] { return h.worker().conn(0).sent == 100 * 30'000 && h.worker().heap_bytes() < before + 200'000; }));
+  EXPECT_EQ(slow->receive(much + 50'000).size(), much + 50'000);
+}
+
 SceneSetup four_buffers() {
   SceneSetup setup = echoing();
   setup.pool.small_count = 4;
@@ -409,6 +439,7 @@ std::vector<Scene> tcp_scenes() {
       {"reset_behind_bytes", silent, reset_behind_bytes},
       {"reset_while_sending", silent, reset_while_sending},
       {"three_thousand_sends_in_order", silent, three_thousand_sends_in_order},
+      {"a_slow_reader_keeps_only_what_is_its_own", few_arenas, a_slow_reader_keeps_only_what_is_its_own},
       {"slow_reader_resumes", silent, slow_reader_resumes},
       {"pause_stops_the_sender", silent, pause_stops_the_sender},
       {"a_peer_that_never_reads_is_closed", short_writer_timeout, a_peer_that_never_reads_is_closed},

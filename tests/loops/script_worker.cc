@@ -1,4 +1,5 @@
 // tests/loops/script_worker.cc - see harness.h.
+#include <algorithm>
 #include <utility>
 
 #include "tests/loops/harness.h"
@@ -12,6 +13,7 @@ void ScriptWorker::step(std::span<const Input> batch, const core::Now& now, core
     const std::lock_guard lock(mutex_);
     if (now.mono < last_now_) violation("time went back");
     last_now_ = now.mono;
+    lag_max_ = std::max(lag_max_, now.lag);
     for (const Input& input : batch) {
       record(input);
       if (input.kind == Input::Kind::admin) {

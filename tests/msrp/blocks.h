@@ -4,9 +4,23 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define PARLEY_ADDRESS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PARLEY_ADDRESS_SANITIZED 1
+#endif
+#endif
+#if defined(PARLEY_ADDRESS_SANITIZED)
+// From sanitizer/asan_interface.h, which comes with clang only; both runtimes have them.
+extern "C" void __asan_poison_memory_region(const volatile void* at, std::size_t size);
+extern "C" void __asan_unpoison_memory_region(const volatile void* at, std::size_t size);
+#endif
 
 namespace parley::tests {
 
@@ -28,6 +42,44 @@ class ExactBlock {
   static constexpr std::size_t bytes_max = std::size_t{1} << 30;
   std::size_t size_;
   char* bytes_ = nullptr;
+};
+
+// A text of which more and more can be seen, at another address each time: what stands behind may not be read, which
+// ASan sees. For texts that come byte by byte, where a fresh block each time would cost the square of their size.
+class GrowingBlock {
+ public:
+  explicit GrowingBlock(std::string_view text) : blocks_{Hidden(text), Hidden(text)} {}
+  // Not less than the last time.
+  std::string_view first(std::size_t bytes) {
+    turn_ = !turn_;
+    return blocks_[turn_ ? 1 : 0].first(bytes);
+  }
+
+ private:
+  class Hidden {
+   public:
+    explicit Hidden(std::string_view text) : block_(text) {
+#if defined(PARLEY_ADDRESS_SANITIZED)
+      __asan_poison_memory_region(block_.view().data(), text.size());
+#endif
+    }
+    ~Hidden() { first(block_.view().size()); }
+    Hidden(const Hidden&) = delete;
+    Hidden& operator=(const Hidden&) = delete;
+    std::string_view first(std::size_t bytes) {
+#if defined(PARLEY_ADDRESS_SANITIZED)
+      __asan_unpoison_memory_region(block_.view().data() + seen_, bytes - seen_);
+#endif
+      seen_ = bytes;
+      return block_.view().substr(0, bytes);
+    }
+
+   private:
+    ExactBlock block_;
+    std::size_t seen_ = 0;
+  };
+  Hidden blocks_[2];
+  bool turn_ = false;
 };
 
 // Pages followed by one that may not be touched: an over-read ends the process in any build.

@@ -58,11 +58,15 @@ class Harness {
   // A new accepted connection; `name` is a verified certificate name, "" for none.
   core::ConnId open(core::Transport transport = core::Transport::tcp, std::string_view remote = "127.0.0.1:40000",
                     std::string_view name = "") {
+    return open_at(transport == core::Transport::tls ? 1 : 0, transport, remote, name);
+  }
+  core::ConnId open_at(std::uint16_t listener, core::Transport transport = core::Transport::tcp,
+                       std::string_view remote = "127.0.0.1:40000", std::string_view name = "") {
     core::PeerInfo peer;
     peer.transport = transport;
     peer.remote = *core::parse_address(remote);
     peer.local = *core::parse_address("127.0.0.1:2855");
-    peer.listener = transport == core::Transport::tls ? 1 : 0;
+    peer.listener = listener;
     if (!name.empty()) peer.verified_names.emplace_back(name);
     return came_up(core::Input::Kind::opened, 0, peer);
   }

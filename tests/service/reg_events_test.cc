@@ -240,7 +240,9 @@ TEST_F(RegEvents, R6665_1_ASubscriberThatAnswersNothingCanNotAskForMore) {
   make([](policy::SipConfig& config) { config.reg_events.notifies_unanswered_max = 2; });
   (void)alice->subscribe();
   EXPECT_EQ(code(alice->refresh()), "200");
-  EXPECT_EQ(code(alice->refresh()), "503");
+  const std::string refused = alice->refresh();
+  EXPECT_EQ(code(refused), "500") << "T-86";
+  EXPECT_EQ(header(refused, "Retry-After"), "10");
   EXPECT_EQ(world->metric(core::Metric::sip_notifies_unanswered_limit), 1U);
   EXPECT_EQ(code(alice->refresh({.expires = "0"})), "200") << "but may go";
 }
@@ -259,6 +261,21 @@ TEST_F(RegEvents, R6665_5_TwoSubscriptionsInOneDialog) {
   EXPECT_EQ(code(alice->refresh({.event = "reg;id=7", .expires = "0"})), "200");
   (void)alice->notify();
   EXPECT_EQ(world->service().live_subscribers(), 0U);
+}
+
+TEST_F(RegEvents, T_86_TooMuchOfOneDialogIsNot503) {
+  (void)alice->subscribe();
+  (void)alice->notify();
+  for (int id = 2; id <= 8; ++id) {
+    EXPECT_EQ(code(alice->refresh({.event = "reg;id=" + std::to_string(id)})), "200");
+    (void)alice->notify();
+  }
+  for (const std::string& one : {std::string("9"), std::string(200, 'x')}) {
+    const std::string refused = alice->refresh({.event = "reg;id=" + one});
+    EXPECT_EQ(code(refused), "500");
+    EXPECT_EQ(header(refused, "Retry-After"), "10");
+  }
+  EXPECT_EQ(world->metric(core::Metric::sip_subscriptions_dialog_limit), 2U);
 }
 
 TEST_F(RegEvents, ATrustedPeerMayWatchUnlessItSaysThatAnotherUserAsks) {
@@ -317,6 +334,33 @@ TEST_F(RegEvents, ASubscriberWithAListenerIsCalledWhenHisConnectionIsGone) {
   EXPECT_EQ(world->service().live_subscribers(), 0U);
 }
 
+TEST_F(RegEvents, R3680_1_WhatIsSentAgainIsAnotherVersion) {
+  Watcher bob(*world, "bob", "127.0.0.1:40100", 0, true);
+  ASSERT_EQ(code(bob.subscribe({.contact = "<sip:bob@127.0.0.1:5099;transport=tcp>"})), "200");
+  EXPECT_EQ(version(bob.notifies(0).front()), "0");  // it arrives, but its answer does not
+  (void)Watcher(*world, "bob", "127.0.0.1:40101").enrol();
+  bob.hang_up();
+  ASSERT_EQ(world->connects.size(), 1U);
+  (void)world->take();
+  (void)world->connected(world->connects[0].token, "127.0.0.1:5099");
+  const std::string again = world->only().text;
+  EXPECT_EQ(version(again) + completeness(again), "1full") << "or it would be dropped as known, with what has changed since";
+  EXPECT_NE(again.find("sip:bob@127.0.0.1:40101"), std::string::npos);
+}
+
+TEST_F(RegEvents, R6665_1_BehindTheLastNotifyNothingIsSaidAgain) {
+  Watcher bob(*world, "bob", "127.0.0.1:40100", 0, true);
+  ASSERT_EQ(code(bob.subscribe({.contact = "<sip:bob@127.0.0.1:5099;transport=tcp>"})), "200");
+  EXPECT_EQ(bob.notifies(0).size(), 1U);
+  ASSERT_EQ(code(bob.refresh({.expires = "0"})), "200");
+  EXPECT_EQ(bob.notifies(0).size(), 1U);
+  bob.hang_up();
+  ASSERT_EQ(world->connects.size(), 1U);
+  (void)world->take();
+  (void)world->connected(world->connects[0].token, "127.0.0.1:5099");
+  EXPECT_TRUE(header(world->only().text, "Subscription-State").starts_with("terminated"));
+}
+
 TEST_F(RegEvents, ThroughANatTheNotifyGoesBackWhereTheSubscribeCameFrom) {
   const std::string via = "Via: SIP/2.0/UDP 127.0.0.1:40001";
   ASSERT_EQ(code(alice->subscribe()), "200");
@@ -346,7 +390,7 @@ TEST_F(RegEvents, R3261_12_ADocumentTooLargeForADatagramGoesByTcpOrElseByUdpAfte
   world->connect_failed(world->connects[0].token);
   const std::string notify = alice->notify();
   EXPECT_GT(notify.size(), 1300U);
-  EXPECT_EQ(version(notify), "0");
+  EXPECT_EQ(version(notify), "1") << "nobody knows whether the first one arrived";
   EXPECT_EQ(world->service().live_subscribers(), 1U);
 }
 

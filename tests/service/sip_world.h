@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,7 +19,11 @@
 #include "core/metrics.h"
 #include "core/pool.h"
 #include "core/seam.h"
+#include "core/session_table.h"
+#include "msrp/relay.h"
+#include "policy/media_pair.h"
 #include "policy/sip_service.h"
+#include "tests/service/fake_media.h"
 #include "tests/sip/transaction_world.h"
 
 namespace parley::tests {
@@ -50,6 +55,7 @@ inline std::string header(std::string_view message, const std::string& name) {
   const std::size_t start = at + 2 + name.size() + 2;
   return std::string(message.substr(start, message.find("\r\n", start) - start));
 }
+inline std::string code(std::string_view response) { return std::string(response.substr(8, 3)); }
 inline std::string between(std::string_view text, std::string_view from, std::string_view to) {
   const std::size_t at = text.find(from);
   if (at == std::string_view::npos) return {};
@@ -74,18 +80,20 @@ class SipWorld {
   explicit SipWorld(const std::shared_ptr<const policy::SipConfig>& config = sip_config(), std::uint32_t count = 1,
                     std::uint64_t heap_bytes_max = 64 << 20) {
     for (std::uint32_t i = 0; i < count; ++i)
-      shards_.push_back(std::make_unique<Shard>(config, i, count, heap_bytes_max));
+      shards_.push_back(std::make_unique<Shard>(config, i, count, heap_bytes_max, count > 1 ? &invites : nullptr));
     for (std::uint32_t i = 0; i < count; ++i) step(i, std::span<const core::Input>{});
     settle();
   }
 
-  policy::SipService& service(std::uint32_t shard = 0) { return shards_[shard]->service; }
+  policy::SipService& service(std::uint32_t shard = 0) { return shards_[shard]->service(); }
+  FakeMedia& media(std::uint32_t shard = 0) { return shards_[shard]->media; }
   [[nodiscard]] std::uint64_t metric(core::Metric metric) const {
     std::uint64_t sum = 0;
     for (const auto& shard : shards_) sum += shard->metrics.get(metric);
     return sum;
   }
   core::Pool& pool(std::uint32_t shard = 0) { return shards_[shard]->pool; }
+  [[nodiscard]] std::size_t shards() const { return shards_.size(); }
 
   // --- what comes in
 
@@ -118,6 +126,18 @@ class SipWorld {
     step(shard, input);
     settle();
   }
+  // The answer to a look-up; no addresses: none.
+  void resolved(const core::ResolveRequest& asked, const std::vector<std::string>& addresses, std::uint32_t shard = 0) {
+    core::Resolution resolution;
+    resolution.token = asked.token;
+    for (const std::string& at : addresses)
+      resolution.addresses.push_back({address(at), asked.host, core::Transport::udp});
+    core::Input input;
+    input.kind = core::Input::Kind::resolved;
+    input.resolution = &resolution;
+    step(shard, input);
+    settle();
+  }
   void bytes(core::ConnId conn, std::string_view text, std::uint32_t shard = 0) {
     core::Input input;
     input.kind = core::Input::Kind::bytes;
@@ -132,8 +152,19 @@ class SipWorld {
     step(shard, input);
     settle();
   }
+  // A question of the admin side, and its answer.
+  std::string admin(core::AdminRequest::Kind kind, const std::string& argument = {}, std::uint32_t shard = 0) {
+    Shard& at = *shards_[shard];
+    at.rooms.begin(now);
+    at.service().begin(now, at.out);
+    std::string json = at.service().answer_admin({1, kind, argument});
+    at.service().end();
+    carry_out(shard);
+    settle();
+    return json;
+  }
   void drain() {
-    for (const auto& shard : shards_) shard->service.drain();
+    for (const auto& shard : shards_) shard->service().drain();
     wake();
   }
   // Time passes; each service is woken at its deadlines on the way.
@@ -141,7 +172,9 @@ class SipWorld {
     const core::Instant end = now.mono + duration;
     for (;;) {
       core::Instant next = core::never;
-      for (const auto& shard : shards_) next = std::min(next, shard->service.next_deadline());
+      for (const auto& shard : shards_) {
+        next = std::min({next, shard->service().next_deadline(), shard->rooms.next_deadline()});
+      }
       if (next > end) break;
       now.mono = std::max(now.mono + 1ms, next);
       wake();
@@ -164,6 +197,9 @@ class SipWorld {
     return sent.empty() ? Sent{} : sent.front();
   }
   std::vector<core::ConnectRequest> connects;
+  std::vector<core::ResolveRequest> resolves;
+  std::vector<core::ConnId> closes;  // that we asked for
+  std::vector<policy::HistoryFact> histories;
 
   // As the peer that got it: back where it came from.
   void answer(const Sent& request, std::uint16_t status, std::string_view from = {}, std::uint32_t shard = 0) {
@@ -177,27 +213,55 @@ class SipWorld {
 
   core::Now now{core::Instant{} + 1h, 1'700'000'000'000};
   bool lose_mail = false;
+  core::SessionTable invites{1024, 1};
 
  private:
   struct Shard {
     Shard(const std::shared_ptr<const policy::SipConfig>& config, std::uint32_t number, std::uint32_t count,
-          std::uint64_t heap_bytes_max)
+          std::uint64_t heap_bytes_max, core::SessionTable* invites)
         : pool({.small_count = 64, .large_count = 8, .arena_count = 16, .heap_bytes_max = heap_bytes_max}),
           random(core::Seed{static_cast<std::uint8_t>(number + 1)}),
           out(pool),
-          service({.shard = number,
-                   .shard_count = count,
-                   .pool = pool,
-                   .metrics = metrics,
-                   .random = random,
-                   .process_seed = core::Seed{7},
-                   .config = config}) {}
+          rooms({.pool = pool,
+                 .metrics = metrics,
+                 .random = random,
+                 .legs = legs,
+                 .config = std::make_shared<policy::RoomConfig>()}) {
+      if (config->im.media.path == policy::MediaPath::always) serve_media(number, count, config->im.media);
+      made.emplace(policy::SipService::Parts{
+          .shard = number,
+          .shard_count = count,
+          .pool = pool,
+          .metrics = metrics,
+          .random = random,
+          .process_seed = core::Seed{7},
+          .pairs = pairs.get(),
+          .invites = invites,
+          .media = config->focus.on ? &media : nullptr,
+          .rooms = config->focus.on ? &rooms : nullptr,
+          .config = config});
+    }
+    // Sessions that end here, to which nobody connects.
+    void serve_media(std::uint32_t number, std::uint32_t count, const policy::MediaConfig& config) {
+      auto served = std::make_shared<msrp::RelayConfig>();
+      served->listeners.push_back({"127.0.0.1", 2855, 2855, address("127.0.0.1:2855"), false});
+      relay = std::make_unique<msrp::Relay>(
+          msrp::Relay::Parts{number, count, pool, metrics, sessions, random, served});
+      pairs = std::make_unique<policy::MediaPairs>(config, pool, metrics, relay->ends());
+    }
     ~Shard() { out.clear(); }
     core::Pool pool;
     core::Metrics metrics;
     core::Random random;
     core::Outbox out;
-    policy::SipService service;
+    FakeMedia media;
+    FakeLegs legs{media};
+    policy::Rooms rooms;
+    core::SessionTable sessions{1024, 1};
+    std::unique_ptr<msrp::Relay> relay;
+    std::unique_ptr<policy::MediaPairs> pairs;
+    std::optional<policy::SipService> made;
+    policy::SipService& service() { return *made; }
     std::uint32_t next_conn = 0;
   };
   struct Mail {
@@ -227,9 +291,15 @@ class SipWorld {
   }
   void step(std::uint32_t number, std::span<const core::Input> inputs) {
     Shard& shard = *shards_[number];
-    shard.service.begin(now, shard.out);
-    for (const core::Input& input : inputs) shard.service.take(input);
-    shard.service.end();
+    if (shard.relay != nullptr) shard.relay->begin(now, shard.out);
+    shard.rooms.begin(now);
+    shard.service().begin(now, shard.out);
+    for (const core::Input& input : inputs) shard.service().take(input);
+    shard.rooms.expire();
+    for (policy::RoomFact fact; shard.rooms.next_fact(fact);) shard.service().on_room_fact(fact);
+    shard.service().end();
+    for (policy::HistoryFact fact; shard.service().next_history(fact);) histories.push_back(fact);
+    if (shard.relay != nullptr) shard.relay->finish();
     carry_out(number);
   }
   void step(std::uint32_t number, const core::Input& input) { step(number, std::span(&input, 1)); }
@@ -237,6 +307,7 @@ class SipWorld {
     Shard& shard = *shards_[number];
     std::vector<core::Input> credit;
     for (const core::Output& output : shard.out.outputs()) {
+      if (output.kind == core::Output::Kind::close) closes.push_back(output.conn);
       if (output.kind != core::Output::Kind::send) continue;
       sent_.push_back({number, false, {}, output.conn, std::string(shard.pool.view(output.slice))});
       core::Input input;
@@ -254,6 +325,7 @@ class SipWorld {
       if (!lose_mail) mails_.push_back({number, mail.shard, std::string(mail.bytes.get(), mail.length)});
     }
     for (const core::ConnectRequest& request : shard.out.connects()) connects.push_back(request);
+    for (const core::ResolveRequest& request : shard.out.resolves()) resolves.push_back(request);
     shard.out.clear();
     if (!credit.empty()) step(number, credit);
   }

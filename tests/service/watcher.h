@@ -178,6 +178,5 @@ inline std::string version(std::string_view notify) { return between(between(bod
 inline std::string completeness(std::string_view notify) {
   return between(between(body_of(notify), "<reginfo", ">"), "state=\"", "\"");
 }
-inline std::string code(std::string_view response) { return std::string(response.substr(8, 3)); }
 
 }  // namespace parley::tests

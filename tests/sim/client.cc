@@ -20,16 +20,16 @@ Leg& Client::add_leg(bool authenticates, std::uint32_t hops) {
   leg.lapses = rng_.permille(world_.faults.lapse_permille);
   leg.hops = authenticates ? hops : 0;
   leg.uri = std::string(tls_ ? "msrps" : "msrp") + "://" + core::to_string(address_) + "/s" + std::to_string(number_) +
-            "x" + std::to_string(leg.number) + ";tcp";
+            "x" + std::to_string(leg.number) + (ws_ != nullptr ? ";ws" : ";tcp");
   return leg;
 }
 
 void Client::connect() {
   core::Address from = address_;
-  stream_ = world_.connect(place_, tls_, from);
+  stream_ = world_.connect(place_, tls_, from, ws_ != nullptr);
   side_ = 0;
   stream_->attach(side_, this);
-  world_.journal.line("client %u connects, stream %u", number_, stream_->number());
+  world_.journal.line("client %u connects%s, stream %u", number_, ws_ != nullptr ? " by WebSocket" : "", stream_->number());
   for (auto& leg : legs_) {
     if (leg->authenticates) authenticate(*leg, 0, Name::relay);
     else leg->ready = true, claimed_[leg->uri] = true;
@@ -148,8 +148,12 @@ void Client::tick() {
 void Client::read(std::uint64_t bytes_max) {
   reading_ = true;
   const std::string bytes = stream_->read(side_, bytes_max);
-  for (const Frame& frame : reader_.feed(bytes)) take(frame);
+  for (const Frame& frame : reader_.feed(ws_ != nullptr ? ws_->feed(bytes) : bytes)) take(frame);
   reading_ = false;
+  if (ws_ != nullptr && !ws_->violation().empty()) {
+    world_.journal.fail("client %u: the relay's bytes are not WebSocket: %s", number_, ws_->violation().c_str());
+    return;
+  }
   if (!reader_.violation().empty()) {
     world_.journal.fail("client %u: the relay's bytes are not MSRP: %s", number_, reader_.violation().c_str());
     return;
@@ -171,7 +175,7 @@ void Client::pump() {
   if (pumping_ || !alive() || left_) return;
   pumping_ = true;
   while (alive()) {
-    if (out_.empty() && !pump_frame()) break;
+    if (out_.empty() && !(ws_ != nullptr ? pump_websocket() : pump_frame())) break;
     if (traits_.write_per_tick != 0 && !world_.faults.quiet) {
       later_tick();
       break;
@@ -197,6 +201,17 @@ void Client::write_some(std::uint64_t budget) {
     if (traits_.vanish_hard) stream->abort(side_);
     else stream->close(side_);
   }
+}
+
+bool Client::pump_websocket() {
+  if (ws_->owes()) {
+    out_ = ws_->take_owed();
+    return true;
+  }
+  if (!ws_->open() || !pump_frame()) return false;
+  out_ = ws_->wrap(out_);
+  if (traits_.liar && rng_.coin(1, 100)) out_ += ws_->broken_frame();
+  return true;
 }
 
 // Puts the next piece into out_. False when there is nothing to write.

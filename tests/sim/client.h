@@ -15,6 +15,7 @@
 
 #include "tests/sim/ledger.h"
 #include "tests/sim/strict.h"
+#include "tests/sim/websocket.h"
 #include "tests/sim/world.h"
 
 namespace parley::sim {
@@ -34,6 +35,8 @@ class Client final : public Socket, public Acceptor {
  public:
   Client(World& world, Place& place, std::uint32_t number, bool tls, std::string user, const Traits& traits);
 
+  // Before it has a leg (RFC 7977).
+  void speak_websocket() { ws_ = std::make_unique<WebSocketClient>(world_.seed, number_); }
   Leg& add_leg(bool authenticates, std::uint32_t hops);
   void connect();  // unless it waits to be dialled
   void wait_for_dial();
@@ -54,7 +57,7 @@ class Client final : public Socket, public Acceptor {
   [[nodiscard]] bool died() const { return died_; }          // before it left by itself
   [[nodiscard]] bool blameless() const { return !traits_.liar; }
   [[nodiscard]] bool authenticated() const;
-  [[nodiscard]] bool idle() const { return plan_.empty() && !writing_ && control_.empty() && out_.empty(); }
+  [[nodiscard]] bool idle() const { return (ws_ == nullptr || !ws_->owes()) && plan_.empty() && !writing_ && control_.empty() && out_.empty(); }
   [[nodiscard]] const Traits& traits() const { return traits_; }
   [[nodiscard]] std::uint32_t number() const { return number_; }
   // For the authority oracle.
@@ -126,6 +129,7 @@ class Client final : public Socket, public Acceptor {
   [[nodiscard]] std::vector<std::string> relay_path(const Leg& leg) const;
   void pump();
   bool pump_frame();
+  bool pump_websocket();
   void start_chunk(std::size_t chosen);
   void end_chunk(char flag);
   void write_some(std::uint64_t budget);
@@ -151,6 +155,7 @@ class Client final : public Socket, public Acceptor {
   bool reading_ = false;
   bool pumping_ = false;
   bool tick_due_ = false;
+  std::unique_ptr<WebSocketClient> ws_;
   StrictReader reader_;
   std::vector<std::unique_ptr<Leg>> legs_;
   std::map<std::string, Pending> pending_;
@@ -164,13 +169,5 @@ class Client final : public Socket, public Acceptor {
   std::uint32_t auth_tries_ = 0;
   std::string last_authorization_;
 };
-
-std::string user_ha1(const std::string& algorithm, const std::string& user, const std::string& realm,
-                     const std::string& secret);
-std::string digest_response(const std::string& algorithm, const std::string& user, const std::string& realm,
-                            const std::string& secret, const std::string& nonce, const std::string& count,
-                            const std::string& cnonce, const std::string& uri);
-// The parameter of a Digest header, unquoted; empty when absent.
-std::string digest_parameter(const std::string& header, const std::string& name);
 
 }  // namespace parley::sim

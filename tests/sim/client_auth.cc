@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "tests/sim/client.h"
+#include "tests/sim/digest.h"
 
 namespace parley::sim {
 namespace {
@@ -21,7 +22,7 @@ Place& Client::relay_at(std::size_t hop) { return hop == 0 ? place_ : *world_.pl
 void Client::authenticate(Leg& leg, std::size_t hop, Name name) {
   if (hop == 0) {
     leg.auth_uri = std::string(tls_ ? "msrps" : "msrp") + "://" + (rng_.coin(1, 4) ? leg.user + "@" : "") +
-                   place_.host + (tls_ ? ":2856;tcp" : ":2855;tcp");
+                   place_.host + (ws_ != nullptr ? (tls_ ? ":443;ws" : ":80;ws") : tls_ ? ":2856;tcp" : ":2855;tcp");
   } else {
     leg.auth_uri = "msrps://" + relay_at(hop).host + ":2856;tcp";
   }
@@ -61,8 +62,10 @@ std::string Client::credentials(Leg& leg, std::size_t hop) {
   const std::string opaque = digest_parameter(challenge, "opaque");
   const std::string cnonce = new_id();
   const std::string count = as_hex(++leg.nonce_count[hop]);
-  const std::string response = digest_response(algorithm.empty() ? "MD5" : algorithm, leg.user, realm,
-                                               leg.user + "-secret", nonce, count, cnonce, leg.auth_uri);
+  const std::string response =
+      digest_response({.algorithm = algorithm.empty() ? "MD5" : algorithm, .user = leg.user, .realm = realm,
+                       .secret = leg.user + "-secret", .nonce = nonce, .count = count, .cnonce = cnonce,
+                       .method = "AUTH", .uri = leg.auth_uri});
   std::string out = "Digest username=\"" + leg.user + "\", realm=\"" + realm + "\", nonce=\"" + nonce + "\"";
   if (rng_.coin(1, 2)) out += ", uri=\"" + leg.auth_uri + "\"";
   out += ", response=\"" + response + "\"";

@@ -1,9 +1,7 @@
-// tests/sim/digest.cc - the client's side of digest authentication (RFC 7616), apart from core/digest.
+// tests/sim/digest.cc - see digest.h.
+#include "tests/sim/digest.h"
+
 #include <openssl/evp.h>
-
-#include <algorithm>
-
-#include "tests/sim/client.h"
 
 namespace parley::sim {
 namespace {
@@ -29,12 +27,10 @@ std::string user_ha1(const std::string& algorithm, const std::string& user, cons
   return hash(algorithm, user + ":" + realm + ":" + secret);
 }
 
-std::string digest_response(const std::string& algorithm, const std::string& user, const std::string& realm,
-                            const std::string& secret, const std::string& nonce, const std::string& count,
-                            const std::string& cnonce, const std::string& uri) {
-  const std::string ha1 = user_ha1(algorithm, user, realm, secret);
-  const std::string ha2 = hash(algorithm, "AUTH:" + uri);
-  return hash(algorithm, ha1 + ":" + nonce + ":" + count + ":" + cnonce + ":auth:" + ha2);
+std::string digest_response(const DigestInput& in) {
+  const std::string ha1 = user_ha1(in.algorithm, in.user, in.realm, in.secret);
+  const std::string ha2 = hash(in.algorithm, in.method + ":" + in.uri);
+  return hash(in.algorithm, ha1 + ":" + in.nonce + ":" + in.count + ":" + in.cnonce + ":auth:" + ha2);
 }
 
 std::string digest_parameter(const std::string& header, const std::string& name) {

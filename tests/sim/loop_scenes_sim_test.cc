@@ -46,11 +46,11 @@ std::vector<std::size_t> scenes_that_apply() {
 }
 
 // What does not run here has a reason, and there is little of it.
-TEST(SimulatedLoop, runs_all_scenes_but_those_about_the_process) {
+TEST(SimulatedLoop, runs_all_scenes_but_those_about_the_process_and_real_time) {
   for (const loops::Scene& scene : loops::scenes()) {
     if (scene.only_real != nullptr) std::printf("not here: %s: %s\n", scene.name, scene.only_real);
   }
-  EXPECT_LE(loops::scenes().size() - scenes_that_apply().size(), 1U);
+  EXPECT_LE(loops::scenes().size() - scenes_that_apply().size(), 2U);
   EXPECT_GE(scenes_that_apply().size(), 32U);
 }
 

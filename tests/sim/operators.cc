@@ -5,22 +5,10 @@
 #include <charconv>
 #include <vector>
 
+#include "tests/sim/json_value.h"
+
 namespace parley::sim {
 namespace {
-
-// The value behind "name": in JSON text, from `at` on; moves `at` behind it. Strings come without their quotes.
-bool json_value(const std::string& json, const std::string& name, std::size_t& at, std::string& value) {
-  const std::string key = "\"" + name + "\":";
-  const std::size_t found = json.find(key, at);
-  if (found == std::string::npos) return false;
-  std::size_t begin = found + key.size();
-  const bool text = begin < json.size() && json[begin] == '"';
-  begin += text ? 1U : 0U;
-  at = json.find_first_of(text ? "\"" : ",}]", begin);
-  if (at == std::string::npos) return false;
-  value = json.substr(begin, at - begin);
-  return true;
-}
 
 std::uint64_t to_number(const std::string& text) {
   std::uint64_t number = 0;
@@ -126,6 +114,7 @@ void Operators::reply(Shard& from, const core::AdminReply& reply) {
         world_.journal.fail("%s sums itself up wrongly: %s", from.name().c_str(), reply.json.c_str());
       }
       break;
+    default: break;  // not asked here
   }
 }
 

@@ -10,4 +10,13 @@ void check_settled(World& world);
 // After everybody has left: nothing is left.
 void check_rest(World& world);
 
+// All counters that are not zero, into the trace.
+void print_counters(World& world);
+struct Left {
+  const char* what;
+  std::uint64_t count;
+};
+// Of a shard's Worker none of these, of its loop no connection, of its pool nothing.
+void check_left(World& world, Shard& shard, const std::vector<Left>& of_worker);
+
 }  // namespace parley::sim

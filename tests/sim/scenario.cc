@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "tests/sim/client.h"
+#include "tests/sim/digest.h"
 #include "tests/sim/operators.h"
 #include "tests/sim/rest.h"
 #include "tests/sim/world.h"
@@ -62,7 +63,7 @@ std::string make_body(Rng& rng, std::uint64_t size) {
 class Scenario {
  public:
   Scenario(const Options& options, const Faults& faults)
-      : options_(options), rng_(options.seed, 1), traits_rng_(options.seed, 7), late_rng_(options.seed, 11),
+      : options_(options), rng_(options.seed, 1), traits_rng_(options.seed, 7), late_rng_(options.seed, 11), web_rng_(options.seed, 13),
         world_(options.seed, faults, options.trace), operators_(world_) {
     world_.operators = &operators_;
     world_.ledger.judge_by(world_.sessions);
@@ -95,7 +96,8 @@ class Scenario {
  private:
   void build();
   Traits draw_traits();
-  Client& add_client(Place& place, bool tls);
+  Client& add_client(Place& place, bool tls, bool maybe_web);
+  Client& keep(std::unique_ptr<Client> client, bool maybe_web);
   void start_clients(Instant calm_at);
   void plan_messages(Instant calm_at);
   void late_pair(Instant when, Duration span, bool probe);
@@ -105,6 +107,7 @@ class Scenario {
   Rng rng_;
   Rng traits_rng_;
   Rng late_rng_;
+  Rng web_rng_;
   World world_;
   Operators operators_;
   Topology topology_ = Topology::both_authenticated;
@@ -130,9 +133,14 @@ Traits Scenario::draw_traits() {
   return t;
 }
 
-Client& Scenario::add_client(Place& place, bool tls) {
+Client& Scenario::add_client(Place& place, bool tls, bool maybe_web) {
   const auto number = static_cast<std::uint32_t>(clients_.size());
-  clients_.push_back(std::make_unique<Client>(world_, place, number, tls, "user" + std::to_string(number), draw_traits()));
+  return keep(std::make_unique<Client>(world_, place, number, tls, "user" + std::to_string(number), draw_traits()), maybe_web);
+}
+
+Client& Scenario::keep(std::unique_ptr<Client> client, bool maybe_web) {
+  if (maybe_web && web_rng_.coin(1, 4)) client->speak_websocket();
+  clients_.push_back(std::move(client));
   world_.clients.push_back(clients_.back().get());
   return *clients_.back();
 }
@@ -156,6 +164,10 @@ void Scenario::build() {
     }
   }
   for (const core::Address& target : dial_targets) world_.allow_dial(target);
+  for (const auto& each : {config, second}) {
+    each->ws_ping = web_rng_.coin(1, 4) ? Duration::zero() : std::chrono::milliseconds(web_rng_.scaled(500, 50'000));
+    each->ws_chunk_bytes = static_cast<std::uint32_t>(web_rng_.scaled(4096, 262'144));
+  }
   Place& one = world_.add_place("r1.sim.example", 1, shards, config);
   Place* two = nullptr;
   if (topology_ == Topology::chain) {
@@ -168,8 +180,9 @@ void Scenario::build() {
   const bool shared = rng_.coin(1, 3);  // several sessions on a connection
   for (std::uint32_t p = 0; p < pairs; ++p) {
     const bool reuse = shared && p > 0;
-    Client& a = reuse ? *clients_[0] : add_client(one, tls);
-    Client& b = reuse && rng_.coin(1, 2) ? *clients_[1] : add_client(two != nullptr && rng_.coin(1, 2) ? *two : one, tls);
+    Client& a = reuse ? *clients_[0] : add_client(one, tls, true);
+    Client& b = reuse && rng_.coin(1, 2) ? *clients_[1]
+                                         : add_client(two != nullptr && rng_.coin(1, 2) ? *two : one, tls, topology_ != Topology::dialled);
     const std::uint32_t hops = topology_ == Topology::chain && &a.place() == &one && rng_.coin(1, 2) ? 2 : 1;
     Leg& la = a.add_leg(true, hops);
     Leg& lb = b.add_leg(topology_ == Topology::both_authenticated || topology_ == Topology::chain, 1);
@@ -243,9 +256,8 @@ void Scenario::late_pair(Instant when, Duration span, bool probe) {
   for (int n = 0; n < 2; ++n) {
     const auto number = static_cast<std::uint32_t>(clients_.size());
     const bool tls = late_rng_.coin(1, 2);
-    clients_.push_back(std::make_unique<Client>(world_, place, number, tls, "user" + std::to_string(number), Traits{}));
-    world_.clients.push_back(clients_.back().get());
-    legs.push_back(&clients_.back()->add_leg(true, 1));
+    Client& client = keep(std::make_unique<Client>(world_, place, number, tls, "user" + std::to_string(number), Traits{}), true);
+    legs.push_back(&client.add_leg(true, 1));
     world_.agenda.at(when, [c = clients_.back().get()] { c->connect(); });
   }
   legs[0]->partner = legs[1];

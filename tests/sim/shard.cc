@@ -171,6 +171,30 @@ void Shard::stop() {
   }
 }
 
+void Shard::crash() {
+  net_.journal.line("%s crashes", name_.c_str());
+  running_ = Running::stopping;
+  accepting_ = false;
+  close_sockets();
+  dialling_.clear();
+  for (auto& link : links_) {
+    if (!link->used) continue;
+    if (!link->stream->dead()) link->stream->abort(link->side);
+    free_link(*link);
+  }
+  notes_.clear();
+  ready_.clear();
+  ended_.clear();
+  mail_.clear();
+  worker_.reset();
+  renew_lanes();
+  if (pool_.heap_bytes() != 0 || pool_.live_blocks() > 2) {  // the Outbox keeps one for each of its lanes
+    net_.journal.fail("rest: %s leaves %llu heap bytes and %llu blocks behind", name_.c_str(),
+                      static_cast<unsigned long long>(pool_.heap_bytes()),
+                      static_cast<unsigned long long>(pool_.live_blocks()));
+  }
+}
+
 void Shard::stall_ends() {
   stalled_until_ = net_.agenda.now();
   wake(stalled_until_);
@@ -182,6 +206,7 @@ void Shard::stall(Duration time) {
 }
 
 void Shard::wake(Instant when) {
+  wanted_at_ = std::min(wanted_at_, std::max(when, net_.agenda.now()));
   when = std::max({when, net_.agenda.now(), stalled_until_});
   if (when >= wake_at_) return;
   wake_at_ = when;
@@ -219,11 +244,13 @@ std::string Shard::stuck() const {
 void Shard::turn() {
   const Instant now = net_.agenda.now();
   wake_at_ = core::never;
-  if (ended()) return;
+  if (ended() || worker_ == nullptr) return;
   if (now < stalled_until_) {
     wake(stalled_until_);
     return;
   }
+  const Duration late = wanted_at_ < now ? now - wanted_at_ : Duration{};
+  wanted_at_ = core::never;
   collect();
   if (batch_.empty() && now < deadline_) {
     if (deadline_ != core::never) wake(deadline_);
@@ -232,7 +259,7 @@ void Shard::turn() {
   ++turns_;
   idle_turns_ = batch_.empty() ? idle_turns_ + 1 : 0;
   if (idle_turns_ > 10'000) net_.journal.fail("%s: the deadline is due again and again and nothing happens", name_.c_str());
-  worker_->step(batch_, {now, outside_.wall_ms()}, out_);
+  worker_->step(batch_, {now, outside_.wall_ms(), late}, out_);
   carry_out();
   const bool drained = out_.is_drained() && !accepting_ && serving();
   for (const core::Input& input : batch_) {

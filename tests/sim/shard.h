@@ -110,6 +110,9 @@ class Outside {
   virtual void drained(Shard& from) = 0;   // its Worker says that nothing is left to finish
   virtual void log(Shard& from, const core::LogRecord& record) = 0;
   virtual void admin_reply(Shard& from, const core::AdminReply& reply) = 0;
+  // Datagrams as the Worker gave them and got them; for those who watch it.
+  virtual void datagram_out(Shard&, const core::Address& /*to*/, std::string_view /*bytes*/) {}
+  virtual void datagram_in(Shard&, const core::Address& /*from*/, std::string_view /*bytes*/) {}
   virtual std::int64_t wall_ms() = 0;
 };
 
@@ -138,11 +141,18 @@ class Shard {
   void drain();
   // Ends every connection, then the loop.
   void stop();
+  // The process dies: whatever it knew is gone, its peers are reset.
+  void crash();
   // Nothing turns for so long.
   void stall(Duration time);
   void stall_ends();
 
   [[nodiscard]] core::Pool& pool() { return pool_; }
+  // When all is quiet: what the Outbox keeps is of the arenas again. While these were short it took heap for it.
+  void renew_lanes() {
+    for (const auto lane : {core::Outbox::Lane::forward, core::Outbox::Lane::back})
+      (void)out_.reserve(lane, core::Pool::arena_bytes);
+  }
   [[nodiscard]] core::Metrics& metrics() { return metrics_; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::uint32_t open_links() const { return open_; }
@@ -236,6 +246,7 @@ class Shard {
   std::vector<Note> batch_notes_;
   std::vector<std::uint32_t> ended_;  // links whose `closed` is in the batch
   Instant wake_at_ = core::never;
+  Instant wanted_at_ = core::never;  // when the next turn would have been, had nothing stalled
   std::uint64_t wake_number_ = 0;
   Instant stalled_until_{};
   Instant deadline_ = core::never;

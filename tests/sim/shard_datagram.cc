@@ -61,6 +61,7 @@ void Shard::collect_datagrams(UdpSocket& socket) {
       return;
     }
     metrics_.add(core::Metric::datagrams_received);
+    outside_.datagram_in(*this, socket.arrived.front().from, bytes);
     if (length > core::Pool::small_bytes) {
       pool_.release(block);
       block = pool_.take_heap(length);
@@ -95,6 +96,8 @@ void Shard::send_datagrams() {
     }
     UdpSocket& socket = **found;
     metrics_.add(core::Metric::datagrams_sent);
+    outside_.datagram_out(*this, datagram.to,
+                          datagram.slice.buffer == core::no_buffer ? std::string_view() : pool_.view(datagram.slice));
     // As with connections: the kernel reads the bytes when it lets go, at a time of its own.
     const std::uint64_t hold = micros(net_.faults.hold_max);
     const Duration held_for = std::chrono::microseconds(hold == 0 || rng_.coin(1, 2) ? 0 : rng_.scaled(1, hold));

@@ -26,7 +26,7 @@ Place::~Place() = default;
 
 World::World(std::uint64_t seed_in, const Faults& faults_in, bool print)
     : seed(seed_in), faults(faults_in), journal(agenda, print), net(agenda, journal, faults, seed_in), ledger(journal),
-      sessions(journal, agenda), rng_(seed_in, 4) {}
+      sessions(journal, agenda), rng_(seed_in, 4), mail_rng_(seed_in, 25) {}
 
 World::~World() = default;
 
@@ -37,7 +37,8 @@ Place& World::add_place(const std::string& host, std::uint32_t number, std::uint
   pool.large_count = faults.large_blocks;
   pool.arena_count = faults.arena_blocks;
   pool.heap_bytes_max = 64ULL << 20;
-  config->listeners = {{host, 2855, 2855, {}, false}, {host, 2856, 2856, {}, true}};
+  config->listeners = {{host, 2855, 2855, {}, false}, {host, 2856, 2856, {}, true},
+                       {host, 80, 80, {}, false, true}, {host, 443, 443, {}, true, true}};
   auto table = std::make_unique<core::SessionTable>(1024, seed);
   std::vector<const policy::Service*> brains;
   Place& place = add_place(host, number, shards, pool, {}, [&](std::uint32_t n, Shard& shard) {
@@ -45,7 +46,13 @@ Place& World::add_place(const std::string& host, std::uint32_t number, std::uint
     const auto bytes = Rng(shard_seed(number, n), 5).bytes32();
     std::copy(bytes.begin(), bytes.end(), brain_seed.begin());
     auto brain = std::make_unique<policy::Service>(policy::Service::Parts{
-        n, shards, shard.pool(), shard.metrics(), *table, brain_seed, {}, policy::relay_only(config)});
+        .shard = n,
+        .shard_count = shards,
+        .pool = shard.pool(),
+        .metrics = shard.metrics(),
+        .sessions = *table,
+        .seed = brain_seed,
+        .config = policy::relay_only(config)});
     brains.push_back(brain.get());
     return brain;
   });
@@ -65,12 +72,29 @@ Place& World::add_place(const std::string& host, std::uint32_t number, std::uint
   place.plain = address_v4(number, 2855);
   place.tls = address_v4(number, 2856);
   place.listening = shards;
+  start_shards(place, number, shards, pool, loop, make);
+  return place;
+}
+
+void World::start_shards(Place& place, std::uint32_t number, std::uint32_t shards, const core::Pool::Config& pool,
+                         const core::LoopConfig& loop, const MakeWorker& make) {
   for (std::uint32_t n = 0; n < shards; ++n) {
-    place.shards.push_back(std::make_unique<Shard>(host.substr(0, 2) + "." + std::to_string(n), net, *this,
+    place.shards.push_back(std::make_unique<Shard>(place.host.substr(0, 2) + "." + std::to_string(n), net, *this,
                                                    shard_seed(number, n), pool, loop));
     place.shards.back()->start(make(n, *place.shards.back()));
   }
-  return place;
+}
+
+void World::crash(Place& place) {
+  for (auto& shard : place.shards) shard->crash();
+  place.brains.clear();
+}
+
+void World::restart(Place& place, const core::Pool::Config& pool, const core::LoopConfig& loop, const MakeWorker& make) {
+  const auto shards = static_cast<std::uint32_t>(place.shards.size());
+  for (auto& shard : place.shards) dead_shards_.push_back(std::move(shard));
+  place.shards.clear();
+  start_shards(place, 500 + static_cast<std::uint32_t>(dead_shards_.size()), shards, pool, loop, make);
 }
 
 std::uint64_t World::shard_seed(std::uint32_t place, std::uint32_t shard) const {
@@ -89,18 +113,20 @@ Place* World::place_of(const Shard& shard) {
 void World::accept_at(Place& place, std::uint16_t listener, Stream* stream, const core::Address& from,
                       std::vector<std::string> names) {
   core::PeerInfo peer;
-  peer.transport = listener == 1 ? core::Transport::tls : core::Transport::tcp;
+  const bool tls = listener % 2 == 1;
+  peer.transport = tls ? core::Transport::tls : core::Transport::tcp;
   peer.remote = from;
-  peer.local = listener == 1 ? place.tls : place.plain;
+  peer.local = tls ? place.tls : place.plain;
+  if (place.sip_listener != 0 && listener >= place.sip_listener) peer.local = place.sip;
   peer.listener = listener;
   peer.verified_names = std::move(names);
   place.shards[rng_.next() % place.listening]->accept(stream, std::move(peer));
 }
 
-Stream* World::connect(Place& place, bool tls, const core::Address& from) {
+Stream* World::connect(Place& place, std::uint16_t listener, const core::Address& from) {
   Stream* stream = net.open();
-  agenda.after(net.delay(false), [this, &place, tls, stream, from] {
-    if (!stream->dead()) accept_at(place, tls ? 1 : 0, stream, from, {});
+  agenda.after(net.delay(false), [this, &place, listener, stream, from] {
+    if (!stream->dead()) accept_at(place, listener, stream, from, {});
   });
   return stream;
 }
@@ -142,7 +168,7 @@ void World::dial(Shard& from, const core::ConnectRequest& request) {
     }
     if (stream == nullptr) {
       const auto found = acceptors_.find(where);
-      if (found == acceptors_.end()) {
+      if (found == acceptors_.end() || found->second == nullptr) {
         dial_failed = true;
         from.connect_failed(request.token, core::ConnectError::refused);
         return;
@@ -241,6 +267,11 @@ void World::mail(Shard& from, std::uint32_t to, std::string bytes) {
   while (place.shards[from_index].get() != &from) ++from_index;
   if (to >= place.shards.size()) return from.metrics().add(core::Metric::mail_no_shard);
   const bool own = to == from_index;
+  if (!own && mail_rng_.permille(mail_loss_permille)) {
+    ++journal.faults;
+    journal.line("mail from %s to shard %u is lost", from.name().c_str(), to);
+    return from.metrics().add(core::Metric::mail_waiting_limit);
+  }
   if ((own && !from.serving()) || !place.shards[to]->take_mail(from_index, std::move(bytes), net.delay(true),
                                                                from.limits().mail_waiting_max_bytes)) {
     return from.metrics().add(core::Metric::mail_waiting_limit);
@@ -264,6 +295,7 @@ void World::reload(Place& place, std::shared_ptr<const msrp::RelayConfig> config
 
 void World::reloaded(Shard& from) {
   Place& place = *place_of(from);
+  if (place.versions.empty()) return;  // no relay's
   std::size_t done = place.versions.size() - 1;
   for (auto& shard : place.shards) done = std::min<std::size_t>(done, shard->reloads_done());
   for (std::size_t n = 0; n <= done; ++n) place.versions[n].since = std::min(place.versions[n].since, agenda.now());
@@ -277,6 +309,7 @@ void World::drain(Place& place) {
 }
 
 void World::drained(Shard& from) {
+  if (on_drained) on_drained(from);
   for (const policy::Service* brain : place_of(from)->brains) {
     if (const auto left = brain->relay().live_sessions(); left != 0) {
       journal.fail("drain: %s is over while the relay has sessions, %u on one shard", from.name().c_str(), left);
@@ -290,6 +323,7 @@ void World::log(Shard& from, const core::LogRecord& record) {
 
 void World::admin_reply(Shard& from, const core::AdminReply& reply) {
   if (operators != nullptr) operators->reply(from, reply);
+  if (on_admin_reply) on_admin_reply(from, reply);
 }
 
 std::int64_t World::wall_ms() {
@@ -377,6 +411,7 @@ void World::calm() {
   faults.datagram_loss_permille = 0;
   faults.datagram_copies_permille = 0;
   faults.datagram_late_permille = 0;
+  mail_loss_permille = 0;
   faults.hold_max = std::min<Duration>(faults.hold_max, 100us);
   faults.credit_max = std::min<Duration>(faults.credit_max, 1ms);
   net.calm();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -24,6 +25,14 @@ namespace parley::sim {
 
 class Operators;
 
+// Sees the datagrams of all shards, as their Workers send and get them.
+class DatagramWatch {
+ public:
+  virtual ~DatagramWatch() = default;
+  virtual void out(const core::Address& to, std::string_view bytes) = 0;
+  virtual void in(const core::Address& from, std::string_view bytes) = 0;
+};
+
 // Who listens at an address of the virtual network.
 class Acceptor {
  public:
@@ -37,8 +46,10 @@ struct Place {
   ~Place();
 
   std::string host;         // as it stands in URIs
-  core::Address plain;      // listener 0
-  core::Address tls;        // listener 1
+  core::Address plain;      // listener 0, and 2 for WebSocket
+  core::Address tls;        // listener 1, and 3
+  std::uint16_t sip_listener = 0;  // where SIP's listeners begin, those of MSRP come before
+  core::Address sip;               // its address, where there is MSRP as well
   std::vector<std::string> certificate;
   struct Version {
     std::shared_ptr<const msrp::RelayConfig> config;
@@ -68,11 +79,19 @@ class World final : public Outside {
   using MakeWorker = std::function<std::unique_ptr<core::Worker>(std::uint32_t number, Shard& shard)>;
   Place& add_place(const std::string& host, std::uint32_t number, std::uint32_t shards, const core::Pool::Config& pool,
                    const core::LoopConfig& loop, const MakeWorker& make);
+  // All its processes die at once; later others begin anew in their place, with new sockets still to be bound.
+  void crash(Place& place);
+  void restart(Place& place, const core::Pool::Config& pool, const core::LoopConfig& loop, const MakeWorker& make);
   // A UDP socket at this address for each shard that listens, as SO_REUSEPORT makes them. Peers attach to net.datagrams.
   void bind(Place& place, std::uint16_t socket, const core::Address& address);
   void listen(const core::Address& address, Acceptor* acceptor) { acceptors_[core::to_string(address)] = acceptor; }
   // A client's connection to a place. It may write at once.
-  Stream* connect(Place& place, bool tls, const core::Address& from);
+  Stream* connect(Place& place, bool tls, const core::Address& from, bool websocket = false) {
+    return connect(place, static_cast<std::uint16_t>((websocket ? 2 : 0) + (tls ? 1 : 0)), from);
+  }
+  Stream* connect(Place& place, std::uint16_t listener, const core::Address& from);
+  // What Workers refer to: it goes when the last of them has gone.
+  void keep(std::shared_ptr<void> what) { kept_.push_back(std::move(what)); }
   // The only addresses a relay may dial, told by the scenario and not by the relay's configuration.
   void allow_dial(const core::Address& address) { dial_allowed_[core::to_string(address)] = true; }
   // Whoever dials it hears nothing.
@@ -106,6 +125,12 @@ class World final : public Outside {
   void log(Shard& from, const core::LogRecord& record) override;
   void admin_reply(Shard& from, const core::AdminReply& reply) override;
   std::int64_t wall_ms() override;
+  void datagram_out(Shard&, const core::Address& to, std::string_view bytes) override {
+    if (watch != nullptr) watch->out(to, bytes);
+  }
+  void datagram_in(Shard&, const core::Address& from, std::string_view bytes) override {
+    if (watch != nullptr) watch->in(from, bytes);
+  }
 
   std::uint64_t seed;
   Faults faults;
@@ -115,6 +140,10 @@ class World final : public Outside {
   Ledger ledger;
   Sessions sessions;
   Operators* operators = nullptr;
+  DatagramWatch* watch = nullptr;
+  std::function<void(Shard&)> on_drained;
+  std::function<void(Shard&, const core::AdminReply&)> on_admin_reply;
+  std::uint32_t mail_loss_permille = 0;  // of mail between shards
   std::set<std::string> spared_users;  // not to be revoked: they come when all is quiet
   std::vector<Client*> clients;
   bool dial_failed = false;    // what only wanted to pass there was lost
@@ -128,7 +157,13 @@ class World final : public Outside {
   void accept_at(Place& place, std::uint16_t listener, Stream* stream, const core::Address& from,
                  std::vector<std::string> names);
 
+  void start_shards(Place& place, std::uint32_t number, std::uint32_t shards, const core::Pool::Config& pool,
+                    const core::LoopConfig& loop, const MakeWorker& make);
+
+  std::vector<std::shared_ptr<void>> kept_;  // before all shards
   Rng rng_;
+  Rng mail_rng_;
+  std::vector<std::unique_ptr<Shard>> dead_shards_;  // the agenda may still name them
   std::vector<std::unique_ptr<Place>> places_;
   std::map<std::string, Acceptor*> acceptors_;
   std::vector<Stream*> relay_links_;

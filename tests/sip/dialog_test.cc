@@ -70,6 +70,14 @@ struct Dialogs : testing::Test {
   }
 };
 
+TEST_F(Dialogs, R3261_5_WithoutAViaItIsLeftToWhoeverSendsIt) {
+  accept();
+  std::string out;
+  dialog.write({.method = "BYE", .cseq = dialog.next_cseq()}, out);
+  EXPECT_EQ(out.find("Via:"), std::string::npos) << out;
+  EXPECT_NE(out.find("\r\nMax-Forwards: 70\r\n"), std::string::npos) << out;
+}
+
 TEST_F(Dialogs, R3261_5_AsUasItKeepsTheRequestsSidesAndItsRouteInOrder) {
   accept();
   EXPECT_TRUE(dialog.is("c1@example.com", "mine", "a1"));

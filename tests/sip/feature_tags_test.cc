@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace parley::tests {
 namespace {
 
@@ -63,6 +65,38 @@ TEST(FeatureTags, R3841_1_AcceptScores) {
   EXPECT_EQ(score_contact(contact, "*;methods=\"BYE\"").score, 1000U);
   EXPECT_TRUE(score_contact(contact, "*;methods=\"MESSAGE\";require").dropped);
   EXPECT_FALSE(score_contact(contact, "*;methods=\"!MESSAGE\";require").dropped);
+}
+
+TEST(FeatureTags, R3840_1_NamesAndKindsOfValues) {
+  const auto holds = [](const char* contact, const std::string& predicate) {
+    return !score_contact(contact, "*;" + predicate + ";require;explicit").dropped;
+  };
+  // Tags of the base set stand without '+', all others with it; what some vendors use in names is taken, too.
+  EXPECT_TRUE(holds(";isfocus", "isfocus"));
+  EXPECT_TRUE(holds(";+g.3gpp.icsi_ref;audio", "+g.3gpp.icsi_ref"));
+  EXPECT_FALSE(is_feature_tag("q"));
+  EXPECT_FALSE(is_feature_tag("expires"));
+  EXPECT_FALSE(is_feature_tag("+sip.instance"));
+  // Alone it is TRUE.
+  EXPECT_TRUE(holds(";automata", "automata=\"TRUE\""));
+  EXPECT_TRUE(holds(";automata=\"true\"", "automata"));
+  EXPECT_FALSE(holds(";automata=\"FALSE\"", "automata"));
+  // Tokens: no case. Strings: case.
+  EXPECT_TRUE(holds(";mobility=\"Mobile\"", "mobility=\"mobile\""));
+  EXPECT_TRUE(holds(";description=\"<PC>\"", "description=\"<PC>\""));
+  EXPECT_FALSE(holds(";description=\"<PC>\"", "description=\"<pc>\""));
+  EXPECT_TRUE(holds(";description=\"<a, b>,<c\"", "description=\"<a, b>\""));
+  // Lists, and what is excluded.
+  EXPECT_TRUE(holds(";schemes=\"sip,tel\"", "schemes=\"tel,http\""));
+  EXPECT_FALSE(holds(";schemes=\"sip,tel\"", "schemes=\"http\""));
+  EXPECT_TRUE(holds(";schemes=\"sip\"", "schemes=\"!http\""));
+  // Numbers.
+  EXPECT_TRUE(holds(";priority=\"#=20\"", "priority=\"#20.0:30\""));
+  EXPECT_TRUE(holds(";priority=\"#>=20\"", "priority=\"#=1000000\""));
+  EXPECT_TRUE(holds(";priority=\"#-3:5\"", "priority=\"#<=-3\""));
+  EXPECT_FALSE(holds(";priority=\"#=20\"", "priority=\"#=20.5\""));
+  EXPECT_FALSE(holds(";priority=\"#<=20\"", "priority=\"#>=20.000001\""));
+  EXPECT_FALSE(holds(";priority=\"#=20\"", "priority=\"#>=1234567890\"")) << "what is no number is a token";
 }
 
 }  // namespace

@@ -155,7 +155,7 @@ class Orders {
     for (BranchSet cancels = out.cancel; !cancels.empty();) {
       Player& player = play.players[cancels.take()];
       ASSERT_TRUE(invite_) << story(play);
-      ASSERT_TRUE(player.started && player.provisional && !player.ended) << story(play);
+      ASSERT_TRUE(player.started && !player.ended) << story(play);
       ASSERT_FALSE(player.cancel_sent) << story(play);
       player.cancel_sent = true;
     }
@@ -164,7 +164,7 @@ class Orders {
     }
     if (!play.to_cancel || !invite_) return;
     for (const Player& player : play.players) {
-      const bool pending = player.started && player.provisional && !player.ended;
+      const bool pending = player.started && !player.ended;
       ASSERT_TRUE(!pending || player.cancel_sent) << story(play);
     }
   }

@@ -87,16 +87,16 @@ TEST(Identity, R3325_1_FromUntrustedAssertionsGoAndOursCome) {
       request("P-Asserted-Identity: <sip:boss@example.com>\nSubject: x\n"
               "P-Preferred-Identity: <sip:alice@example.com>\nP-Asserted-Identity: <tel:+1>\n"));
   Edits edits;
-  edit_from_untrusted(message.head(), {}, edits);
+  edit_from_untrusted(message.head(), message.bytes(), {}, edits);
   EXPECT_EQ(edited(message, edits), "Subject: x\r\n");
   edits.clear();
   const std::vector<std::string_view> ours = {"<sip:alice@example.com>", "<tel:+4930123>"};
-  edit_from_untrusted(message.head(), ours, edits);
+  edit_from_untrusted(message.head(), message.bytes(), ours, edits);
   EXPECT_EQ(edited(message, edits),
             "Subject: x\r\nP-Asserted-Identity: <sip:alice@example.com>\r\nP-Asserted-Identity: <tel:+4930123>\r\n");
   const Parsed plain(request(""));
   edits.clear();
-  edit_from_untrusted(plain.head(), {}, edits);
+  edit_from_untrusted(plain.head(), plain.bytes(), {}, edits);
   EXPECT_TRUE(edits.list().empty());
 }
 
@@ -105,7 +105,7 @@ TEST(Identity, R3325_2_NoIdentityInAckAndCancelAllOthersMay) {
     const Parsed message(request("P-Asserted-Identity: <sip:eve@example.com>\n", method));
     Edits edits;
     const std::vector<std::string_view> ours = {"<sip:alice@example.com>"};
-    edit_from_untrusted(message.head(), ours, edits);
+    edit_from_untrusted(message.head(), message.bytes(), ours, edits);
     EXPECT_EQ(edited(message, edits),
               std::string_view(method) == "ACK" ? "" : "P-Asserted-Identity: <sip:alice@example.com>\r\n")
         << method;
@@ -149,6 +149,37 @@ TEST(Identity, R3325_1_ToTrustedOnlyThePreferenceGoes) {
   Edits edits;
   edit_to_trusted(message.head(), edits);
   EXPECT_EQ(edited(message, edits), "P-Asserted-Identity: <sip:a@b>\r\nPrivacy: id\r\n");
+}
+
+TEST(Identity, SEED4_6_1_1_1_IMS_TheServedUserAndTheSideHeIsOn) {
+  using Side = ServedUser::Side;
+  const auto served = [](const std::string& lines) {
+    const Parsed message(request(lines));
+    const ServedUser found = served_user(message.head(), message.bytes());
+    return std::pair(std::string(found.uri), found.side);
+  };
+  EXPECT_EQ(served("X: y\np-served-user: <sip:a@b>; sescase=ORIG;regstate=reg\n"), std::pair(std::string("sip:a@b"), Side::originating));
+  EXPECT_EQ(served("P-Served-User: <tel:+1>;sescase=term\n"), std::pair(std::string("tel:+1"), Side::terminating));
+  EXPECT_EQ(served("P-Served-User: <sip:a@b>;orig-cdiv\n"), std::pair(std::string("sip:a@b"), Side::unsaid));
+  EXPECT_EQ(served("P-Served-User: ;\n"), std::pair(std::string(), Side::unsaid));
+  EXPECT_EQ(served(""), std::pair(std::string(), Side::unsaid));
+}
+
+TEST(Identity, WhatTheTrustDomainKeepsToItself) {
+  const Parsed message(
+      request("P-Charging-Vector: icid-value=1\nP-Access-Network-Info: x\nP-Asserted-Service: urn:x\nX-Other: kept\n"
+              "P-Charging-Function-Addresses: ccf=a\nP-Served-User: <sip:a@b>;sescase=orig\n"));
+  Edits edits;
+  edit_from_untrusted(message.head(), message.bytes(), {}, edits);
+  EXPECT_EQ(edited(message, edits), "P-Access-Network-Info: x\r\nX-Other: kept\r\n");
+  edits.clear();
+  edit_to_untrusted(message.head(), message.bytes(), {}, edits);
+  EXPECT_EQ(edited(message, edits), "X-Other: kept\r\n");
+  edits.clear();
+  edit_to_trusted(message.head(), edits);
+  EXPECT_EQ(edited(message, edits),
+            "P-Charging-Vector: icid-value=1\r\nP-Access-Network-Info: x\r\nP-Asserted-Service: urn:x\r\n"
+            "X-Other: kept\r\nP-Charging-Function-Addresses: ccf=a\r\nP-Served-User: <sip:a@b>;sescase=orig\r\n");
 }
 
 TEST(Identity, R3323_1_ServedTokensGoAndTheLastTakesItsHeadersAlong) {

@@ -73,7 +73,7 @@ TEST(LegPair, R3261_6_AChangeIsCarriedOverAndItsAnswerBack) {
   EXPECT_EQ(legs.on(R::asker_answer), relay::ack_other_answer);
   EXPECT_EQ(legs.ask(Leg::a), relay::ask_other);
   EXPECT_EQ(legs.on(R::other_offered), relay::answer_asker);
-  EXPECT_EQ(legs.on(R::asker_ack), relay::stop_both);
+  EXPECT_EQ(legs.on(R::asker_failed), relay::stop_both);  // no ACK, or one without the answer
 }
 
 TEST(LegHeaders, T_9_WhatPassesBetweenLegs) {
@@ -178,7 +178,9 @@ class Call {
     const Event next = events_[first];
     events_.erase(events_.begin() + static_cast<std::ptrdiff_t>(first));
     now_ = next.at;
-    if (next.event == E::got_2xx) {
+    if (next.event == E::provisional && inviting(next.to)) {  // a 1xx has arrived
+      if (next.to == 2) obey_pair(legs_.on(P::b_progress));
+    } else if (next.event == E::got_2xx) {
       obey(next.to, nodes_[next.to].on_2xx(1, now_), E::got_2xx, next.sdp);
     } else {
       tell(next.to, next.event, next.sdp);
@@ -189,7 +191,7 @@ class Call {
   void tell(int node, E event, bool sdp = false) { obey(node, nodes_[node].on(event, now_), event, sdp); }
 
   void obey(int node, std::uint32_t actions, E cause, bool sdp) {
-    if ((actions & act::send_1xx) != 0) deliver(node, E::got_1xx, true);
+    if ((actions & act::send_1xx) != 0) deliver(node, E::provisional, true);
     if ((actions & (act::send_2xx | act::send_2xx_again)) != 0) deliver(node, E::got_2xx, true);
     if ((actions & (act::send_final | act::send_487 | act::send_480 | act::send_504)) != 0) {
       deliver(node, E::got_refusal, false);
@@ -213,7 +215,6 @@ class Call {
     }
   }
   void facts_of_b(std::uint32_t actions, E cause) {
-    if (cause == E::got_1xx) obey_pair(legs_.on(P::b_progress));
     if ((actions & act::tell_answered) != 0) obey_pair(legs_.on(late_ ? P::b_offered : P::b_answered));
     if ((actions & act::tell_ended) != 0) obey_pair(legs_.on(cause == E::got_refusal ? P::b_refused : P::b_ended));
     if (nodes_[2].over() && !gone_[1]) {

@@ -108,6 +108,21 @@ TEST(SessionTimer, R4028_1_APeerThatDoesNotAskGetsOneWhenWeWant) {
   EXPECT_FALSE(grant(text(true), idle).on);
 }
 
+TEST(SessionTimer, R4028_3_OneThatRunsGoesOnWhenAPeerWithoutTimersChangesTheSession) {
+  SessionTimerConfig idle;
+  idle.want = false;
+  idle.alone = true;
+  SessionTimer timer;
+  timer.answered(idle, timer.ask(idle), text(false), start);
+  ASSERT_TRUE(timer.we_refresh());
+  const TimerGrant again = timer.grant(idle, text(false));
+  EXPECT_TRUE(again.on);
+  EXPECT_EQ(again.expires.refresher, Refresher::uas);
+  EXPECT_FALSE(again.require);
+  timer.granted(again, start + seconds(100));
+  EXPECT_EQ(timer.expires(), start + seconds(100 + 1800));
+}
+
 TEST(SessionTimer, R4028_3_TheRefresherRefreshesAtHalfAndTheOtherEndsItJustBeforeExpiry) {
   SessionTimer we;
   we.granted(grant(text(true, 600, Refresher::uas)), start);

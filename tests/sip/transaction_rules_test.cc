@@ -76,6 +76,21 @@ TEST(SipTransactionRules, PeersCanDoNothingThatIsNever) {
   EXPECT_FALSE(check::timers_awaited(table.copy));
 }
 
+TEST(SipTransactionRules, AnErrorThatCanNotBeAndOneThatCan) {
+  Broken awaited(Machine::invite_server);
+  awaited.row(State::confirmed, Event::transport_error) = absorb(State::confirmed, Event::transport_error, "nowhere");
+  EXPECT_FALSE(check::errors_awaited(awaited.copy));
+  Broken forgotten(Machine::invite_client);
+  forgotten.row(State::accepted, Event::transport_error) = never(State::accepted, Event::transport_error);
+  EXPECT_FALSE(check::errors_awaited(forgotten.copy));
+}
+
+TEST(SipTransactionRules, OnlyOurUserIsForgiven) {
+  Broken table(Machine::invite_client);
+  table.row(State::completed, Event::response_1xx) = idle(State::completed, Event::response_1xx, "17.1.1.2");
+  EXPECT_FALSE(check::only_users_idle(table.copy));
+}
+
 TEST(SipTransactionRules, StateThatWaitsForever) {
   Broken table(Machine::invite_client);
   table.copy.user_waits = 0;

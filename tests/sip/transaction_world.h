@@ -105,7 +105,12 @@ class FakeWire final : public sip::Wire {
     if (noted) noted(start_of(message));
     return true;
   }
+  std::optional<sip::Flow> reopen(const sip::Flow& to, std::string_view host) override {
+    reopened_for = host;
+    return to;
+  }
   std::vector<Sent> sent;
+  std::string reopened_for;
   std::function<bool(const sip::Flow&)> dead;
   std::function<void(const std::string&)> noted;
 };

@@ -109,7 +109,9 @@ class ParleydSip(Parleyd):
                 users.write(f"u{i}:{DOMAIN}:MD5:{ha1}\n")
         command = [os.path.abspath(self.options.parleyd), "--sip", self.load["transport"] + ":127.0.0.1:0",
                    "--domain", DOMAIN, "--users-file", self.users_path, "--auth-algorithms", "MD5",
-                   "--shards", "1", "--admin", "127.0.0.1:0", "--ready-file", self.ready_path]
+                   "--shards", "1", "--admin", "127.0.0.1:0", "--ready-file", self.ready_path,
+                   # Room for what a run at full speed leaves to Timers J, L and M; Kamailio has its memory as bound.
+                   "--sip-transactions-max", "1000000", "--sip-proxied-max", "1000000"]
         if self.tls:
             command += ["--tls-cert", self.certificates["cert"], "--tls-key", self.certificates["key"]]
         mode = self.options.stateful_flags if self.load["stateful"] else self.options.stateless_flags

@@ -1,11 +1,12 @@
 // tools/parley-load/main.cc - the command line of the load generator.
 #include <CLI/CLI.hpp>
 
+#include "tools/parley-load/chat.h"
 #include "tools/parley-load/relay.h"
 #include "tools/parley-load/sip.h"
 
 int main(int argc, char** argv) {
-  CLI::App app{"parley-load: load generator for MSRP relays and SIP servers"};
+  CLI::App app{"parley-load: load generator for MSRP relays, SIP servers and chat rooms"};
   app.require_subcommand(1);
   parley::load::Options relay_options;
   CLI::App* relay = app.add_subcommand(
@@ -17,7 +18,12 @@ int main(int argc, char** argv) {
       "sip",
       "registrations, messages, calls and OPTIONS (RFC 3261, RFC 3428); every body is verified, loss is checked");
   parley::load::add_sip_flags(*sip, sip_options);
+  parley::load::ChatOptions chat_options;
+  CLI::App* chat = app.add_subcommand(
+      "chat", "rooms and their members (RFC 7701); every message is checked at every member: once, whole and in order");
+  parley::load::add_chat_flags(*chat, chat_options);
   CLI11_PARSE(app, argc, argv);
+  if (chat->parsed()) return parley::load::run_chat(std::move(chat_options));
   if (sip->parsed()) {
     sip_options.duration_given = sip->count("--duration") > 0;
     return parley::load::run_sip(std::move(sip_options));

@@ -56,6 +56,7 @@ void add_relay_flags(CLI::App& app, Options& o) {
   app.add_flag("--tls", o.tls, "TLS on every connection");
   app.add_option("--tls-ca", o.tls_ca, "CA certificates (PEM) the server is checked against");
   app.add_flag("--insecure", o.insecure, "do not check the server's certificate");
+  app.add_flag("--websocket", o.websocket, "speak WebSocket on every connection (RFC 7977); with --tls it is wss");
 
   app.add_option("--pairs", o.pairs, "sender and receiver pairs (two connections each)")->capture_default_str();
   app.add_option("--window", o.window,
@@ -108,10 +109,12 @@ std::string finish_options(Options& o) {
   o.is_direct = !o.direct_text.empty();
   if (o.is_direct && !parse_address(o.direct_text, o.direct)) return "--direct: HOST:PORT expected";
   if (o.is_direct && o.threads > 1) return "--threads: the direct mode has one listener and so one thread";
-  if (o.is_direct && (o.tls || o.idle > 0 || o.auth_both)) return "--direct: not with --tls, --idle or --auth-both";
+  if (o.is_direct && (o.tls || o.websocket || o.idle > 0 || o.auth_both))
+    return "--direct: not with --tls, --websocket, --idle or --auth-both";
   if (o.server_text.empty() && !o.is_direct) return "--server is required";
   if (!o.server_text.empty() && !parse_address(o.server_text, o.server)) return "--server: HOST:PORT expected";
-  if (o.relay_uri.empty()) o.relay_uri = std::string(o.tls ? "msrps://" : "msrp://") + o.server_text + ";tcp";
+  if (o.relay_uri.empty())
+    o.relay_uri = std::string(o.tls ? "msrps://" : "msrp://") + o.server_text + (o.websocket ? ";ws" : ";tcp");
   if (o.tls && o.insecure && !o.tls_ca.empty()) return "--insecure: not together with --tls-ca";
 
   if (!o.sizes_text.empty() && !parse_sizes(o.sizes_text, o.sizes)) return "--sizes: BYTES:SHARE,... expected";

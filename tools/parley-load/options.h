@@ -27,6 +27,7 @@ struct Options {
   bool tls = false;
   bool insecure = false;
   std::string tls_ca;
+  bool websocket = false;
 
   uint32_t pairs = 50;
   uint32_t window = 1;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/websocket.h"
+
 namespace parley::load {
 
 void Backlog::add_text(std::string_view text) {
@@ -26,7 +28,7 @@ void Backlog::clear() {
   bytes_ = 0;
 }
 
-Batch::Batch() : text_(kTextBytes), record_(kTlsRecordBytes) {
+Batch::Batch(bool websocket) : websocket_(websocket), text_(kTextBytes), record_(kTlsRecordBytes) {
   pieces_.reserve(1024);
   vector_.reserve(1024);
 }
@@ -40,6 +42,26 @@ void Batch::wrote(size_t bytes) {
   } else if (bytes > 0) {
     pieces_.push_back({from, bytes, true});
   }
+}
+
+void Batch::begin_message() {
+  if (!websocket_) return;
+  message_piece_ = pieces_.size();
+  message_before_ = bytes_;
+  pieces_.push_back({room(), core::websocket_header_bytes_max, true});
+  used_ += core::websocket_header_bytes_max;
+}
+
+void Batch::end_message() {
+  if (!websocket_) return;
+  const core::WebSocketHeader header(
+      {.opcode = core::WebSocketOpcode::binary, .payload_bytes = bytes_ - message_before_}, core::WebSocketMask{});
+  Piece& first = pieces_[message_piece_];
+  const size_t unused = core::websocket_header_bytes_max - header.view().size();
+  std::memcpy(const_cast<char*>(first.data) + unused, header.view().data(), header.view().size());
+  first.data += unused;
+  first.bytes -= unused;
+  bytes_ += header.view().size();
 }
 
 void Batch::add_fixed(std::string_view data) {

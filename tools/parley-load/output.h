@@ -40,7 +40,11 @@ class Backlog {
 // One per thread, reused for every connection and turn.
 class Batch {
  public:
-  Batch();
+  explicit Batch(bool websocket = false);
+  // Around each frame. With WebSocket they make a message of it, masked with zeros: the server's work is the same, and
+  // bodies can stay where they are.
+  void begin_message();
+  void end_message();
   // Text is appended in place: ask for room, write, say how much was written.
   char* room() { return text_.data() + used_; }
   void wrote(size_t bytes);
@@ -72,6 +76,9 @@ class Batch {
     size_t bytes;
     bool is_text;
   };
+  const bool websocket_;
+  size_t message_piece_ = 0;   // where the message begins, with room for its header
+  size_t message_before_ = 0;  // bytes_ when it did
   std::vector<char> text_;
   size_t used_ = 0;
   size_t bytes_ = 0;

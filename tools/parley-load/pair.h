@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,19 +15,21 @@
 #include "tools/parley-load/output.h"
 #include "tools/parley-load/pattern.h"
 #include "tools/parley-load/stream.h"
+#include "tools/parley-load/websocket.h"
 
 namespace parley::load {
 
 struct Pair;
 
 enum class Role : uint8_t { sender, receiver, listener };
-enum class ConnState : uint8_t { unused, connecting, asking, answering, binding, ready, closed };
+enum class ConnState : uint8_t { unused, connecting, upgrading, asking, answering, binding, ready, closed };
 
 struct Conn {
   Role role = Role::sender;
   ConnState state = ConnState::unused;
   Pair* pair = nullptr;  // null: an accepted connection whose pair is not known yet (direct mode)
   Stream stream;
+  std::unique_ptr<WebSocket> websocket;  // null: plain
   std::string session_id;
   std::string uri;                    // our own end of the path
   std::vector<std::string> use_path;  // as the relay gave it
@@ -113,7 +116,7 @@ struct Counts {
 
 // What the code of one thread shares.
 struct Context {
-  Context(const Options& o, const Pattern& p) : options(o), pattern(p) {}
+  Context(const Options& o, const Pattern& p) : options(o), pattern(p), batch(o.websocket) {}
   const Options& options;
   const Pattern& pattern;
   Batch batch;

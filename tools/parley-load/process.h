@@ -18,6 +18,7 @@ struct Shared {
 class Monitor {
  public:
   virtual ~Monitor() = default;
+  virtual void on_setup_begin() {}   // of a load that measures its set-up, too
   virtual void on_setup_done() = 0;  // nothing is measured yet: time for slow reading of /proc
   virtual void on_measure_begin(uint64_t now) = 0;
   virtual void on_measure_end(uint64_t now) = 0;

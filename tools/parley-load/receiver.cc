@@ -28,6 +28,7 @@ void corrupt(Context& context, const Pair& pair, uint64_t number, const std::str
 void answer(Context& context, const Conn& conn) {
   Batch& batch = context.batch;
   const std::string_view tid = conn.end_mark.tid();
+  batch.begin_message();
   batch.add("MSRP ");
   batch.add(tid);
   batch.add(" 200 OK\r\nTo-Path: ");
@@ -37,6 +38,7 @@ void answer(Context& context, const Conn& conn) {
   batch.add("\r\n-------");
   batch.add(tid);
   batch.add("$\r\n");
+  batch.end_message();
 }
 
 void report_success(Context& context, const Conn& conn, uint64_t number, uint64_t size_bytes) {
@@ -44,6 +46,7 @@ void report_success(Context& context, const Conn& conn, uint64_t number, uint64_
   id += std::to_string(number + 1000);
   const std::string size = std::to_string(size_bytes);
   Batch& batch = context.batch;
+  batch.begin_message();
   batch.add("MSRP ");
   batch.add(id);
   batch.add(" REPORT\r\nTo-Path: ");
@@ -64,6 +67,7 @@ void report_success(Context& context, const Conn& conn, uint64_t number, uint64_
   batch.add("\r\nStatus: 000 200 OK\r\n-------");
   batch.add(id);
   batch.add("$\r\n");
+  batch.end_message();
 }
 
 void deliver(Context& context, Conn& conn, uint64_t number) {

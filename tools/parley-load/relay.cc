@@ -2,57 +2,26 @@
 #include "tools/parley-load/relay.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
-#include "tools/parley-load/clock.h"
 #include "tools/parley-load/report.h"
 #include "tools/parley-load/worker.h"
 
 namespace parley::load {
 namespace {
 
-class RunMonitor : public Monitor {
+class RelayMonitor : public MeasuringMonitor {
  public:
-  RunMonitor(const Options& options, Result& result, ServerWatch& watch,
-             const std::vector<std::unique_ptr<Worker>>& workers)
-      : options_(options), result_(result), watch_(watch), workers_(workers) {}
+  RelayMonitor(const Options& options, Result& result, ServerWatch& watch,
+               const std::vector<std::unique_ptr<Worker>>& workers)
+      : MeasuringMonitor(result, watch, options.progress, options.idle > 0), workers_(workers) {}
 
-  void on_setup_done() override { watch_.refresh(); }
-
-  void on_measure_begin(uint64_t now) override {
-    begin_ns_ = now;
-    result_.server_begin = watch_.sample();
-    result_.own_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    result_.own_user_ns = own_user_ns();
-    if (options_.idle > 0) {
-      watch_.refresh();
-      result_.pss_after_kib = watch_.pss_kib();
-      std::printf("ready\n");
-      std::fflush(stdout);
-    }
-  }
-
-  void on_measure_end(uint64_t now) override {
-    result_.own_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - result_.own_cpu_ns;
-    result_.own_user_ns = own_user_ns() - result_.own_user_ns;
-    result_.server_end = watch_.sample();
-    if (begin_ns_ == 0) begin_ns_ = now;  // stopped before the measurement began
-    result_.measured_s = static_cast<double>(now - begin_ns_) / 1e9;
-    if (options_.idle > 0) return;
-    result_.server_tree_grew = watch_.refresh();
-    result_.pss_after_kib = watch_.pss_kib();
-  }
-
-  void on_turn(uint64_t now) override {
-    if (!options_.progress) return;
-    if (last_ns_ == 0) last_ns_ = first_ns_ = now;
-    if (now - last_ns_ < kNsPerSecond) return;
+ private:
+  std::string progress(double step_s) override {
     uint64_t messages = 0;
     uint64_t bytes = 0;
     uint64_t errors = 0;
@@ -61,48 +30,25 @@ class RunMonitor : public Monitor {
       bytes += worker->live_bytes();
       errors += worker->live_errors();
     }
-    const double step_s = static_cast<double>(now - last_ns_) / 1e9;
-    std::fprintf(stderr, "%4.0f s  %-8s %9.0f messages/s %9.2f MB/s  errors %llu\n",
-                 static_cast<double>(now - first_ns_) / 1e9,
-                 begin_ns_ == 0           ? "warm-up"
-                 : result_.measured_s > 0 ? "drain"
-                                          : "measure",
-                 static_cast<double>(messages - messages_) / step_s, static_cast<double>(bytes - bytes_) / step_s / 1e6,
-                 static_cast<unsigned long long>(errors));
+    char line[100];
+    std::snprintf(line, sizeof line, "%9.0f messages/s %9.2f MB/s  errors %llu",
+                  static_cast<double>(messages - messages_) / step_s,
+                  static_cast<double>(bytes - bytes_) / step_s / 1e6, static_cast<unsigned long long>(errors));
     messages_ = messages;
     bytes_ = bytes;
-    last_ns_ = now;
+    return line;
   }
 
- private:
-  const Options& options_;
-  Result& result_;
-  ServerWatch& watch_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
-  uint64_t begin_ns_ = 0;
-  uint64_t first_ns_ = 0;
-  uint64_t last_ns_ = 0;
   uint64_t messages_ = 0;
   uint64_t bytes_ = 0;
 };
 
-// Counts is nothing but uint64_t members; adding and subtracting them one by one would only invite a forgotten one.
-template <typename Operation>
-void combine(Counts& into, const Counts& other, Operation operation) {
-  using Fields = std::array<uint64_t, sizeof(Counts) / sizeof(uint64_t)>;
-  auto left = std::bit_cast<Fields>(into);
-  const auto right = std::bit_cast<Fields>(other);
-  for (size_t i = 0; i < left.size(); ++i) left[i] = operation(left[i], right[i]);
-  into = std::bit_cast<Counts>(left);
-}
-
 void add_up(const Worker& worker, Result& result) {
-  const auto plus = [](uint64_t a, uint64_t b) { return a + b; };
-  const auto minus = [](uint64_t a, uint64_t b) { return a - b; };
   const Context& context = worker.context();
-  combine(result.total, context.counts, plus);
-  combine(result.window, worker.at_end(), plus);
-  combine(result.window, worker.at_begin(), minus);
+  add(result.total, context.counts);
+  add(result.window, worker.at_end());
+  subtract(result.window, worker.at_begin());
   for (const auto& [code, count] : context.answer_errors) result.answer_errors[code] += count;
   for (const auto& [code, count] : context.report_errors) result.report_errors[code] += count;
   result.delivery.merge(context.delivery);
@@ -160,7 +106,7 @@ int run_relay(Options options) {
   deal(options.slow_readers, Worker::Kind::slow);  // after the normal ones: the open loop's turns rely on it
   deal(options.idle, Worker::Kind::idle);
 
-  RunMonitor monitor(options, result, watch, workers);
+  RelayMonitor monitor(options, result, watch, workers);
   std::vector<std::thread> threads;
   for (uint32_t i = 1; i < options.threads; ++i) {
     threads.emplace_back([&, i] {

@@ -20,18 +20,6 @@ std::string codes_text(const std::map<unsigned, uint64_t>& codes) {
 
 }  // namespace
 
-double Result::own_us_per_message() const {
-  return per(static_cast<double>(own_cpu_ns) / 1000.0, static_cast<double>(window.delivered));
-}
-double Result::own_cores() const { return per(static_cast<double>(own_cpu_ns) / 1e9, measured_s); }
-double Result::server_us_per_message() const {
-  return per(static_cast<double>(server_end.cpu_ns - server_begin.cpu_ns) / 1000.0,
-             static_cast<double>(window.delivered));
-}
-double Result::server_cores() const {
-  return per(static_cast<double>(server_end.cpu_ns - server_begin.cpu_ns) / 1e9, measured_s);
-}
-
 std::vector<std::string> judge(const Options& options, const Result& result) {
   std::vector<std::string> wrong;
   const auto check = [&wrong](uint64_t count, const char* what) {

@@ -7,14 +7,13 @@
 #include <vector>
 
 #include "tools/parley-load/histogram.h"
+#include "tools/parley-load/measurement.h"
 #include "tools/parley-load/options.h"
 #include "tools/parley-load/pair.h"
-#include "tools/parley-load/server_cpu.h"
 
 namespace parley::load {
 
-struct Result {
-  double measured_s = 0;
+struct Result : Measurement {
   Counts window;  // the measurement only
   Counts total;   // with warm-up and drain; losses are judged on it
   std::map<unsigned, uint64_t> answer_errors;
@@ -24,21 +23,11 @@ struct Result {
   std::vector<uint64_t> per_pair;  // messages of each pair while measuring, ascending
   uint64_t waiting_max_ns = 0;     // the oldest message still on its way when the measurement ended
   uint64_t behind = 0;             // open loop: due, but not begun when the measurement ended
-  uint64_t own_cpu_ns = 0;
-  uint64_t own_user_ns = 0;  // the part of it that is not the kernel's
-  ServerSample server_begin;
-  ServerSample server_end;
-  bool server_tree_grew = false;
-  uint64_t pss_before_kib = 0;  // before the first connection
-  uint64_t pss_after_kib = 0;
   uint64_t expires_min_s = UINT64_MAX;
   std::vector<std::string> notes;
 
-  double own_us_per_message() const;
-  double own_cores() const;
-  bool server_known() const { return server_begin.ok && server_end.ok && !server_tree_grew; }
-  double server_us_per_message() const;
-  double server_cores() const;
+  double own_us_per_message() const { return own_us_per(window.delivered); }
+  double server_us_per_message() const { return server_us_per(window.delivered); }
 };
 
 // What makes the exit status 1, in words; empty when the run was clean.

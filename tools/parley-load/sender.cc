@@ -79,6 +79,7 @@ void write_chunk(Context& context, Pair& pair, uint64_t number) {
   const uint64_t bytes = left < chunk_max ? left : chunk_max;
   const bool last = bytes == left;
 
+  context.batch.begin_message();
   char* const start = context.batch.room();
   char* at = start;
   std::memcpy(at, "MSRP L", 6);
@@ -116,6 +117,7 @@ void write_chunk(Context& context, Pair& pair, uint64_t number) {
   end[9 + kTidBytes] = last ? '$' : '+';
   std::memcpy(end + 10 + kTidBytes, "\r\n", 2);
   context.batch.wrote(12 + kTidBytes);
+  context.batch.end_message();
 
   ++slot.chunks_sent;
   ++context.counts.chunks_sent;

@@ -72,6 +72,13 @@ void Worker::established(Conn& conn) {
   if (conn.uri.empty()) {
     conn.session_id = random_hex(8);
     conn.uri = conn.stream.local_uri(conn.session_id);
+    if (context_.options.websocket) conn.uri.replace(conn.uri.rfind(';'), std::string::npos, ";ws");
+  }
+  if (context_.options.websocket && conn.websocket == nullptr) {
+    conn.state = ConnState::upgrading;
+    conn.websocket = std::make_unique<WebSocket>();
+    context_.batch.add(conn.websocket->ask(context_.options.server_text));
+    return flush(conn);
   }
   if (context_.options.is_direct) {
     conn.state = ConnState::binding;
@@ -83,13 +90,36 @@ void Worker::established(Conn& conn) {
   send_auth(conn, {});
 }
 
+// What was read while the handshake is not done; the bytes of frames behind it come to the front.
+bool Worker::take_websocket(Conn& conn, char* data, size_t& bytes) {
+  if (!conn.websocket->open()) {
+    std::string_view rest(data, bytes);
+    std::string why;
+    switch (conn.websocket->take_answer(rest, why)) {
+      case WebSocket::Taken::more: bytes = 0; return true;
+      case WebSocket::Taken::refused: connection_lost(conn, why); return false;
+      case WebSocket::Taken::opened: break;
+    }
+    std::memmove(data, rest.data(), rest.size());
+    bytes = rest.size();
+    established(conn);
+  }
+  std::string pongs;
+  const bool alive = conn.websocket->take(data, bytes, pongs);
+  context_.batch.add(pongs);
+  if (!alive) connection_lost(conn, "the server ended the WebSocket");
+  return alive;
+}
+
 void Worker::send_auth(Conn& conn, const std::string& authorization) {
   const Options& o = context_.options;
   const std::string tid = "Lauth" + std::to_string(1000 + auth_number_++);
   std::string text = "MSRP " + tid + " AUTH\r\nTo-Path: " + o.relay_uri + "\r\nFrom-Path: " + conn.uri + "\r\n";
   if (o.expires_s > 0) text += "Expires: " + std::to_string(o.expires_s) + "\r\n";
   if (!authorization.empty()) text += "Authorization: " + authorization + "\r\n";
+  context_.batch.begin_message();
   context_.batch.add(text + "-------" + tid + "$\r\n");
+  context_.batch.end_message();
   flush(conn);
 }
 

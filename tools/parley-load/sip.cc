@@ -2,15 +2,12 @@
 #include "tools/parley-load/sip.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
-#include "tools/parley-load/clock.h"
 #include "tools/parley-load/sip_report.h"
 #include "tools/parley-load/sip_worker.h"
 
@@ -19,83 +16,35 @@ namespace {
 
 using Workers = std::vector<std::unique_ptr<SipWorker>>;
 
-class SipMonitor : public Monitor {
+class SipMonitor : public MeasuringMonitor {
  public:
   SipMonitor(const SipOptions& options, SipOutcome& outcome, ServerWatch& watch, const Workers& workers)
-      : options_(options), outcome_(outcome), watch_(watch), workers_(workers) {}
+      : MeasuringMonitor(outcome, watch, options.progress, options.idle > 0), what_(options.mode_text), workers_(workers) {}
 
-  void on_setup_done() override { watch_.refresh(); }
-
-  void on_measure_begin(uint64_t now) override {
-    begin_ns_ = now;
-    outcome_.server_begin = watch_.sample();
-    outcome_.own_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    outcome_.own_user_ns = own_user_ns();
-    if (options_.idle > 0) {
-      watch_.refresh();
-      outcome_.pss_after_kib = watch_.pss_kib();
-      std::printf("ready\n");
-      std::fflush(stdout);
-    }
-  }
-
-  void on_measure_end(uint64_t now) override {
-    outcome_.own_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - outcome_.own_cpu_ns;
-    outcome_.own_user_ns = own_user_ns() - outcome_.own_user_ns;
-    outcome_.server_end = watch_.sample();
-    if (begin_ns_ == 0) begin_ns_ = now;  // stopped before the measurement began
-    outcome_.measured_s = static_cast<double>(now - begin_ns_) / 1e9;
-    if (options_.idle > 0) return;
-    outcome_.server_tree_grew = watch_.refresh();
-    outcome_.pss_after_kib = watch_.pss_kib();
-  }
-
-  void on_turn(uint64_t now) override {
-    if (!options_.progress) return;
-    if (last_ns_ == 0) last_ns_ = first_ns_ = now;
-    if (now - last_ns_ < kNsPerSecond) return;
+ private:
+  std::string progress(double step_s) override {
     uint64_t done = 0;
     uint64_t errors = 0;
     for (const auto& worker : workers_) {
       done += worker->live_finished();
       errors += worker->live_errors();
     }
-    std::fprintf(stderr, "%4.0f s  %-8s %9.0f %s/s  errors %llu\n", static_cast<double>(now - first_ns_) / 1e9,
-                 begin_ns_ == 0            ? "warm-up"
-                 : outcome_.measured_s > 0 ? "drain"
-                                           : "measure",
-                 static_cast<double>(done - done_) * 1e9 / static_cast<double>(now - last_ns_),
-                 options_.mode_text.c_str(), static_cast<unsigned long long>(errors));
+    char line[100];
+    std::snprintf(line, sizeof line, "%9.0f %s/s  errors %llu", static_cast<double>(done - done_) / step_s, what_.c_str(),
+                  static_cast<unsigned long long>(errors));
     done_ = done;
-    last_ns_ = now;
+    return line;
   }
 
- private:
-  const SipOptions& options_;
-  SipOutcome& outcome_;
-  ServerWatch& watch_;
+  const std::string what_;
   const Workers& workers_;
-  uint64_t begin_ns_ = 0;
-  uint64_t first_ns_ = 0;
-  uint64_t last_ns_ = 0;
   uint64_t done_ = 0;
 };
 
-template <typename Operation>
-void combine(SipCounts& into, const SipCounts& other, Operation operation) {
-  using Fields = std::array<uint64_t, sizeof(SipCounts) / sizeof(uint64_t)>;
-  auto left = std::bit_cast<Fields>(into);
-  const auto right = std::bit_cast<Fields>(other);
-  for (size_t i = 0; i < left.size(); ++i) left[i] = operation(left[i], right[i]);
-  into = std::bit_cast<SipCounts>(left);
-}
-
 void add_up(const SipWorker& worker, SipOutcome& outcome) {
-  const auto plus = [](uint64_t a, uint64_t b) { return a + b; };
-  const auto minus = [](uint64_t a, uint64_t b) { return a - b; };
-  combine(outcome.total, worker.counts(), plus);
-  combine(outcome.window, worker.at_end(), plus);
-  combine(outcome.window, worker.at_begin(), minus);
+  add(outcome.total, worker.counts());
+  add(outcome.window, worker.at_end());
+  subtract(outcome.window, worker.at_begin());
   for (const auto& [status, count] : worker.statuses()) outcome.statuses[status] += count;
   outcome.delivery.merge(worker.delivery());
   outcome.answered.merge(worker.answered());

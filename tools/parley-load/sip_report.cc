@@ -55,18 +55,6 @@ std::string statuses_text(const std::map<unsigned, uint64_t>& statuses) {
 
 }  // namespace
 
-double SipOutcome::own_us_per_transaction() const {
-  return per(static_cast<double>(own_cpu_ns) / 1000.0, static_cast<double>(window.finished));
-}
-double SipOutcome::own_cores() const { return per(static_cast<double>(own_cpu_ns) / 1e9, measured_s); }
-double SipOutcome::server_us_per_transaction() const {
-  return per(static_cast<double>(server_end.cpu_ns - server_begin.cpu_ns) / 1000.0,
-             static_cast<double>(window.finished));
-}
-double SipOutcome::server_cores() const {
-  return per(static_cast<double>(server_end.cpu_ns - server_begin.cpu_ns) / 1e9, measured_s);
-}
-
 std::vector<std::string> judge(const SipOptions& options, const SipOutcome& outcome) {
   std::vector<std::string> wrong;
   const auto check = [&wrong](uint64_t count, const char* what) {

@@ -7,14 +7,13 @@
 #include <vector>
 
 #include "tools/parley-load/histogram.h"
-#include "tools/parley-load/server_cpu.h"
+#include "tools/parley-load/measurement.h"
 #include "tools/parley-load/sip_options.h"
 #include "tools/parley-load/sip_state.h"
 
 namespace parley::load {
 
-struct SipOutcome {
-  double measured_s = 0;
+struct SipOutcome : Measurement {
   SipCounts window;  // the measurement only
   SipCounts total;   // with warm-up and drain; losses are judged on it
   std::map<unsigned, uint64_t> statuses;
@@ -24,20 +23,10 @@ struct SipOutcome {
   std::vector<uint64_t> per_pair;  // finished while measuring, ascending
   uint64_t behind = 0;             // open loop: due, but not begun when the measurement ended
   uint64_t datagrams_dropped = 0;
-  uint64_t own_cpu_ns = 0;
-  uint64_t own_user_ns = 0;
-  ServerSample server_begin;
-  ServerSample server_end;
-  bool server_tree_grew = false;
-  uint64_t pss_before_kib = 0;  // before the first connection
-  uint64_t pss_after_kib = 0;
   std::vector<std::string> notes;
 
-  bool server_known() const { return server_begin.ok && server_end.ok && !server_tree_grew; }
-  double server_us_per_transaction() const;
-  double server_cores() const;
-  double own_us_per_transaction() const;
-  double own_cores() const;
+  double server_us_per_transaction() const { return server_us_per(window.finished); }
+  double own_us_per_transaction() const { return own_us_per(window.finished); }
 };
 
 // What makes the exit status 1, in words; empty when the run was clean.

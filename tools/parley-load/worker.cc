@@ -267,7 +267,9 @@ void Worker::on_readable(Conn& conn) {
     if (got < 0) return connection_lost(conn, "closed by the server");
     if (got == 0) break;
     context_.now = now_ns();
-    const std::string_view data(read_.data(), carried + static_cast<size_t>(got));
+    size_t fresh = static_cast<size_t>(got);
+    if (conn.websocket != nullptr && !take_websocket(conn, read_.data() + carried, fresh)) return;
+    const std::string_view data(read_.data(), carried + fresh);
     const size_t used = consume(conn, data);
     if (conn.state == ConnState::closed) return;
     conn.carry.assign(data.begin() + static_cast<ptrdiff_t>(used), data.end());

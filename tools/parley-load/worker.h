@@ -68,6 +68,7 @@ class Worker {
   void start_connect(Conn& conn);
   void on_establish(Conn& conn);
   void established(Conn& conn);
+  bool take_websocket(Conn& conn, char* data, size_t& bytes);
   void send_auth(Conn& conn, const std::string& authorization);
   void on_setup_answer(Conn& conn, const Head& head);
   void on_accept(Conn& listener);

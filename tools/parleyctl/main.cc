@@ -2,9 +2,15 @@
 //
 //   parleyctl sessions                 live sessions as a table
 //   parleyctl kick 0-17                end one
+//   parleyctl rooms                    IM sessions as a table
+//   parleyctl room 0-5.1               one of them, and who takes part
+//   parleyctl kick-member 0-5.1 7.3    take somebody out of it
+//   parleyctl close-room 0-5.1         end it
+//   parleyctl trace MESSAGE-ID         what became of a message
 //   parleyctl summary                  counts per shard
 //   parleyctl log-level debug          see more (without a level: what it is)
 //   parleyctl metrics | live | ready   what a monitoring system sees
+//   parleyctl reload                   what SIGHUP does; says what was refused
 //   parleyctl drain                    what SIGTERM does
 //
 // Exit status: 0 done, 1 refused or not found, 2 bad usage, 3 parleyd does not answer.
@@ -91,11 +97,49 @@ void show(const Options& options, const std::string& body, const char* list) {
   }
 }
 
+// The room as lines, its members as a table.
+void show_room(const Options& options, const std::string& body) {
+  const Json answer = Json::parse(body, nullptr, false);
+  if (options.json || !answer.is_object() || !answer.contains("room") || !answer.contains("members")) return print(body);
+  print(parley::parleyctl::table(Json::array({answer["room"]})));
+  std::printf("\n");
+  show(options, body, "members");
+}
+
+// For a query: all but letters and digits as %XX.
+std::string escaped(const std::string& text) {
+  static constexpr char hex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {
+      out += c;
+    } else {
+      out += '%';
+      out += hex[byte >> 4];
+      out += hex[byte & 15];
+    }
+  }
+  return out;
+}
+
+bool is_made_of(const std::string& text, const char* characters) {
+  return text.find_first_not_of(characters) == std::string::npos;
+}
+
+int complain(const char* text) {
+  std::fprintf(stderr, "parleyctl: %s\n", text);
+  return usage;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options;
   std::string id;
+  std::string room_id;
+  std::string member;
+  std::string message_id;
   std::string level;
   unsigned limit = 0;
 
@@ -110,12 +154,25 @@ int main(int argc, char** argv) {
   sessions->add_option("--limit", limit, "at most this many per shard");
   auto* kick = app.add_subcommand("kick", "end one session");
   kick->add_option("ID", id, "as `sessions` shows it")->required();
+  auto* rooms = app.add_subcommand("rooms", "IM sessions");
+  rooms->add_option("--limit", limit, "at most this many per shard");
+  auto* room = app.add_subcommand("room", "one IM session, and who takes part");
+  room->add_option("ROOM", room_id, "as `rooms` shows it")->required();
+  room->add_option("--limit", limit, "at most this many members");
+  auto* kick_member = app.add_subcommand("kick-member", "take somebody out of an IM session");
+  kick_member->add_option("ROOM", room_id, "as `rooms` shows it")->required();
+  kick_member->add_option("MEMBER", member, "as `room` shows it")->required();
+  auto* close_room = app.add_subcommand("close-room", "end an IM session");
+  close_room->add_option("ROOM", room_id, "as `rooms` shows it")->required();
+  auto* trace = app.add_subcommand("trace", "what became of a message of an IM session");
+  trace->add_option("MESSAGE-ID", message_id, "as its sender wrote it, or as its receivers got it")->required();
   auto* summary = app.add_subcommand("summary", "counts per shard");
   auto* metrics = app.add_subcommand("metrics", "Prometheus text");
   auto* live = app.add_subcommand("live", "does every shard answer?");
   auto* ready = app.add_subcommand("ready", "are new sessions taken?");
   auto* log_level = app.add_subcommand("log-level", "show or set the least level that is logged");
   log_level->add_option("LEVEL", level, "debug, info, warn or error");
+  auto* reload = app.add_subcommand("reload", "read configuration, certificates, users and documents again");
   auto* drain = app.add_subcommand("drain", "take no new sessions, end when the last is over");
   try {
     app.parse(argc, argv);
@@ -123,15 +180,26 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? done : usage;
   }
 
-  if (id.find_first_not_of("0123456789-") != std::string::npos) {
-    std::fprintf(stderr, "parleyctl: a session's id looks like 0-17\n");
-    return usage;
-  }
+  if (!is_made_of(id, "0123456789-")) return complain("a session's id looks like 0-17");
+  if (!is_made_of(room_id, "0123456789-.")) return complain("a room's id looks like 0-5.1");
+  if (!is_made_of(member, "0123456789.")) return complain("a member's id looks like 7.3");
+  const std::string query = limit == 0 ? "" : "?limit=" + std::to_string(limit);
+  const std::string of_room = "/api/v1/rooms/" + room_id;
   Client client(options);
   if (sessions->parsed()) {
-    show(options, client.get("/api/v1/sessions" + (limit == 0 ? "" : "?limit=" + std::to_string(limit))), "sessions");
+    show(options, client.get("/api/v1/sessions" + query), "sessions");
   } else if (kick->parsed()) {
     print(client.post("/api/v1/sessions/" + id + "/kick"));
+  } else if (rooms->parsed()) {
+    show(options, client.get("/api/v1/rooms" + query), "rooms");
+  } else if (room->parsed()) {
+    show_room(options, client.get(of_room + query));
+  } else if (kick_member->parsed()) {
+    print(client.post(of_room + "/members/" + member + "/kick"));
+  } else if (close_room->parsed()) {
+    print(client.post(of_room + "/close"));
+  } else if (trace->parsed()) {
+    show(options, client.get("/api/v1/trace?message-id=" + escaped(message_id)), "messages");
   } else if (summary->parsed()) {
     show(options, client.get("/api/v1/summary"), "shards");
   } else if (metrics->parsed()) {
@@ -142,6 +210,8 @@ int main(int argc, char** argv) {
     print(client.get("/readyz"));
   } else if (log_level->parsed()) {
     print(level.empty() ? client.get("/api/v1/log-level") : client.put("/api/v1/log-level", level));
+  } else if (reload->parsed()) {
+    print(client.post("/api/v1/reload"));
   } else if (drain->parsed()) {
     print(client.post("/api/v1/drain"));
   }

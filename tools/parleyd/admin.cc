@@ -26,7 +26,7 @@ using Level = core::LogRecord::Level;
 constexpr std::size_t threads = 4;
 constexpr std::size_t waiting_max = 64;  // connections accepted and not yet served; then the kernel's backlog fills
 constexpr std::size_t payload_bytes_max = 4096;             // no request of this interface has more than a word
-constexpr const char* sessions_per_shard_default = "1000";  // a list is made in one turn of the shard's loop
+constexpr const char* lines_per_shard_default = "1000";  // a list is made in one turn of the shard's loop
 constexpr const char* json_type = "application/json";
 constexpr const char* text_type = "text/plain; charset=utf-8";
 constexpr const char* metrics_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -88,6 +88,17 @@ void answer_json(httplib::Response& response, const std::string& body, int statu
   response.status = status;
   response.set_content(body, json_type);
 }
+
+// Nothing: it has been answered with 400.
+std::optional<std::string> limit_of(const httplib::Request& request, httplib::Response& response) {
+  std::string limit = request.has_param("limit") ? request.get_param_value("limit") : lines_per_shard_default;
+  const bool digits = std::all_of(limit.begin(), limit.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (digits && !limit.empty() && limit.size() <= 9) return limit;
+  answer_json(response, error_json("limit is not a number"), 400);
+  return std::nullopt;
+}
+
+std::string no_room(bool answered) { return answered ? "no such room" : "no such room, or its shard does not answer"; }
 
 }  // namespace
 
@@ -198,11 +209,8 @@ void AdminServer::add_routes() {
     answer_json(response, summary_json(backend_.ask_all(Kind::summary, "")));
   });
   server.Get("/api/v1/sessions", [this](const Request& request, Response& response) {
-    std::string limit = request.has_param("limit") ? request.get_param_value("limit") : sessions_per_shard_default;
-    const bool digits = std::all_of(limit.begin(), limit.end(), [](char c) { return c >= '0' && c <= '9'; });
-    if (!digits || limit.empty() || limit.size() > 9)
-      return answer_json(response, error_json("limit is not a number"), 400);
-    answer_json(response, sessions_json(backend_.ask_all(Kind::list_sessions, limit)));
+    const auto limit = limit_of(request, response);
+    if (limit) answer_json(response, sessions_json(backend_.ask_all(Kind::list_sessions, *limit)));
   });
   server.Post(R"(/api/v1/sessions/([0-9]{1,4}-[0-9]{1,20})/kick)", [this](const Request& request, Response& response) {
     const std::string id = request.matches[1];
@@ -213,6 +221,7 @@ void AdminServer::add_routes() {
     if (answer) return answer_json(response, error_json("no such session"), 404);
     answer_json(response, error_json("no such session, or its shard does not answer"), 404);
   });
+  add_room_routes();
   const auto show_level = [this](Response& response) {
     answer_json(response, "{\"level\":\"" + std::string(to_string(backend_.log_level())) + "\"}\n");
   };
@@ -228,6 +237,54 @@ void AdminServer::add_routes() {
   server.Post("/api/v1/drain", [this](const Request&, Response& response) {
     backend_.drain();
     answer_json(response, "{\"draining\":true}\n", 202);
+  });
+  server.Post("/api/v1/reload", [this](const Request&, Response& response) {
+    const std::optional<std::string> why = backend_.reload();
+    if (!why) return answer_json(response, error_json("not done in time; the log will say how it ended"), 503);
+    if (!why->empty()) return answer_json(response, error_json(*why), 409);
+    answer_json(response, "{\"reloaded\":true}\n");
+  });
+}
+
+void AdminServer::add_room_routes() {
+  auto& server = http_->server;
+  using httplib::Request;
+  using httplib::Response;
+
+  server.Get("/api/v1/rooms", [this](const Request& request, Response& response) {
+    const auto limit = limit_of(request, response);
+    if (limit) answer_json(response, list_json(backend_.ask_all(Kind::list_rooms, *limit), "rooms"));
+  });
+  server.Get(R"(/api/v1/rooms/([0-9]{1,4}-[0-9]{1,10}\.[0-9]{1,10}))", [this](const Request& request, Response& response) {
+    const auto limit = limit_of(request, response);
+    if (!limit) return;
+    const auto place = parse_room_place(request.matches[1]);
+    const auto answer = place ? backend_.ask(place->shard, Kind::show_room, place->room + " " + *limit) : std::nullopt;
+    const auto room = answer ? room_json(place->shard, *answer) : std::nullopt;
+    if (!room) return answer_json(response, error_json(no_room(answer.has_value())), 404);
+    answer_json(response, *room);
+  });
+  server.Post(R"(/api/v1/rooms/([0-9]{1,4}-[0-9]{1,10}\.[0-9]{1,10})/close)",
+              [this](const Request& request, Response& response) {
+                const std::string id = request.matches[1];
+                const auto place = parse_room_place(id);
+                const auto answer = place ? backend_.ask(place->shard, Kind::close_room, place->room) : std::nullopt;
+                if (answer && was_done(*answer, "closed")) return answer_json(response, "{\"closed\":\"" + id + "\"}\n");
+                answer_json(response, error_json(no_room(answer.has_value())), 404);
+              });
+  server.Post(R"(/api/v1/rooms/([0-9]{1,4}-[0-9]{1,10}\.[0-9]{1,10})/members/([0-9]{1,10}\.[0-9]{1,10})/kick)",
+              [this](const Request& request, Response& response) {
+                const auto place = parse_room_place(request.matches[1]);
+                const std::string member = request.matches[2];
+                const auto answer =
+                    place ? backend_.ask(place->shard, Kind::kick_member, place->room + " " + member) : std::nullopt;
+                if (answer && was_done(*answer, "kicked")) return answer_json(response, "{\"kicked\":\"" + member + "\"}\n");
+                answer_json(response, error_json(answer ? "no such member" : no_room(false)), 404);
+              });
+  server.Get("/api/v1/trace", [this](const Request& request, Response& response) {
+    const std::string id = request.get_param_value("message-id");
+    if (id.empty() || id.size() > 128) return answer_json(response, error_json("needs ?message-id="), 400);
+    answer_json(response, list_json(backend_.ask_all(Kind::trace, id), "messages", false));
   });
 }
 

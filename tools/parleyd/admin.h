@@ -6,7 +6,13 @@
 //   GET  /api/v1/summary              counts per shard
 //   GET  /api/v1/sessions             live sessions (?limit=N per shard, 1000 if not given)
 //   POST /api/v1/sessions/ID/kick     ends one; ID as the list shows it, which is not the URI: that is a secret
+//   GET  /api/v1/rooms                IM sessions (?limit=N per shard, 1000 if not given)
+//   GET  /api/v1/rooms/ID             one of them, and who takes part (?limit=N)
+//   POST /api/v1/rooms/ID/close       ends it; ID as the list shows it
+//   POST /api/v1/rooms/ID/members/ID/kick   takes somebody out of it
+//   GET  /api/v1/trace?message-id=ID  what became of a message
 //   GET  /api/v1/log-level            PUT the same with debug, info, warn or error as its body
+//   POST /api/v1/reload               what SIGHUP does; 409 says why nothing has changed
 //   POST /api/v1/drain                what SIGTERM does
 //
 // Requests from web pages (Origin header, foreign Host) are refused; a token is asked for where one is configured.
@@ -37,6 +43,8 @@ class AdminBackend {
   virtual core::LogRecord::Level log_level() = 0;
   virtual void set_log_level(core::LogRecord::Level level) = 0;
   virtual void drain() = 0;
+  // Waits until it has been done: empty, or why it was refused; nothing: not in time.
+  virtual std::optional<std::string> reload() = 0;
 };
 
 struct AdminConfig {
@@ -61,6 +69,7 @@ class AdminServer {
  private:
   struct Http;
   void add_routes();
+  void add_room_routes();
 
   const AdminConfig config_;
   AdminBackend& backend_;

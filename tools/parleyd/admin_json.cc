@@ -34,16 +34,31 @@ std::optional<SessionHandle> parse_session_handle(std::string_view text) {
   return handle;
 }
 
-std::string sessions_json(const Gather::Answers& answers) {
-  Json all = {{"sessions", Json::array()}, {"silent_shards", Json::array()}};
+std::optional<RoomPlace> parse_room_place(const std::string& text) {
+  const auto dash = text.find('-');
+  RoomPlace place;
+  if (dash == std::string::npos || !whole(std::string_view(text).substr(0, dash), place.shard)) return std::nullopt;
+  place.room = text.substr(dash + 1);
+  if (place.room.empty() || place.room.find_first_not_of("0123456789.") != std::string::npos) return std::nullopt;
+  return place;
+}
+
+std::string sessions_json(const Gather::Answers& answers) { return list_json(answers, "sessions"); }
+
+std::string list_json(const Gather::Answers& answers, const std::string& name, bool add_ids) {
+  Json all = {{name, Json::array()}, {"silent_shards", Json::array()}};
   for (std::size_t shard = 0; shard < answers.size(); ++shard) {
     Json answer = parsed(answers[shard]);
-    if (answer.is_object() && answer.contains("sessions")) answer = Json(answer["sessions"]);
+    if (answer.is_object() && answer.contains(name)) answer = Json(answer[name]);
     if (!answer.is_array()) {
       all["silent_shards"].push_back(shard);
       continue;
     }
     for (const Json& session : answer) {
+      if (!add_ids) {
+        all[name].push_back(session);
+        continue;
+      }
       Json line;
       const Json number = session.value("id", Json(""));
       line["id"] = std::to_string(shard) + "-" + (number.is_string() ? number.get<std::string>() : number.dump());
@@ -51,7 +66,7 @@ std::string sessions_json(const Gather::Answers& answers) {
       for (const auto& [key, value] : session.items()) {
         if (key != "id" && key != "shard") line[key] = value;
       }
-      all["sessions"].push_back(std::move(line));
+      all[name].push_back(std::move(line));
     }
   }
   return dumped(all);
@@ -76,10 +91,19 @@ std::string summary_json(const Gather::Answers& answers) {
   return dumped(all);
 }
 
-bool was_kicked(const std::string& answer) {
+std::optional<std::string> room_json(std::uint32_t shard, const std::string& answer) {
+  Json json = Json::parse(answer, nullptr, false);
+  if (!json.is_object() || !json.contains("room") || !json["room"].is_object()) return std::nullopt;
+  json["room"]["id"] = std::to_string(shard) + "-" + json["room"].value("id", std::string());
+  return dumped(json);
+}
+
+bool was_kicked(const std::string& answer) { return was_done(answer, "kicked"); }
+
+bool was_done(const std::string& answer, const std::string& name) {
   const Json json = Json::parse(answer, nullptr, false);
-  if (!json.is_object() || !json.contains("kicked")) return false;
-  const Json& kicked = json["kicked"];
+  if (!json.is_object() || !json.contains(name)) return false;
+  const Json& kicked = json[name];
   return kicked.is_boolean() ? kicked.get<bool>() : kicked.is_number() && kicked.get<std::int64_t>() > 0;
 }
 

@@ -25,6 +25,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds answer_limit{2000};   // for a shard to answer the admin side
 constexpr milliseconds start_limit{20'000};  // for all shards to come up: pools are mapped and touched
+constexpr milliseconds reload_limit{8000};   // for files to be read again; parleyctl waits for 10 s
 constexpr std::chrono::hours ticket_life{12};
 
 milliseconds until(std::chrono::steady_clock::time_point at) {
@@ -50,13 +51,14 @@ Daemon::Daemon(Settings settings, Origin origin, Loaded loaded, Notify notify)
 Daemon::~Daemon() {
   // Who asks goes before who answers; the resolver answers shards by mail, so their threads end before it and their
   // mailboxes after it.
-  admin_.reset();
+  end_admin();
   if (shards_ != nullptr) {
     shards_->stop();
     shards_->join();
   }
   resolver_.reset();
   shards_.reset();
+  store_.reset();  // what the shards said last is committed
   if (event_fd_ >= 0) ::close(event_fd_);
 }
 
@@ -90,9 +92,14 @@ std::string Daemon::start() {
     shards_->mailboxes().post(shard, {.kind = core::Post::Kind::admin, .admin = std::move(request)});
     return true;
   });
+  take_documents(settings_, loaded_);
+  std::vector<core::BindingRow> bindings;
+  if (std::string why = open_store(bindings); !why.empty()) return "--store: " + why;
   shards_->start({.admin = *this,
                   .log = *this,
                   .resolver = *resolver_,
+                  .store = store_.get(),
+                  .bindings = std::move(bindings),
                   .config = make_config(settings_, listeners_, sip_listeners_, std::move(loaded_.users)),
                   .tls = loaded_.tls,
                   .listeners = std::move(bound.per_shard),
@@ -122,6 +129,20 @@ std::string Daemon::start() {
   return "";
 }
 
+std::string Daemon::open_store(std::vector<core::BindingRow>& bindings) {
+  if (settings_.store.directory.empty()) return "";
+  core::SqliteStoreConfig config = settings_.store;
+  config.tell = [this](bool good, std::string text) { log(good ? Level::info : Level::error, text); };
+  std::string error;
+  store_ = core::SqliteStore::open(std::move(config), error);
+  if (store_ == nullptr) return error;
+  const auto now_ms =
+      std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  error = store_->for_each_binding(now_ms, [&](core::BindingRow&& row) { bindings.push_back(std::move(row)); });
+  if (error.empty()) store_->start();
+  return error;
+}
+
 bool Daemon::every_shard_answers(milliseconds limit) {
   const auto deadline = Clock::now() + limit;
   // In short rounds: a shard that could not start never answers.
@@ -147,6 +168,7 @@ int Daemon::serve(int signal_fd) {
     eventfd_t seen = 0;
     (void)::eventfd_read(event_fd_, &seen);
     on_signals(signal_fd);
+    answer_reloads();
     if (drain_asked_.exchange(false)) begin_drain();
     if (drain_ends_ && Clock::now() >= *drain_ends_) {
       log(Level::warn, "drain_timeout: closing what is left");
@@ -159,15 +181,25 @@ int Daemon::serve(int signal_fd) {
   const std::string error = shards_->error();
   if (!error.empty()) log(Level::error, "ended " + error);
   log(Level::info, stopped_at_once_ ? "stopped before the drain was over" : "stopped");
-  admin_.reset();
+  end_admin();
   return error.empty() && !stopped_at_once_ ? 0 : 1;
+}
+
+// It waits for requests being served.
+void Daemon::end_admin() {
+  {
+    const std::lock_guard lock(reload_mutex_);
+    reloads_over_ = true;
+  }
+  reload_done_.notify_all();
+  admin_.reset();
 }
 
 void Daemon::on_signals(int signal_fd) {
   signalfd_siginfo info{};
   while (::read(signal_fd, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     if (info.ssi_signo == SIGHUP) {
-      reload();
+      (void)reload_now();
     } else if (state_ != State::draining) {
       begin_drain();
     } else {
@@ -193,7 +225,28 @@ void Daemon::drain() {
   ::eventfd_write(event_fd_, 1);
 }
 
-void Daemon::reload() {
+std::optional<std::string> Daemon::reload() {
+  std::unique_lock lock(reload_mutex_);
+  const std::uint64_t mine = ++reloads_asked_;
+  ::eventfd_write(event_fd_, 1);
+  const bool done = reload_done_.wait_for(lock, reload_limit, [&] { return reloads_answered_ >= mine || reloads_over_; });
+  if (!done || reloads_answered_ < mine) return std::nullopt;
+  return reload_answer_;
+}
+
+void Daemon::answer_reloads() {
+  std::unique_lock lock(reload_mutex_);
+  if (reloads_asked_ == reloads_answered_) return;
+  const std::uint64_t asked = reloads_asked_;
+  lock.unlock();
+  std::string answer = reload_now();
+  lock.lock();
+  reloads_answered_ = asked;
+  reload_answer_ = std::move(answer);
+  reload_done_.notify_all();
+}
+
+std::string Daemon::reload_now() {
   notify_.reloading();
   const std::string error = try_reload();
   if (error.empty()) {
@@ -205,6 +258,7 @@ void Daemon::reload() {
   logger_->flush();
   ++(error.empty() ? reloads_good_ : reloads_bad_);
   notify_.ready(error.empty() ? "serving" : "serving; the last reload was refused");
+  return error;
 }
 
 // All or nothing: everything is read and checked before the first shard hears of it.
@@ -229,12 +283,22 @@ std::string Daemon::try_reload() {
   for (const auto& list : {parsed.warnings, loaded.warnings}) {
     for (const std::string& warning : list) log(Level::warn, "config " + warning);
   }
+  take_documents(fresh, loaded);
   shards_->reload(make_config(fresh, listeners_, sip_listeners_, std::move(loaded.users)));
   shards_->reload(loaded.tls);
   if (fresh.log_level != settings_.log_level) set_log_level(fresh.log_level);
   settings_ = std::move(fresh);
   loaded_ = std::move(loaded);
   return "";
+}
+
+// They reach the shards within the settings of SIP.
+void Daemon::take_documents(Settings& settings, const Loaded& loaded) {
+  settings.sip.documents = loaded.documents;
+  const policy::Documents& all = *loaded.documents;
+  groups_ = all.groups.size();
+  access_rules_ = all.access_rules.size();
+  user_policies_ = all.policy.users.size();
 }
 
 void Daemon::rotate_tickets() {
@@ -282,6 +346,28 @@ std::string Daemon::metrics() {
                    {{"result", "applied"}},
                    count(reloads_good_)});
   facts.push_back({"parley_reloads_total", MetricType::counter, "", {{"result", "refused"}}, count(reloads_bad_)});
+  const auto documents = [&](const char* help, const char* kind, const std::atomic<std::uint64_t>& value) {
+    facts.push_back({"parley_documents", MetricType::gauge, help, {{"kind", kind}}, count(value)});
+  };
+  documents("What was read from --documents and --group; a reload that is refused leaves it.", "group", groups_);
+  documents("", "access_rules", access_rules_);
+  documents("", "user_policy", user_policies_);
+  if (store_ != nullptr) {
+    const core::StoreCounts store = store_->counts();
+    const auto fact = [&](const char* name, MetricType type, const char* help, std::uint64_t value) {
+      facts.push_back({name, type, help, {}, static_cast<double>(value)});
+    };
+    fact("parley_store_operations_total", MetricType::counter, "Changes that are on the disk.", store.committed);
+    fact("parley_store_commits_total", MetricType::counter, "Transactions that put them there.", store.commits);
+    fact("parley_store_failures_total", MetricType::counter,
+         "Transactions that the disk refused and that are tried again; the log says why.", store.failures);
+    fact("parley_store_dropped_total", MetricType::counter,
+         "Changes that found --store-waiting-max others waiting; the disk is too slow or refuses.", store.dropped);
+    fact("parley_store_waiting", MetricType::gauge, "Changes that are not on the disk yet.", store.waiting);
+    fact("parley_store_wal_bytes", MetricType::gauge,
+         "Of the write-ahead log, while some of it is not in the file yet; somebody reads when it stays high.",
+         store.wal_bytes);
+  }
   facts.push_back({"parley_log_dropped_total",
                    MetricType::counter,
                    "Log records lost because a shard's ring was full; raise --log-level or look at the log's reader.",

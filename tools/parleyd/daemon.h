@@ -8,7 +8,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,6 +54,7 @@ class Daemon final : public AdminBackend, public core::AdminSink, public core::L
   core::LogRecord::Level log_level() override { return log_level_.load(); }
   void set_log_level(core::LogRecord::Level level) override;
   void drain() override;
+  std::optional<std::string> reload() override;
 
   // AdminSink and LogSink, from shards
   void reply(std::uint32_t shard, core::AdminReply reply) override;
@@ -61,11 +64,15 @@ class Daemon final : public AdminBackend, public core::AdminSink, public core::L
   using Clock = std::chrono::steady_clock;
 
   void log(core::LogRecord::Level level, const std::string& text) { logger_->write_from_outside(level, text); }
+  [[nodiscard]] std::string open_store(std::vector<core::BindingRow>& bindings);
   [[nodiscard]] bool every_shard_answers(std::chrono::milliseconds limit);
   void begin_drain();
+  void end_admin();
   void on_signals(int signal_fd);
-  void reload();
+  std::string reload_now();
+  void answer_reloads();
   [[nodiscard]] std::string try_reload();
+  void take_documents(Settings& settings, const Loaded& loaded);
   void rotate_tickets();
   void feed_watchdog();
 
@@ -79,15 +86,26 @@ class Daemon final : public AdminBackend, public core::AdminSink, public core::L
   std::atomic<State> state_{State::starting};
   int event_fd_ = -1;  // a shard has ended, or the admin side asks for the drain
   std::atomic<bool> drain_asked_{false};
+  // Reloads that the admin side asks for are done by the main thread, one for all who ask meanwhile.
+  std::mutex reload_mutex_;
+  std::condition_variable reload_done_;
+  std::uint64_t reloads_asked_ = 0;
+  std::uint64_t reloads_answered_ = 0;
+  std::string reload_answer_;
+  bool reloads_over_ = false;  // nobody carries them out any more
   bool stopped_at_once_ = false;
   std::optional<Clock::time_point> drain_ends_;
   Clock::time_point next_watchdog_ = Clock::time_point::max();
   Clock::time_point next_tickets_ = Clock::time_point::max();
   std::atomic<std::uint64_t> reloads_good_{0};
   std::atomic<std::uint64_t> reloads_bad_{0};
+  std::atomic<std::uint64_t> groups_{0};  // that hold now, from documents and flags
+  std::atomic<std::uint64_t> access_rules_{0};
+  std::atomic<std::uint64_t> user_policies_{0};
 
   std::vector<RelayListenerAt> listeners_;
   std::vector<RelayListenerAt> sip_listeners_;
+  std::unique_ptr<core::SqliteStore> store_;  // null: nothing outlives the process
   std::unique_ptr<ShardSet> shards_;
   std::unique_ptr<core::Resolver> resolver_;
   std::unique_ptr<Gather> gather_;

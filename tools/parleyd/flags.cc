@@ -10,7 +10,14 @@
 
 #include "core/digest.h"
 #include "tools/parleyd/flag_table.h"
+#include "tools/parleyd/flags_documents.h"
+#include "tools/parleyd/flags_store.h"
+#include "tools/parleyd/flags_focus.h"
+#include "tools/parleyd/flags_im.h"
+#include "tools/parleyd/flags_limits.h"
+#include "tools/parleyd/flags_room.h"
 #include "tools/parleyd/flags_sip.h"
+#include "tools/parleyd/listen_spec.h"
 #include "tools/parleyd/version.h"
 
 namespace parley::parleyd {
@@ -39,15 +46,20 @@ struct Raw {
   std::vector<std::string> dial_deny;
   std::vector<std::string> explicit_ranges_for;
   std::string algorithms = "SHA-256,MD5";
-  std::string roles = "relay,registrar";
+  std::string roles = "relay,registrar,participating,controlling";
+  bool controlling_asked = false;  // the role was named, and is not only there because nothing was said
   bool check_config = false;
   RawSip sip;
+  RawIm im;
+  RawDocuments documents;
+  RawStore store;
 };
 
 void add_listeners(FlagTable& flags, Settings&, Raw& raw) {
   flags.group("Listeners and names");
-  flags.list("--msrp", raw.msrp, "tcp|tls:HOST:PORT",
-             "Listen for MSRP. IPv6 in brackets; port 0 takes any free port. ws: and wss: are not in this build.");
+  flags.list("--msrp", raw.msrp, "tcp|tls|ws|wss:HOST:PORT",
+             "Listen for MSRP; ws and wss for clients that speak WebSocket (RFC 7977), which others reach through the tcp or tls "
+             "listener. IPv6 in brackets; port 0 takes any free port.");
   flags.list(
       "--advertise", raw.advertise, "HOST[:PORT]",
       "What stands in the URIs handed out, where it differs from the listener (NAT, load balancer, wildcard "
@@ -57,7 +69,27 @@ void add_listeners(FlagTable& flags, Settings&, Raw& raw) {
              "A name this relay answers to in AUTH requests, besides its listeners' hosts.");
   flags.text("--roles", raw.roles, "LIST",
              "What this process is, of those that have a listener: relay (RFC 4976; --msrp), registrar (SIP registrar and "
-             "proxy; --sip).");
+             "proxy; --sip), participating (checks IM requests from and to the users served here, and keeps their settings; "
+             "--sip, with --pf-media-path always --msrp, too), controlling (focus of IM sessions; --sip and --msrp).");
+}
+
+// Whom WebSocket listeners let in is one policy for both protocols: finish_rest gives it to SIP too.
+void add_websocket(FlagTable& flags, Settings& s) {
+  flags.group("WebSocket");
+  auto& r = s.relay;
+  flags.list("--ws-origin", r.ws.origins, "ORIGIN",
+             "Web pages that may open a WebSocket, as their Origin header says: https://chat.example.org. Without it any.");
+  flags.list("--ws-path", r.ws.paths, "PATH",
+             "Paths at which WebSocket is spoken, such as /chat; others are answered 404. Without it any.");
+  flags.duration("--msrp-ws-ping", r.ws_ping, 0s, hours(1),
+                 "A WebSocket client of the relay that is silent for so long gets a ping, and is closed when that has no "
+                 "answer for as long again; 0s: no pings.");
+  flags.size("--msrp-ws-chunk", r.ws_chunk_bytes, 4 * kib, gib,
+             "A chunk to a WebSocket client that is cut through is ended when it is this long, and the next one begun: "
+             "browsers show a chunk to their page when it is whole.");
+  flags.count("--msrp-ws-small-frames-max", r.ws_small_frames_max, 1, any_count,
+              "Frames below 1 KiB in one WebSocket message of an MSRP client; with more the connection is closed. They cost "
+              "time, no memory.");
 }
 
 void add_tls(FlagTable& flags, Settings& s) {
@@ -152,112 +184,6 @@ void add_routing(FlagTable& flags, Settings& s, Raw& raw) {
       "501.");
 }
 
-void add_timers(FlagTable& flags, Settings& s) {
-  flags.group("Times");
-  auto& r = s.relay;
-  flags.duration("--probation", r.probation, 100ms, hours(1),
-                 "A new connection must make a successful request within this time (RFC 4976 section 6.1). Raising it "
-                 "lets strangers hold connections longer.");
-  flags.duration(
-      "--idle-timeout", r.idle, 1s, hours(24 * 7),
-      "A connection without any request for this long is closed (RFC 4976 section 6.5). Raising it keeps dead "
-      "peers longer.");
-  flags.duration("--msrp-response-timeout", r.response_timeout, 100ms, minutes(10),
-                 "A next hop must answer a SEND within this time, else its sender gets a 408 report (RFC 4975 section "
-                 "7.1.1). Raising it keeps more transactions open.");
-  flags.duration(
-      "--stall-timeout", r.stall, 10ms, minutes(5),
-      "A chunk whose source is silent this long is ended with '+' and continued later, so that others may pass.");
-  flags.duration("--head-timeout", r.head_timeout, 100ms, minutes(10),
-                 "A head that has begun must be complete within this time, else its connection is closed.");
-  flags.duration(
-      "--body-window", r.body_window, 100ms, hours(1),
-      "While a body is being read, each such window must bring --body-window-bytes-min, else its connection is "
-      "closed. Raising it helps slow senders, honest or not.");
-  flags.size("--body-window-bytes-min", r.body_window_bytes_min, 0, gib,
-             "Bytes of a body that each --body-window must bring; 0 asks for nothing.");
-  flags.duration("--writer-timeout", s.writer_timeout, 100ms, hours(1),
-                 "A peer that takes no byte for this long while bytes wait is closed. Raising it keeps memory for dead "
-                 "receivers longer.");
-  flags.duration("--linger-timeout", s.linger_timeout, 10ms, minutes(5),
-                 "After we end a connection its peer may take this long to end its side. Raising it keeps descriptors of "
-                 "dead peers longer.");
-  flags.duration("--drain-timeout", s.drain_timeout, 0s, hours(24),
-                 "After SIGTERM live sessions may go on for this long; then the rest is closed. Raise it for upgrades that may wait "
-                 "for conversations to end (and TimeoutStopSec of the service with it).");
-  flags.duration("--flush-timeout", s.flush_timeout, 0s, minutes(10),
-                 "When draining has ended, bytes that still wait for their receivers get this long.");
-}
-
-void add_limits(FlagTable& flags, Settings& s) {
-  flags.group("Limits");
-  auto& r = s.relay;
-  flags.count(
-      "--connections-max", s.connections_max, 1, 10'000'000,
-      "Open connections, all shards together; more are closed at once. Each costs a descriptor and about 1 KiB, "
-      "with TLS about 20 KiB.",
-      "80 % of the descriptor limit");
-  flags.count("--connections-per-source-max", s.connections_per_source_max, 0, 10'000'000,
-              "Open connections from one address, per shard; 0: no limit; loopback is not counted. Raising it lets one "
-              "host take more of the rest.");
-  flags.count("--sessions-max", r.sessions_max, 1, 16'000'000,
-              "Session URIs that live at one time, per shard. Each costs about 1 KiB.");
-  flags.count("--sessions-per-connection-max", r.sessions_per_connection_max, 1, 1'000'000,
-              "Session URIs owned by one connection.");
-  flags.count("--peers-per-session-max", r.peers_per_session_max, 1, 100'000,
-              "Connected peers that send to one session URI; further ones are refused. Each costs about 200 bytes.");
-  flags.count("--aborted-messages-max", r.aborted_messages_max, 1, 100'000,
-              "Aborted messages of one connection whose rest is refused; with more, the oldest is forgotten. Each costs "
-              "about 64 bytes.");
-  flags.count("--transactions-max", r.transactions_max, 16, 100'000'000,
-              "SENDs forwarded and not yet answered, per shard; more are refused. Each costs about 200 bytes.");
-  flags.count("--transactions-per-connection-max", r.transactions_per_connection_max, 1, 100'000'000,
-              "SENDs forwarded to one connection and not yet answered; at this many its senders are held back (what was read "
-              "of them already, at most 64 KiB each, still goes).");
-  flags.count("--routes-per-connection-max", r.routes_per_connection_max, 4, 10'000'000,
-              "Different To-Path and From-Path pairs of one client connection in use at one time; more are refused. Each "
-              "costs up to 20 KiB.");
-  flags.count("--routes-per-relay-max", r.routes_per_relay_max, 4, 10'000'000,
-              "The same for the connection of another relay, which carries many sessions.");
-  flags.size("--head-bytes-max", r.head.head_bytes_max, 512, 64 * kib,
-             "Longest head of a request or response; a longer one is refused. Raising it lets a stranger fill "
-             "more memory before he is known.");
-  flags.count("--headers-max", r.head.headers_max, 16, 1024, "Most header lines in a head; one with more is refused.");
-  flags.size("--skip-bytes-max", r.skip_bytes_max, 64 * kib, gib,
-             "A request or response that can not be read is read over to its end-line, which must come within this many "
-             "bytes, else the connection is closed. Lowering it ends connections of relays whose clients send large nonsense.");
-  flags.count("--misses-max", r.misses_max, 1, 1000,
-              "Requests of a new connection that are bad or for unknown sessions, then it is closed; the first success "
-              "ends the count. Raising it helps guessing.");
-  flags.size(
-      "--watermark-high", r.watermark_high_bytes, 4 * kib, gib,
-      "Bytes waiting for one receiver, then its senders are no longer read. Raising it buys smoothness with memory "
-      "per slow receiver.");
-  flags.size("--watermark-low", r.watermark_low_bytes, 1 * kib, gib,
-             "Bytes waiting for one receiver at which its senders are read again.");
-  flags.size(
-      "--shared-queue-max", r.shared_queue_bytes_max, 4 * kib, gib,
-      "Bytes waiting for one receiver whose sender's connection carries other sessions too and is not held back; "
-      "above it chunks fail with a report. Raising it costs memory per slow receiver.");
-
-  flags.size("--pipe-window", s.pipe_window_bytes, 4 * kib, gib,
-             "Bytes on their way from one shard to another for one connection; the rest waits at the sending shard. "
-             "Raising it costs memory per connection that serves sessions of another shard.");
-
-  flags.group("Memory");
-  flags.count("--recv-buffers", s.pool.small_count, 8, 1'000'000,
-              "Receive buffers of 4 KiB per shard, taken at start. More help when many connections have data at once.");
-  flags.count(
-      "--recv-buffers-large", s.pool.large_count, 1, 100'000,
-      "Receive buffers of 64 KiB per shard for connections that stream, taken at start. Few stay in the cache.");
-  flags.count("--arena-blocks", s.pool.arena_count, 4, 100'000,
-              "Blocks of 32 KiB per shard for generated heads, taken at start; when all are out, --heap-max serves.");
-  flags.size(
-      "--heap-max", s.pool.heap_bytes_max, 1 * mib, 1024 * gib,
-      "Bytes per shard that may wait for slow receivers in all; above it connections are closed. Raising it is paid "
-      "only while receivers are slow.");
-}
-
 void add_process(FlagTable& flags, Settings& s, Raw& raw) {
   flags.group("Process");
   flags.count("--shards", s.shards, 1, 1024, "Event loops, one thread each.", "one per core");
@@ -290,35 +216,41 @@ void add_process(FlagTable& flags, Settings& s, Raw& raw) {
 [[noreturn]] void bad(const char* flag, const std::string& why) { FlagTable::refuse(flag, why); }
 
 // Listeners of a role that this process does not have are a mistake; a role without listeners is none.
-void keep_roles(const Settings& s, std::string_view list) {
+void keep_roles(Settings& s, std::string_view list) {
   bool relay = false;
-  bool registrar = false;
+  s.sip.registers_users = false;
   for (;;) {
     const auto comma = list.find(',');
     const std::string_view name = list.substr(0, comma);
-    if (name != "relay" && name != "registrar") bad("--roles", "'" + std::string(name) + "' is not one of relay, registrar");
-    (name == "relay" ? relay : registrar) = true;
+    if (name == "relay") {
+      relay = true;
+    } else if (name == "registrar") {
+      s.sip.registers_users = true;
+    } else if (name == "participating") {
+      s.sip.im.participating = true;
+    } else if (name == "controlling") {
+      s.sip.focus.on = true;
+    } else {
+      bad("--roles", "'" + std::string(name) + "' is not one of relay, registrar, participating, controlling");
+    }
     if (comma == std::string_view::npos) break;
     list.remove_prefix(comma + 1);
   }
-  if (!relay && !s.msrp.empty()) bad("--roles", "--msrp needs the role relay");
-  if (!registrar && !s.sip_listeners.empty()) bad("--roles", "--sip needs the role registrar");
+  const bool focus = s.sip.focus.on;
+  const bool in_media = s.sip.im.participating && s.sip.im.media.path == policy::MediaPath::always;
+  if (!relay && !focus && !in_media && !s.msrp.empty()) {
+    bad("--roles", "--msrp needs the role relay or controlling, or participating with --pf-media-path always");
+  }
+  if (!s.sip.registers_users && !s.sip.im.participating && !focus && !s.sip_listeners.empty()) {
+    bad("--roles", "--sip needs the role registrar, participating or controlling");
+  }
 }
 
-void finish_listeners(Settings& s, const Raw& raw) {
-  for (const std::string& text : raw.msrp) {
-    const auto colon = text.find(':');
-    const std::string kind = text.substr(0, colon);
-    if (kind == "ws" || kind == "wss") bad("--msrp", "'" + text + "': WebSocket listeners are not in this build");
-    if (colon == std::string::npos || (kind != "tcp" && kind != "tls")) {
-      bad("--msrp", "'" + text + "' does not start with tcp: or tls:");
-    }
-    const auto at = parse_host_port(std::string_view(text).substr(colon + 1));
-    if (!at || !at->port) bad("--msrp", "'" + text + "' is not tcp:HOST:PORT or tls:HOST:PORT");
-    s.msrp.push_back({kind == "tls" ? core::Transport::tls : core::Transport::tcp, at->host, *at->port});
-  }
+void finish_listeners(Settings& s, Raw& raw) {
+  for (const std::string& text : raw.msrp) s.msrp.push_back(parse_listen_spec("--msrp", text, false));
   finish_sip_listeners(s, raw.sip);
   keep_roles(s, raw.roles);
+  raw.controlling_asked = raw.roles != Raw().roles && s.sip.focus.on;
   std::vector<ListenSpec> all = s.msrp;
   all.insert(all.end(), s.sip_listeners.begin(), s.sip_listeners.end());
   if (all.empty()) bad("--msrp", "or --sip: at least one listener is needed");
@@ -428,6 +360,7 @@ void finish_tls(Settings& s) {
 }
 
 void finish_rest(Settings& s, std::vector<std::string>& warnings) {
+  s.sip.transport.ws = s.relay.ws;
   if (s.relay.watermark_low_bytes >= s.relay.watermark_high_bytes) {
     bad("--watermark-low", "must be below --watermark-high");
   }
@@ -467,8 +400,14 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
   FlagTable flags(app);
   add_listeners(flags, s, raw);
   add_sip(flags, s, raw.sip);
+  add_focus(flags, s);
+  add_im(flags, s, raw.im);
+  add_rooms(flags, s);
+  add_websocket(flags, s);
   add_tls(flags, s);
   add_users(flags, s, raw);
+  add_documents(flags, s, raw.documents);
+  add_store(flags, s, raw.store);
   add_routing(flags, s, raw);
   add_timers(flags, s);
   add_limits(flags, s);
@@ -494,6 +433,12 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
     finish_tls(s);
     finish_rest(s, parsed.warnings);
     finish_sip(s, raw.sip);
+    finish_documents(s, raw.documents);
+    finish_store(s, raw.store);
+    finish_im(s, raw.im);
+    finish_rooms(s);
+    finish_focus(s, raw.controlling_asked);
+    finish_rooms(s);
     parsed.outcome = raw.check_config ? Parsed::Outcome::check : Parsed::Outcome::run;
   } catch (const CLI::CallForHelp&) {
     parsed.outcome = Parsed::Outcome::print;

@@ -12,6 +12,9 @@ namespace parley::parleyd {
 struct RawSip {
   std::vector<std::string> listeners;
   std::vector<std::string> trusted_peers;
+  std::string overload_lag = "10ms,20ms,50ms,100ms";
+  std::string overload_memory = "85,92,95,98";
+  std::string source_exempt = "127.0.0.0/8,::1/128";
 };
 
 void add_sip(FlagTable& flags, Settings& settings, RawSip& raw);

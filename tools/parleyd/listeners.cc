@@ -34,12 +34,13 @@ core::Transport loop_transport(core::Transport transport) {
   return transport == core::Transport::wss ? core::Transport::tls : transport;
 }
 
-// With SO_REUSEPORT a second parleyd of the same user would quietly take a share of the connections. A bind without it
-// finds out first.
-std::string taken(const core::Address& address, bool datagrams) {
-  const core::Listening alone = datagrams ? core::bind_udp(address, false) : core::listen_tcp(address, false);
+// With SO_REUSEPORT a second parleyd of the same user would quietly take a share of the traffic: at a port that was asked
+// for, and even at one that the kernel chose, for among such UDP sockets it gives a port out twice. A bind without it
+// finds out, or finds one, first.
+core::Listening bind_alone(const core::Address& address, bool datagrams) {
+  core::Listening alone = datagrams ? core::bind_udp(address, false) : core::listen_tcp(address, false);
   if (alone.fd >= 0) ::close(alone.fd);
-  return alone.error;
+  return alone;
 }
 
 // One listener on all shards; the error, or nothing. `id` names connections, `socket` datagrams.
@@ -49,8 +50,10 @@ std::string bind_one(const ListenSpec& spec, std::uint16_t id, std::uint16_t soc
   auto address = resolve_host(spec.host, spec.port);
   if (!address) return "'" + spec.host + "' has no address";
   const bool shared = shards > 1;
-  if (shared && spec.port != 0) {
-    if (const std::string error = taken(*address, datagrams); !error.empty()) return error;
+  if (shared) {
+    const core::Listening alone = bind_alone(*address, datagrams);
+    if (alone.fd < 0) return alone.error;
+    address->port = alone.bound.port;
   }
   core::Address first;
   for (std::uint32_t shard = 0; shard < shards; ++shard) {

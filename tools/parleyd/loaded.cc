@@ -1,8 +1,10 @@
-// tools/parleyd/loaded.cc - what stands in files: users, certificates, the admin token.
+// tools/parleyd/loaded.cc - what stands in files: users, certificates, documents, the admin token.
 #include "tools/parleyd/loaded.h"
 
 #include <fstream>
 #include <utility>
+
+#include "tools/parleyd/document_files.h"
 
 namespace parley::parleyd {
 namespace {
@@ -48,6 +50,21 @@ void load_token(const Settings& settings, Loaded& loaded) {
   }
 }
 
+void load_documents(const Settings& settings, Loaded& loaded) {
+  DocumentFilesResult files;
+  if (!settings.documents.empty()) {
+    files = read_document_files(settings.documents, settings.documents_files_max, settings.documents_bytes_max);
+  }
+  policy::DocumentsResult read;
+  if (files.error.empty()) read = policy::read_documents(files.files, settings.groups, home_domain(settings));
+  if (!files.error.empty()) loaded.error = "--documents: " + files.error;
+  // A group that stands in a file, too, is named by its own flag.
+  if (!read.error.empty()) loaded.error = (read.error.starts_with("--") ? "" : "--documents: " + settings.documents + "/") + read.error;
+  for (const std::string& warning : files.warnings) loaded.warnings.push_back("--documents: " + warning);
+  for (const std::string& warning : read.warnings) loaded.warnings.push_back("--documents: " + settings.documents + "/" + warning);
+  loaded.documents = std::move(read.documents);
+}
+
 }  // namespace
 
 Loaded load_files(const Settings& settings, const Users& more_users, std::shared_ptr<const core::TicketKeys> tickets) {
@@ -56,6 +73,7 @@ Loaded load_files(const Settings& settings, const Users& more_users, std::shared
   load_users(settings, loaded);
   if (loaded.error.empty()) load_tls(settings, std::move(tickets), loaded);
   if (loaded.error.empty()) load_token(settings, loaded);
+  if (loaded.error.empty()) load_documents(settings, loaded);
   if (loaded.users.empty() && settings.relay.relay_peers.empty() && settings.sip.trusted_peers.empty()) {
     loaded.warnings.emplace_back("no --user, --users-file, --relay-peer or --trusted-peer: nobody can get a session");
   }

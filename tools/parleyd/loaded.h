@@ -1,4 +1,4 @@
-// tools/parleyd/loaded.h - what stands in files: users, certificates, the admin token. Read at start and at SIGHUP; a
+// tools/parleyd/loaded.h - what stands in files: users, certificates, documents, the admin token. Read at start and at SIGHUP; a
 // mistake in any of them leaves all of them as they were.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/tls.h"
+#include "policy/documents.h"
 #include "tools/parleyd/settings.h"
 #include "tools/parleyd/users.h"
 
@@ -21,6 +22,7 @@ struct Loaded {
   Users users;
   TlsContexts tls;
   std::string admin_token;
+  std::shared_ptr<const policy::Documents> documents;  // never null when good
   std::string error;  // names the flag; empty: good
   std::vector<std::string> warnings;
 };

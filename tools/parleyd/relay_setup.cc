@@ -16,7 +16,8 @@ std::shared_ptr<const msrp::RelayConfig> make_relay_config(const Settings& setti
     named.port = at.bound.port;
     named.bound_port = at.bound.port;
     named.bound = at.bound;
-    named.secure = at.spec.transport == core::Transport::tls;
+    named.secure = at.spec.transport == core::Transport::tls || at.spec.transport == core::Transport::wss;
+    named.websocket = at.spec.transport == core::Transport::ws || at.spec.transport == core::Transport::wss;
     if (!settings.advertise.empty()) {
       named.host = settings.advertise[i].host;
       named.port = settings.advertise[i].port.value_or(at.bound.port);
@@ -55,6 +56,7 @@ std::shared_ptr<const policy::Config> make_config(const Settings& settings, cons
                                                   const std::vector<RelayListenerAt>& sip, Users users) {
   auto config = std::make_shared<policy::Config>();
   config->sip = make_sip_config(settings, sip, users);
+  config->rooms = std::make_shared<policy::RoomConfig>(settings.rooms);
   config->relay = make_relay_config(settings, msrp, std::move(users));
   return config;
 }
@@ -73,6 +75,19 @@ std::string needs_restart(const Settings& running, const Settings& fresh) {
   check(std::equal(running.sip_listeners.begin(), running.sip_listeners.end(), fresh.sip_listeners.begin(),
                    fresh.sip_listeners.end(), same_listener),
         "--sip");
+  check(running.sip.registers_users == fresh.sip.registers_users && running.sip.im.participating == fresh.sip.im.participating &&
+            running.sip.focus.on == fresh.sip.focus.on,
+        "--roles");
+  check(running.sip.settings.publications.publications_max == fresh.sip.settings.publications.publications_max,
+        "--publications-max");
+  check(running.sip.im.rate_users_max == fresh.sip.im.rate_users_max, "--im-rate-users-max");
+  check(running.sip.im.media.pairs_max == fresh.sip.im.media.pairs_max, "--pf-media-pairs-max");
+  check(running.sip.im.media.kept_bytes_max == fresh.sip.im.media.kept_bytes_max, "--pf-media-kept-max");
+  check(running.sip.focus.sessions_max == fresh.sip.focus.sessions_max, "--im-sessions-max");
+  check(running.sip.focus.participants_max == fresh.sip.focus.participants_max, "--im-participants-max");
+  check(running.rooms.rooms_max == fresh.rooms.rooms_max, "--rooms-max");
+  check(running.rooms.members_max == fresh.rooms.members_max, "--room-members-total-max");
+  check(running.rooms.messages_max == fresh.rooms.messages_max, "--room-messages-max");
   check(running.sip.transactions.transactions_max == fresh.sip.transactions.transactions_max, "--sip-transactions-max");
   check(running.sip.transactions.t1 == fresh.sip.transactions.t1, "--sip-t1");
   check(running.sip.proxied_max == fresh.sip.proxied_max, "--sip-proxied-max");
@@ -82,6 +97,9 @@ std::string needs_restart(const Settings& running, const Settings& fresh) {
   check(std::equal(running.advertise.begin(), running.advertise.end(), fresh.advertise.begin(), fresh.advertise.end(),
                    same_name),
         "--advertise");
+  check(running.store.directory == fresh.store.directory, "--store");
+  check(running.store.waiting_max == fresh.store.waiting_max, "--store-waiting-max");
+  check(running.store.wal_max_bytes == fresh.store.wal_max_bytes, "--store-wal-max");
   check(running.realm == fresh.realm, "--realm");
   check(running.shards == fresh.shards, "--shards");
   check(running.pin == fresh.pin, "--pin");
@@ -98,6 +116,7 @@ std::string needs_restart(const Settings& running, const Settings& fresh) {
   check(running.tls_handshake_timeout == fresh.tls_handshake_timeout, "--tls-handshake-timeout");
   check(running.relay.connect_timeout == fresh.relay.connect_timeout, "--connect-timeout");
   check(running.relay.sessions_max == fresh.relay.sessions_max, "--sessions-max");
+  check(running.relay.ends_max == fresh.relay.ends_max, "--msrp-ends-max");
   check(running.relay.transactions_max == fresh.relay.transactions_max, "--transactions-max");
   check(running.dns_servers == fresh.dns_servers, "--dns-servers");
   check(running.dns_timeout == fresh.dns_timeout, "--dns-timeout");

@@ -12,8 +12,11 @@
 #include "core/loop.h"
 #include "core/pool.h"
 #include "core/seam.h"
+#include "core/store/sqlite_store.h"
 #include "core/time.h"
 #include "msrp/relay_config.h"
+#include "policy/documents.h"
+#include "policy/room_config.h"
 #include "policy/sip_config.h"
 #include "tools/parleyd/host_port.h"
 
@@ -39,6 +42,15 @@ struct Settings {
   std::vector<std::string> users;
   std::string users_file;
 
+  // Documents
+  std::string documents;  // their directory; empty: none
+  std::vector<policy::GroupSpec> groups;
+  std::uint32_t documents_files_max = 200'000;
+  std::uint64_t documents_bytes_max = std::uint64_t{256} << 20;
+
+  // What outlives the process
+  core::SqliteStoreConfig store;  // no directory: nothing does
+
   // TLS
   std::string tls_cert;
   std::string tls_key;
@@ -47,6 +59,9 @@ struct Settings {
 
   // The relay's policy, times and limits. Listeners, domains, realm and users are filled in by make_relay_config.
   msrp::RelayConfig relay;
+
+  // Rooms of IM sessions.
+  policy::RoomConfig rooms;
 
   // SIP's policy, times and limits. Listeners and users are filled in by make_sip_config.
   policy::SipConfig sip;
@@ -78,5 +93,10 @@ struct Settings {
   bool dumpable = false;
   core::Duration drain_timeout = std::chrono::seconds(10);
 };
+
+// What completes names without one; after parsing.
+inline const std::string& home_domain(const Settings& settings) {
+  return settings.domains.empty() ? settings.realm : settings.domains.front();
+}
 
 }  // namespace parley::parleyd

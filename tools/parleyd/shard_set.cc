@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -26,13 +27,25 @@ std::uint64_t random_number() {
 
 // Every shard may own as many sessions as one may.
 std::uint32_t table_capacity(const Settings& settings, std::uint32_t shards) {
-  const std::uint64_t wanted = std::uint64_t{settings.relay.sessions_max} * shards;
+  const std::uint64_t wanted = (std::uint64_t{settings.relay.sessions_max} + settings.relay.ends_max) * shards;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, 1U << 30));
+}
+
+// An INVITE takes a transaction on each side, at least.
+std::uint32_t invites_capacity(const Settings& settings, std::uint32_t shards) {
+  const std::uint64_t wanted = std::uint64_t{settings.sip.transactions.transactions_max} * shards / 2;
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, 1U << 30));
 }
 
 bool pins(const Settings& settings, std::uint32_t shards, std::size_t cpus) {
   if (settings.pin == Pin::automatic) return shards > 1 && shards == cpus;
   return settings.pin == Pin::on && shards <= cpus;
+}
+
+core::Now clock_now() {
+  using std::chrono::duration_cast;
+  return {.mono = core::Instant(duration_cast<core::Duration>(std::chrono::steady_clock::now().time_since_epoch())),
+          .wall_ms = duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
 }
 
 core::LoopConfig loop_config(const Settings& settings, std::uint32_t shard, std::uint32_t shards) {
@@ -58,6 +71,9 @@ ShardSet::ShardSet(const Settings& settings, std::uint32_t count)
       mailboxes_(count),
       sessions_(table_capacity(settings, count), random_number()),
       process_seed_(core::system_seed()) {
+  if (count > 1 && !settings.sip_listeners.empty()) {
+    invites_ = std::make_unique<core::SessionTable>(invites_capacity(settings, count), random_number());
+  }
   for (std::uint32_t i = 0; i < count; ++i) metrics_.push_back(std::make_unique<core::Metrics>());
 }
 
@@ -97,7 +113,12 @@ void ShardSet::run(std::uint32_t shard) {
                            .sessions = sessions_,
                            .seed = seed,
                            .process_seed = process_seed_,
+                           .invites = invites_.get(),
                            .config = parts_->config});
+  const std::size_t restored = service.restore(parts_->bindings, clock_now());
+  if (restored != 0) {
+    parts_->log.write(shard, {core::LogRecord::Level::info, "registrations_restored count=" + std::to_string(restored)});
+  }
   core::LoopConfig config = loop_config(settings_, shard, count_);
   config.listeners = std::move(parts_->listeners[shard]);
   config.sockets = std::move(parts_->sockets[shard]);
@@ -106,6 +127,7 @@ void ShardSet::run(std::uint32_t shard) {
   config.admin = &parts_->admin;
   config.log = &parts_->log;
   config.resolver = &parts_->resolver;
+  config.store = parts_->store;
   core::Loop loop(std::move(config), pool, *metrics_[shard], service, mailboxes_);
   if (const std::string why = loop.run(); !why.empty()) {
     const std::lock_guard lock(error_mutex_);

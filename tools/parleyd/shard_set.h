@@ -25,6 +25,8 @@ class ShardSet {
     core::AdminSink& admin;
     core::LogSink& log;
     core::ResolveSink& resolver;
+    core::StoreSink* store = nullptr;          // null: nothing outlives the process
+    std::vector<core::BindingRow> bindings{};  // what an earlier process has left
     std::shared_ptr<const policy::Config> config;
     TlsContexts tls;
     std::vector<std::vector<core::Listener>> listeners;       // per shard
@@ -62,6 +64,7 @@ class ShardSet {
   const std::uint32_t count_;
   core::Mailboxes mailboxes_;
   core::SessionTable sessions_;
+  std::unique_ptr<core::SessionTable> invites_;
   const core::Seed process_seed_;
   std::vector<std::unique_ptr<core::Metrics>> metrics_;
   std::unique_ptr<Parts> parts_;

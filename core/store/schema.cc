@@ -1,0 +1,52 @@
+// core/store/schema.cc - see schema.h.
+#include "core/store/schema.h"
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <iterator>
+
+#include "core/store/sqlite.h"
+
+namespace parley::core {
+namespace {
+
+constexpr std::int64_t application_id = 0x70726c79;  // "prly"
+
+// One step for each version, never changed once it has been released. user_version counts those that were made.
+constexpr const char* steps[] = {
+    R"(CREATE TABLE registration(
+         aor TEXT NOT NULL, id INTEGER NOT NULL, contact TEXT NOT NULL, display TEXT NOT NULL, params TEXT NOT NULL,
+         instance TEXT NOT NULL, reg_id INTEGER NOT NULL, q INTEGER NOT NULL, call_id TEXT NOT NULL, cseq INTEGER NOT NULL,
+         path TEXT NOT NULL, user_agent TEXT NOT NULL, listener TEXT NOT NULL, remote TEXT NOT NULL,
+         over_flow INTEGER NOT NULL, server INTEGER NOT NULL, granted_s INTEGER NOT NULL, registered_ms INTEGER NOT NULL,
+         refreshed_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
+         PRIMARY KEY(aor, id)) STRICT, WITHOUT ROWID;)",
+};
+
+}  // namespace
+
+std::string migrate(Sqlite& db) {
+  const std::int64_t owner = db.number("PRAGMA application_id", -1);
+  const std::int64_t version = db.number("PRAGMA user_version", -1);
+  const bool fresh = owner == 0 && version == 0 && db.number("SELECT count(*) FROM sqlite_schema", -1) == 0;
+  if (!fresh && owner != application_id) return "is no store of parley";
+  constexpr auto newest = static_cast<std::int64_t>(std::size(steps));
+  if (version > newest) return "was written by a later version (schema " + std::to_string(version) + ")";
+  if (version == newest) return "";
+  if (db.run("BEGIN IMMEDIATE") != SQLITE_OK) return db.last_error();
+  for (std::int64_t step = version; step < newest; ++step) {
+    if (db.run(steps[step]) == SQLITE_OK) continue;
+    const std::string error = db.last_error();
+    db.run("ROLLBACK");
+    return error;
+  }
+  const std::string marks = "PRAGMA application_id=" + std::to_string(application_id) +
+                            "; PRAGMA user_version=" + std::to_string(newest) + "; COMMIT";
+  if (db.run(marks.c_str()) == SQLITE_OK) return "";
+  const std::string error = db.last_error();
+  db.run("ROLLBACK");
+  return error;
+}
+
+}  // namespace parley::core

@@ -1,0 +1,202 @@
+// policy/list_message.cc - see list_message.h.
+#include "policy/list_message.h"
+
+#include <algorithm>
+
+#include "core/text.h"
+#include "policy/cpim.h"
+#include "policy/xml_writer.h"
+#include "sip/content_type.h"
+#include "sip/multipart.h"
+#include "sip/params.h"
+#include "sip/value.h"
+
+namespace parley::policy {
+
+using sip::HeaderId;
+
+namespace {
+
+constexpr std::uint32_t cpim_head_bytes_max = 64 * 1024;
+
+using F = ListMessageFacts;
+// clang-format off
+constexpr ListMessageRefusal checks[] = {
+    // requirement    what speaks against it                                          answer
+    {"R3261-4",     [](const F& f) { return f.body_status == 415; },                   415, ""},
+    {"R3261-4",     [](const F& f) { return f.body_status != 0; },                     400, ""},
+    {"R5365-1",     [](const F& f) { return f.list_required && !f.list_there; },       400, "no recipient list"},
+    {"OMA-PAG-2",   [](const F& f) { return !f.of_group && !f.list_there; },           400, "no recipient list"},
+    {"OMA-GRP-8",   [](const F& f) { return f.list_wrong; },                           400, "recipient list can not be read"},
+    {"OMA-GRP-8",   [](const F& f) { return f.list_useless; },                         404, "nobody in the list can be reached"},
+    {"OMA-GRP-5",   [](const F& f) { return f.list_too_long; },                        403, "too many recipients, at most "},
+    {"R3428-1",     [](const F& f) { return !f.content; },                             400, "nothing to send"},
+    {"OMA-GRP-3",   [](const F& f) { return !f.understood; },                          403, "the group asks for what this server does not know"},
+    {"OMA-GRP-9",   [](const F& f) { return f.anonymity_disallowed; },                 433, ""},
+    {"OMA-PAG-3",   [](const F& f) { return !f.member; },                              403, "not a member of the group"},
+    {"OMA-PAG-3",   [](const F& f) { return !f.anybody; },                             404, "nobody to send it to"},
+};
+// clang-format on
+constexpr const ListMessageRefusal* first(const F& facts) {
+  for (const ListMessageRefusal& check : checks) {
+    if (check.holds(facts)) return &check;
+  }
+  return nullptr;
+}
+static_assert(first({}) == nullptr);
+static_assert(first({.list_there = false})->status == 400);
+static_assert(first({.of_group = true, .list_there = false}) == nullptr);
+static_assert(first({.list_too_long = true, .anybody = false})->status == 403);
+static_assert(first({.of_group = true, .member = false, .anonymity_disallowed = true})->status == 433);
+
+bool is_list(std::string_view type, std::string_view disposition) {
+  sip::ContentType read;
+  if (!sip::parse_content_type(type, read) || !sip::is_type(read, "application", "resource-lists+xml")) return false;
+  sip::ContentDisposition how;
+  return disposition.empty() || !sip::parse_content_disposition(disposition, how) ||
+         !core::equal_ignore_case(how.type, "recipient-list-history");
+}
+
+void put_part(std::string& out, std::string_view boundary, std::string_view headers, std::string_view body) {
+  out.append("--").append(boundary).append("\r\n").append(headers).append("\r\n").append(body).append("\r\n");
+}
+
+bool is_cpim(std::string_view type) {
+  sip::ContentType read;
+  return sip::parse_content_type(type, read) && sip::is_type(read, "message", "cpim");
+}
+
+// RFC 5438 section 8: with a request for notifications goes whom the message was for. The line takes the prefix that
+// the request has.
+std::string with_original_to(std::string_view body, std::string_view to, WantedNotice& notice) {
+  CpimParser parser;
+  std::string out(body);
+  if (parser.parse(body, true, cpim_head_bytes_max) != CpimParser::Progress::done) return out;
+  const CpimHead& head = parser.head();
+  if (!head.disposition_notification.present()) return out;
+  notice.negative = head.disposition_notification.of(body).find("negative-delivery") != std::string_view::npos;
+  if (head.imdn_message_id.present()) notice.message_id = head.imdn_message_id.of(body);
+  if (head.original_to.present()) return out;
+  const auto value = static_cast<std::size_t>(head.disposition_notification.of(body).data() - body.data());
+  const std::size_t before = body.rfind('\n', value);
+  const std::size_t line = before == std::string_view::npos ? 0 : before + 1;
+  const std::string_view name = body.substr(line, body.find(':', line) - line);
+  const std::size_t dot = name.rfind('.');
+  std::string added(dot == std::string_view::npos ? std::string_view{} : name.substr(0, dot + 1));
+  added.append("Original-To: <").append(to).append(">\r\n");
+  out.insert(line, added);
+  return out;
+}
+
+// Nothing but what is said on the outside, too.
+bool only_type(std::string_view headers) {
+  const std::size_t end = headers.find("\r\n");
+  return end != std::string_view::npos && end + 2 == headers.size() &&
+         core::equal_ignore_case(headers.substr(0, 13), "Content-Type:");
+}
+
+}  // namespace
+
+const ListMessageRefusal* first_refusal(const ListMessageFacts& facts) { return first(facts); }
+
+ListMessage read_list_message(const sip::Received& request, bool with_lists) {
+  ListMessage out;
+  const std::string_view bytes = request.bytes;
+  const std::string_view type = request.head.value(HeaderId::content_type, bytes);
+  if (request.body.empty()) return out;
+  const BodyPart whole{.headers = {}, .body = request.body, .type = type, .content_id = {}};
+  sip::ContentType read;
+  if (!sip::parse_content_type(type, read)) {
+    out.refusal = 400;
+    return out;
+  }
+  const std::string_view encoding = request.head.value(HeaderId::content_encoding, bytes);
+  const bool packed = !encoding.empty() && !core::equal_ignore_case(encoding, "identity");
+  if (!with_lists) {
+    out.parts.push_back(whole);
+    return out;
+  }
+  if (packed) {
+    out.refusal = 415;
+    return out;
+  }
+  if (!core::equal_ignore_case(read.type, "multipart")) {
+    if (is_list(type, request.head.value(HeaderId::content_disposition, bytes))) {
+      out.lists.push_back(request.body);
+    } else {
+      out.parts.push_back(whole);
+    }
+    return out;
+  }
+  out.several = true;
+  sip::Multipart parts;
+  const std::string_view boundary = sip::without_quotes(sip::param_value(read.parameters, "boundary"));
+  if (sip::parse_multipart(request.body, boundary, parts) != sip::MultipartError::none) {
+    out.refusal = 400;
+    return out;
+  }
+  for (std::size_t i = 0; i < parts.count; ++i) {
+    const sip::Part& part = parts.parts[i];
+    const auto text = [&](core::Span span) { return span.present() ? span.of(request.body) : std::string_view{}; };
+    const std::string_view said = text(part.content_type);
+    if (is_list(said, text(part.content_disposition))) {
+      out.lists.push_back(text(part.body));
+    } else {
+      out.parts.push_back({.headers = text(part.headers),
+                           .body = text(part.body),
+                           .type = said.empty() ? std::string_view("text/plain") : said,
+                           .content_id = text(part.content_id)});
+    }
+  }
+  return out;
+}
+
+ListCopy copy_of(const ListMessage& message, std::string_view to, std::span<const ListEntry> history,
+                 std::string_view boundary) {
+  ListCopy out;
+  std::vector<std::string> bodies;
+  for (const BodyPart& part : message.parts) {
+    bodies.push_back(is_cpim(part.type) ? with_original_to(part.body, to, out.notice) : std::string(part.body));
+  }
+  const bool one = bodies.size() == 1 && history.empty();
+  if (one && (!message.several || only_type(message.parts.front().headers))) {
+    out.type = message.parts.front().type;
+    out.body = std::move(bodies.front());
+    return out;
+  }
+  out.type.assign("multipart/mixed;boundary=").append(boundary);
+  for (std::size_t i = 0; i < bodies.size(); ++i) {
+    const BodyPart& part = message.parts[i];
+    std::string headers(part.headers);
+    if (headers.empty()) headers.append("Content-Type: ").append(part.type).append("\r\n");
+    put_part(out.body, boundary, headers, bodies[i]);
+  }
+  if (!history.empty()) {
+    std::string list;
+    put_resource_list(history, list);
+    std::string headers("Content-Type: ");
+    headers.append(resource_lists_type).append("\r\nContent-Disposition: ");
+    headers.append(recipient_history_disposition).append("\r\n");
+    put_part(out.body, boundary, headers, list);
+  }
+  out.body.append("--").append(boundary).append("--\r\n");
+  return out;
+}
+
+void put_failure_notice(const FailureNotice& notice, std::string& out) {
+  std::string when;
+  append_date_time(when, notice.wall_ms);
+  out.append("From: <").append(notice.from).append(">\r\nTo: <").append(notice.to);
+  out.append(">\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: ").append(notice.own_id);
+  out.append("\r\nDateTime: ").append(when);
+  out.append("\r\n\r\nContent-Type: message/imdn+xml\r\nContent-Disposition: notification\r\n\r\n");
+  XmlWriter xml(out);
+  xml.open("imdn").attribute("xmlns", "urn:ietf:params:xml:ns:imdn");
+  xml.leaf("message-id", notice.message_id).leaf("datetime", when);
+  if (!notice.recipient.empty()) xml.leaf("recipient-uri", notice.recipient);
+  xml.leaf("original-recipient-uri", notice.from);
+  xml.open("delivery-notification").open("status").open("failed").close().close().close();
+  xml.close();
+}
+
+}  // namespace parley::policy

@@ -1,0 +1,122 @@
+// policy/settings.cc - see settings.h.
+#include "policy/settings.h"
+
+#include <iterator>
+#include <utility>
+
+#include "core/check.h"
+#include "core/text.h"
+#include "policy/own_names.h"
+#include "sip/content_type.h"
+#include "sip/event_headers.h"
+
+namespace parley::policy {
+
+using sip::HeaderId;
+
+Settings::Settings(const Parts& parts)
+    : config_(parts.config), publications_(parts.config->settings.publications, parts.random, parts.metrics, {}) {}
+
+void Settings::reload(std::shared_ptr<const SipConfig> config) {
+  const ImSettings before = defaults();
+  config_ = std::move(config);
+  publications_.set_config(config_->settings.publications);
+  if (defaults() == before) return;  // reading everything again would take its time
+  for (auto& [aor, settings] : settled_) settings = merged(entities(aor), defaults());
+}
+
+// --- PUBLISH, in the order of OMA-SET-9
+
+std::uint16_t Settings::publish(std::string_view aor, const sip::Received& request, core::Instant now) {
+  lines_.clear();
+  reason_.clear();
+  sip::Event event;
+  if (!sip::parse_event(request.head.value(HeaderId::event, request.bytes), event) ||
+      event.package != poc_settings_event) {
+    lines_.add(HeaderId::allow_events, poc_settings_event);
+    return 489;
+  }
+  const sip::PublishAsk ask = publications_.judge(aor, request.head, request.bytes, !request.body.empty(), now);
+  if (ask.status == 423) put_number(lines_.begin(HeaderId::min_expires), ask.min_expires_seconds);
+  if (ask.status != 200) return ask.status;
+  const bool says = ask.kind == sip::PublishAsk::Kind::initial || ask.kind == sip::PublishAsk::Kind::modify;
+  if (says) {
+    if (const std::uint16_t status = read_body(request); status != 200) return status;
+  }
+  const sip::Published done = publications_.apply(aor, ask, request.body, now);
+  if (done.status != 200) return done.status;
+  if (done.changed) settle(aor);
+  lines_.add(HeaderId::sip_etag, done.entity_tag);
+  put_number(lines_.begin(HeaderId::expires), ask.expires_seconds);
+  return 200;
+}
+
+// 200: it says something about settings.
+std::uint16_t Settings::read_body(const sip::Received& request) {
+  sip::ContentType type;
+  const std::string_view coding = request.head.value(HeaderId::content_encoding, request.bytes);
+  if (!sip::parse_content_type(request.head.value(HeaderId::content_type, request.bytes), type) ||
+      !sip::is_type(type, "application", "poc-settings+xml") ||
+      (!coding.empty() && !core::equal_ignore_case(coding, "identity"))) {
+    lines_.add(HeaderId::accept, poc_settings_type);
+    if (!coding.empty()) lines_.add(HeaderId::accept_encoding, "identity");
+    return 415;
+  }
+  PocSettings settings;
+  const XmlError error = parse_poc_settings(request.body, settings);
+  if (!error) return 200;
+  reason_ = "Bad Settings";
+  return 400;
+}
+
+// --- what holds
+
+const ImSettings& Settings::defaults() const {
+  static constexpr ImSettings usual;
+  return config_->documents == nullptr ? usual : config_->documents->user_defaults;
+}
+
+std::vector<PocEntity> Settings::entities(std::string_view aor) const {
+  std::vector<PocEntity> all;
+  for (const sip::PublicationId id : publications_.of(aor)) {
+    PocSettings said;
+    const XmlError error = parse_poc_settings(publications_.get(id)->body, said);
+    CHECK(!error);  // it was read before it was kept
+    std::move(said.entities.begin(), said.entities.end(), std::back_inserter(all));
+  }
+  return all;
+}
+
+void Settings::settle(std::string_view aor) {
+  if (publications_.of(aor).empty()) {
+    const auto there = settled_.find(aor);
+    if (there != settled_.end()) settled_.erase(there);
+  } else {
+    settled_.insert_or_assign(std::string(aor), merged(entities(aor), defaults()));
+  }
+  changes_.emplace_back(aor);
+}
+
+const ImSettings& Settings::of(std::string_view aor) const {
+  const auto there = settled_.find(aor);
+  return there == settled_.end() ? defaults() : there->second;
+}
+
+void Settings::put_document(std::string_view aor, std::string& out) const {
+  put_poc_settings(composed(entities(aor)), out);
+}
+
+bool Settings::next_change(core::Instant now, std::string& aor) {
+  sip::PublicationFact over;
+  while (publications_.next_fact(now, over)) settle(over.resource);
+  if (changes_.empty()) return false;
+  aor = std::move(changes_.front());
+  changes_.pop_front();
+  return true;
+}
+
+core::Instant Settings::next_deadline() const {
+  return changes_.empty() ? publications_.next_deadline() : core::Instant::min();
+}
+
+}  // namespace parley::policy

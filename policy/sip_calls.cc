@@ -1,0 +1,287 @@
+// policy/sip_calls.cc - between the calls of this shard (calls.h) and the way of their messages: what is theirs goes to
+// them, what they want sent takes the targets, hops and transactions of a proxied request. See sip_service.h.
+#include <utility>
+
+#include "core/check.h"
+#include "core/id_text.h"
+#include "policy/own_names.h"
+#include "policy/sip_service.h"
+#include "sip/identity.h"
+#include "sip/value.h"
+#include "sip/writer.h"
+
+namespace parley::policy {
+
+using core::Metric;
+using sip::HeaderId;
+using sip::Method;
+using EditKind = sip::HeaderEdit::Kind;
+
+namespace {
+
+// Of a response of ours, "SIP/2.0 200 ...".
+std::uint16_t status_of(std::string_view response) {
+  std::uint32_t status = 0;
+  return response.size() > 11 && sip::clamped_number(response.substr(8, 3), status) ? static_cast<std::uint16_t>(status)
+                                                                                   : std::uint16_t{500};
+}
+
+}  // namespace
+
+// An INVITE that begins a call which we carry.
+void SipService::begin_call(const Received& request, const sip::RequestMatch& match, const Routing& routing,
+                            const Sender& sender) {
+  sip::OptionSet more;
+  for (const sip::OptionTag tag : Calls::required_of_ends) more.add(tag);
+  if (!uas_checks(request, more)) return;
+  Calls::Invitation invitation{.uri = routing.uri,
+                               .next = routing.next_route,
+                               .user = sender.user,
+                               .from_trusted = sender.kind == Sender::Kind::trusted,
+                               .media = takes_media(request)};
+  std::string served;
+  if (const std::optional<ImKind> kind = im_request(request)) {
+    invitation.im = true;
+    invitation.session = kind == ImKind::session;
+    invitation.served = served_aor(request, routing, sender, served);
+    invitation.history_mode = history_mode(*kind);
+  }
+  if (invitation.media) invitation.bytes_max = media_bytes_max(request, routing, sender);
+  std::string routes;
+  put_routes(request, routing, {}, routes);
+  invitation.routes = routes;
+  invitation.by_core = goes_by_core(request, routing, sender);
+  if (comes_by_core(request, routing, sender)) {
+    invitation.outside = true;
+    invitation.aor = served_aor(routing, aor_);
+  } else if (!routing.next_route.empty() || !routing.local) {
+    invitation.outside = !routing.token;
+  } else {
+    invitation.aor = own_aor(routing.parsed, aor_);
+  }
+  const std::uint16_t status = calls_.invite(request, match, invitation);
+  if (status == 0) {
+    if (invitation.media && !served.empty()) ask_settings(calls_.begun(), served);
+    return;
+  }
+  // Its sender is proven, and a copy of what he sent would be challenged: the same nonce comes twice (R3261-1).
+  const sip::TransactionId server =
+      status == 503 ? sip::TransactionId{} : transactions_.open_server(request, match, 0, now_.mono);
+  if (server.valid()) {
+    answer(request, server, status, calls_.headers());
+  } else {
+    refuse(request, status, calls_.headers());
+  }
+}
+
+// True: it is of a call or a conference, here or on another shard, and has been dealt with.
+bool SipService::on_call_request(const Received& request, const sip::RequestMatch& match) {
+  const auto name = calls_.named(request);
+  if (!name || name->shard >= shard_count_) return false;
+  if (name->shard != shard_) {
+    transport_.pass_on(name->shard, request);
+    return true;
+  }
+  if (request.head.method == Method::ack) {
+    if (name->kind == NameKind::call) {
+      calls_.on_ack(*name, request);
+    } else {
+      focus_.on_ack(*name, request);
+    }
+    return true;
+  }
+  if (request.essentials.has_max_forwards && request.essentials.max_forwards == 0) {
+    refuse(request, 483);
+    return true;
+  }
+  sip::OptionSet more;
+  if (request.head.method == Method::refer) more.add(sip::OptionTag::multiple_refer);
+  if (!uas_checks(request, more) || !may_originate_within(*name, request, match)) return true;
+  if (name->kind != NameKind::call) {
+    on_dialog_request(*name, request, match);
+    return true;
+  }
+  const std::uint16_t status = calls_.on_request(*name, request, match, trusted(request.flow.remote));
+  if (status != 0) refuse(request, status, calls_.headers());
+  return true;
+}
+
+// A request outside any dialog to a Contact of ours, or an INVITE about a call, which another shard has. True: it has
+// been passed on.
+bool SipService::is_elsewhere(const Received& request, const Routing& routing) {
+  if (!request.essentials.to_tag.empty()) return false;
+  auto name = routing.local ? calls_.named(routing.parsed.user) : std::nullopt;
+  if (!name && request.head.method == Method::invite) name = calls_.named_beside(request);
+  if (!name || name->shard == shard_ || name->shard >= shard_count_) return false;
+  transport_.pass_on(name->shard, request);
+  return true;
+}
+
+// The same on the call's own shard: it goes to whom that Contact stands for.
+void SipService::look_beyond(Routing& routing) {
+  if (!routing.local) return;
+  const auto name = calls_.named(routing.parsed.user);
+  if (!name || name->shard != shard_ || name->kind != NameKind::call) return;
+  const auto to = calls_.beyond(*name, routing.parsed.user);
+  if (!to) return;
+  routing.uri = to->uri;
+  routing.next_route = to->next;
+  routing.local = false;
+  routing.token = sip::RouteToken{.has_flow = to->way->back, .flow = to->way->flow};  // it has leave to go there
+}
+
+// --- errands
+
+void SipService::run_errands() {
+  for (Errand errand; calls_.next_errand(errand) || focus_.next_errand(errand) || exploder_.next_errand(errand);) {
+    switch (errand.kind) {
+      case Errand::Kind::request: start_errand(std::move(errand)); break;
+      case Errand::Kind::ack: send_call_ack(errand); break;
+      case Errand::Kind::cancel: cancel_errand(errand); break;
+      case Errand::Kind::keep: keep(*errand.flow, errand.until); break;
+    }
+    errand = {};
+  }
+}
+
+void SipService::start_errand(Errand errand) {
+  const bool invite = errand.method == Method::invite;
+  const core::SlotId id =
+      proxied_.emplace(sip::ForkConfig{.invite = invite, .breadth = sip::breadth_default, .may_wait = invite});
+  if (!id.valid()) {
+    count(Metric::sip_proxied_limit);
+    tell_failed(errand, 503);
+    tell_over(errand);
+    return;
+  }
+  Proxied& p = *proxied_.get(id);
+  ++unanswered_;
+  p.self = id;
+  p.method = errand.method;
+  p.from_trusted = errand.from_trusted;  // what its responses tell goes on to there
+  p.has_to_tag = errand.in_dialog;
+  p.errand = std::make_unique<Errand>(std::move(errand));
+  const Errand& e = *p.errand;
+  if (!e.in_dialog) invites_.insert_or_assign({e.client, e.call.packed(), e.number}, id);
+  const Received* const request = request_of(p);
+  CHECK(request != nullptr);  // we wrote it
+  if (!e.in_dialog) p.im = im_request(*request);
+  sip::Uri uri;
+  const bool ours = e.by_uri && sip::parse_uri(request->head.uri.of(request->bytes), uri) &&
+                    (uri.scheme == sip::Scheme::tel || names_us(uri));
+  if (ours) p.aor = std::string(own_aor(uri, aor_));
+  if (ours && p.aor.empty()) {
+    final_of_ours(p, 404);
+    drop(p);
+    return;
+  }
+  if (!e.aor.empty()) p.aor = e.aor;
+  p.by_core = e.by_core && !core_route_.empty();
+  p.routed = !e.aor.empty() && !e.next.empty();
+  if (p.aor.empty()) {
+    errand_on(p, *request);
+  } else {
+    look_up(p, *request);
+  }
+}
+
+void SipService::cancel_errand(const Errand& errand) {
+  const auto found = invites_.find({errand.client, errand.call.packed(), errand.number});
+  Proxied* const p = found == invites_.end() ? nullptr : proxied_.get(found->second);
+  if (p == nullptr) return;
+  p->reason = errand.reason;
+  if (p->branches.empty()) {  // still asking where to
+    final_of_ours(*p, 487);
+    drop(*p);
+    return;
+  }
+  carry_out(*p, p->fork.cancel(), nullptr, 0);
+}
+
+// R3261-8: without a transaction. Names are not looked up for it: the way the 2xx came leads there.
+void SipService::send_call_ack(const Errand& errand) {
+  const Received* const request = read_again(errand.text, {});
+  CHECK(request != nullptr);
+  std::optional<Flow> out = errand.flow;
+  Hop hop;
+  if (!out && literal_hop(errand.next, hop) && may_reach(hop.address)) {
+    out = transport_.flow_to({hop.transport, hop.address, hop.tls_name});
+  }
+  if (!out) out = errand.came_by;
+  char branch[7 + core::letters64_chars];
+  std::string_view("z9hG4bK").copy(branch, 7);
+  core::letters_encode64(random_.next(), branch + 7);
+  const std::string_view uri = request->head.uri.of(request->bytes);
+  if (!out || !transport_.send(*out, put_errand(errand, *request, *out, {branch, sizeof branch}, uri, {}))) {
+    count(Metric::sip_dropped);
+  }
+}
+
+// What the hop decides: Via, Contact, the request URI of a binding and its Path, and who the sender is shown to be.
+std::string_view SipService::put_errand(const Errand& errand, const Received& request, const Flow& out,
+                                        std::string_view branch_name, std::string_view uri, std::string_view route) {
+  edits_.clear();
+  edit_identity(errand.from_trusted, errand.user, request, out);
+  edit_list_.clear();
+  via_.clear();
+  put_via(via_, out, branch_name);
+  edit_list_.push_back({EditKind::prepend, {.id = HeaderId::via, .value = via_}});
+  if (!errand.contact_user.empty()) {
+    contact_.assign(1, '<');
+    put_listener_uri(contact_, out.transport, transport_.listener(out), errand.contact_user, errand.secure);
+    contact_.append(1, '>').append(errand.contact_params);
+    edit_list_.push_back({EditKind::append, {.id = HeaderId::contact, .value = contact_}});
+  }
+  if (!route.empty()) {
+    put_routes(request, {}, route, value_);
+    edit_list_.push_back({EditKind::replace, {.id = HeaderId::route, .value = value_}});
+  }
+  for (const sip::HeaderEdit& edit : edits_.list()) edit_list_.push_back(edit);
+  const sip::ForwardText text{
+      .uri = uri, .edits = edit_list_, .body_bytes = static_cast<std::uint32_t>(request.body.size())};
+  return put_whole(request, text);
+}
+
+// --- what comes of them
+
+void SipService::give_call(Proxied& p, const Received& response, unsigned branch) {
+  const bool by_flow = branch < p.branches.size() && p.branches[branch]->by_flow;
+  const std::string text(filter_response(p.from_trusted, response));
+  tell_response(*p.errand, text, response.flow, by_flow);
+}
+
+void SipService::end_errand(const Proxied& p) {
+  if (!p.errand->in_dialog) invites_.erase({p.errand->client, p.errand->call.packed(), p.errand->number});
+  tell_over(*p.errand);
+}
+
+// Whose errand it is.
+
+void SipService::tell_response(const Errand& errand, std::string_view text, const Flow& flow, bool by_flow) {
+  switch (errand.client) {
+    case Errand::Client::calls: calls_.on_response(errand.call, errand.number, text, flow, by_flow); return;
+    case Errand::Client::participant: focus_.on_response(errand.call, errand.number, text, flow, by_flow); return;
+    case Errand::Client::session: return;
+    case Errand::Client::copy: exploder_.on_response(errand.call, errand.number, status_of(text)); return;
+  }
+}
+
+void SipService::tell_failed(const Errand& errand, std::uint16_t status) {
+  switch (errand.client) {
+    case Errand::Client::calls: calls_.on_failed(errand.call, errand.number, status); return;
+    case Errand::Client::participant: focus_.on_failed(errand.call, errand.number, status); return;
+    case Errand::Client::session: return;
+    case Errand::Client::copy: exploder_.on_response(errand.call, errand.number, status); return;
+  }
+}
+
+void SipService::tell_over(const Errand& errand) {
+  switch (errand.client) {
+    case Errand::Client::calls: calls_.on_over(errand.call, errand.number); return;
+    case Errand::Client::participant: focus_.on_over(errand.call, errand.number); return;
+    case Errand::Client::session: focus_.on_session_over(errand.call); return;
+    case Errand::Client::copy: exploder_.on_over(errand.call, errand.number); return;
+  }
+}
+
+}  // namespace parley::policy

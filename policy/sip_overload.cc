@@ -1,0 +1,150 @@
+// policy/sip_overload.cc - what is not taken at all: datagrams of strangers beyond their budget (source_budget.h), and
+// what the overload ladder lets go (overload.h). See sip_service.h.
+#include <algorithm>
+#include <string>
+
+#include "core/text.h"
+#include "policy/sip_service.h"
+#include "sip/timer_headers.h"
+
+namespace parley::policy {
+
+using core::Metric;
+using sip::HeaderId;
+using sip::Method;
+
+namespace {
+
+constexpr std::string_view resource_priority = "Resource-Priority";  // RFC 4412
+constexpr std::string_view emergency = "urn:service:sos";            // RFC 5031
+constexpr core::Duration idle_at_level_three = std::chrono::seconds(2);
+
+bool starts_with_ignore_case(std::string_view text, std::string_view start) {
+  return text.size() >= start.size() && core::equal_ignore_case(text.substr(0, start.size()), start);
+}
+
+// Itself or one of its kinds: urn:service:sos.fire.
+bool is_emergency(std::string_view uri) {
+  return starts_with_ignore_case(uri, emergency) && (uri.size() == emergency.size() || uri[emergency.size()] == '.');
+}
+
+// Whether an unread datagram may be one that passes at every level. `known`: its source may ask for priority.
+bool may_pass(std::string_view bytes, bool known) {
+  if (bytes.starts_with("ACK ") || bytes.starts_with("BYE ") || bytes.starts_with("CANCEL ")) return true;
+  const std::size_t uri = bytes.find(' ');
+  if (uri != std::string_view::npos && starts_with_ignore_case(bytes.substr(uri + 1), emergency)) return true;
+  if (!known) return false;
+  for (std::size_t line = bytes.find('\n'); line != std::string_view::npos; line = bytes.find('\n', line + 1)) {
+    if (starts_with_ignore_case(bytes.substr(line + 1), resource_priority)) return true;
+  }
+  return false;
+}
+
+bool ends_something(const sip::Received& request) {
+  const std::string_view expires = request.head.value(HeaderId::expires, request.bytes);
+  std::uint32_t seconds = 1;
+  return sip::parse_seconds(expires, seconds) && seconds == 0;
+}
+
+Metric refusals_at(unsigned level) {
+  switch (level) {
+    case 2: return Metric::overload_refused_2;
+    case 3: return Metric::overload_refused_3;
+    default: return Metric::overload_refused_4;
+  }
+}
+
+}  // namespace
+
+void SipService::look_at_overload() {
+  const unsigned before = overload_.level();
+  const unsigned level = overload_.look(config_->overload, now_, pool_.heap_bytes(), pool_.heap_bytes_max());
+  if (level == before) return;
+  metrics_.set(Metric::overload_level, level);
+  using Level = core::LogRecord::Level;
+  out_->log(level > before && level > 1 ? Level::warn : Level::info,
+            "overload_level from=" + std::to_string(before) + " to=" + std::to_string(level) + " lag_us=" +
+                std::to_string(now_.lag.count() / 1000) + " heap_bytes=" + std::to_string(pool_.heap_bytes()));
+}
+
+// Before a datagram is parsed. Responses pass: nobody answers them, and what they end is work that was begun.
+bool SipService::wanted(const core::Input& datagram) {
+  std::string_view bytes = pool_.view(datagram.slice);
+  bytes.remove_prefix(sip::leading_lines(bytes).bytes);
+  if (bytes.empty() || bytes == "\r" || starts_with_ignore_case(bytes, "SIP/2.0 ")) return true;
+  const core::Address& source = *datagram.source;
+  const bool is_trusted = trusted(source);
+  if (overload_.level() >= 4 && !may_pass(bytes, is_trusted || sources_.proven(source, now_.mono))) {
+    count(Metric::overload_datagrams);
+    return false;
+  }
+  return is_trusted || sources_.take(config_->sources, source, now_.mono);
+}
+
+bool SipService::let_in(const Received& request) {
+  const unsigned level = overload_.level();
+  if (level < 2) return true;
+  OverloadQuestion question{.method = request.head.method, .in_dialog = !request.essentials.to_tag.empty()};
+  if (question.method == Method::subscribe || question.method == Method::register_) {
+    question.ends_something = ends_something(request);
+  }
+  if (question.method == Method::register_ && level >= 3) {
+    question.early_refresh = !question.ends_something && refresh_times_.early(request, now_.mono);
+  }
+  const unsigned from = overload_refused_from(question);
+  if (level < from || has_priority(request)) return true;
+  if (level == from && level < overload_levels && is_let_in(request)) return true;
+  count(refusals_at(level));
+  refuse(request, 503);
+  return false;
+}
+
+// The same for each repetition, as long as no less is let in: whoever was refused is not served after all.
+bool SipService::is_let_in(const Received& request) const {
+  const std::uint32_t per_mille = overload_.let_in_per_mille();
+  if (per_mille == 0) return false;
+  const sip::Essentials& e = request.essentials;
+  return core::KeyedHash(tag_key_).add(e.call_id).add(sip::branch_of(e.via)).finish().low % 1000 < per_mille;
+}
+
+// An emergency is believed of anybody; a claim of priority only of those who are known.
+bool SipService::has_priority(const Received& request) const {
+  if (is_emergency(request.head.uri.of(request.bytes))) return true;
+  const auto is_claim = [&](const sip::Header& header) {
+    return header.id == HeaderId::other && core::equal_ignore_case(header.name.of(request.bytes), resource_priority);
+  };
+  const auto begin = request.head.headers.begin();
+  if (std::none_of(begin, begin + request.head.header_count, is_claim)) return false;
+  const core::Address& source = request.flow.remote;
+  return trusted(source) || transport_.proven(request.flow) ||
+         (!request.flow.reliable() && sources_.proven(source, now_.mono));
+}
+
+// A few with each step. The time they may be idle shrinks with each level.
+void SipService::close_idle_strangers() {
+  const unsigned level = overload_.level();
+  if (level == 0) return;
+  const core::Duration idle = config_->transport.idle / (1 << level);
+  strangers_.clear();
+  transport_.find_idle_strangers(level >= 3 ? std::min(idle, idle_at_level_three) : idle, strangers_);
+  for (const Flow& flow : strangers_) {
+    if (trusted(flow.remote)) continue;
+    count(Metric::overload_idle_closed);
+    transport_.close(flow);
+  }
+}
+
+// whoever's address stands on a datagram gets no more than three times its bytes. A challenge is what may be
+// longer; one of its algorithms is enough. Vias and the rest are no longer than in the request.
+std::string_view SipService::bounded_reply(const Received& request, std::uint16_t status,
+                                           std::span<const sip::HeaderText> headers, std::string_view reason) {
+  const std::size_t most = 3 * request.bytes.size();
+  std::string_view reply = compose(request, status, headers, reason);
+  if (reply.size() <= most) return reply;
+  const bool challenges = status == 401 || status == 407;
+  reply = compose(request, status, headers.first(challenges && !headers.empty() ? 1 : 0), reason);
+  count(reply.size() <= most ? Metric::sip_reply_shortened : Metric::sip_reply_withheld);
+  return reply.size() <= most ? reply : std::string_view{};
+}
+
+}  // namespace parley::policy

@@ -1,0 +1,14 @@
+// policy/user_key.h - the one spelling under which documents and rules keep a user.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace parley::policy {
+
+// Two URIs have the same key when they name one user (R3261-15, T-8): the address of record of sip::aor_key, and of a
+// global number "tel:+..." whether it stood in a tel URI or in a sip URI with user=phone. A number without '+' is its
+// own whole text. Empty: no SIP, SIPS or TEL URI.
+[[nodiscard]] std::string user_key(std::string_view uri);
+
+}  // namespace parley::policy

@@ -1,0 +1,104 @@
+// What the user sees of a message, and what his own are wrapped in.
+#include "tools/parley/content.h"
+
+#include <gtest/gtest.h>
+
+namespace parley::tests {
+namespace {
+
+using namespace client;
+
+CpimWish hello() {
+  CpimWish wish;
+  wish.from_name = "Alice";
+  wish.from_uri = "sip:alice@example.org";
+  wish.to_uri = "sip:bob@example.org";
+  wish.wall_ms = 1'700'000'000'000;
+  wish.content_type = "text/plain;charset=utf-8";
+  wish.body = "hello";
+  return wish;
+}
+
+TEST(Cpim, R3862_1_two_blocks_and_two_blank_lines) {
+  EXPECT_EQ(
+      wrap_cpim(hello()),
+      "From: \"Alice\" <sip:alice@example.org>\r\nTo: <sip:bob@example.org>\r\nDateTime: 2023-11-14T22:13:20Z\r\n\r\n"
+      "Content-Type: text/plain;charset=utf-8\r\n\r\nhello");
+}
+
+TEST(Cpim, SEED3_8_1_1_10_R5438_1_a_receipt_is_asked_for_with_a_name_and_a_date) {
+  CpimWish wish = hello();
+  wish.imdn_id = "m1";
+  wish.want_delivery = wish.want_display = true;
+  const Content content = read_content("message/cpim", wrap_cpim(wish));
+  EXPECT_TRUE(content.wrapped);
+  EXPECT_EQ(content.imdn_id, "m1");
+  EXPECT_TRUE(content.wants_delivery);
+  EXPECT_TRUE(content.wants_display);
+  EXPECT_EQ(content.date, "2023-11-14T22:13:20Z");
+  EXPECT_EQ(content.from_uri, "sip:alice@example.org");
+  EXPECT_EQ(content.from_name, "Alice");
+  EXPECT_EQ(content.type, "text/plain");
+  EXPECT_EQ(content.body, "hello");
+}
+
+TEST(Imdn, R5438_1_what_is_written_is_read) {
+  for (const Disposition disposition : {Disposition::delivered, Disposition::displayed, Disposition::failed}) {
+    CpimWish wish = hello();
+    wish.is_notification = true;
+    wish.imdn_id = "n1";
+    wish.content_type = "message/imdn+xml";
+    wish.body = imdn_document("m1", disposition, "sip:bob@example.org", 0);
+    const Content content = read_content("message/cpim", wrap_cpim(wish));
+    ASSERT_TRUE(content.imdn) << wish.body;
+    EXPECT_EQ(content.imdn->message_id, "m1");
+    EXPECT_EQ(content.imdn->disposition, disposition);
+    EXPECT_EQ(content.imdn->recipient, "sip:bob@example.org");
+  }
+}
+
+TEST(Imdn, R5438_2_a_notification_asks_for_none) {
+  CpimWish wish = hello();
+  wish.is_notification = true;
+  wish.imdn_id = "n1";
+  wish.want_delivery = true;
+  const std::string text = wrap_cpim(wish);
+  EXPECT_EQ(text.find("Disposition-Notification"), std::string::npos);
+  EXPECT_NE(text.find("Content-Disposition: notification"), std::string::npos);
+}
+
+TEST(Imdn, R5438_3_the_recorded_route_is_gone_back) {
+  CpimWish wish = hello();
+  wish.is_notification = true;
+  wish.imdn_id = "n1";
+  wish.imdn_route = {"<sip:list@example.org>"};
+  EXPECT_NE(wrap_cpim(wish).find("imdn.IMDN-Route: <sip:list@example.org>\r\n"), std::string::npos);
+}
+
+TEST(Imdn, OMA_ALIAS_4_nobody_anonymous_gets_a_receipt) {
+  CpimWish wish = hello();
+  wish.from_uri = "sip:anonymous1@anonymous.invalid";
+  wish.imdn_id = "m1";
+  wish.want_delivery = true;
+  EXPECT_FALSE(read_content("message/cpim", wrap_cpim(wish)).wants_delivery);
+}
+
+TEST(Read, T_90_of_several_parts_the_text_is_shown) {
+  const Content content = read_content("multipart/mixed;boundary=b",
+                                       "--b\r\nContent-Type: application/resource-lists+xml\r\n\r\n<x/>\r\n"
+                                       "--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n--b--\r\n");
+  EXPECT_EQ(content.body, "hi");
+  EXPECT_EQ(content.type, "text/plain");
+}
+
+TEST(Read, what_is_broken_is_shown_as_it_is) {
+  for (const char* type :
+       {"message/cpim", "multipart/mixed", "multipart/mixed;boundary=x", ";;", "", "message/imdn+xml"}) {
+    const Content content = read_content(type, std::string("\0no\nsense", 9));
+    EXPECT_FALSE(content.imdn) << type;
+    EXPECT_FALSE(content.wants_delivery) << type;
+  }
+}
+
+}  // namespace
+}  // namespace parley::tests

@@ -1,0 +1,196 @@
+// tests/service/focus_group_test.cc - sessions of pre-defined groups: invited members, rooms that are joined, rules.
+#include "policy/group_document.h"
+#include "policy/user_key.h"
+#include "tests/service/parties.h"
+
+namespace parley::tests {
+namespace {
+
+using core::Metric;
+using namespace std::chrono_literals;
+
+policy::Rule rule(const std::string& user, const std::vector<std::string>& actions) {
+  policy::Rule made;
+  made.id = user;
+  made.conditions.has_identity = true;
+  made.conditions.one = {policy::user_key("sip:" + user + "@example.org")};
+  for (const std::string& name : actions) {
+    made.actions.push_back({.space = {}, .name = name, .value = "true"});
+  }
+  return made;
+}
+
+policy::GroupSpec team(bool invite_members = true) {
+  policy::GroupSpec spec;
+  spec.uri = "sip:team@example.org";
+  spec.display_name = "The Team";
+  for (const char* name : {"alice", "bob", "carol"}) {
+    spec.members.push_back({.uri = "sip:" + std::string(name) + "@example.org", .key = {}, .display_name = {}});
+  }
+  spec.invite_members = invite_members;
+  return spec;
+}
+
+std::shared_ptr<policy::SipConfig> group_config(const policy::GroupSpec& spec) {
+  auto config = focus_config();
+  const policy::DocumentsResult read = policy::read_documents({}, {&spec, 1}, "example.org");
+  EXPECT_EQ(read.error, "");
+  config->documents = read.documents;
+  return config;
+}
+
+struct Groups : Party {
+  void SetUp() override { make(group_config(team())); }
+  void call_team(Phone& by, const std::string& lines = {}) {
+    by.invite_uri("sip:team@example.org", msrp_sdp(by.user()), im_lines + lines);
+  }
+};
+
+TEST_F(Groups, OMA_GRP_2_WhoBeginsAPrearrangedSessionBringsAllMembers) {
+  call_team(*alice);
+  const std::string to_bob = join(*bob);
+  EXPECT_EQ(header(to_bob, "P-Asserted-Identity"), "<sip:alice@example.org>");
+  join(*carol);
+  const std::string ok = alice->want("200 INVITE");
+  EXPECT_EQ(header(ok, "P-Asserted-Identity"), "<sip:team@example.org>") << "SEED2-7.2.1.1-10b";
+  EXPECT_TRUE(header(ok, "Contact").ends_with(";isfocus;+g.oma.sip-im")) << "SEED2-7.2.1.1-11";
+  alice->take(ok);
+  alice->ack();
+  EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 3U);
+  leaves(*alice);
+  leaves(*bob);
+  ended(*carol);
+  at_rest();
+}
+
+TEST_F(Groups, SEED2_7_2_1_1_5b_ProvisionalResponsesNameTheGroup) {
+  call_team(*alice);
+  bob->respond(bob->want("INVITE"), 180);
+  EXPECT_EQ(header(alice->want("180 INVITE"), "P-Asserted-Identity"), "<sip:team@example.org>");
+}
+
+TEST_F(Groups, OMA_GRP_4_WhoIsNoMemberIs403AndAnUnknownGroup404) {
+  call_team(*dave);
+  EXPECT_EQ(header(dave->want("403 INVITE"), "Warning"), "399 example.org \"not allowed to join\"");
+  dave->invite_uri("sip:nothing@example.org", msrp_sdp("dave"), im_lines);
+  EXPECT_EQ(code(dave->next()), "404");
+  EXPECT_EQ(line->world.service().focus().sessions(), 0U) << "of two, and the other one is nobody";
+}
+
+TEST_F(Groups, OMA_GRP_4_ASecondMemberJoinsTheSessionThatIsOn) {
+  call_team(*alice);
+  join(*bob);
+  join(*carol, 486);
+  alice->take(alice->want("200 INVITE"));
+  alice->ack();
+  call_team(*carol);
+  const std::string ok = carol->want("200 INVITE");
+  EXPECT_EQ(contact_uri(ok), alice->target) << "the same session identity";
+  carol->take(ok);
+  carol->ack();
+  EXPECT_EQ(line->world.metric(Metric::sip_sessions), 1U);
+  EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 3U);
+}
+
+TEST_F(Groups, OMA_GRP_4_AFullRoomIs486) {
+  policy::GroupSpec spec = team(false);
+  spec.max_participants = 2;
+  make(group_config(spec));
+  for (Phone* phone : {alice.get(), bob.get()}) {
+    call_team(*phone);
+    phone->take(phone->want("200 INVITE"));
+    phone->ack();
+  }
+  call_team(*carol);
+  EXPECT_EQ(header(carol->want("486 INVITE"), "Warning"), "399 example.org \"session is full\"");
+}
+
+TEST_F(Groups, OMA_GRP_2_ARoomIsJoinedAndNobodyIsInvited) {
+  make(group_config(team(false)));
+  call_team(*alice);
+  const std::string ok = alice->want("200 INVITE");
+  EXPECT_EQ(header(ok, "P-Asserted-Identity"), "<sip:team@example.org>");
+  alice->take(ok);
+  alice->ack();
+  bob->quiet();
+  call_team(*bob);
+  bob->take(bob->want("200 INVITE"));
+  bob->ack();
+  leaves(*alice);
+  bob->quiet();
+  EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 1U) << "a room goes on with one";
+  leaves(*bob);
+  at_rest();
+}
+
+TEST_F(Groups, OMA_GRP_4_WhoMayNotBeginIs480InARoomAnd403InAGroup) {
+  policy::GroupSpec spec = team(false);
+  spec.rules = std::vector<policy::Rule>{rule("alice", {"join-handling"})};
+  make(group_config(spec));
+  call_team(*alice);
+  EXPECT_EQ(code(alice->want("480 INVITE")), "480");
+  spec.invite_members = true;
+  make(group_config(spec));
+  call_team(*alice);
+  EXPECT_EQ(header(alice->want("403 INVITE"), "Warning"), "399 example.org \"not allowed to begin the session\"");
+}
+
+TEST_F(Groups, OMA_GRP_9_WhereAnonymityIsNotAllowedItIs433) {
+  alice->local = "";
+  call_team(*alice, "Privacy: id\r\n");
+  EXPECT_EQ(code(alice->want("433 INVITE")), "433");
+}
+
+TEST_F(Groups, OMA_GRP_3_WhatAGroupDemandsAndWeDoNotKnowIs403) {
+  policy::GroupSpec spec = team();
+  spec.not_understood = "quantum";
+  make(group_config(spec));
+  call_team(*alice);
+  EXPECT_EQ(code(alice->want("403 INVITE")), "403");
+}
+
+TEST_F(Groups, OMA_GRP_3_ASessionEndsWithItsMaximumDuration) {
+  policy::GroupSpec spec = team(false);
+  spec.session.max_duration_seconds = 60;
+  make(group_config(spec));
+  call_team(*alice);
+  alice->take(alice->want("200 INVITE"));
+  alice->ack();
+  line->pass(61s);
+  EXPECT_EQ(header(ended(*alice), "Reason"), "SIP;cause=480;text=\"Session Duration\"");
+  EXPECT_EQ(line->world.metric(Metric::sip_sessions_duration), 1U);
+  at_rest();
+}
+
+TEST_F(Groups, OMA_ALIAS_1_AnAnonymousOriginatorIsNamedByHisAliasAlone) {
+  policy::GroupSpec spec = team();
+  spec.rules = std::vector<policy::Rule>{
+      rule("alice", {"join-handling", "allow-initiate-conference", "allow-anonymity"}), rule("bob", {"join-handling"})};
+  make(group_config(spec));
+  alice->anonymous = "\"Night Owl\" <sip:anonymous@anonymous.invalid>";
+  call_team(*alice, "Privacy: id\r\nP-Asserted-Identity: <sip:alice@example.org>\r\n");
+  const std::string invite = bob->want("INVITE");
+  EXPECT_TRUE(header(invite, "From").starts_with("\"Night Owl\" <sip:anonymous@anonymous.invalid>;tag=")) << invite;
+  EXPECT_EQ(header(invite, "Privacy"), "id") << "SEED4-6.1.2.2.2-1";
+  EXPECT_EQ(header(invite, "Referred-By"), "") << "OMA-ALIAS-4";
+}
+
+TEST_F(Groups, OneShardOwnsTheSessionOfAGroup) {
+  make(group_config(team(false)), 2);
+  call_team(*alice);  // arrives at shard 0
+  alice->take(alice->want("200 INVITE"));
+  alice->ack();
+  call_team(*bob);  // arrives at shard 1
+  const std::string ok = bob->want("200 INVITE");
+  EXPECT_EQ(contact_uri(ok).substr(0, 30), alice->target.substr(0, 30));
+  bob->take(ok);
+  bob->ack();
+  EXPECT_EQ(line->world.metric(Metric::sip_sessions), 1U);
+  EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 2U);
+  leaves(*alice);
+  leaves(*bob);
+  at_rest();
+}
+
+}  // namespace
+}  // namespace parley::tests

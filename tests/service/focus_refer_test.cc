@@ -1,0 +1,272 @@
+// tests/service/focus_refer_test.cc - REFER to a focus: bringing others in and making them go.
+#include "tests/service/parties.h"
+
+namespace parley::tests {
+namespace {
+
+using core::Metric;
+using namespace std::chrono_literals;
+
+struct Refers : Party {
+  // What the NOTIFY says, which is answered.
+  std::string told(Phone& who) {
+    const std::string notify = who.want("NOTIFY");
+    EXPECT_EQ(header(notify, "Content-Type"), "message/sipfrag;version=2.0");
+    who.respond(notify, 200);
+    last_notify = notify;
+    return between(body_of(notify), "SIP/2.0 ", "\r\n");
+  }
+  std::string last_notify;
+};
+
+TEST_F(Refers, OMA_SES_6_WhoIsNamedIsInvitedAndTheSenderHearsOfIt) {
+  gather({bob.get()});
+  alice->request("REFER", {}, "Refer-To: <sip:carol@example.org>\r\n");
+  const std::string accepted = alice->want("202 REFER");
+  EXPECT_TRUE(header(accepted, "Contact").ends_with(";isfocus;+g.oma.sip-im")) << accepted;
+  EXPECT_EQ(told(*alice), "100 Trying") << "R3515-1";
+  EXPECT_EQ(header(last_notify, "Event"), "refer");
+  EXPECT_TRUE(header(last_notify, "Subscription-State").starts_with("active;expires=")) << last_notify;
+  EXPECT_TRUE(header(last_notify, "Contact").starts_with("<" + alice->target + ">")) << last_notify;
+  const std::string invite = join(*carol);
+  EXPECT_EQ(header(invite, "Referred-By"), "<sip:alice@example.org>");
+  EXPECT_EQ(contact_uri(invite), alice->target);
+  EXPECT_EQ(told(*alice), "200 OK");
+  EXPECT_EQ(header(last_notify, "Subscription-State"), "terminated;reason=noresource");
+  EXPECT_TRUE(body_of(last_notify).ends_with("\r\n")) << "T-30";
+  EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 3U);
+  alice->request("REFER", {}, "Refer-To: <sip:dave@example.org>\r\n");
+  alice->want("202 REFER");
+  told(*alice);
+  EXPECT_EQ(header(last_notify, "Event"), "refer;id=" + std::to_string(alice->cseq)) << "R3515-1: the second one";
+  join(*dave, 486);
+  EXPECT_EQ(told(*alice), "486 Busy Here");
+}
+
+TEST_F(Refers, R4488_WhoWantsToHearNothingDoesNot) {
+  gather({bob.get()});
+  alice->request("REFER", {}, "Refer-To: <sip:carol@example.org>\r\nRefer-Sub: false\r\nSupported: norefersub\r\n");
+  const std::string accepted = alice->want("200 REFER");
+  EXPECT_EQ(header(accepted, "Refer-Sub"), "false");
+  join(*carol);
+  alice->quiet();
+}
+
+TEST_F(Refers, R5368_1_AListInvitesSeveral) {
+  gather({bob.get()});
+  alice->send_typed("REFER", "application/resource-lists+xml", resource_list({"carol", "dave", "bob"}),
+                    "Refer-To: <cid:l1@example.org>\r\nRefer-Sub: false\r\nContent-ID: <l1@example.org>\r\n"
+                    "Require: multiple-refer, norefersub\r\nContent-Disposition: recipient-list\r\n");
+  alice->want("200 REFER");
+  join(*carol);
+  join(*dave);
+  bob->quiet();  // T-51: he is in
+  alice->quiet();
+  EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 4U);
+}
+
+TEST_F(Refers, OMA_SES_7_TheInitiatorMayExpel) {
+  gather({bob.get(), carol.get()});
+  alice->request("REFER", {}, "Refer-To: <sip:bob@example.org;method=BYE>\r\n");
+  alice->want("202 REFER");
+  const std::string bye = bob->want("BYE");
+  EXPECT_EQ(header(bye, "Reason"), "SIP;cause=200;text=\"Booted by focus\"");
+  bob->respond(bye, 200);
+  EXPECT_EQ(told(*alice), "100 Trying");
+  EXPECT_EQ(told(*alice), "200 OK");
+  EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 2U);
+  alice->request("REFER", {}, "Refer-To: <sip:dave@example.org;method=BYE>\r\n");
+  alice->want("202 REFER");
+  told(*alice);
+  EXPECT_EQ(told(*alice), "404 Not Found") << "the REFER itself was good";
+}
+
+TEST_F(Refers, OMA_SES_7_OthersMayOnlyExpelThemselves) {
+  gather({bob.get(), carol.get()});
+  bob->request("REFER", {}, "Refer-To: <sip:carol@example.org;method=BYE>\r\n");
+  EXPECT_EQ(header(bob->want("403 REFER"), "Warning"), "399 example.org \"not allowed to expel\"");
+  bob->request("REFER", {}, "Refer-To: <sip:bob@example.org;method=BYE>\r\nRefer-Sub: false\r\n");
+  bob->want("200 REFER");
+  ended(*bob);
+  carol->quiet();
+}
+
+TEST_F(Refers, T_30_AReferOutsideTheDialogIsKnownByItsSender) {
+  gather({bob.get()});
+  Phone desk(*line, "alice", "127.0.0.1:40008");
+  desk.call_id = "refer1";
+  desk.local = "<sip:alice@example.org>;tag=d";
+  desk.remote = "<" + alice->target + ">";
+  desk.target = alice->target;
+  desk.request("REFER", {}, "Refer-To: <sip:carol@example.org>\r\n");
+  const std::string accepted = desk.want("202 REFER");
+  EXPECT_NE(tag_of(header(accepted, "To")), "");
+  EXPECT_EQ(told(desk), "100 Trying");
+  EXPECT_EQ(header(last_notify, "Call-ID"), "refer1");
+  EXPECT_EQ(header(last_notify, "From"), header(accepted, "To"));
+  join(*carol);
+  EXPECT_EQ(told(desk), "200 OK");
+  alice->quiet();
+  Phone stranger(*line, "dave", "127.0.0.1:40008");
+  stranger.call_id = "refer2";
+  stranger.local = "<sip:dave@example.org>;tag=d";
+  stranger.remote = "<" + alice->target + ">";
+  stranger.target = alice->target;
+  stranger.request("REFER", {}, "Refer-To: <sip:carol@example.org>\r\n");
+  EXPECT_EQ(code(stranger.want("403 REFER")), "403");
+}
+
+TEST_F(Refers, R3515_1_ThereIsExactlyOneReferTo) {
+  gather({bob.get()});
+  alice->request("REFER");
+  alice->want("400 REFER");
+  alice->request("REFER", {}, "Refer-To: <sip:carol@example.org>\r\nRefer-To: <sip:dave@example.org>\r\n");
+  alice->want("400 REFER");
+  carol->quiet();
+}
+
+TEST_F(Refers, OMA_SES_12_ASessionOfTwoStaysOne) {
+  alice->invite_uri("sip:bob@example.org", msrp_sdp("alice"), im_lines);
+  join(*bob);
+  alice->take(alice->want("200 INVITE"));
+  alice->ack();
+  alice->request("REFER", {}, "Refer-To: <sip:carol@example.org>\r\n");
+  EXPECT_EQ(code(alice->want("403 REFER")), "403");
+}
+
+TEST_F(Refers, OMA_SES_6_WhoWaitsForAnOutcomeHearsOfTheSessionsEnd) {
+  gather({bob.get()});
+  Phone desk(*line, "alice", "127.0.0.1:40008");
+  desk.call_id = "refer1";
+  desk.local = "<sip:alice@example.org>;tag=d";
+  desk.remote = "<" + alice->target + ">";
+  desk.target = alice->target;
+  desk.request("REFER", {}, "Refer-To: <sip:carol@example.org>\r\n");
+  desk.want("202 REFER");
+  told(desk);
+  carol->want("INVITE");
+  line->world.drain();
+  line->pass(27s);
+  EXPECT_EQ(told(desk), "487 Request Terminated");
+  EXPECT_EQ(header(last_notify, "Subscription-State"), "terminated;reason=noresource");
+}
+
+// Its ids are known to everybody on the dialog's way, so they prove nothing (RFC 4538 section 8).
+TEST_F(Refers, R4538_1_WhoKnowsADialogIsNotItsParticipant) {
+  gather({bob.get(), carol.get()});
+  const std::string alices = "Target-Dialog: " + alice->call_id + ";local-tag=" + tag_of(alice->remote) +
+                             ";remote-tag=" + tag_of(alice->local) + "\r\n";
+  const auto beside = [&](const std::string& user, const std::string& method, const std::string& lines) {
+    Phone desk(*line, user, "127.0.0.1:40008");
+    desk.call_id = "beside" + user + method;
+    desk.local = "<sip:" + user + "@example.org>;tag=d";
+    desk.remote = "<" + alice->target + ">";
+    desk.target = alice->target;
+    if (method == "MESSAGE") {
+      desk.send_typed(method, "text/plain", "hello", lines);
+    } else {
+      desk.request(method, {}, lines + "Refer-Sub: false\r\nSupported: norefersub\r\n");
+    }
+    return desk.next();
+  };
+  const std::string expel = "Refer-To: <sip:carol@example.org;method=BYE>\r\n";
+  EXPECT_EQ(code(beside("dave", "REFER", alices + expel)), "403") << "he takes no part";
+  EXPECT_EQ(code(beside("dave", "MESSAGE", alices)), "403") << "OMA-SES-10";
+  const std::string bobs = beside("bob", "REFER", alices + expel);
+  EXPECT_EQ(header(bobs, "Warning"), "399 example.org \"not allowed to expel\"") << "as himself, not as alice";
+  carol->quiet();
+  EXPECT_EQ(code(beside("alice", "MESSAGE", alices)), "202");
+  EXPECT_EQ(code(beside("alice", "REFER", alices + expel)), "200");
+  carol->want("BYE");
+}
+
+// --- its subscription
+
+TEST_F(Refers, R3515_1_TheSubscriptionOfAReferIsRefreshedAndEndedInItsDialog) {
+  gather({bob.get()});
+  alice->request("REFER", {}, "Refer-To: <sip:carol@example.org>\r\n");
+  alice->want("202 REFER");
+  told(*alice);
+  alice->request("SUBSCRIBE", {}, "Event: refer\r\nExpires: 100\r\n");
+  const std::string refreshed = alice->want("200 SUBSCRIBE");
+  EXPECT_EQ(header(refreshed, "Expires"), "100");
+  EXPECT_TRUE(header(refreshed, "Contact").starts_with("<" + alice->target + ">")) << refreshed;
+  EXPECT_EQ(told(*alice), "100 Trying");
+  EXPECT_EQ(header(last_notify, "Subscription-State"), "active;expires=100");
+  alice->request("SUBSCRIBE", {}, "Event: refer;id=77\r\nExpires: 100\r\n");
+  EXPECT_EQ(code(alice->want("481 SUBSCRIBE")), "481") << "nothing but a REFER makes one";
+  alice->request("SUBSCRIBE", {}, "Event: refer\r\nExpires: 0\r\n");
+  alice->want("200 SUBSCRIBE");
+  EXPECT_EQ(told(*alice), "100 Trying");
+  EXPECT_EQ(header(last_notify, "Subscription-State"), "terminated;reason=timeout");
+  alice->request("SUBSCRIBE", {}, "Event: refer\r\nExpires: 100\r\n");
+  alice->want("481 SUBSCRIBE");
+  join(*carol);
+  alice->quiet();
+  EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 3U) << "what was asked for happens all the same";
+}
+
+TEST_F(Refers, R3515_1_TheSecondOneIsNamedByItsCSeqAndTimeEndsIt) {
+  gather({bob.get()});
+  for (const char* target : {"carol", "dave"}) {
+    alice->request("REFER", {}, "Refer-To: <sip:" + std::string(target) + "@example.org>\r\n");
+    alice->want("202 REFER");
+    told(*alice);
+  }
+  const std::string second = "refer;id=" + std::to_string(alice->cseq);
+  alice->request("SUBSCRIBE", {}, "Event: " + second + "\r\nExpires: 5\r\n");
+  EXPECT_EQ(header(alice->want("200 SUBSCRIBE"), "Expires"), "5");
+  told(*alice);
+  EXPECT_EQ(header(last_notify, "Event"), second);
+  line->pass(5s);
+  EXPECT_EQ(told(*alice), "100 Trying") << "nothing is known yet";
+  EXPECT_EQ(header(last_notify, "Event"), second);
+  EXPECT_EQ(header(last_notify, "Subscription-State"), "terminated;reason=timeout");
+  while (carol->boxed() > 1) carol->next();
+  join(*carol);
+  EXPECT_EQ(told(*alice), "200 OK") << "the first one lasts";
+  EXPECT_EQ(header(last_notify, "Event"), "refer");
+}
+
+TEST_F(Refers, R3515_1_OutsideTheSessionsDialogToo) {
+  gather({bob.get()});
+  Phone desk(*line, "alice", "127.0.0.1:40008");
+  desk.call_id = "refer1";
+  desk.local = "<sip:alice@example.org>;tag=d";
+  desk.remote = "<" + alice->target + ">";
+  desk.target = alice->target;
+  desk.request("SUBSCRIBE", {}, "Event: refer\r\nExpires: 100\r\n");
+  desk.want("403 SUBSCRIBE");
+  desk.request("REFER", {}, "Refer-To: <sip:carol@example.org>\r\n");
+  desk.take(desk.want("202 REFER"));
+  told(desk);
+  desk.request("SUBSCRIBE", {}, "Event: refer\r\nExpires: 9999\r\n");
+  EXPECT_EQ(header(desk.want("200 SUBSCRIBE"), "Expires"), "240") << "R3515-1: how long is ours to choose";
+  told(desk);
+  alice->request("SUBSCRIBE", {}, "Event: refer\r\nExpires: 100\r\n");
+  EXPECT_EQ(code(alice->want("481 SUBSCRIBE")), "481") << "not in that dialog";
+  join(*carol);
+  EXPECT_EQ(told(desk), "200 OK");
+}
+
+TEST_F(Refers, R4488_WithoutSubscriptionThereIsNothingToRefresh) {
+  gather({bob.get()});
+  alice->request("REFER", {}, "Refer-To: <sip:carol@example.org>\r\nRefer-Sub: false\r\nSupported: norefersub\r\n");
+  alice->want("200 REFER");
+  alice->request("SUBSCRIBE", {}, "Event: refer\r\nExpires: 100\r\n");
+  alice->want("481 SUBSCRIBE");
+}
+
+TEST_F(Refers, OMA_GRP_5_AListLongerThanAnyIsRefusedAsAWhole) {
+  gather({bob.get()});
+  std::vector<std::string> many(500, "bob");
+  many.emplace_back("carol");
+  alice->send_typed("REFER", "application/resource-lists+xml", resource_list(many),
+                    "Refer-To: <cid:l1@example.org>\r\nRefer-Sub: false\r\nContent-ID: <l1@example.org>\r\n"
+                    "Require: multiple-refer, norefersub\r\nContent-Disposition: recipient-list\r\n");
+  EXPECT_EQ(header(alice->want("403 REFER"), "Warning"), "399 example.org \"too many recipients, at most 20\"");
+  carol->quiet();
+}
+
+}  // namespace
+}  // namespace parley::tests

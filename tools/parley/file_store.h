@@ -1,0 +1,29 @@
+// tools/parley/file_store.h - where files go that are received. The client's logic sees no disk.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "tools/parley/session_sdp.h"
+
+namespace parley::client {
+
+class FileStore {
+ public:
+  virtual ~FileStore() = default;
+  // Whether that file may come: 0, or the status of the refusal. What it is called here is the store's matter: a
+  // peer's name chooses no directory and replaces nothing.
+  [[nodiscard]] virtual std::uint16_t begin(std::uint32_t session, const FileOffer& offer) = 0;
+  // Bytes from `start`, counted from 1. False: they cannot be kept.
+  [[nodiscard]] virtual bool write(std::uint32_t session, std::uint64_t start, std::string_view bytes) = 0;
+  struct Result {
+    bool good = false;  // all of it is there, and is what was announced (R5547-1: size and hash)
+    std::string path{};
+    std::string why{};  // not good
+  };
+  // No more comes. `whole`: as far as the sender says.
+  virtual Result end(std::uint32_t session, bool whole) = 0;
+};
+
+}  // namespace parley::client

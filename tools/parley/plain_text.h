@@ -1,0 +1,14 @@
+// tools/parley/plain_text.h - events as lines for people.
+#pragma once
+
+#include <string>
+
+#include "tools/parley/event.h"
+
+namespace parley::client {
+
+// Without a line end; control characters of peers are shown as '?', so that nobody drives the terminal.
+[[nodiscard]] std::string plain_text(const Event& event);
+[[nodiscard]] std::string harmless(std::string_view text, bool keep_lines);
+
+}  // namespace parley::client

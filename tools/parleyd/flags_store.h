@@ -1,0 +1,18 @@
+// tools/parleyd/flags_store.h - the flags of what outlives the process; see flags.h.
+#pragma once
+
+#include <string>
+
+#include "tools/parleyd/flag_table.h"
+#include "tools/parleyd/settings.h"
+
+namespace parley::parleyd {
+
+struct RawStore {
+  std::string store = "memory";
+};
+
+void add_store(FlagTable& flags, Settings& settings, RawStore& raw);
+void finish_store(Settings& settings, const RawStore& raw);
+
+}  // namespace parley::parleyd
