@@ -16,8 +16,9 @@ namespace {
 constexpr std::string_view conference_events = "conference";  // value of Allow-Events (R4579-3)
 
 // NOTIFYs of one step; the next ones leave in the next step, so that a change in a large session holds nobody up for
-// more than a few ms.
+// more than a few ms: so many, and what is in them, which each time is copied to its connection and by the kernel.
 constexpr int notifies_at_once = 500;
+constexpr std::size_t notify_bytes_at_once = std::size_t{256} << 10;
 
 // T-54
 bool wants_full(const ConferenceEventsConfig& config, const sip::Received& request) {
@@ -226,7 +227,7 @@ EventDocument ConferenceEvents::put_document(Watched& watched, Usage& usage, con
   return {.type = conference_info_type, .body = body_};
 }
 
-void ConferenceEvents::notify(const sip::NotifyFact& fact) {
+std::size_t ConferenceEvents::notify(const sip::NotifyFact& fact) {
   Watched* const watched = watched_.get(core::SlotId::unpack(fact.resource));
   CHECK(watched != nullptr);
   const auto usage = watched->usages.find(fact.subscription.packed());
@@ -234,10 +235,12 @@ void ConferenceEvents::notify(const sip::NotifyFact& fact) {
   watched->up_to_date.insert(usage->first);
   bool more = false;
   const EventDocument document = put_document(*watched, usage->second, fact, more);
-  metrics_.add(Metric::sip_conference_notify_bytes, dialogs_.send(fact, document));
+  const std::size_t bytes = dialogs_.send(fact, document);
+  metrics_.add(Metric::sip_conference_notify_bytes, bytes);
   // OMA-CONF-4: who is `disconnected` now will be `deleted`.
   if (more) dialogs_.remind(fact.subscription);
   tell_history(*watched);
+  return bytes;
 }
 
 void ConferenceEvents::on_ended(const sip::EndedFact& fact) {
@@ -262,11 +265,12 @@ void ConferenceEvents::end() {
     }
   }
   dirty_.clear();
-  int left = notifies_at_once;
-  for (EventFact fact; left > 0 && dialogs_.next(fact);) {
+  int notifies = 0;
+  std::size_t bytes = 0;
+  for (EventFact fact; notifies < notifies_at_once && bytes < notify_bytes_at_once && dialogs_.next(fact);) {
     if (fact.kind == EventFact::Kind::notify) {
-      --left;
-      notify(fact.notify);
+      ++notifies;
+      bytes += notify(fact.notify);
     } else {
       on_ended(fact.ended);
     }

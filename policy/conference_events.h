@@ -134,7 +134,7 @@ class ConferenceEvents {
   void release(core::SlotId id);
   void move(Watched& watched, Usage& usage, const RosterPosition& to);
   void tell_history(Watched& watched);
-  void notify(const sip::NotifyFact& fact);
+  std::size_t notify(const sip::NotifyFact& fact);  // its bytes
   [[nodiscard]] EventDocument put_document(Watched& watched, Usage& usage, const sip::NotifyFact& fact, bool& more);
   void on_ended(const sip::EndedFact& fact);
 

@@ -57,10 +57,14 @@ void ChatWorker::record_delivery(uint64_t due_ns) {
   delivery_.record(now_ - due_ns);
   second_.record(now_ - due_ns);
   if (now_ - second_ns_ < 1'000'000'000) return;
-  // Few of them say nothing about their second.
-  if (second_.count() >= 100) worst_second_ns_ = std::max(worst_second_ns_, second_.percentile_ns(0.99));
+  worst_second_ns_ = worst_second_ns();
   second_ = {};
   second_ns_ = now_;
+}
+
+uint64_t ChatWorker::worst_second_ns() const {
+  // Few deliveries say nothing about their second.
+  return second_.count() < 100 ? worst_second_ns_ : std::max(worst_second_ns_, second_.percentile_ns(0.99));
 }
 
 void ChatWorker::write_message(ChatRoom& room, ChatMember& sender, uint64_t due_ns) {

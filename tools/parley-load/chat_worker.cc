@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <random>
+#include <span>
 
 #include "tools/parley-load/clock.h"
 
@@ -203,8 +204,20 @@ void ChatWorker::turn(uint64_t deadline_ns) {
   if (!options_.spin && deadline_ns > now_) wait_ms = static_cast<int>((deadline_ns - now_) / 1'000'000);
   const int count = epoll_wait(epoll_, events_.data(), kEventsMax, wait_ms);
   now_ = now_ns();
-  for (int n = 0; n < count; ++n)
-    on_event(*static_cast<ChatLink*>(events_[static_cast<size_t>(n)].data.ptr), events_[static_cast<size_t>(n)].events);
+  const auto ready = std::span(events_).first(count > 0 ? static_cast<size_t>(count) : 0);
+  // What is measured is read first. Signalling can be a gigabyte when all of a room are told of each other, and deliveries
+  // would wait for as much of it as is ready, as they do in no member's own device: what is left of it comes with the next
+  // wait, behind what was not ready in this one.
+  for (const epoll_event& event : ready) {
+    ChatLink& link = *static_cast<ChatLink*>(event.data.ptr);
+    if (link.kind != ChatLink::Kind::sip) on_event(link, event.events);
+  }
+  for (const epoll_event& event : ready) {
+    ChatLink& link = *static_cast<ChatLink*>(event.data.ptr);
+    if (link.kind != ChatLink::Kind::sip) continue;
+    on_event(link, event.events);
+    if (now_ns() - now_ > kSignallingNs) break;
+  }
   for (ChatLink* link : dead_) std::erase_if(accepted_, [link](const auto& mine) { return mine.get() == link; });
   dead_.clear();
   begin_beats();
