@@ -226,6 +226,14 @@ void Focus::look_at_end(FocusSession& s) {
     end_session(s, "SIP;cause=480;text=\"Session Ended\"");
     return;
   }
+  if (s.distribution) {
+    // Who has sent all of it may go; who has yet to read it is waited for.
+    const bool sends = originator != nullptr && originator->stand != Participant::Stand::gone;
+    const bool receives = s.in > (sends ? 1U : 0U);
+    if (receives && (sends || rooms_->delivering(s.room))) return;
+    end_session(s, "SIP;cause=200;text=\"Session Ended\"");
+    return;
+  }
   if (s.group != nullptr && s.group->session_policy().originator_required &&
       (originator == nullptr || originator->stand == Participant::Stand::gone)) {
     end_session(s, "SIP;cause=480;text=\"Originator Has Left\"");
@@ -393,6 +401,13 @@ void Focus::on_room_fact(const RoomFact& fact) {
     if (s == nullptr) return;
     metrics_.add(Metric::sip_sessions_idle);
     end_session(*s, "SIP;cause=480;text=\"Session Idle\"");
+    settle(*s);
+    return;
+  }
+  if (fact.kind == Kind::delivered) {
+    FocusSession* const s = sessions_.get(core::SlotId::unpack(fact.room_owner));
+    if (s == nullptr) return;
+    look_at_end(*s);
     settle(*s);
     return;
   }

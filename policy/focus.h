@@ -197,6 +197,10 @@ class Focus : public UserAgent {
                                              const sip::OfferTrack& offers);
   void take_passed(FocusSession& s, const Received& request, const InviteBody& body) const;
   void begin_session(FocusSession& s, Participant& originator);
+  void read_distribution(const Received& request, const Invitation& invitation, Newcomer& who) const;
+  [[nodiscard]] bool is_in(const FocusSession& s, std::string_view key) const;
+  void all_have_answered(FocusSession& s);
+  void gather_no_longer(FocusSession& s);
   void drop_session(FocusSession& s);
 
   // focus_invited.cc

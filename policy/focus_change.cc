@@ -117,7 +117,7 @@ void Focus::refuse_offer(sip::TransactionId server, std::uint16_t status, const 
     put_warning("no MSRP session that could be taken");
     add(HeaderId::warning, warning_);
     add(HeaderId::content_type, "application/sdp");
-    put_capabilities(s.of_two(), offer, body_);
+    put_capabilities(s.passes_on(), offer, body_);
   }
   if (status == 415) add(HeaderId::accept, "application/sdp");
   respond(server, status, {}, body_);

@@ -39,6 +39,7 @@ struct FocusConfig {
   std::uint32_t invite_parallel = 32;              // INVITEs of one session, or copies of one message, that wait for an answer
   std::uint32_t list_copies_max = 20'000;          // of pager messages to several, per shard, that wait
   core::Duration invite_timeout = std::chrono::seconds(180);  // OMA-SES-5: below Timer C
+  core::Duration distribution_wait = std::chrono::seconds(60);  // for those who are to get a file or a large message
   core::Duration idle = std::chrono::seconds(600);            // without a message: the session ends (OMA-SES-8); zero: never
   core::Duration lost_max = std::chrono::minutes(5);          // without an MSRP connection: his dialog ends
   std::uint32_t requests_max = 16;                 // of ours to one participant that wait for an answer

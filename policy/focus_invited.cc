@@ -63,7 +63,7 @@ std::uint16_t Focus::answer(Participant& p) {
   texts_.clear();
   add_own(s, p);
   add_charging(p, *invite);
-  add(HeaderId::allow_events, "conference");
+  if (!s.distribution) add(HeaderId::allow_events, "conference");
   add(HeaderId::supported, focus_options);
   add_grant(p.grant);  // SEED2-7.2.1.1-9, DEC-8
   add(HeaderId::content_type, "application/sdp");
@@ -109,7 +109,7 @@ void Focus::come_in(FocusSession& s, Participant& p) {
   replace_older(s, p);
   // OMA-SES-3: who waited for the first one gets his 200.
   Participant* const originator = participants_.get(s.originator);
-  if (s.begun || originator == nullptr || originator == &p) return;
+  if (s.distribution || s.begun || originator == nullptr || originator == &p) return;
   if (originator->stand != Participant::Stand::inviting) return;
   const core::SlotId id = originator->self;
   (void)answer_or_refuse(*originator);
@@ -124,7 +124,7 @@ void Focus::refuse(Participant& p, std::uint16_t status) {
   if (!warning_.empty()) add(HeaderId::warning, warning_);
   if (status == 488) {  // OMA-POL-4
     add(HeaderId::content_type, "application/sdp");
-    put_capabilities(session_of(p).of_two(), p.offer.view(), body_);
+    put_capabilities(session_of(p).passes_on(), p.offer.view(), body_);
   }
   respond(p.server, status, p.tag, body_);
   warning_.clear();

@@ -72,7 +72,7 @@ bool Focus::invite_one(FocusSession& s, const Invitee& invitee) {
   p->request_uri = invitee.uri;
   p->features = features_toward(s, s.originator_oma);  // T-31: whom he calls has a client like his
   p->trusted = true;  // what it says comes through our own checks
-  const Participant* const other = s.of_two() ? counterpart(s, *p) : nullptr;
+  const Participant* const other = s.passes_on() ? counterpart(s, *p) : nullptr;
   const bool secure = other != nullptr && media_->serves(other->terms.secure) ? other->terms.secure : !media_->serves(false);
   if (!open_end(s, *p, secure)) {
     metrics_.add(Metric::sip_sessions_media_limit);
@@ -139,14 +139,14 @@ void Focus::send_invite(FocusSession& s, Participant& p) {
   add(HeaderId::call_id, p.call_id);
   add(HeaderId::cseq, cseq);
   if (s.originator_anonymous) add(HeaderId::privacy, "id");   // SEED4-6.1.2.2.2-1
-  add(HeaderId::accept_contact, "*;+g.oma.sip-im");           // SEED4-6.1.2.2.2-3
+  add(HeaderId::accept_contact, s.large_message ? "*;+g.oma.sip-im.large-message" : "*;+g.oma.sip-im");  // SEED4-6.1.2.2.2-3
   add(HeaderId::user_agent, config_->im.product);          // SEED4-6.1.2.2.2-4
   add_timer(ask);                                             // SEED4-6.1.2.2.2-5
   add(HeaderId::supported, focus_options);                    // SEED4-6.1.2.2.2-6
   add(HeaderId::allow, focus_methods);                        // SEED4-6.1.2.2.2-7
   add(HeaderId::p_asserted_identity, originator);             // SEED4-6.1.2.2.2-9
   if (!s.originator_anonymous) add(HeaderId::referred_by, originator);
-  add(HeaderId::allow_events, "conference");
+  if (!s.distribution) add(HeaderId::allow_events, "conference");
   for (const PassedHeader& header : s.passed) {
     texts_.push_back({.id = header.id, .value = header.value, .name = header.name});
   }
@@ -260,6 +260,7 @@ void Focus::accepted(Participant& p, const Received& response) {
   come_in(s, p);
   if (p.refer != 0) refer_outcome(s, std::exchange(p.refer, 0), 200);
   invite_more(s);
+  all_have_answered(s);
 }
 
 void Focus::on_refused(Participant& p, std::uint16_t status, const Received* response) {
@@ -283,7 +284,33 @@ void Focus::outcome(FocusSession& s, Participant& p, std::uint16_t status) {
   if (p.refer != 0) refer_outcome(s, std::exchange(p.refer, 0), status);
   refused_invitee(s, status);
   invite_more(s);
+  all_have_answered(s);
   if (Participant* const originator = participants_.get(s.originator)) nobody_came(s, *originator);
+}
+
+// What is sent to several while it comes in begins when it is known who gets it.
+void Focus::all_have_answered(FocusSession& s) {
+  if (!s.distribution || s.begun || s.ending || s.inviting != 0 || !s.waiting.empty() || s.in == 0) return;
+  Participant* const originator = participants_.get(s.originator);
+  if (originator == nullptr || originator->stand != Participant::Stand::inviting) return;
+  s.gather_until = core::never;
+  const core::SlotId id = originator->self;
+  (void)answer_or_refuse(*originator);
+  if (Participant* const left = participants_.get(id)) settle(*left);
+}
+
+// Who has not answered gets nothing of it: the others have waited long enough.
+void Focus::gather_no_longer(FocusSession& s) {
+  s.gather_until = core::never;
+  s.waiting.clear();
+  const std::vector<core::SlotId> all = s.participants;
+  for (const core::SlotId id : all) {
+    Participant* const p = participants_.get(id);
+    if (p == nullptr || !p->invited_by_us() || p->stand != Participant::Stand::inviting) continue;
+    hang_up(*p, "SIP;cause=408;text=\"No Answer In Time\"");
+    if (Participant* const left = participants_.get(id)) settle(*left);
+  }
+  all_have_answered(s);
 }
 
 // RFC 3261 section 16.7 item 6: of all refusals the best one counts.

@@ -5,6 +5,7 @@
 
 #include "core/text.h"
 #include "policy/focus.h"
+#include "policy/im_request.h"
 #include "policy/own_names.h"
 #include "policy/owner.h"
 #include "policy/user_key.h"
@@ -31,6 +32,10 @@ struct Focus::Newcomer {
   SessionKind kind = SessionKind::adhoc;
   bool kind_known = true;
   FocusSession* session = nullptr;  // that he joins
+  bool distribution = false;        // he has a file or a large message for several
+  bool large_message = false;
+  const Group* group = nullptr;             // whose members it is for, or
+  const FocusSession* among = nullptr;      // who is in that session
   Participant* replaced = nullptr;  // by Replaces
   bool named_unknown = false;       // Replaces or Join: no such dialog
   std::string uri;
@@ -138,6 +143,13 @@ JoinFacts Focus::facts_of(const Received& request, const Invitation& invitation,
       sip::parse_uri(invitation.uri, uri) ? session_type(uri) : std::string_view{};
   const auto is = [type](std::string_view name) { return core::equal_ignore_case(type, name); };
   const std::size_t others = who.recipients.list.size();
+  if (who.body.has_sdp) {
+    who.sdp_status = read_terms(who.body.sdp, true, who.terms);
+    facts.sdp_wrong = who.sdp_status == 400;
+    facts.sdp_useless = who.sdp_status == 488;
+  } else {
+    facts.sdp_useless = media_ == nullptr;
+  }
   switch (invitation.target) {
     case Target::user:
       who.kind = SessionKind::one_to_one;
@@ -157,11 +169,14 @@ JoinFacts Focus::facts_of(const Received& request, const Invitation& invitation,
       break;
     case Target::session:
       who.session = sessions_.get(invitation.session);
-      facts.session_alive = who.session != nullptr && !who.session->ending && who.session->begun;
+      facts.session_alive =
+          who.session != nullptr && !who.session->ending && who.session->begun && !who.session->distribution;
       if (!facts.session_alive) return facts;
       who.kind = who.session->kind;
       break;
   }
+  read_distribution(request, invitation, who);
+  if (who.distribution) facts.sdp_useless = facts.sdp_useless || !who.terms.may_send;  // nobody here has a file to give
 
   sip::OptionSet required;
   for (const sip::Header* line = request.head.first(HeaderId::require); line != nullptr;
@@ -175,11 +190,16 @@ JoinFacts Focus::facts_of(const Received& request, const Invitation& invitation,
   facts.list_too_long = invitation.target == Target::factory &&
                         (others > config_->focus.adhoc_max || who.recipients.left_out != 0);
 
-  const Group* const group = who.session != nullptr ? who.session->group : invitation.group;
+  const Group* const group = who.distribution         ? who.group
+                             : who.session != nullptr ? who.session->group
+                                                      : invitation.group;
   if (group != nullptr) {
     Invitation of_group = invitation;
     of_group.group = group;
     judge_group(of_group, who, facts);
+    facts.active = facts.active || who.distribution;  // it begins no session of the group
+  } else if (who.among != nullptr) {  // OMA-PAG-3
+    facts.member = is_in(*who.among, who.key);
   } else if (who.session != nullptr) {  // OMA-SES-9: who was in it, or was to be
     FocusSession& s = *who.session;
     const auto& list = s.recipients.list;
@@ -188,25 +208,50 @@ JoinFacts Focus::facts_of(const Received& request, const Invitation& invitation,
   }
   if (who.session != nullptr) {
     FocusSession& s = *who.session;
-    const auto holds = [&](core::SlotId id) {
-      const Participant* const p = participants_.get(id);
-      return p != nullptr && p->stand == Participant::Stand::in && p->key == who.key;
-    };
-    const bool there = std::any_of(s.participants.begin(), s.participants.end(), holds);
+    const bool there = is_in(s, who.key);
     const std::uint32_t max = s.group == nullptr ? config_->focus.participants_per_session_max
                                                  : s.group->max_participants().value_or(
                                                        config_->focus.participants_per_session_max);
     facts.full = !there && s.in + s.inviting >= (s.of_two() ? 2 : max);
     find_named(request, who);
   }
-  if (who.body.has_sdp) {
-    who.sdp_status = read_terms(who.body.sdp, true, who.terms);
-    facts.sdp_wrong = who.sdp_status == 400;
-    facts.sdp_useless = who.sdp_status == 488;
-  } else {
-    facts.sdp_useless = media_ == nullptr;
-  }
   return facts;
+}
+
+bool Focus::is_in(const FocusSession& s, std::string_view key) const {
+  return std::any_of(s.participants.begin(), s.participants.end(), [&](core::SlotId id) {
+    const Participant* const p = participants_.get(id);
+    return p != nullptr && p->stand == Participant::Stand::in && p->key == key;
+  });
+}
+
+// OMA-FT-7, OMA-LRG-3: to a list, to the members of a group, or to those who are in a session just now. It is no part of
+// a chat, so it joins none and begins none.
+void Focus::read_distribution(const Received& request, const Invitation& invitation, Newcomer& who) const {
+  who.large_message = has_tag(request.head, request.bytes, large_message_tag);
+  const bool one_way = who.large_message || !who.terms.file_section.empty();
+  if (!one_way || invitation.target == Target::user) return;
+  if (invitation.target == Target::factory) {
+    who.distribution = who.kind != SessionKind::one_to_one;
+    return;
+  }
+  who.distribution = true;
+  who.kind = SessionKind::adhoc;
+  who.among = std::exchange(who.session, nullptr);
+  who.group = invitation.group != nullptr ? invitation.group : who.among->group;
+  // Who is invited by his group need not be in its session. A room that everybody enters by himself has nobody else.
+  if (invitation.group != nullptr && invitation.group->invites_members()) {
+    for (const GroupMember& member : invitation.group->members()) {
+      if (member.key != who.key) (void)who.recipients.add(member.uri, CopyControl::to);
+    }
+    return;
+  }
+  if (who.among == nullptr) return;
+  for (const core::SlotId id : who.among->participants) {
+    const Participant* const p = participants_.get(id);
+    if (p == nullptr || p->stand != Participant::Stand::in || p->key == who.key) continue;
+    (void)who.recipients.add(p->uri, CopyControl::bcc);  // OMA-ALIAS-4: some of them may be anonymous
+  }
 }
 
 // Replaces and Join: his own dialog in that session (OMA-SES-9).
@@ -349,8 +394,8 @@ std::uint16_t Focus::invite(const Received& request, const sip::RequestMatch& ma
 // OMA-SES-3, OMA-X-5: who has nobody to wait for is answered at once, others when somebody has come.
 void Focus::begin_session(FocusSession& s, Participant& originator) {
   const core::SlotId self = originator.self;
-  const bool at_once = s.waiting.empty() ||
-                       (config_->focus.answer == FocusAnswer::immediate && !s.of_two());
+  const bool at_once = !s.distribution && (s.waiting.empty() ||
+                                           (config_->focus.answer == FocusAnswer::immediate && !s.of_two()));
   if (at_once && !answer_or_refuse(originator)) return;
   invite_more(s);
   if (Participant* const p = participants_.get(self)) nobody_came(s, *p);
@@ -376,7 +421,11 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
   s.originator_oma = who.oma_client;
   s.originator_trusted = invitation.from_trusted;
   // SEED2-7.2.1.1-5a, -5b, DEC-25
-  s.asserted = "<" + (invitation.group != nullptr ? invitation.group->uri() : config_->focus.factory) + ">";
+  const Group* const group = who.distribution ? who.group : invitation.group;
+  s.asserted = "<" + (group != nullptr ? group->uri() : config_->focus.factory) + ">";
+  s.distribution = who.distribution;
+  s.large_message = who.large_message;
+  if (s.distribution) s.gather_until = now_ + config_->focus.distribution_wait;
   // R3323-2: for `user` and `id` in the open he has said himself how he wants to be called.
   const sip::Address& from = request.essentials.from;
   if (who.anonymous) {
@@ -387,7 +436,7 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
     s.originator_from.append("<").append(who.uri).append(">");
   }
   s.recipients = std::move(who.recipients);
-  if (invitation.group != nullptr) {
+  if (invitation.group != nullptr && !s.distribution) {
     s.documents = config_->documents;
     s.group = invitation.group;
     if (s.subject.empty()) s.subject = s.group->subject();
@@ -420,7 +469,8 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
                             .conf_uris = uris});
   RoomTraits traits;
   traits.identity = s.identity;
-  traits.kind = !s.of_two()                          ? RoomKind::group
+  traits.kind = s.distribution                       ? RoomKind::distribution
+                : !s.of_two()                        ? RoomKind::group
                 : who.terms.file_section.empty()     ? RoomKind::one_to_one
                                                      : RoomKind::exchange;
   if (s.group != nullptr) traits.other_identities.push_back(s.group->uri());

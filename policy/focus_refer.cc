@@ -93,6 +93,7 @@ std::uint16_t Focus::judge_refer(const FocusSession& s, const Received& request,
     return allowed ? std::uint16_t{0} : refuse(403, "not allowed to expel");
   }
   if (s.of_two()) return refuse(403, "a session of two");  // OMA-SES-12
+  if (s.distribution) return refuse(403, "it goes to whom it was sent");
   if (s.group != nullptr && !may(GroupAction::invite_users_dynamically)) return refuse(403, "not allowed to invite");
   const std::uint32_t max =
       s.group == nullptr ? config_->focus.participants_per_session_max

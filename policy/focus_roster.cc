@@ -67,6 +67,7 @@ void Focus::stop_watching(const FocusSession& s, const Participant& p) {
 
 // OMA-CONF-1: who takes part, or is about to, and whom the group lets.
 bool Focus::may_watch(const FocusSession& s, std::string_view key, std::string_view uri) const {
+  if (s.distribution) return false;  // OMA-LRG-2
   for (const core::SlotId id : s.participants) {
     const Participant* const p = participants_.get(id);
     if (p != nullptr && p->stand != Participant::Stand::gone && p->key == key) return true;

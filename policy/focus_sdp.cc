@@ -100,7 +100,7 @@ bool Focus::open_end(FocusSession& s, Participant& p, bool secure) {
   if (media_ == nullptr) return false;
   const std::uint32_t many = config_->focus.spread_min;
   std::uint32_t shard = shard_;
-  if (shards_ > 1 && many != 0 && !s.of_two() && s.participants.size() > many) shard = (shard_ + ++s.spread) % shards_;
+  if (shards_ > 1 && many != 0 && !s.passes_on() && s.participants.size() > many) shard = (shard_ + ++s.spread) % shards_;
   p.end = shard == shard_ ? media_->open(secure, p.self.packed()) : media_->open_elsewhere(secure, shard);
   if (!p.end.valid()) return false;
   p.terms.secure = secure;
@@ -116,7 +116,10 @@ std::string_view Focus::describe_media(const FocusSession& s, Participant& p, st
   own.path = media_->uri(p.end);
   std::string chatroom;
   // Of two each gets what the other one said (OMA-FT-5, OMA-MSRP-5); of more the switch speaks for itself.
-  const Participant* const other = s.of_two() ? counterpart(s, p) : nullptr;
+  // What is distributed all get from one, and he is told what the switch takes.
+  const Participant* const other = s.of_two()                               ? counterpart(s, p)
+                                   : s.distribution && p.self != s.originator ? participants_.get(s.originator)
+                                                                            : nullptr;
   const bool known = other != nullptr && !other->terms.path.empty();
   if (known) {
     own.accept_types = other->terms.accept_types;
@@ -124,14 +127,15 @@ std::string_view Focus::describe_media(const FocusSession& s, Participant& p, st
     own.has_max_size = other->terms.message_bytes_max != 0;
     own.max_size = other->terms.message_bytes_max;
     own.file_section = other->terms.file_section;
-    own.direction = direction_for(other->terms.may_send, other->terms.may_receive);
+    own.direction = direction_for(other->terms.may_send, other->terms.may_receive && !s.distribution);
   } else {
-    own.accept_types = s.of_two() ? pair_types : group_types;
+    own.accept_types = s.passes_on() ? pair_types : group_types;
     own.accept_wrapped_types = group_wrapped_types;
     own.has_max_size = config_->focus.message_bytes_max != 0;
     own.max_size = config_->focus.message_bytes_max;
-    own.direction = sip::SdpDirection::sendrecv;
-    if (!s.of_two() && rooms_ != nullptr) chatroom = rooms_->chatroom_tokens(s.room);
+    own.direction = s.distribution ? sip::SdpDirection::recvonly : sip::SdpDirection::sendrecv;
+    if (s.distribution) own.file_section = p.terms.file_section;  // OMA-FT-2: the answer says it again
+    if (!s.passes_on() && rooms_ != nullptr) chatroom = rooms_->chatroom_tokens(s.room);
     own.has_chatroom = !chatroom.empty();
     own.chatroom = chatroom;
   }
@@ -229,6 +233,11 @@ Member Focus::member_of(const Participant& p) const {
   member.message_bytes_max = p.terms.message_bytes_max;
   member.may_send = p.terms.may_send;
   member.may_receive = p.terms.may_receive;
+  if (const FocusSession* const s = sessions_.get(p.session); s != nullptr && s->distribution) {
+    const bool sends = p.self == s->originator;
+    member.may_send = member.may_send && sends;
+    member.may_receive = member.may_receive && !sends;
+  }
   member.private_messages = p.terms.private_messages;
   member.may_ask_count = p.trusted;
   member.owner = p.self.packed();

@@ -215,6 +215,11 @@ struct FocusSession {
   bool begun = false;                 // the originator has had his 200
   bool peopled = false;               // there were others than the originator, or are to be
   bool ending = false;
+  // A file or a large message for several (OMA-FT-7, OMA-LRG-3): the originator sends, the others receive, and it begins
+  // when all of them have answered. Nobody joins it and nobody watches it (OMA-LRG-2).
+  bool distribution = false;
+  bool large_message = false;
+  core::Instant gather_until = core::never;
   RoomHandle room;
   std::uint32_t spread = 0;           // MSRP sessions that were given to the shards in turn
   core::Instant ends = core::never;   // max-duration
@@ -225,6 +230,8 @@ struct FocusSession {
 
   [[nodiscard]] bool of_two() const { return kind == SessionKind::one_to_one; }
   [[nodiscard]] bool of_group() const { return group != nullptr; }
+  // What one of them sends the other ones get as it is, and their descriptions go through.
+  [[nodiscard]] bool passes_on() const { return of_two() || distribution; }
 };
 
 }  // namespace parley::policy

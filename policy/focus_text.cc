@@ -1,5 +1,6 @@
 // policy/focus_text.cc - what messages of the controlling function look like. See focus.h.
 #include "policy/focus.h"
+#include "policy/im_request.h"
 #include "policy/own_names.h"
 #include "sip/address.h"
 #include "sip/params.h"
@@ -11,7 +12,8 @@ using sip::HeaderId;
 
 // T-31: who takes `isfocus` for a group chat does not get it in a session of two.
 std::string Focus::features_toward(const FocusSession& s, bool oma_client) const {
-  bool focus = true;
+  if (s.large_message) return ";" + std::string(large_message_tag);
+  bool focus = !s.distribution;  // OMA-LRG-2
   if (s.of_two()) {
     switch (config_->focus.one_to_one_isfocus) {
       case OneToOneFocus::always: break;

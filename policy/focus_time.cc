@@ -57,7 +57,7 @@ core::Instant Focus::deadline_of(const Participant& p) {
 }
 
 core::Instant Focus::deadline_of(const FocusSession& s) const {
-  core::Instant next = s.ending ? core::never : s.ends;
+  core::Instant next = s.ending ? core::never : std::min(s.ends, s.gather_until);
   for (const FocusRefer& refer : s.refers) next = std::min(next, refer.until);
   return next;
 }
@@ -126,6 +126,7 @@ void Focus::run(FocusSession& s) {
     s.refers.erase(s.refers.begin() + static_cast<std::ptrdiff_t>(i));
     send_refer_notify(s, refer, 100, "timeout");
   }
+  if (!s.ending && s.gather_until <= now_) gather_no_longer(s);
   if (!s.ending && s.ends <= now_) {
     metrics_.add(Metric::sip_sessions_duration);
     end_session(s, "SIP;cause=480;text=\"Session Duration\"");

@@ -73,6 +73,8 @@ enum class RoomKind : std::uint8_t {
   group,       // RFC 7701: message/cpim only, From checked, To is the room or one member
   one_to_one,  // what one sends the other gets as it is, REPORTs included
   exchange,    // one_to_one for a file or a large message: direction and one message matter, no ring
+  distribution,  // a file or a large message for several, streamed: what its sender writes goes to all others as it is,
+                 // when all of them are connected. The room answers for them as a group does (OMA-FT-7, OMA-LRG-3).
 };
 
 struct RoomTraits {
@@ -133,8 +135,8 @@ struct RoomFact {
     missed,     // member, count: messages it will not get, because it was behind for too long
     too_slow,   // member: behind for --room-lag-time; its end is closed, the focus ends the dialog
     idle,       // room: no message for RoomTraits::idle
-    delivered,  // member (the sender), message_id, count: people reached, where the count was asked for (OMA-DR-3); in
-                // an exchange: the other one has taken it all
+    delivered,  // member (the sender; not valid() when he has left), message_id, count: people reached, where the count
+                // was asked for (OMA-DR-3); in an exchange: the other one has taken it all; in a distribution: always
     recorded,  // room, member (the sender), a piece of a message for the history
     replaced,  // member: its device has joined again and is connected; it is in no more and its end is closed
   };
@@ -208,6 +210,8 @@ class Rooms {
   // was given to somebody, or is kept for somebody (OMA-PAG-1). 415: none of them takes that type; 413: nor that size;
   // 480: nobody is there and nothing is kept.
   [[nodiscard]] std::uint16_t post(MemberHandle from, std::string_view content_type, std::string_view body);
+  // Whether receivers of a message that has come to its end have still to say that they have it.
+  [[nodiscard]] bool delivering(RoomHandle room) const;
   // What they take, as in Accept of that 415.
   [[nodiscard]] std::string types_of_others(MemberHandle from) const;
 

@@ -186,10 +186,15 @@ void Rooms::State::arm_member(RoomMember& member) {
   core::Instant due = core::never;
   if (member.held) due = now.mono + hold_look;
   if (member.behind && member.connected) due = std::min(due, now.mono + lag_look);
+  if (rooms.get(member.room)->traits.kind == RoomKind::distribution && !member.begun.empty()) {
+    if (member.timer.armed()) return;
+    due = std::min(due, now.mono + stall_look);
+  }
   if (due != core::never) wheel.arm(member.timer, due);
 }
 
 void Rooms::State::on_member_timer(Room& room, RoomMember& member) {
+  if (room.traits.kind == RoomKind::distribution && !member.begun.empty()) drop_stalled(room);
   RoomLeg& leg = room.legs[member.index];
   if (member.held) {
     const bool over = now.mono - member.held_since >= config->hold_time;

@@ -118,7 +118,7 @@ std::uint16_t Rooms::post(MemberHandle from, std::string_view content_type, std:
   RoomMember* const member = s.members.get(from);
   if (member == nullptr) return 481;
   Room& room = *s.rooms.get(member->room);
-  if (!member->about.may_send) return 403;
+  if (!member->about.may_send || room.traits.kind == RoomKind::distribution) return 403;
   if (body.size() > s.bytes_max(room)) return 413;
   const bool group = room.traits.kind == RoomKind::group;
   if (group && !accepts_type(room.traits.wrapped_types, content_type)) return 415;

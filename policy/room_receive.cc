@@ -124,20 +124,22 @@ RoomMessage* Rooms::State::begin_message(Room& room, RoomMember& member, const m
   whole.count = false;
   read_report_wishes(whole, fact);
   const bool counted = whole.count && member.about.may_ask_count;
-  if (!there || counted) {
+  const bool distribution = room.traits.kind == RoomKind::distribution;
+  if (!there || counted || distribution) {
     if (!there && fact.message_id.empty()) return nullptr;  // its next chunk could not be told from another's
     message = open_message(room, member);
     // A message that could be delivered is not refused because it can not be counted.
-    if (message == nullptr && there) message = &whole;
+    if (message == nullptr && there && !distribution) message = &whole;
     if (message == nullptr) return nullptr;
     message->success = whole.success;
   }
   start_message(room, *message, &member, fact.head->failure, fact.message_id);
-  message->count = counted && message != &whole;
+  message->tell_count = counted && message != &whole;
+  message->count = message->tell_count || distribution;
   if (room.traits.kind == RoomKind::group) {
     put_headers(room, *message);
   } else {
-    copy_headers(*message, fact);
+    copy_headers(room, *message, fact);
     message->type.assign(fact(fact.head->content_type));
     begin_legs(room, *message);
   }
@@ -156,7 +158,8 @@ void Rooms::State::start_message(Room& room, RoomMessage& message, const RoomMem
   message.number = 0;
   message.failure = failure;
   message.state = room.traits.kind == RoomKind::group ? Stage::gathering : Stage::open;
-  message.count = false;
+  message.count = message.tell_count = false;
+  message.refusal = 0;
   message.answers = room.legs.size() <= config->answers_members_max;
   message.sent_some = message.missed = message.passing = message.ended = false;
   message.kept_whole = message.recorded = false;
@@ -332,6 +335,9 @@ void Rooms::State::pass_piece(Room& room, RoomMessage& message, std::uint64_t st
   } else {
     send_chunk(room, message, from, prefix, body, msrp::Flag::more);
     hold_for_slow(room, message);
+    if (room.traits.kind == RoomKind::distribution) {
+      if (RoomMember* const sender = members.get(message.sender); sender != nullptr) arm_member(*sender);
+    }
   }
   message.held_used = 0;
 }

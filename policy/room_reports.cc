@@ -22,7 +22,8 @@ void Rooms::State::on_answered(Room& room, RoomMember& member, const msrp::EndFa
       if (entry == nullptr || entry->about.failure != msrp::FailureReport::no) break;
     }
   };
-  if (room.traits.kind == RoomKind::group) {
+  if (switches(room)) {
+    member.heard = now.mono;
     const std::uint64_t number = fact.mark >> 8;
     const bool last = (fact.mark & 2) != 0;
     if (last && settled) got(number);
@@ -31,9 +32,11 @@ void Rooms::State::on_answered(Room& room, RoomMember& member, const msrp::EndFa
     RoomMessage* const message =
         (fact.mark & 1) != 0 && slot < room.messages.size() ? messages.get(room.messages[slot]) : nullptr;
     if (message != nullptr && last && message->state == RoomMessage::State::counting && message->number == number) {
+      if (fact.status != 200) message->refusal = fact.status;
       leg_done(room, *message, leg, fact.status == 200);
     } else if (message != nullptr && !last && settled && fact.status != 200 && message->id == number) {
       leg.never |= std::uint64_t{1} << slot;  // R4975-11: it wants no more of this message
+      if (room.traits.kind == RoomKind::distribution) refused_by(room, *message, fact.status);
     }
   } else if (RoomPassed* const record = passed.get(core::SlotId::unpack(fact.mark)); record != nullptr) {
     if (record->last && settled) got(record->number);
@@ -59,7 +62,7 @@ void Rooms::State::on_answered(Room& room, RoomMember& member, const msrp::EndFa
 
 void Rooms::State::on_report(Room& room, RoomMember& member, const msrp::EndFact& fact) {
   RoomLeg& leg = room.legs[member.index];
-  if (room.traits.kind != RoomKind::group) {
+  if (!switches(room)) {
     for (const RoomLeg& other : room.legs) {
       if (other.member != member.self) legs.report(other.end, fact.message_id, fact.range, fact.status, {});
     }
@@ -132,6 +135,7 @@ bool Rooms::State::report_failure(Room& room, RoomMessage& message, std::uint16_
 
 bool Rooms::State::hears_of_misses(const Room& room, const RoomMessage& message) const {
   if (message.message_id_length == 0 || message.failure == msrp::FailureReport::no) return false;
+  if (room.traits.kind == RoomKind::distribution) return false;  // one REPORT for all of them, in the end
   return message.to_user != 0 || room.traits.kind != RoomKind::group || config->report_missed;
 }
 
@@ -180,10 +184,12 @@ void Rooms::State::report_count(Room& room, RoomMessage& message) {
     leg.reached &= ~bit;
   }
   RoomMember* const sender = sender_of(room, message);
-  if (sender != nullptr) {
-    RoomFact& fact = tell(RoomFact::Kind::delivered, room, sender);
-    fact.message_id.assign(message_id_of(message));
-    fact.count = message.reached;
+  RoomFact& fact = tell(RoomFact::Kind::delivered, room, sender);
+  fact.message_id.assign(message_id_of(message));
+  fact.count = message.reached;
+  if (sender != nullptr && room.traits.kind == RoomKind::distribution) {
+    report_distribution(room, message, *sender);
+  } else if (sender != nullptr) {
     report_headers.assign("Distribution-Count: ").append(std::to_string(message.reached)).append("\r\n");
     put_wrapper(message.reply_head);
     const std::uint64_t total = message.total;

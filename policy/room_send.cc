@@ -57,11 +57,12 @@ void Rooms::State::put_headers(const Room& room, RoomMessage& message) {
   out.append("Content-Type: message/cpim\r\n");
 }
 
-void Rooms::State::copy_headers(RoomMessage& message, const msrp::EndFact& fact) {
+void Rooms::State::copy_headers(const Room& room, RoomMessage& message, const msrp::EndFact& fact) {
   std::string& out = message.headers;
   out.clear();
   // OMA-MSRP-5: what came is copied. Whether our copy is answered is between its receiver and us.
-  message.answers = message.failure != msrp::FailureReport::no;
+  const bool distribution = switches(room);
+  message.answers = distribution || message.failure != msrp::FailureReport::no;
   message.about.failure = message.answers ? msrp::FailureReport::yes : msrp::FailureReport::no;
   if (!message.answers) out.append("Failure-Report: no\r\n");
   std::string_view lines = fact(fact.head->headers);
@@ -73,6 +74,7 @@ void Rooms::State::copy_headers(RoomMessage& message, const msrp::EndFact& fact)
       return line.size() > name.size() && core::equal_ignore_case(line.substr(0, name.size()), name);
     };
     if (line.size() <= 2 || is("Byte-Range:") || is("Failure-Report:")) continue;
+    if (distribution && (is("Success-Report:") || is("Include-Sent-Count:"))) continue;  // REPORTs would end here
     if (is("Message-ID:")) {
       const std::string_view id = message_id_of(message);
       message.about.id_offset = static_cast<std::uint32_t>(out.size() + std::min(line.find(id), line.size()));
@@ -100,7 +102,8 @@ msrp::EndSend Rooms::State::make_send(const Room& room, RoomMessage& message, st
   if (message.total != msrp::ByteRange::unknown) send.total = message.total + message.delta;
   send.tell_200 = last && message.answers;
   send.failure = message.about.failure;
-  if (room.traits.kind == RoomKind::group) {
+  if (switches(room)) {
+    if (room.traits.kind == RoomKind::distribution) send.tell_200 = true;  // that it takes something
     if (message.passing) {
       send.tell_200 = false;
     } else {
@@ -148,6 +151,7 @@ void Rooms::State::begin_legs(Room& room, RoomMessage& message) {
     const bool own = leg.number == message.sender_number && message.to_user == 0;
     const std::uint64_t limit = member.about.message_bytes_max;
     const bool too_large = limit != 0 && message.total != msrp::ByteRange::unknown && message.total > limit;
+    if (too_large) message.refusal = 413;
     if (own || !leg.receives || too_large || (!leg.any_type && !takes(room, member, message.type)) ||
         (message.to_user != 0 && !member.about.private_messages)) {
       leg.never |= bit;
@@ -180,7 +184,7 @@ void Rooms::State::choose_legs(Room& room, RoomMessage& message, std::uint64_t n
     }
     ends.push_back(leg.end);
     if (!last || message.passing) return;
-    note_sent(leg, number, message.answers || room.traits.kind == RoomKind::group);
+    note_sent(leg, number, message.answers || switches(room));
     if (message.count) {
       leg.awaiting |= bit;
       ++message.awaited;
@@ -270,7 +274,7 @@ void Rooms::State::commit(Room& room, RoomMessage& message, std::uint64_t start,
   if (RoomMember* const sender = members.get(message.sender); sender != nullptr) ++sender->messages_in;
   if (trace.on()) keep_record(room, message, number, start - 1 + bytes_of(prefix, body));
   owe_later(room, message, number);
-  if (room.traits.kind != RoomKind::group && room.legs.size() < 2) room.early = std::min(room.early, number);
+  if (!switches(room) && room.legs.size() < 2) room.early = std::min(room.early, number);
   ++room.counts.messages;
   room.counts.last_message = now.mono;
   metrics.add(Metric::room_messages);
@@ -292,7 +296,7 @@ void Rooms::State::commit(Room& room, RoomMessage& message, std::uint64_t start,
     room.counting |= bit;
     if (RoomMember* const sender = members.get(message.sender); sender != nullptr)
       std::erase(sender->begun, message.self);
-    wheel.arm(message.timer, now.mono + config->count_wait);
+    wheel.arm(message.timer, now.mono + (room.traits.kind == RoomKind::group ? config->count_wait : stall_look));
   }
 }
 

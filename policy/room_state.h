@@ -10,6 +10,7 @@
 //   room_catch_up.cc     members that are behind; holding senders back
 //   room_reports.cc      answers and REPORTs; counts
 //   room_late.cc         legs on other shards that did not get what they were given
+//   room_distribution.cc a file or a large message for several
 //   room_post.cc         what does not come by MSRP
 //   room_nickname.cc     NICKNAME and aliases
 //   room_admin.cc        what operators ask
@@ -35,6 +36,8 @@
 #include "policy/room_ring.h"
 
 namespace parley::policy {
+
+inline constexpr core::Duration stall_look = std::chrono::seconds(1);  // how often who takes nothing is looked for
 
 inline constexpr unsigned room_slots = 64;  // open messages of one room: a bit in the sets of its legs
 
@@ -101,6 +104,7 @@ struct RoomMember {
   std::uint64_t next = 0;        // behind: the first number it has to get
   std::uint64_t missed = 0;      // not told yet
   core::Instant behind_since{};  // connected and behind
+  core::Instant heard{};         // in a distribution: when it last took something, or nothing waited for it
   core::Instant held_since{};
   core::Instant no_hold_until{};
   std::uint64_t joined = 0;  // serial number
@@ -131,7 +135,9 @@ struct RoomMessage {
   std::uint8_t message_id_length = 0;
   msrp::FailureReport failure = msrp::FailureReport::yes;
   bool success = false;
-  bool count = false;
+  bool count = false;       // members' answers are counted
+  bool tell_count = false;  // and the sender is told
+  std::uint16_t refusal = 0;  // in a distribution: what a receiver has answered
   bool answers = false;  // members are asked for a 200
   bool sent_some = false;
   bool missed = false;  // somebody did not and will not get it
@@ -224,6 +230,11 @@ struct Room {
   core::Timer ring_age;
 };
 
+// The room answers its senders itself, and counts; in others what receivers say is passed on.
+[[nodiscard]] inline bool switches(const Room& room) {
+  return room.traits.kind == RoomKind::group || room.traits.kind == RoomKind::distribution;
+}
+
 struct Rooms::State {
   using Sent = msrp::Ends::Sent;
   using NotSent = msrp::Ends::NotSent;
@@ -305,12 +316,21 @@ struct Rooms::State {
   void owe_later(Room& room, RoomMessage& message, std::uint64_t number);
   void miss(Room& room, RoomMessage& message, RoomMember& member);
   void put_headers(const Room& room, RoomMessage& message);
-  void copy_headers(RoomMessage& message, const msrp::EndFact& fact);
+  void copy_headers(const Room& room, RoomMessage& message, const msrp::EndFact& fact);
   [[nodiscard]] bool takes(const Room& room, const RoomMember& member, std::string_view type) const;
   [[nodiscard]] std::uint16_t takers(const Room& room, const RoomMember& sender, std::string_view type,
                                      std::uint64_t bytes) const;
   [[nodiscard]] bool anybody_takes(const Room& room, const RoomMember& sender, std::string_view type) const;
   void record(Room& room, RoomMessage& message, std::string_view prefix, core::Slice body, bool last, bool aborted);
+
+  // room_distribution.cc
+  void hold_until_all_there(Room& room);
+  void set_alone(RoomLeg& leg, bool alone);
+  void drop_stalled(Room& room);
+  void refused_by(Room& room, RoomMessage& message, std::uint16_t status);
+  [[nodiscard]] bool nobody_left(const Room& room, const RoomMessage& message) const;
+  void give_up(Room& room);
+  void report_distribution(Room& room, const RoomMessage& message, const RoomMember& sender);
 
   // room_catch_up.cc
   void fall_behind(Room& room, RoomLeg& leg, std::uint64_t number);

@@ -123,6 +123,11 @@ std::string Rooms::chatroom_tokens(RoomHandle handle) const {
   return tokens;
 }
 
+bool Rooms::delivering(RoomHandle handle) const {
+  const Room* const room = state_->rooms.get(handle);
+  return room != nullptr && room->counting != 0;
+}
+
 RoomCounts Rooms::counts(RoomHandle handle) const {
   const Room* const room = state_->rooms.get(handle);
   if (room == nullptr) return {};
@@ -191,7 +196,7 @@ void Rooms::State::on_connected(Room& room, RoomMember& member) {
   if (member.connected) return;
   replace_before(room, member);
   member.connected = member.was_connected = true;
-  member.behind_since = now.mono;
+  member.behind_since = member.heard = now.mono;
   tell(RoomFact::Kind::connected, room, &member);
   update_alone(room);
   catch_up(room, member);
@@ -233,24 +238,16 @@ void Rooms::State::go_down(Room& room, RoomMember& member) {
   owe_from(room, member, std::min(member.next, next));
   leg.got = leg.sent = member.next;
   update_alone(room);
+  if (room.traits.kind == RoomKind::distribution) give_up(room);
 }
 
 // In a room of two, nobody is read while there is nobody to send to (OMA-MSRP-6).
 void Rooms::State::update_alone(Room& room) {
   if (room.traits.kind == RoomKind::group) return;
+  if (room.traits.kind == RoomKind::distribution) return hold_until_all_there(room);
   std::size_t connected = 0;
   for (const RoomLeg& leg : room.legs) connected += members.get(leg.member)->connected ? 1U : 0U;
-  for (const RoomLeg& leg : room.legs) {
-    RoomMember& member = *members.get(leg.member);
-    const bool alone = member.connected && connected < 2;
-    if (alone == member.alone) continue;
-    member.alone = alone;
-    if (alone) {
-      legs.hold(leg.end);
-    } else {
-      legs.release(leg.end);
-    }
-  }
+  for (RoomLeg& leg : room.legs) set_alone(leg, members.get(leg.member)->connected && connected < 2);
 }
 
 bool Rooms::next_fact(RoomFact& fact) {
@@ -277,7 +274,8 @@ void Rooms::State::on_timer(core::Timer& timer) {
   switch (static_cast<TimerKind>(timer.kind)) {
     case TimerKind::room_idle: {
       Room& room = *rooms.get(id);
-      const core::Instant due = room.counts.last_message + room.traits.idle;
+      // A long message is under way as long as its pieces come, which has a time of its own.
+      const core::Instant due = (room.slots != 0 ? now.mono : room.counts.last_message) + room.traits.idle;
       if (due <= now.mono) tell(RoomFact::Kind::idle, room, nullptr);
       wheel.arm(room.idle, due <= now.mono ? now.mono + room.traits.idle : due);
       return;
@@ -296,7 +294,10 @@ void Rooms::State::on_timer(core::Timer& timer) {
     case TimerKind::message: {
       RoomMessage& message = *messages.get(id);
       Room& room = *rooms.get(message.room);
-      if (message.state == RoomMessage::State::counting) {
+      if (message.state == RoomMessage::State::counting && room.traits.kind == RoomKind::distribution) {
+        drop_stalled(room);  // they have as long as they take something
+        if (messages.get(id) != nullptr) wheel.arm(message.timer, now.mono + stall_look);
+      } else if (message.state == RoomMessage::State::counting) {
         report_count(room, message);
       } else {
         metrics.add(Metric::room_timed_out);

@@ -74,6 +74,7 @@ TEST(ConferenceStorm, OMA_CONF_4_JoinsOfAllCostWhatIsSaidOnce) {
   std::uint64_t after = 0;
   for (const auto& watcher : party.watchers) after += watcher->user_elements;
   EXPECT_EQ(after - elements, 500 * members * 2);
+  EXPECT_LE(world.most_bytes_at_once, std::size_t{1} << 20) << "a document and 256 KiB: messages get their turn, too";
   EXPECT_EQ(world.roster().departures(), 0U);
   for (const auto& watcher : party.watchers) {
     if (!watcher->deaf) {

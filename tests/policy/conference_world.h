@@ -158,7 +158,8 @@ class ConferenceWorld {
   };
   std::vector<core::ConnectRequest> connects;
   [[nodiscard]] std::uint32_t next_conn() const { return next_conn_; }
-  std::size_t most_at_once = 0;  // messages that left in one step
+  std::size_t most_at_once = 0;        // messages that left in one step
+  std::size_t most_bytes_at_once = 0;  // and their bytes
   std::uint16_t status = 0;      // of the last SUBSCRIBE, as on_subscribe said
   std::string refusal;           // the headers of it
 
@@ -275,6 +276,9 @@ class ConferenceWorld {
       pool.release(datagram.slice.buffer);
     }
     most_at_once = std::max(most_at_once, sent.size());
+    std::size_t bytes = 0;
+    for (const Sent& one : sent) bytes += one.text.size();
+    most_bytes_at_once = std::max(most_bytes_at_once, bytes);
     const std::vector<core::ConnectRequest> dialled(out.connects().begin(), out.connects().end());
     out.clear();
     if (!credit.empty()) run(credit);
