@@ -107,6 +107,9 @@ struct EndSend {
   std::string_view prefix{};  // the body is prefix and then `body`; copied
   core::Slice body{};        // by reference above 1 KiB
   Flag flag = Flag::end;
+  // The session whose bytes these are, passed on as they come: it is not read while this peer is slow. What had been read
+  // of it by then is written beyond the limits on what may wait (its connection must not carry others' sessions, too).
+  EndHandle source{};
 };
 
 }  // namespace parley::msrp

@@ -468,7 +468,7 @@ void Ends::let_early_go(End& end) {
 // --- holding a peer back ----------------------------------------------------------------------------------------------
 
 bool Ends::is_shared(const Conn& conn) const {
-  return conn.relay_peer || conn.is_pipe() || conn.session_count != 0 || (conn.ends != nullptr && conn.ends->count > 1);
+  return conn.relay_peer || conn.kind == Conn::Kind::pipe_out || conn.session_count != 0 || (conn.ends != nullptr && conn.ends->count > 1);
 }
 
 void Ends::hold(EndHandle handle) {
@@ -497,6 +497,16 @@ void Ends::go_on_reading(End& end) {
   if (!end.conn->gone()) links_->go_on(*end.conn);
 }
 
+// A connection that relays for others, too, has answers outstanding that are not the sessions' here.
+bool Ends::answers(const Conn& conn) const {
+  const std::uint32_t most = links_->config().end_unanswered_max / 2;
+  return (is_shared(conn) || conn.tx_count <= most) && conn.ends->ring.size() <= most;
+}
+
+bool Ends::is_slow(const Conn& conn) const {
+  return conn.waiting_bytes() > links_->config().end_queue_bytes_max / 2 || !answers(conn);
+}
+
 bool Ends::hold_while_slow(EndHandle source_end, EndHandle slow_end) {
   const End* source = ends_.get(source_end);
   End* slow = ends_.get(slow_end);
@@ -505,6 +515,14 @@ bool Ends::hold_while_slow(EndHandle source_end, EndHandle slow_end) {
   Conn& to = *slow->conn;
   if (to.waiting_bytes() <= links_->config().end_queue_bytes_max / 2 || from.gone() || is_shared(from)) return false;
   return links_->hold_until_read(from, to);
+}
+
+// False: it can not be held back, so limits are what bounds it.
+bool Ends::pace(EndHandle source, Conn& slow) {
+  const End* const end = ends_.get(source);
+  if (end == nullptr || end->conn == nullptr || end->conn->gone() || is_shared(*end->conn)) return false;
+  if (is_slow(slow)) (void)links_->hold_until_read(*end->conn, slow);
+  return true;
 }
 
 std::uint64_t Ends::waiting_bytes(EndHandle handle) const {

@@ -203,6 +203,9 @@ class Ends {
   void stop_reading(End& end);
   void go_on_reading(End& end);
   [[nodiscard]] bool is_shared(const Conn& conn) const;
+  [[nodiscard]] bool is_slow(const Conn& conn) const;
+  [[nodiscard]] bool answers(const Conn& conn) const;  // as Relay asks before senders are read again
+  [[nodiscard]] bool pace(EndHandle source, Conn& slow);
 
   // --- facts (ends_in.cc)
   Queued& add_fact(EndFact::Kind kind, EndHandle end);
@@ -212,7 +215,7 @@ class Ends {
 
   // --- sending (ends_out.cc)
   [[nodiscard]] bool has_way(End& end);
-  [[nodiscard]] Sent may_send(End& end, std::uint64_t bytes, bool answered);
+  [[nodiscard]] Sent may_send(End& end, std::uint64_t bytes, bool answered, EndHandle source);
   void write_send(End& end, const EndSend& message);
   static void put_range(TextOut& out, const EndSend& message, bool explicit_end);
   Sent send_to(End& end, const EndSend& message);

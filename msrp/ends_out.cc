@@ -25,9 +25,10 @@ bool Ends::has_way(End& end) {
   return false;
 }
 
-Ends::Sent Ends::may_send(End& end, std::uint64_t bytes, bool answered) {
+Ends::Sent Ends::may_send(End& end, std::uint64_t bytes, bool answered, EndHandle source) {
   if (!has_way(end)) return Sent::gone;
   Conn* conn = end.conn;
+  if (source.valid() && pace(source, *conn)) return Sent::sent;
   const RelayConfig& config = links_->config();
   const bool queue = conn->waiting_bytes() + bytes > config.end_queue_bytes_max && conn->waiting_bytes() != 0;
   if (!queue && (!answered || conn->tx_count + conn->ends->ring.size() < config.end_unanswered_max)) return Sent::sent;
@@ -45,7 +46,8 @@ Ends::Sent Ends::send(EndHandle handle, const EndSend& message) {
 Ends::Sent Ends::send_to(End& end, const EndSend& message) {
   const std::uint64_t length = message.prefix.size() + message.body.length;
   const bool answered = message.failure != FailureReport::no;
-  const Sent may = may_send(end, send_overhead_bytes + end.out_paths.size() + message.headers.size() + length, answered);
+  const Sent may = may_send(end, send_overhead_bytes + end.out_paths.size() + message.headers.size() + length, answered,
+                            message.source);
   if (may != Sent::sent) return may;
   const std::uint64_t parts = end.chunk_max == 0 || length == 0 ? 1 : (length + end.chunk_max - 1) / end.chunk_max;
   if (answered && links_->transactions().live() + parts > links_->config().transactions_max) {
@@ -150,7 +152,7 @@ Ends::Sent Ends::nickname(EndHandle handle, std::string_view value, std::uint64_
   End* const end = ends_.get(handle);
   if (end == nullptr) return Sent::gone;
   const std::uint64_t bytes = send_overhead_bytes + end->out_paths.size() + value.size();
-  if (const Sent may = may_send(*end, bytes, true); may != Sent::sent) return may;
+  if (const Sent may = may_send(*end, bytes, true, {}); may != Sent::sent) return may;
   Conn& conn = *end->conn;
   std::array<char, tid_bytes> tid;
   const std::uint32_t slot = links_->transactions().create(conn, links_->config().transactions_max, tid);
@@ -220,6 +222,7 @@ bool Ends::take_answer(Conn& conn, std::string_view tid, std::string_view to, st
   }
   fan_outs_.settle(record);
   if (conn.ends_full) tell_writable(conn);
+  links_->release_if_read(conn);
   return true;
 }
 
@@ -273,6 +276,7 @@ void Ends::expire_fan_outs() {
       fan_outs_.settle(entry.record);
     }
     if (conn->ends_full) tell_writable(*conn);
+    links_->release_if_read(*conn);
   });
 }
 

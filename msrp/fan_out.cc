@@ -80,7 +80,8 @@ void Ends::fan_out(std::span<const EndHandle> legs, const EndSend& message, std:
                          (!answered || conn.ends->last_record != record);
       if (!plain) {
         result = send_to(*end, message);
-      } else if ((result = may_send(*end, start_line.size() + end->out_paths.size() + rest.size(), answered)) == Sent::sent) {
+      } else if ((result = may_send(*end, start_line.size() + end->out_paths.size() + rest.size(), answered,
+                                    message.source)) == Sent::sent) {
         links_->begin_frame(conn);
         const auto bytes = static_cast<std::uint32_t>(start_line.size() + end->out_paths.size() + copied.size());
         char* const at = out.reserve(Lane::forward, bytes);

@@ -126,6 +126,7 @@ class Relay {
   void hold_if_not_reading(Conn& conn);
   void release_one(Conn& source);
   void release_held(Conn& dest);
+  void release_if_read(Conn& dest);
   // What a relay's connection may make one receiver owe; such a source is not held back.
   [[nodiscard]] bool overrun(const Conn& source, const Conn& dest);
   [[nodiscard]] bool is_slow(const Conn& dest) const;

@@ -356,6 +356,15 @@ void Relay::release_held(Conn& dest) {
   dest.held_sources.clear();
 }
 
+// Its kernel has taken what waited, and it answers.
+void Relay::release_if_read(Conn& dest) {
+  if (dest.held_sources.empty() || dest.state == Conn::State::closed) return;
+  if (dest.waiting_bytes() > config_->watermark_low_bytes) return;
+  if (dest.tx_count > config_->transactions_per_connection_max / 2) return;
+  if (dest.ends != nullptr && !ends_.answers(dest)) return;
+  release_held(dest);
+}
+
 bool Relay::overrun(const Conn& source, const Conn& dest) {
   if (!source.relay_peer) return false;
   if (dest.waiting_bytes() <= config_->shared_queue_bytes_max &&
@@ -386,10 +395,7 @@ void Relay::on_sent(Conn& conn, std::uint64_t count) {
     conn.self_held = false;
     release_one(conn);
   }
-  if (!conn.held_sources.empty() && conn.waiting_bytes() <= config_->watermark_low_bytes &&
-      conn.tx_count <= config_->transactions_per_connection_max / 2) {
-    release_held(conn);
-  }
+  release_if_read(conn);
 }
 
 // --- writing ---------------------------------------------------------------------------------------------------------

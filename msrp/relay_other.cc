@@ -323,11 +323,7 @@ void Relay::settle(Conn& conn, std::uint32_t slot) {
   Route* route = transactions_.at(slot).route;
   transactions_.erase(conn, slot);
   release(route);
-  if (!conn.held_sources.empty() && conn.state != Conn::State::closed &&
-      conn.waiting_bytes() <= config_->watermark_low_bytes &&
-      conn.tx_count <= config_->transactions_per_connection_max / 2) {
-    release_held(conn);
-  }
+  release_if_read(conn);
 }
 
 }  // namespace parley::msrp

@@ -206,9 +206,6 @@ void FarLegs::release(msrp::EndHandle end) {
 }
 
 // For rooms of two, which have no legs elsewhere.
-bool FarLegs::hold_while_slow(msrp::EndHandle source, msrp::EndHandle slow) {
-  return !is_far(source) && !is_far(slow) && near_.hold_while_slow(source, slow);
-}
 
 bool FarLegs::outrun() const {
   if (far_.size() == 0) return false;

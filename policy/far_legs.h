@@ -71,7 +71,6 @@ class FarLegs final : public RoomLegs {
   [[nodiscard]] std::uint64_t waiting_bytes(msrp::EndHandle end) const override;
   void hold(msrp::EndHandle end) override;
   void release(msrp::EndHandle end) override;
-  bool hold_while_slow(msrp::EndHandle source, msrp::EndHandle slow) override;
   [[nodiscard]] bool outrun() const override;
 
   // --- what happened

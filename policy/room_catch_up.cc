@@ -156,11 +156,7 @@ std::uint32_t Rooms::State::slow_legs(const Room& room, std::uint32_t& live) con
 void Rooms::State::hold_for_slow(Room& room, RoomMessage& message) {
   RoomMember* const sender = members.get(message.sender);
   if (sender == nullptr) return;
-  const msrp::EndHandle source = room.legs[sender->index].end;
-  if (room.traits.kind != RoomKind::group) {
-    for (const msrp::EndHandle end : ends) (void)legs.hold_while_slow(source, end);
-    return;
-  }
+  if (room.traits.kind != RoomKind::group) return;  // EndSend::source
   if (!sender->held && sender->no_hold_until <= now.mono && receivers_slow(room)) hold_sender(*sender);
 }
 

@@ -26,7 +26,6 @@ class RoomLegs {
   [[nodiscard]] virtual std::uint64_t waiting_bytes(msrp::EndHandle end) const = 0;
   virtual void hold(msrp::EndHandle end) = 0;
   virtual void release(msrp::EndHandle end) = 0;
-  virtual bool hold_while_slow(msrp::EndHandle source, msrp::EndHandle slow) = 0;
   // Whether another shard has more to write to its legs than it should: who sends is held back.
   [[nodiscard]] virtual bool outrun() const { return false; }
 };
@@ -49,9 +48,6 @@ class RoomEnds final : public RoomLegs {
   [[nodiscard]] std::uint64_t waiting_bytes(msrp::EndHandle end) const override { return ends_.waiting_bytes(end); }
   void hold(msrp::EndHandle end) override { ends_.hold(end); }
   void release(msrp::EndHandle end) override { ends_.release(end); }
-  bool hold_while_slow(msrp::EndHandle source, msrp::EndHandle slow) override {
-    return ends_.hold_while_slow(source, slow);
-  }
 
  private:
   msrp::Ends& ends_;

@@ -98,6 +98,12 @@ msrp::EndSend Rooms::State::make_send(const Room& room, RoomMessage& message, st
   send.body = body;
   send.flag = flag;
   const bool last = flag == Flag::end;
+  // OMA-MSRP-6. A short text of one of two is kept in the ring instead, and the other one catches up.
+  if (room.traits.kind != RoomKind::group && (room.traits.kind != RoomKind::one_to_one || message.slot != room_slots)) {
+    if (const RoomMember* const sender = members.get(message.sender); sender != nullptr && sender->room == room.self) {
+      send.source = room.legs[sender->index].end;
+    }
+  }
   const std::uint64_t end = start - 1 + bytes_of(prefix, body);
   if (message.total != msrp::ByteRange::unknown) send.total = message.total + message.delta;
   send.tell_200 = last && message.answers;

@@ -100,7 +100,8 @@ class FakeLegs final : public RoomLegs {
     Phone* phone = find(end);
     if (phone == nullptr || !phone->connected) return Ends::Sent::gone;
     const std::uint64_t size = 200 + message.prefix.size() + message.body.length;
-    if (phone->waiting + size > phone->queue_max) {
+    if (message.source.valid() && phone->waiting * 2 > phone->queue_max) held_for.push_back({message.source, end});
+    if (phone->waiting + size > phone->queue_max && !message.source.valid()) {
       phone->wants_writable = true;
       return Ends::Sent::full;
     }
@@ -138,12 +139,6 @@ class FakeLegs final : public RoomLegs {
   }
   void hold(EndHandle end) override { ++phones[end.index]->holds; }
   void release(EndHandle end) override { --phones[end.index]->holds; }
-  bool hold_while_slow(EndHandle source, EndHandle slow) override {
-    if (phones[slow.index]->waiting * 2 <= phones[slow.index]->queue_max) return false;
-    held_for.push_back({source, slow});
-    return true;
-  }
-
   std::vector<std::unique_ptr<Phone>> phones;
   std::vector<std::pair<EndHandle, EndHandle>> held_for;
   int fan_outs = 0;

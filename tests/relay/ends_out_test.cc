@@ -175,6 +175,50 @@ TEST_F(EndsTest, OMA_MSRP_6_a_source_is_held_until_its_receiver_has_read) {
   EXPECT_FALSE(relay.paused(from.conn));
 }
 
+// What is passed on as it comes is not lost because more of it had been read than may wait.
+TEST_F(EndsTest, OMA_MSRP_6_what_a_held_source_had_sent_goes_beyond_the_limits) {
+  const Leg from = make_leg(a_uri);
+  const Leg to = make_leg(b_uri);
+  relay.stop_kernel(to.conn, true);
+  const std::string text(100'000, 'x');
+  for (int n = 0; n < 6; ++n) {
+    EXPECT_EQ(send(to.end, {.headers = plain, .failure = msrp::FailureReport::no, .prefix = text, .source = from.end}), Sent::sent);
+  }
+  EXPECT_TRUE(relay.paused(from.conn));
+  EXPECT_EQ(send(to.end, {.headers = plain, .failure = msrp::FailureReport::no, .prefix = text}), Sent::full) << "of others";
+  relay.stop_kernel(to.conn, false);
+  EXPECT_FALSE(relay.paused(from.conn));
+  EXPECT_EQ(counted(Metric::msrp_ends_queue_limit), 1U);
+}
+
+// A peer that reads and does not answer is slow, too.
+TEST_F(EndsTest, OMA_MSRP_6_a_source_is_held_until_its_receiver_answers) {
+  const Leg from = make_leg(a_uri);
+  const Leg to = make_leg(b_uri);
+  const std::vector<msrp::EndHandle> all{to.end};
+  std::vector<std::string> tids;
+  for (const bool fanned : {false, true}) {
+    for (int n = 0; n < 300; ++n) {
+      const msrp::EndSend message{.headers = plain, .prefix = "x", .source = from.end};
+      std::vector<msrp::Ends::NotSent> not_sent;
+      if (fanned) {
+        owner.act([&](msrp::Ends& ends) { ends.fan_out(all, message, not_sent); });
+        EXPECT_TRUE(not_sent.empty());
+      } else {
+        EXPECT_EQ(send(to.end, message), Sent::sent);
+      }
+      tids.push_back(tid_of(relay.take(to.conn)));
+      EXPECT_EQ(relay.paused(from.conn), n > 128) << n;
+    }
+    std::size_t open = tids.size();
+    for (const std::string& tid : tids) {
+      relay.send(to.conn, ok(tid, to.uri, b_uri));
+      EXPECT_EQ(relay.paused(from.conn), --open > 128) << open;
+    }
+    tids.clear();
+  }
+}
+
 // --- limits -----------------------------------------------------------------------------------------------------------
 
 class FewEnds : public EndsTest {

@@ -78,7 +78,6 @@ class FakeLegs final : public policy::RoomLegs {
   void fan_out(std::span<const msrp::EndHandle>, const msrp::EndSend&, std::vector<msrp::Ends::NotSent>&) override {}
   void report(msrp::EndHandle, std::string_view, const msrp::ByteRange&, std::uint16_t, std::string_view) override {}
   [[nodiscard]] std::uint64_t waiting_bytes(msrp::EndHandle) const override { return 0; }
-  bool hold_while_slow(msrp::EndHandle, msrp::EndHandle) override { return false; }
   void hold(msrp::EndHandle) override {}
   void release(msrp::EndHandle) override {}
 
