@@ -5,6 +5,10 @@ check_pie_supported()
 add_library(parley_flags INTERFACE)
 target_compile_options(parley_flags INTERFACE
   -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Werror -fno-strict-aliasing)
+if(PARLEY_QUICK_BUILD)
+  # What another source has for itself is not shadowed, and no source of several is what g++ takes for the main file.
+  target_compile_options(parley_flags INTERFACE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+endif()
 target_include_directories(parley_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 
 if(PARLEY_SANITIZE)
@@ -28,4 +32,19 @@ add_compile_definitions(_GLIBCXX_ASSERTIONS)
 # Below the tools nothing throws and nothing asks for types at run time.
 add_library(parley_flags_core INTERFACE)
 target_link_libraries(parley_flags_core INTERFACE parley_flags)
-target_compile_options(parley_flags_core INTERFACE -fno-exceptions -fno-rtti)
+target_compile_options(parley_flags_core INTERFACE
+  "$<$<NOT:$<BOOL:$<TARGET_PROPERTY:PARLEY_EXCEPTIONS>>>:-fno-exceptions;-fno-rtti>")
+# For targets that use these libraries and others that need both.
+function(parley_exceptions target)
+  set_target_properties(${target} PROPERTIES PARLEY_EXCEPTIONS ON)
+endfunction()
+
+# For targets that are on no message's path, flags and pages above all, whose libraries are slow to compile.
+if(PARLEY_SANITIZE)
+  set(PARLEY_OFF_PATH_LEVEL -O0)
+else()
+  set(PARLEY_OFF_PATH_LEVEL $<$<NOT:$<CONFIG:Debug>>:-O1>)
+endif()
+function(parley_off_path target)
+  target_compile_options(${target} PRIVATE -g1 ${PARLEY_OFF_PATH_LEVEL})
+endfunction()

@@ -36,7 +36,7 @@ void turn(WebSocketMask& mask, std::size_t bytes) {
   std::rotate(mask.begin(), mask.begin() + static_cast<std::ptrdiff_t>(bytes % mask_bytes), mask.end());
 }
 
-void apply(std::span<char> bytes, const WebSocketMask& mask) {
+void unmask(std::span<char> bytes, const WebSocketMask& mask) {
   std::uint64_t wide;
   std::memcpy(&wide, mask.data(), mask_bytes);
   std::memcpy(reinterpret_cast<char*>(&wide) + mask_bytes, mask.data(), mask_bytes);
@@ -202,7 +202,7 @@ std::span<char> WebSocketReader::unmasked(std::span<char>& rest) {
   rest = rest.subspan(size);
   frame_left_ -= size;
   if (masked()) {
-    apply(taken, mask_);
+    unmask(taken, mask_);
     turn(mask_, size);
   }
   return taken;
@@ -260,7 +260,7 @@ WebSocketEvent WebSocketReader::fail(WebSocketFault fault) {
 void apply_mask(std::span<char> bytes, const WebSocketMask& mask, std::uint64_t offset) {
   WebSocketMask turned = mask;
   turn(turned, static_cast<std::size_t>(offset % mask_bytes));
-  apply(bytes, turned);
+  unmask(bytes, turned);
 }
 
 WebSocketHeader::WebSocketHeader(const WebSocketFrame& frame, const WebSocketMask* mask) {
@@ -287,7 +287,7 @@ WebSocketControl::WebSocketControl(WebSocketOpcode opcode, std::string_view payl
   const WebSocketHeader header = mask == nullptr ? WebSocketHeader(frame) : WebSocketHeader(frame, *mask);
   char* to = std::copy(header.view().begin(), header.view().end(), bytes_.data());
   std::copy(payload.begin(), payload.end(), to);
-  if (mask != nullptr) apply({to, payload.size()}, *mask);
+  if (mask != nullptr) unmask({to, payload.size()}, *mask);
   size_ = static_cast<std::uint8_t>(header.view().size() + payload.size());
 }
 

@@ -13,7 +13,7 @@ using Lane = core::Outbox::Lane;
 
 namespace {
 
-constexpr std::size_t kept_bytes_max = 4096;
+constexpr std::size_t kept_headers_max = 4096;
 
 }  // namespace
 
@@ -410,7 +410,7 @@ void Relay::free_inbound(Inbound& in) {
     }
     in.open = false;
   }
-  if (in.headers.capacity() > kept_bytes_max) std::string().swap(in.headers);
+  if (in.headers.capacity() > kept_headers_max) std::string().swap(in.headers);
   release(in.route);
   in.route = nullptr;
   in.source->inbound = nullptr;

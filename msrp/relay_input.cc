@@ -11,7 +11,7 @@ namespace {
 
 // RFC 4975 section 7.1: bodies of requests other than SEND.
 constexpr std::uint32_t nonsend_body_bytes_max = 10'240;
-constexpr std::size_t kept_bytes_max = 4096;
+constexpr std::size_t kept_input_max = 4096;
 constexpr std::size_t partial_step_bytes = 512;
 
 bool is_first(std::string_view uri, std::string_view path) {
@@ -142,7 +142,7 @@ void Relay::drop_partial(Conn& conn) {
 
 void Relay::free_partial(Partial& p) {
   // Usual heads fit and keep their memory for the next one; what a long one took goes back.
-  if (p.bytes.capacity() > kept_bytes_max) std::vector<char>().swap(p.bytes);
+  if (p.bytes.capacity() > kept_input_max) std::vector<char>().swap(p.bytes);
   free_partials_.push_back(&p);
 }
 

@@ -14,7 +14,7 @@ namespace parley::msrp {
 using core::Metric;
 
 namespace {
-constexpr std::size_t kept_bytes_max = 512;
+constexpr std::size_t kept_path_max = 512;
 }  // namespace
 
 Route* Relay::make_route() {
@@ -33,7 +33,7 @@ void Relay::release(Route* route) {
   // Long paths are rare; what they took goes back.
   for (std::string* text : {&route->in_paths, &route->out_paths, &route->own_last, &route->response_paths, &route->report_paths,
                             &route->relay}) {
-    if (text->capacity() > kept_bytes_max) std::string().swap(*text);
+    if (text->capacity() > kept_path_max) std::string().swap(*text);
   }
   free_routes_.push_back(route);
 }

@@ -13,7 +13,7 @@ using sip::InviteEvent;
 namespace {
 
 // Of the time for draining, what the BYEs of the calls that are left may take.
-constexpr core::Duration last_words = std::chrono::seconds(4);
+constexpr core::Duration last_byes = std::chrono::seconds(4);
 
 }  // namespace
 
@@ -125,7 +125,7 @@ void Calls::run(Call& call) {
 
 void Calls::drain() {
   if (std::exchange(draining_, true)) return;
-  drain_ends_ = now_ + std::max(core::Duration::zero(), config_->calls.drain - last_words);
+  drain_ends_ = now_ + std::max(core::Duration::zero(), config_->calls.drain - last_byes);
 }
 
 }  // namespace parley::policy

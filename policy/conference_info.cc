@@ -16,7 +16,7 @@ std::string cut(std::string_view text, std::size_t bytes_max) {
 }
 
 // The same `aor` in the open and without a name are two users.
-std::string user_key(const RosterJoin& what) {
+std::string roster_key(const RosterJoin& what) {
   std::string key(what.anonymous ? "-" : "+");
   return key.append(what.aor);
 }
@@ -85,7 +85,7 @@ RosterPlace Roster::join(const RosterJoin& what) {
 
 // Who is known, who comes back, or a new one who is not in yet.
 Roster::User* Roster::take_user(const RosterJoin& what, std::uint32_t& number) {
-  std::string key = user_key(what);
+  std::string key = roster_key(what);
   const auto known = by_key_.find(key);
   if (known != by_key_.end()) {
     number = known->second;
@@ -262,7 +262,8 @@ void Roster::forget(std::uint64_t before) {
 }
 
 void Roster::erase(std::map<std::uint64_t, Departure>::iterator departure) {
-  const auto [version, what] = *departure;
+  const std::uint64_t version = departure->first;
+  const Departure what = departure->second;  // no structured binding: clang 14 does not let lambdas have one
   departures_.erase(departure);
   forgotten_ = version;
   const auto found = users_.find(what.user);

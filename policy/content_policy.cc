@@ -14,7 +14,7 @@ namespace parley::policy {
 
 namespace {
 
-bool is_message(const sip::SdpMedia& media, std::string_view text) {
+bool is_message_section(const sip::SdpMedia& media, std::string_view text) {
   return core::equal_ignore_case(media.media.of(text), "message");
 }
 
@@ -74,7 +74,7 @@ ContentVerdict judge_description(const UserPolicy& policy, ImKind kind, std::str
   if (description.empty() || !sip::parse_sdp(description, {}, sdp).ok()) return verdict;
   for (std::size_t i = 0; i < sdp.media_count; ++i) {
     const sip::SdpMedia& media = sdp.media[i];
-    if (!is_message(media, description) || media.port == 0) continue;
+    if (!is_message_section(media, description) || media.port == 0) continue;
     verdict.types = verdict.types && allows_list(policy, media.accept_types.of(description), MimePlace::plain) &&
                     allows_list(policy, media.accept_wrapped_types.of(description), MimePlace::wrapped);
     sip::FileSelector file;
@@ -115,7 +115,7 @@ std::string capabilities_of(const UserPolicy& policy, ImKind kind, std::string_v
   if (!description.empty() && sip::parse_sdp(description, {}, sdp).ok()) {
     for (std::size_t i = 0; i < sdp.media_count; ++i) {
       const sip::SdpMedia& offered = sdp.media[i];
-      sip::SdpMediaText line = is_message(offered, description) ? allowed : sip::SdpMediaText{.refused = true};
+      sip::SdpMediaText line = is_message_section(offered, description) ? allowed : sip::SdpMediaText{.refused = true};
       line.media = offered.media.of(description);
       line.protocol = offered.protocol_name.of(description);
       line.formats = offered.formats.of(description);

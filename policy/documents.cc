@@ -23,9 +23,9 @@ std::string_view in_folder(std::string_view name, std::string_view folder) {
   return name;
 }
 
-class Reader {
+class DocumentsReader {
  public:
-  Reader(Documents& out, std::vector<std::string>& warnings, std::string_view domain)
+  DocumentsReader(Documents& out, std::vector<std::string>& warnings, std::string_view domain)
       : out_(out), warnings_(warnings), domain_(domain) {}
 
   // What is wrong with it, with its line; empty: nothing.
@@ -130,7 +130,7 @@ DocumentsResult read_documents(std::span<const DocumentFile> files, std::span<co
                                std::string_view domain) {
   DocumentsResult result;
   auto documents = std::make_shared<Documents>();
-  Reader reader(*documents, result.warnings, domain);
+  DocumentsReader reader(*documents, result.warnings, domain);
   for (const DocumentFile& file : files) {
     if (const std::string why = reader.read(file); !why.empty()) {
       result.error = file.name + ": " + why;

@@ -14,13 +14,6 @@ namespace parley::policy {
 using core::Metric;
 using sip::HeaderId;
 
-namespace {
-
-// RFC 3261 section 18.1.1 (R3261-12): the path's MTU is not known.
-constexpr std::size_t datagram_request_bytes_max = 1300;
-
-}  // namespace
-
 // --- what is to be done
 
 bool EventDialogs::next(EventFact& fact) {

@@ -20,7 +20,7 @@ using sip::HeaderId;
 namespace {
 
 // What a recipient's URI has behind '?' is no part of whom it names.
-std::string bare(std::string_view uri) { return std::string(uri.substr(0, uri.find('?'))); }
+std::string bare_uri(std::string_view uri) { return std::string(uri.substr(0, uri.find('?'))); }
 
 }  // namespace
 
@@ -116,7 +116,7 @@ std::uint16_t Exploder::message(const Received& request, const sip::RequestMatch
   core::letters_encode64(random_.next(), boundary);
   const std::vector<ListEntry> history = to.group != nullptr ? std::vector<ListEntry>{} : recipient_history(recipients);
   s.copy = copy_of(message, s.list, history, {boundary, sizeof boundary});
-  for (const Recipient& recipient : recipients.list) s.waiting.push_back(bare(recipient.uri));
+  for (const Recipient& recipient : recipients.list) s.waiting.push_back(bare_uri(recipient.uri));
   waiting_ += s.waiting.size();
   (void)give_response(server, 202, "im");  // OMA-PAG-1: it is ours to bring from here on
   metrics_.add(Metric::im_list_messages);

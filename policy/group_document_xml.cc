@@ -3,18 +3,13 @@
 #include <set>
 
 #include "policy/group_document.h"
+#include "policy/resource_list.h"
 #include "policy/user_key.h"
 #include "policy/xml_writer.h"
 
 namespace parley::policy {
 
 namespace {
-
-constexpr std::string_view lists_space = "urn:ietf:params:xml:ns:resource-lists";
-
-XmlError bad(XmlElement element, std::string_view why) {
-  return {element.line(), "<" + std::string(element.name()) + "> " + std::string(why)};
-}
 
 bool of_group(XmlElement element) { return element.space() == list_service_space || element.space() == lists_space; }
 

@@ -1,6 +1,7 @@
 // policy/hop.h - one address to send a request to.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,6 +11,9 @@
 #include "sip/uri.h"
 
 namespace parley::policy {
+
+// RFC 3261 section 18.1.1 (R3261-12, R3428-1): the path's MTU is not known, so a longer request goes by a stream.
+inline constexpr std::size_t datagram_request_bytes_max = 1300;
 
 struct Hop {
   core::Transport transport = core::Transport::udp;

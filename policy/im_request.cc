@@ -58,7 +58,7 @@ bool is_list(std::string_view disposition) {
           core::equal_ignore_case(read.type, "recipient-list-history"));
 }
 
-struct Reader {
+struct Parts {
   std::vector<ContentSeen>& out;
 
   bool add(std::string_view content_type, std::string_view body, MimePlace place, unsigned depth) {
@@ -203,7 +203,7 @@ std::string_view description_of(const sip::Received& request) {
 bool read_content(const sip::Received& request, std::vector<ContentSeen>& out) {
   out.clear();
   if (request.body.empty()) return true;
-  return Reader{out}.add(request.head.value(HeaderId::content_type, request.bytes), request.body, MimePlace::plain, 0);
+  return Parts{out}.add(request.head.value(HeaderId::content_type, request.bytes), request.body, MimePlace::plain, 0);
 }
 
 }  // namespace parley::policy

@@ -1,13 +1,12 @@
 // policy/list_anchor.cc - see list_anchor.h.
 #include "policy/list_anchor.h"
 
+#include "policy/resource_list.h"
 #include "policy/user_key.h"
 
 namespace parley::policy {
 
 namespace {
-
-constexpr std::string_view lists_space = "urn:ietf:params:xml:ns:resource-lists";
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';

@@ -19,35 +19,35 @@ namespace {
 
 constexpr std::uint32_t cpim_head_bytes_max = 64 * 1024;
 
-using F = ListMessageFacts;
+using Facts = ListMessageFacts;
 // clang-format off
-constexpr ListMessageRefusal checks[] = {
+constexpr ListMessageRefusal message_checks[] = {
     // requirement    what speaks against it                                          answer
-    {"R3261-4",     [](const F& f) { return f.body_status == 415; },                   415, ""},
-    {"R3261-4",     [](const F& f) { return f.body_status != 0; },                     400, ""},
-    {"R5365-1",     [](const F& f) { return f.list_required && !f.list_there; },       400, "no recipient list"},
-    {"OMA-PAG-2",   [](const F& f) { return !f.of_group && !f.list_there; },           400, "no recipient list"},
-    {"OMA-GRP-8",   [](const F& f) { return f.list_wrong; },                           400, "recipient list can not be read"},
-    {"OMA-GRP-8",   [](const F& f) { return f.list_useless; },                         404, "nobody in the list can be reached"},
-    {"OMA-GRP-5",   [](const F& f) { return f.list_too_long; },                        403, "too many recipients, at most "},
-    {"R3428-1",     [](const F& f) { return !f.content; },                             400, "nothing to send"},
-    {"OMA-GRP-3",   [](const F& f) { return !f.understood; },                          403, "the group asks for what this server does not know"},
-    {"OMA-GRP-9",   [](const F& f) { return f.anonymity_disallowed; },                 433, ""},
-    {"OMA-PAG-3",   [](const F& f) { return !f.member; },                              403, "not a member of the group"},
-    {"OMA-PAG-3",   [](const F& f) { return !f.anybody; },                             404, "nobody to send it to"},
+    {"R3261-4",     [](const Facts& f) { return f.body_status == 415; },                   415, ""},
+    {"R3261-4",     [](const Facts& f) { return f.body_status != 0; },                     400, ""},
+    {"R5365-1",     [](const Facts& f) { return f.list_required && !f.list_there; },       400, "no recipient list"},
+    {"OMA-PAG-2",   [](const Facts& f) { return !f.of_group && !f.list_there; },           400, "no recipient list"},
+    {"OMA-GRP-8",   [](const Facts& f) { return f.list_wrong; },                           400, "recipient list can not be read"},
+    {"OMA-GRP-8",   [](const Facts& f) { return f.list_useless; },                         404, "nobody in the list can be reached"},
+    {"OMA-GRP-5",   [](const Facts& f) { return f.list_too_long; },                        403, "too many recipients, at most "},
+    {"R3428-1",     [](const Facts& f) { return !f.content; },                             400, "nothing to send"},
+    {"OMA-GRP-3",   [](const Facts& f) { return !f.understood; },                          403, "the group asks for what this server does not know"},
+    {"OMA-GRP-9",   [](const Facts& f) { return f.anonymity_disallowed; },                 433, ""},
+    {"OMA-PAG-3",   [](const Facts& f) { return !f.member; },                              403, "not a member of the group"},
+    {"OMA-PAG-3",   [](const Facts& f) { return !f.anybody; },                             404, "nobody to send it to"},
 };
 // clang-format on
-constexpr const ListMessageRefusal* first(const F& facts) {
-  for (const ListMessageRefusal& check : checks) {
+constexpr const ListMessageRefusal* first_that_holds(const Facts& facts) {
+  for (const ListMessageRefusal& check : message_checks) {
     if (check.holds(facts)) return &check;
   }
   return nullptr;
 }
-static_assert(first({}) == nullptr);
-static_assert(first({.list_there = false})->status == 400);
-static_assert(first({.of_group = true, .list_there = false}) == nullptr);
-static_assert(first({.list_too_long = true, .anybody = false})->status == 403);
-static_assert(first({.of_group = true, .member = false, .anonymity_disallowed = true})->status == 433);
+static_assert(first_that_holds({}) == nullptr);
+static_assert(first_that_holds({.list_there = false})->status == 400);
+static_assert(first_that_holds({.of_group = true, .list_there = false}) == nullptr);
+static_assert(first_that_holds({.list_too_long = true, .anybody = false})->status == 403);
+static_assert(first_that_holds({.of_group = true, .member = false, .anonymity_disallowed = true})->status == 433);
 
 bool is_list(std::string_view type, std::string_view disposition) {
   sip::ContentType read;
@@ -57,11 +57,11 @@ bool is_list(std::string_view type, std::string_view disposition) {
          !core::equal_ignore_case(how.type, "recipient-list-history");
 }
 
-void put_part(std::string& out, std::string_view boundary, std::string_view headers, std::string_view body) {
+void append_part(std::string& out, std::string_view boundary, std::string_view headers, std::string_view body) {
   out.append("--").append(boundary).append("\r\n").append(headers).append("\r\n").append(body).append("\r\n");
 }
 
-bool is_cpim(std::string_view type) {
+bool is_cpim_type(std::string_view type) {
   sip::ContentType read;
   return sip::parse_content_type(type, read) && sip::is_type(read, "message", "cpim");
 }
@@ -97,7 +97,7 @@ bool only_type(std::string_view headers) {
 
 }  // namespace
 
-const ListMessageRefusal* first_refusal(const ListMessageFacts& facts) { return first(facts); }
+const ListMessageRefusal* first_refusal(const ListMessageFacts& facts) { return first_that_holds(facts); }
 
 ListMessage read_list_message(const sip::Received& request, bool with_lists) {
   ListMessage out;
@@ -156,7 +156,7 @@ ListCopy copy_of(const ListMessage& message, std::string_view to, std::span<cons
   ListCopy out;
   std::vector<std::string> bodies;
   for (const BodyPart& part : message.parts) {
-    bodies.push_back(is_cpim(part.type) ? with_original_to(part.body, to, out.notice) : std::string(part.body));
+    bodies.push_back(is_cpim_type(part.type) ? with_original_to(part.body, to, out.notice) : std::string(part.body));
   }
   const bool one = bodies.size() == 1 && history.empty();
   if (one && (!message.several || only_type(message.parts.front().headers))) {
@@ -169,7 +169,7 @@ ListCopy copy_of(const ListMessage& message, std::string_view to, std::span<cons
     const BodyPart& part = message.parts[i];
     std::string headers(part.headers);
     if (headers.empty()) headers.append("Content-Type: ").append(part.type).append("\r\n");
-    put_part(out.body, boundary, headers, bodies[i]);
+    append_part(out.body, boundary, headers, bodies[i]);
   }
   if (!history.empty()) {
     std::string list;
@@ -177,7 +177,7 @@ ListCopy copy_of(const ListMessage& message, std::string_view to, std::span<cons
     std::string headers("Content-Type: ");
     headers.append(resource_lists_type).append("\r\nContent-Disposition: ");
     headers.append(recipient_history_disposition).append("\r\n");
-    put_part(out.body, boundary, headers, list);
+    append_part(out.body, boundary, headers, list);
   }
   out.body.append("--").append(boundary).append("--\r\n");
   return out;

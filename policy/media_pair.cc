@@ -32,7 +32,7 @@ std::uint64_t owner_of(PairId pair, Side side) {
 }
 
 // Takes the next header line with its end off.
-std::string_view take_line(std::string_view& rest) {
+std::string_view take_header_line(std::string_view& rest) {
   const std::size_t end = rest.find("\r\n");
   const std::string_view line = rest.substr(0, end == std::string_view::npos ? rest.size() : end + 2);
   rest.remove_prefix(line.size());
@@ -40,7 +40,7 @@ std::string_view take_line(std::string_view& rest) {
 }
 std::string_view name_of(std::string_view line) { return line.substr(0, line.find(':')); }
 
-std::string_view trimmed(std::string_view text) {
+std::string_view trimmed_value(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != std::string_view::npos)
     text.remove_suffix(1);
@@ -52,9 +52,9 @@ constexpr std::string_view sent_count_parameter = "Include-Sent-Count";
 // DEC-11: 1*DIGIT.
 bool distribution_count(std::string_view headers, std::uint64_t& out) {
   while (!headers.empty()) {
-    const std::string_view line = take_line(headers);
+    const std::string_view line = take_header_line(headers);
     if (!core::equal_ignore_case(name_of(line), "Distribution-Count")) continue;
-    const std::string_view value = trimmed(line.substr(line.find(':') + 1));
+    const std::string_view value = trimmed_value(line.substr(line.find(':') + 1));
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), out);
     return error == std::errc{} && end == value.data() + value.size();
   }
@@ -173,7 +173,7 @@ void MediaPairs::put_headers(Pair& pair, Side from, const EndFact& fact) {
   bool asks = false;
   std::string_view type;
   for (std::string_view rest = (*fact.head).headers.of(fact.head_bytes); !rest.empty();) {
-    const std::string_view line = take_line(rest);
+    const std::string_view line = take_header_line(rest);
     const std::string_view name = name_of(line);
     if (core::equal_ignore_case(name, "Byte-Range") || core::equal_ignore_case(name, sent_count_parameter)) continue;
     if (core::equal_ignore_case(name, "Content-Type")) {
@@ -184,8 +184,8 @@ void MediaPairs::put_headers(Pair& pair, Side from, const EndFact& fact) {
       headers_ += line;
       continue;
     }
-    const std::string_view value = trimmed(line.substr(line.find(':') + 1));
-    const std::string_view word = trimmed(value.substr(0, value.find(';')));
+    const std::string_view value = trimmed_value(line.substr(line.find(':') + 1));
+    const std::string_view word = trimmed_value(value.substr(0, value.find(';')));
     asks = core::equal_ignore_case(word, "yes");
     if (!counts) headers_.append("Success-Report: ").append(word).append("\r\n");
   }

@@ -13,10 +13,6 @@ namespace parley::policy {
 
 namespace {
 
-XmlError bad(XmlElement element, std::string_view why) {
-  return {element.line(), "<" + std::string(element.name()) + "> " + std::string(why)};
-}
-
 // Of our namespace, with these attributes and no others, and either text or children.
 XmlError check_form(XmlElement element, std::initializer_list<std::string_view> attributes, bool leaf) {
   if (element.space() != operator_policy_space)

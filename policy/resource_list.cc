@@ -15,7 +15,6 @@ namespace parley::policy {
 
 namespace {
 
-constexpr std::string_view lists_space = "urn:ietf:params:xml:ns:resource-lists";
 // R5364-1: all lower case; RFC 5366's own example writes copyControl, so case does not count when it is read.
 constexpr std::string_view copy_space = "urn:ietf:params:xml:ns:copycontrol";
 
@@ -48,9 +47,9 @@ std::optional<CopyControl> read_copy(XmlElement element) {
   return std::nullopt;
 }
 
-class Reader {
+class ListReader {
  public:
-  explicit Reader(ResourceList& out) : out_(out) {}
+  explicit ListReader(ResourceList& out) : out_(out) {}
 
   XmlError read_list(XmlElement list) {
     for (const XmlElement element : list.children()) {
@@ -117,7 +116,7 @@ XmlError parse_resource_list(std::string_view bytes, ResourceList& out, const Xm
   if (!root.is(lists_space, "resource-lists")) return {root.line(), "is no resource-lists document"};
   ResourceList read;
   // Entries right under the root are no list, but there is only one thing they can mean.
-  if (XmlError error = Reader(read).read_list(root)) return error;
+  if (XmlError error = ListReader(read).read_list(root)) return error;
   out = std::move(read);
   return {};
 }

@@ -18,6 +18,7 @@
 
 namespace parley::policy {
 
+inline constexpr std::string_view lists_space = "urn:ietf:params:xml:ns:resource-lists";
 inline constexpr std::string_view resource_lists_type = "application/resource-lists+xml";
 inline constexpr std::string_view recipient_list_disposition = "recipient-list";
 // Content-Disposition of a list that tells the other recipients (RFC 5366 section 5).

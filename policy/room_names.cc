@@ -9,7 +9,7 @@
 namespace parley::policy {
 namespace {
 
-std::string_view trim(std::string_view text) {
+std::string_view trimmed_word(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
@@ -36,7 +36,7 @@ std::string anonymous_uri(std::uint32_t number) {
 bool is_anybody(std::string_view key) { return key == "sip:anonymous@anonymous.invalid"; }
 
 std::string_view bare_type(std::string_view content_type) {
-  return trim(content_type.substr(0, content_type.find(';')));
+  return trimmed_word(content_type.substr(0, content_type.find(';')));
 }
 
 bool is_composing(std::string_view content_type) {

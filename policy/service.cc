@@ -7,7 +7,7 @@
 
 namespace parley::policy {
 
-using Kind = core::Input::Kind;
+using InputKind = core::Input::Kind;
 
 namespace {
 constexpr std::uint32_t not_sip = 0xffffffffU;
@@ -64,8 +64,8 @@ Service::Service(const Parts& parts)
 
 void Service::step(std::span<const core::Input> batch, const core::Now& now, core::Outbox& out) {
   for (const core::Input& input : batch) {
-    if (input.kind == Kind::reload) reload(input);
-    if (input.kind == Kind::drain) draining_ = true;
+    if (input.kind == InputKind::reload) reload(input);
+    if (input.kind == InputKind::drain) draining_ = true;
   }
   relay_.begin(now, out);
   if (facts_ != nullptr) facts_->on_step(relay_.ends());
@@ -87,7 +87,7 @@ void Service::step(std::span<const core::Input> batch, const core::Now& now, cor
     if (leg_post_ != nullptr && is_leg_mail(input)) continue;
     if (is_sip(input)) {
       sip_->take(input);
-    } else if (input.kind == Kind::admin && !is_relays(*input.admin)) {
+    } else if (input.kind == InputKind::admin && !is_relays(*input.admin)) {
       questions_.push_back(input.admin);
     } else {
       relay_batch_.push_back(input);
@@ -110,7 +110,7 @@ void Service::step(std::span<const core::Input> batch, const core::Now& now, cor
 }
 
 bool Service::is_leg_mail(const core::Input& input) const {
-  return input.kind == Kind::mail && input.slice.length != 0 && LegPost::is_ours(pool_.view(input.slice));
+  return input.kind == InputKind::mail && input.slice.length != 0 && LegPost::is_ours(pool_.view(input.slice));
 }
 
 // Before all else: what it opens, others may come for in the same step.
@@ -166,27 +166,27 @@ void Service::tell_histories(core::Outbox& out) {
 
 bool Service::is_sip(const core::Input& input) {
   switch (input.kind) {
-    case Kind::datagram:
-    case Kind::mail: return true;
-    case Kind::connect_failed: return (input.token & sip::sip_token_bit) != 0;
-    case Kind::resolved: return (input.resolution->token & sip::sip_token_bit) != 0;
-    case Kind::opened:
-    case Kind::connected: {
-      const bool sip = input.kind == Kind::connected ? (input.token & sip::sip_token_bit) != 0
+    case InputKind::datagram:
+    case InputKind::mail: return true;
+    case InputKind::connect_failed: return (input.token & sip::sip_token_bit) != 0;
+    case InputKind::resolved: return (input.resolution->token & sip::sip_token_bit) != 0;
+    case InputKind::opened:
+    case InputKind::connected: {
+      const bool sip = input.kind == InputKind::connected ? (input.token & sip::sip_token_bit) != 0
                                                      : input.peer->transport != core::Transport::pipe &&
                                                            input.peer->listener >= sip_->listener_base();
       if (sip_conns_.size() <= input.conn.index) sip_conns_.resize(input.conn.index + std::size_t{1}, not_sip);
       sip_conns_[input.conn.index] = sip ? input.conn.generation : not_sip;
       return sip;
     }
-    case Kind::bytes:
-    case Kind::half_closed:
-    case Kind::sent:
-    case Kind::closed:
+    case InputKind::bytes:
+    case InputKind::half_closed:
+    case InputKind::sent:
+    case InputKind::closed:
       return input.conn.index < sip_conns_.size() && sip_conns_[input.conn.index] == input.conn.generation;
-    case Kind::admin:
-    case Kind::reload:
-    case Kind::drain: return false;
+    case InputKind::admin:
+    case InputKind::reload:
+    case InputKind::drain: return false;
   }
   return false;
 }

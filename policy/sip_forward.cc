@@ -17,7 +17,7 @@ using EditKind = sip::HeaderEdit::Kind;
 
 namespace {
 
-constexpr std::uint32_t max_forwards_default = 70;  // RFC 3261 section 8.1.1.6
+constexpr std::uint32_t max_forwards_added = 70;  // RFC 3261 section 8.1.1.6
 
 bool makes_dialog(Method method) {
   return method == Method::invite || method == Method::subscribe || method == Method::refer;
@@ -149,7 +149,7 @@ void SipService::begin_edits(const Received& request, const Flow& out, std::stri
   edit_list_.push_back({EditKind::prepend, {.id = HeaderId::via, .value = via_}});
   const sip::Essentials& e = request.essentials;
   hops_left_.clear();
-  put_number(hops_left_, e.has_max_forwards ? e.max_forwards - 1U : max_forwards_default);
+  put_number(hops_left_, e.has_max_forwards ? e.max_forwards - 1U : max_forwards_added);
   edit_list_.push_back({EditKind::replace, {.id = HeaderId::max_forwards, .value = hops_left_}});
   edit_credentials(request);
 }

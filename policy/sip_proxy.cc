@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/text.h"
+#include "policy/hop.h"
 #include "policy/own_names.h"
 #include "policy/sip_service.h"
 #include "sip/loop.h"
@@ -20,9 +21,6 @@ using sip::HeaderId;
 using sip::Method;
 
 namespace {
-
-// RFC 3261 section 18.1.1 (R3261-12, R3428-1): the path's MTU is not known.
-constexpr std::size_t datagram_request_bytes_max = 1300;
 
 std::optional<std::uint32_t> max_breadth(const sip::Received& request) {
   const sip::Header* const header = request.head.first(HeaderId::max_breadth);

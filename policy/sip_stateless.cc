@@ -4,6 +4,7 @@
 // The way back stands in our own Via: its branch ends with a sealed route token that holds the flow of the request. A
 // retransmission gets the same branch, so that the next hop knows it for one.
 #include "core/digest.h"
+#include "policy/hop.h"
 #include "policy/sip_service.h"
 #include "sip/writer.h"
 
@@ -15,7 +16,6 @@ using sip::Method;
 namespace {
 constexpr std::string_view cookie = "z9hG4bKs";  // branches with state have a letter from a to p there
 constexpr std::size_t hash_chars = 16;
-constexpr std::size_t datagram_request_bytes_max = 1300;
 }  // namespace
 
 // Requests other than INVITE to a user of this shard with one device. False: not one of these; nothing was done.

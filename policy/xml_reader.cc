@@ -139,6 +139,10 @@ std::string to_string(const XmlError& error) {
   return error.line == 0 ? error.reason : "line " + std::to_string(error.line) + ": " + error.reason;
 }
 
+XmlError bad(XmlElement element, std::string_view why) {
+  return {element.line(), "<" + std::string(element.name()) + "> " + std::string(why)};
+}
+
 // What the parser's events become.
 struct XmlBuilder {
   XmlDocument& document;

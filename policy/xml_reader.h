@@ -75,6 +75,9 @@ class XmlElement {
   std::uint32_t index_ = 0;
 };
 
+// What is wrong with an element, at its line: "<entry> has no uri".
+[[nodiscard]] XmlError bad(XmlElement element, std::string_view why);
+
 class XmlChildren {
  public:
   class Iterator {

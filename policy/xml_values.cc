@@ -10,10 +10,10 @@ namespace parley::policy {
 namespace {
 
 std::string_view without_blanks(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(blanks);
+  constexpr std::string_view around = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(around);
   if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+  return text.substr(first, text.find_last_not_of(around) - first + 1);
 }
 
 // Exactly `digits` of them.

@@ -47,13 +47,13 @@ constexpr std::array<std::uint8_t, slots> filled() {
   }
   return table;
 }
-constexpr std::array<std::uint8_t, slots> table = filled();
+constexpr std::array<std::uint8_t, slots> name_table = filled();
 
 }  // namespace
 
 HeaderId header_id(std::string_view name) {
   if (name.empty()) return HeaderId::other;
-  const std::uint8_t id = table[slot_of(name)];
+  const std::uint8_t id = name_table[slot_of(name)];
   if (id == free_slot) return HeaderId::other;
   const std::string_view expected = name.size() == 1 ? known[id].compact : known[id].name;
   return core::equal_ignore_case(name, expected) ? static_cast<HeaderId>(id) : HeaderId::other;

@@ -7,12 +7,12 @@
 namespace parley::sip {
 namespace {
 
-struct Flow {
+struct Ways {
   bool send;
   bool receive;
 };
 
-Flow flow_of(SdpDirection direction) {
+Ways flow_of(SdpDirection direction) {
   switch (direction) {
     case SdpDirection::sendonly: return {.send = true, .receive = false};
     case SdpDirection::recvonly: return {.send = false, .receive = true};
@@ -23,7 +23,7 @@ Flow flow_of(SdpDirection direction) {
   return {.send = true, .receive = true};
 }
 
-SdpDirection direction_of(Flow flow) {
+SdpDirection direction_of(Ways flow) {
   if (flow.send) return flow.receive ? SdpDirection::sendrecv : SdpDirection::sendonly;
   return flow.receive ? SdpDirection::recvonly : SdpDirection::inactive;
 }
@@ -44,8 +44,8 @@ AnswerFault check_section(std::string_view offer_text, const Sdp& offer, std::st
   if (given.port == 0) return AnswerFault::none;
   if (asked.port == 0) return AnswerFault::revived;
   if (!same_protocol(offer_text, asked, answer_text, given)) return AnswerFault::protocol;
-  const Flow offered = flow_of(direction_of(offer, asked));
-  const Flow answered = flow_of(direction_of(answer, given));
+  const Ways offered = flow_of(direction_of(offer, asked));
+  const Ways answered = flow_of(direction_of(answer, given));
   if ((answered.send && !offered.receive) || (answered.receive && !offered.send)) return AnswerFault::direction;
   return AnswerFault::none;
 }
@@ -126,8 +126,8 @@ bool keeps_sections(std::string_view before_text, const Sdp& before, std::string
 }
 
 SdpDirection answer_direction(SdpDirection offered, SdpDirection wanted) {
-  const Flow theirs = flow_of(offered);
-  const Flow ours = flow_of(wanted);
+  const Ways theirs = flow_of(offered);
+  const Ways ours = flow_of(wanted);
   return direction_of({.send = ours.send && theirs.receive, .receive = ours.receive && theirs.send});
 }
 

@@ -13,20 +13,20 @@ struct Named {
   std::string_view name;
   bool Privacy::*flag;
 };
-constexpr std::array names = {
+constexpr std::array priv_values = {
     Named{"none", &Privacy::none},        Named{"header", &Privacy::header}, Named{"session", &Privacy::session},
     Named{"user", &Privacy::user},        Named{"id", &Privacy::id},         Named{"history", &Privacy::history},
     Named{"critical", &Privacy::critical}};
 
 consteval std::size_t bytes_of_all() {
   std::size_t bytes = 0;
-  for (const Named& named : names) bytes += named.name.size() + 1;
+  for (const Named& named : priv_values) bytes += named.name.size() + 1;
   return bytes;
 }
 static_assert(bytes_of_all() <= privacy_bytes_max);
 
 void keep(std::string_view token, Privacy& out) {
-  for (const Named& named : names) {
+  for (const Named& named : priv_values) {
     if (core::equal_ignore_case(token, named.name)) {
       out.*named.flag = true;
       return;
@@ -55,7 +55,7 @@ bool parse_privacy(std::string_view value, Privacy& out) {
 void put_privacy(core::TextOut& out, const Privacy& privacy) {
   if (!privacy.none && !privacy.wanted()) return;  // "critical" alone asks for nothing
   bool first = true;
-  for (const Named& named : names) {
+  for (const Named& named : priv_values) {
     if (!(privacy.*named.flag)) continue;
     if (!first) out.put(';');
     first = false;

@@ -6,7 +6,7 @@
 namespace parley::sip {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
+bool is_separator(char c) { return c == ' ' || c == '\t'; }
 
 }  // namespace
 
@@ -78,9 +78,9 @@ bool SdpAttributes::next(SdpAttribute& out) {
 }
 
 bool SdpWords::next(std::string_view& word) {
-  while (!rest_.empty() && is_blank(rest_.front())) rest_.remove_prefix(1);
+  while (!rest_.empty() && is_separator(rest_.front())) rest_.remove_prefix(1);
   std::size_t size = 0;
-  while (size < rest_.size() && !is_blank(rest_[size])) ++size;
+  while (size < rest_.size() && !is_separator(rest_[size])) ++size;
   word = rest_.substr(0, size);
   rest_.remove_prefix(size);
   return size != 0;

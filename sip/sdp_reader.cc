@@ -11,14 +11,14 @@ namespace {
 constexpr std::string_view session_order = "vosiuepcbtrzka";
 constexpr std::string_view media_order = "micbka";
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
+bool is_space_or_tab(char c) { return c == ' ' || c == '\t'; }
 
 Span trimmed(std::string_view text, Span span) {
-  while (span.present() && is_blank(text[span.offset])) {
+  while (span.present() && is_space_or_tab(text[span.offset])) {
     ++span.offset;
     --span.length;
   }
-  while (span.present() && is_blank(text[span.offset + span.length - 1])) --span.length;
+  while (span.present() && is_space_or_tab(text[span.offset + span.length - 1])) --span.length;
   return span;
 }
 

@@ -13,9 +13,9 @@ using rules::SubscriberState;
 
 namespace {
 
-constexpr std::uint32_t brief_limit_seconds = 3600;  // 6665 4.2.1.1: a larger Min-Expires is not allowed
+constexpr std::uint32_t min_expires_limit_seconds = 3600;  // 6665 4.2.1.1: a larger Min-Expires is not allowed
 
-core::Duration seconds(std::uint32_t count) { return std::chrono::seconds(count); }
+core::Duration of_seconds(std::uint32_t count) { return std::chrono::seconds(count); }
 
 bool live(SubscriberState state) {
   return state == SubscriberState::notify_wait || state == SubscriberState::pending ||
@@ -46,10 +46,10 @@ SubscriberStep Subscriber::response(const SubscribeResponse& response, core::Ins
     said_seconds_ = std::min(response.expires_seconds, expires_seconds_);
     return apply(SubscriberEvent::accepted, now);
   }
-  wait_min_ = seconds(response.retry_after_seconds);
+  wait_min_ = of_seconds(response.retry_after_seconds);
   at_once_ = false;
   if (status == 423 && response.min_expires_seconds > expires_seconds_ &&
-      response.min_expires_seconds <= brief_limit_seconds) {
+      response.min_expires_seconds <= min_expires_limit_seconds) {
     expires_seconds_ = response.min_expires_seconds;  // larger each time, so this ends
     return apply(SubscriberEvent::brief, now);
   }
@@ -89,7 +89,7 @@ SubscriberStep Subscriber::notify(const SubscriptionState& state, core::Instant 
     event = never_again ? SubscriberEvent::notify_never : SubscriberEvent::notify_again;
     at_once_ = advice.again == rules::Again::at_once;
     wait_min_ =
-        advice.retry_after_counts && state.has_retry_after ? seconds(state.retry_after_seconds) : core::Duration{};
+        advice.retry_after_counts && state.has_retry_after ? of_seconds(state.retry_after_seconds) : core::Duration{};
   } else if (state.status != SubscriptionStatus::active) {
     event = SubscriberEvent::notify_pending;  // and what an extension calls otherwise: it lives
   }
@@ -159,7 +159,7 @@ void Subscriber::send(SubscribeKind kind, SubscriberStep& step, core::Instant no
 }
 
 void Subscriber::expires_in(std::uint32_t time, core::Instant now) {
-  const core::Duration whole = seconds(time);
+  const core::Duration whole = of_seconds(time);
   expires_ = now + whole;
   // A short one is refreshed when half of it has passed.
   refresh_ = now + std::max(whole - config_.refresh_lead, whole / 2);

@@ -8,7 +8,7 @@
 namespace parley::sip {
 namespace {
 
-constexpr std::uint32_t max_forwards_max = 255;
+constexpr std::uint32_t hops_max = 255;
 
 // Comments may hold comments (RFC 3261 section 25.1). Returns what is behind the comment that `text` begins with, and
 // the comment's inside; false when it never ends.
@@ -60,7 +60,7 @@ bool parse_retry_after(std::string_view value, RetryAfter& out) {
 bool parse_max_forwards(std::string_view value, std::uint8_t& out) {
   std::uint32_t number = 0;
   if (!clamped_number(value, number)) return false;
-  out = static_cast<std::uint8_t>(std::min(number, max_forwards_max));
+  out = static_cast<std::uint8_t>(std::min(number, hops_max));
   return true;
 }
 

@@ -9,7 +9,7 @@
 namespace parley::sip {
 namespace {
 
-constexpr std::array<std::string_view, option_tags> names = {"100rel",
+constexpr std::array<std::string_view, option_tags> tag_names = {"100rel",
                                                              "timer",
                                                              "replaces",
                                                              "join",
@@ -31,7 +31,7 @@ constexpr std::array<std::string_view, option_tags> names = {"100rel",
                                                              "answermode",
                                                              "sec-agree",
                                                              "resource-priority"};
-static_assert(!names.back().empty());
+static_assert(!tag_names.back().empty());
 
 // "0", "0.0" to "0.000"
 bool is_zero(std::string_view q) { return !q.empty() && q.find_first_not_of("0.") == std::string_view::npos; }
@@ -46,14 +46,14 @@ int fit(const ContentType& range, std::string_view type, std::string_view subtyp
 }  // namespace
 
 OptionTag option_tag(std::string_view name) {
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (core::equal_ignore_case(name, names[i])) return static_cast<OptionTag>(i);
+  for (std::size_t i = 0; i < tag_names.size(); ++i) {
+    if (core::equal_ignore_case(name, tag_names[i])) return static_cast<OptionTag>(i);
   }
   return OptionTag::unknown;
 }
 
 std::string_view to_string(OptionTag tag) {
-  return tag == OptionTag::unknown ? std::string_view{} : names[static_cast<std::size_t>(tag)];
+  return tag == OptionTag::unknown ? std::string_view{} : tag_names[static_cast<std::size_t>(tag)];
 }
 
 void add_options(std::string_view value, OptionSet& set) {

@@ -36,14 +36,14 @@ class Folder {
   std::string path_ = "/tmp/parley-documents-XXXXXX";
 };
 
-Parsed parse(std::vector<std::string> more) {
+Parsed parse_with(std::vector<std::string> more) {
   std::vector<std::string> arguments = {"--sip", "udp:127.0.0.1:0", "--domain", "example.org", "--user", "a:b"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return parse_flags(arguments);
 }
 
 Loaded load(std::vector<std::string> more) {
-  const Parsed parsed = parse(std::move(more));
+  const Parsed parsed = parse_with(std::move(more));
   EXPECT_EQ(parsed.outcome, Outcome::run) << parsed.text;
   return load_files(parsed.settings, {}, nullptr);
 }
@@ -74,8 +74,8 @@ TEST(DocumentFlags, names_are_completed_with_the_realm_where_there_is_no_domain)
 }
 
 TEST(DocumentFlags, a_bad_group_is_named) {
-  EXPECT_EQ(parse({"--group", "team"}).text, "--group: 'team' is not URI=MEMBER,MEMBER,...");
-  EXPECT_EQ(parse({"--group", "http://x=a"}).text,
+  EXPECT_EQ(parse_with({"--group", "team"}).text, "--group: 'team' is not URI=MEMBER,MEMBER,...");
+  EXPECT_EQ(parse_with({"--group", "http://x=a"}).text,
             "--group: 'http://x=a' does not begin with a SIP URI or the name of one");
   EXPECT_EQ(load({"--group", "team=a", "--group", "sip:team@EXAMPLE.org=b"}).error,
             "--group: sip:team@EXAMPLE.org is in --group, too");

@@ -17,18 +17,18 @@ using core::Slice;
 using Lane = core::Outbox::Lane;
 using namespace std::chrono_literals;
 
-void echo(ScriptWorker&, const Input& input, Outbox& out) {
+void echo_datagram(ScriptWorker&, const Input& input, Outbox& out) {
   if (input.kind == Input::Kind::datagram) out.send_datagram(input.socket, *input.source, input.slice);
 }
 
-SceneSetup echoing() {
+SceneSetup echoing_datagrams() {
   SceneSetup setup;
   setup.sockets = 1;
-  setup.reaction = echo;
+  setup.reaction = echo_datagram;
   return setup;
 }
 
-SceneSetup silent() {
+SceneSetup silent_socket() {
   SceneSetup setup;
   setup.sockets = 1;
   return setup;
@@ -76,7 +76,7 @@ void a_burst_is_answered_in_order_for_each_source(Harness& h) {
 
 // Two sockets of one shard, an answer from the one that was asked.
 SceneSetup two_sockets() {
-  SceneSetup setup = echoing();
+  SceneSetup setup = echoing_datagrams();
   setup.sockets = 2;
   return setup;
 }
@@ -101,7 +101,7 @@ void each_socket_answers_for_itself(Harness& h) {
 
 // What finds no buffer waits in the kernel's.
 SceneSetup few_buffers() {
-  SceneSetup setup = echoing();
+  SceneSetup setup = echoing_datagrams();
   setup.pool.small_count = 16;
   return setup;
 }
@@ -230,7 +230,7 @@ void a_loop_stops_with_datagrams_unread(Harness& h) {
 
 // Each shard has its own socket at one address: a source stays with one of them.
 SceneSetup four_shards() {
-  SceneSetup setup = echoing();
+  SceneSetup setup = echoing_datagrams();
   setup.shards = 4;
   return setup;
 }
@@ -292,17 +292,17 @@ void what_comes_during_a_long_step_is_late(Harness& h) {
 
 std::vector<Scene> datagram_scenes() {
   return {
-      {"datagrams_of_any_size_come_back", echoing, datagrams_of_any_size_come_back},
-      {"a_burst_is_answered_in_order_for_each_source", echoing, a_burst_is_answered_in_order_for_each_source},
+      {"datagrams_of_any_size_come_back", echoing_datagrams, datagrams_of_any_size_come_back},
+      {"a_burst_is_answered_in_order_for_each_source", echoing_datagrams, a_burst_is_answered_in_order_for_each_source},
       {"each_socket_answers_for_itself", two_sockets, each_socket_answers_for_itself},
       {"more_datagrams_than_buffers", few_buffers, more_datagrams_than_buffers},
       {"blocks_that_are_kept_stop_the_reading", keeping, blocks_that_are_kept_stop_the_reading},
-      {"a_closed_port_does_not_cost_the_next_datagram", silent, a_closed_port_does_not_cost_the_next_datagram},
-      {"a_datagram_too_long_is_dropped_alone", silent, a_datagram_too_long_is_dropped_alone},
-      {"datagrams_and_bytes_share_a_block", silent, datagrams_and_bytes_share_a_block},
-      {"a_flood_leaves_room_for_a_connection", silent, a_flood_leaves_room_for_a_connection},
-      {"a_draining_loop_answers_until_it_is_drained", echoing, a_draining_loop_answers_until_it_is_drained},
-      {"a_loop_stops_with_datagrams_unread", echoing, a_loop_stops_with_datagrams_unread},
+      {"a_closed_port_does_not_cost_the_next_datagram", silent_socket, a_closed_port_does_not_cost_the_next_datagram},
+      {"a_datagram_too_long_is_dropped_alone", silent_socket, a_datagram_too_long_is_dropped_alone},
+      {"datagrams_and_bytes_share_a_block", silent_socket, datagrams_and_bytes_share_a_block},
+      {"a_flood_leaves_room_for_a_connection", silent_socket, a_flood_leaves_room_for_a_connection},
+      {"a_draining_loop_answers_until_it_is_drained", echoing_datagrams, a_draining_loop_answers_until_it_is_drained},
+      {"a_loop_stops_with_datagrams_unread", echoing_datagrams, a_loop_stops_with_datagrams_unread},
       {"shards_share_an_address", four_shards, shards_share_an_address},
       {"what_comes_during_a_long_step_is_late", slow, what_comes_during_a_long_step_is_late,
        "no time passes there while a step runs"},

@@ -129,7 +129,7 @@ void mail_to_nowhere_is_counted(Harness& h) {
   EXPECT_EQ(h.metric(Metric::mail_sent), 0U);
 }
 
-SceneSetup little_heap() {
+SceneSetup little_heap_of_two() {
   SceneSetup setup = two_shards();
   setup.pool.heap_bytes_max = 10'000;
   return setup;
@@ -174,7 +174,7 @@ std::vector<Scene> mail_scenes() {
       {"too_much_mail_is_dropped", little_may_wait, too_much_mail_is_dropped},
       {"mail_to_the_own_shard", two_shards, mail_to_the_own_shard},
       {"mail_to_nowhere_is_counted", two_shards, mail_to_nowhere_is_counted},
-      {"mail_without_memory_is_counted", little_heap, mail_without_memory_is_counted},
+      {"mail_without_memory_is_counted", little_heap_of_two, mail_without_memory_is_counted},
       {"shards_end_in_mid_conversation", answering, shards_end_in_mid_conversation},
   };
 }

@@ -13,7 +13,7 @@ using core::Input;
 using core::Metric;
 using core::Outbox;
 
-SceneSetup echoing() {
+SceneSetup echoing_bytes() {
   SceneSetup setup;
   setup.reaction = [](ScriptWorker& worker, const Input& input, Outbox& out) {
     if (input.kind == Input::Kind::bytes) worker.send(out, input.conn, input.slice);
@@ -27,7 +27,7 @@ SceneSetup few_descriptors() {
   (void)::getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = 256;
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
-  return echoing();
+  return echoing_bytes();
 }
 
 // The kernel has accepted for us when accept finds no descriptor: the peer must learn of it (U-16).

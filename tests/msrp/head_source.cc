@@ -4,7 +4,7 @@
 namespace parley::tests {
 namespace {
 
-const std::string alphanum = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+const std::string letters_and_digits = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 }  // namespace
 
@@ -40,7 +40,7 @@ std::string HeadSource::uri() {
   if (one_in(4)) out += any_of(users);
   out += hosts[one_in(80) ? 11 + below(5) : below(11)];
   if (!one_in(3)) out += ports[one_in(80) ? 5 + below(4) : below(5)];
-  if (!one_in(4)) out += "/" + run_of(alphanum + "-._~+=/", one_in(100) ? 0 : 1, one_in(60) ? 560 : 40);
+  if (!one_in(4)) out += "/" + run_of(letters_and_digits + "-._~+=/", one_in(100) ? 0 : 1, one_in(60) ? 560 : 40);
   return out + transports[one_in(100) ? 5 + below(5) : below(5)];
 }
 
@@ -96,7 +96,7 @@ std::string HeadSource::header() {
   if ((name[0] | 0x20) == 'b' && !one_in(10)) {
     out += ranges[one_in(4) ? below(13) : below(3)];
   } else {
-    out += one_in(15) ? run_of(alphanum, 0, 200) : values[one_in(20) ? below(15) : below(8)];
+    out += one_in(15) ? run_of(letters_and_digits, 0, 200) : values[one_in(20) ? below(15) : below(8)];
   }
   return out + (one_in(100) ? "\n" : "\r\n");
 }
@@ -119,7 +119,7 @@ std::string HeadSource::damaged(std::string bytes) {
 std::string HeadSource::head() {
   static constexpr const char* methods[] = {
       "SEND", "SEND", "SEND", "REPORT", "AUTH", "NICKNAME", "OTHER", "200 OK", "200", "481 no \xe2\x82\xac", "403 "};
-  const std::string tid = run_of(alphanum, 1, 1) + run_of(alphanum + ".-+%=", one_in(20) ? 0 : 3, one_in(20) ? 34 : 31);
+  const std::string tid = run_of(letters_and_digits, 1, 1) + run_of(letters_and_digits + ".-+%=", one_in(20) ? 0 : 3, one_in(20) ? 34 : 31);
   std::string out = "MSRP " + tid + " " + any_of(methods) + "\r\n";
   out += (one_in(10) ? "TO-path: " : "To-Path: ") + path() + "\r\n";
   out += (one_in(10) ? "FROM-path: " : "From-Path: ") + path() + "\r\n";

@@ -33,7 +33,7 @@ AccessRules rules_of(const std::string& rules) {
   return out;
 }
 
-std::string complaint(const std::string& document) {
+std::string rules_complaint(const std::string& document) {
   AccessRules out;
   const XmlError error = parse_access_rules(document, out);
   return error ? to_string(error) : "no complaint";
@@ -68,9 +68,9 @@ TEST(AccessRules, OMA_ACC_1_a_ruleset_says_reject_pass_accept) {
     EXPECT_EQ(judged(rules_of(rule("r1", one("sip:alice@example.com"), handling)), {}),
               std::string(handling) + " by r1");
   }
-  EXPECT_EQ(complaint(ruleset(rule("r1", "", "maybe"))), "line 2: <allow-invite> is none of reject, pass and accept");
-  EXPECT_EQ(complaint("<ruleset/>"), "line 1: is no ruleset document");
-  EXPECT_EQ(complaint("<rule xmlns='urn:ietf:params:xml:ns:common-policy'/>"), "line 1: is no ruleset document");
+  EXPECT_EQ(rules_complaint(ruleset(rule("r1", "", "maybe"))), "line 2: <allow-invite> is none of reject, pass and accept");
+  EXPECT_EQ(rules_complaint("<ruleset/>"), "line 1: is no ruleset document");
+  EXPECT_EQ(rules_complaint("<rule xmlns='urn:ietf:params:xml:ns:common-policy'/>"), "line 1: is no ruleset document");
 }
 
 TEST(AccessRules, OMA_ACC_2_media_conditions_all_have_to_hold) {
@@ -209,11 +209,11 @@ TEST(AccessRules, R4745_7_4_validity) {
   EXPECT_EQ(judged(rules, {.wall_ms = from + 7'200'000 - 1}), "reject by r");
   EXPECT_EQ(judged(rules, {.wall_ms = from + 7'200'000}), "pass by default");
   EXPECT_EQ(judged(rules, {.wall_ms = 1'072'915'200'000}), "reject by r");
-  EXPECT_EQ(complaint(ruleset(rule("r", "<validity><from>2003-12-24T17:00:00Z</from></validity>", "pass"))),
+  EXPECT_EQ(rules_complaint(ruleset(rule("r", "<validity><from>2003-12-24T17:00:00Z</from></validity>", "pass"))),
             "line 2: <from> and <until> do not stand in pairs");
-  EXPECT_EQ(complaint(ruleset(rule("r", "<validity><until>2003-12-24T17:00:00Z</until></validity>", "pass"))),
+  EXPECT_EQ(rules_complaint(ruleset(rule("r", "<validity><until>2003-12-24T17:00:00Z</until></validity>", "pass"))),
             "line 2: <from> and <until> do not stand in pairs");
-  EXPECT_EQ(complaint(ruleset(rule("r", "<validity><from>yesterday</from></validity>", "pass"))),
+  EXPECT_EQ(rules_complaint(ruleset(rule("r", "<validity><from>yesterday</from></validity>", "pass"))),
             "line 2: <from> is no date and time");
 }
 
@@ -230,19 +230,19 @@ TEST(AccessRules, R4745_7_a_condition_that_is_not_known_never_holds) {
 }
 
 TEST(AccessRules, OMA_ACC_1_mistakes_are_named) {
-  EXPECT_EQ(complaint(ruleset(rule("r", "<identity>\n<one/></identity>", "pass"))), "line 3: <one> has no id");
-  EXPECT_EQ(complaint(ruleset(rule("r", "<identity><many><except/></many></identity>", "pass"))),
+  EXPECT_EQ(rules_complaint(ruleset(rule("r", "<identity>\n<one/></identity>", "pass"))), "line 3: <one> has no id");
+  EXPECT_EQ(rules_complaint(ruleset(rule("r", "<identity><many><except/></many></identity>", "pass"))),
             "line 2: <except> needs either id or domain");
   EXPECT_EQ(
-      complaint(ruleset(rule("r", "<identity><many><except id='sip:a@x' domain='x'/></many></identity>", "pass"))),
+      rules_complaint(ruleset(rule("r", "<identity><many><except id='sip:a@x' domain='x'/></many></identity>", "pass"))),
       "line 2: <except> needs either id or domain");
   std::string many;
   for (std::size_t n = 0; n <= rule_identities_max; ++n) many += "<one id='sip:u" + std::to_string(n) + "@x'/>";
-  EXPECT_EQ(complaint(ruleset(rule("r", "<identity>" + many + "</identity>", "pass"))),
+  EXPECT_EQ(rules_complaint(ruleset(rule("r", "<identity>" + many + "</identity>", "pass"))),
             "line 2: names more than 1024 identities in one rule");
   std::string rules;
   for (std::size_t n = 0; n <= rules_max; ++n) rules += "<rule/>";
-  EXPECT_EQ(complaint(ruleset(rules)), "line 2: has more than 256 rules");
+  EXPECT_EQ(rules_complaint(ruleset(rules)), "line 2: has more than 256 rules");
 }
 
 TEST(AccessRules, what_is_written_judges_alike) {

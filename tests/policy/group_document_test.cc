@@ -33,7 +33,7 @@ Group group_of(const std::string& inside) {
   return groups.empty() ? Group(GroupSpec{}) : groups.front();
 }
 
-std::string complaint(const std::string& bytes) {
+std::string group_complaint(const std::string& bytes) {
   std::vector<Group> groups;
   const XmlError error = parse_groups(bytes, groups);
   EXPECT_TRUE(!error || groups.empty());
@@ -171,7 +171,7 @@ TEST(GroupDocument, OMA_ACC_6_join_handling_has_older_values) {
                      .may("sip:x@y", GroupAction::join))
         << no;
   }
-  EXPECT_EQ(complaint(document(rules(rule("", "<join-handling>perhaps</join-handling>")))),
+  EXPECT_EQ(group_complaint(document(rules(rule("", "<join-handling>perhaps</join-handling>")))),
             "line 2: <join-handling> is neither true nor false");
 }
 
@@ -216,28 +216,28 @@ TEST(GroupDocument, OMA_GRP_9_who_is_refused_only_for_his_anonymity_is_told_so) 
 }
 
 TEST(GroupDocument, OMA_GRP_1_mistakes_are_named) {
-  EXPECT_EQ(complaint("<group/>"), "line 1: is no group document");
-  EXPECT_EQ(complaint("<group xmlns='urn:oma:xml:poc:list-service'/>"), "line 1: has no <list-service>");
-  EXPECT_EQ(complaint(document("", "")), "line 2: <list-service> has no uri that is a SIP, SIPS or TEL URI");
-  EXPECT_EQ(complaint(document("", "mailto:a@b")), "line 2: <list-service> has no uri that is a SIP, SIPS or TEL URI");
-  EXPECT_EQ(complaint(document("<list>\n<entry uri='http://x'/></list>")),
+  EXPECT_EQ(group_complaint("<group/>"), "line 1: is no group document");
+  EXPECT_EQ(group_complaint("<group xmlns='urn:oma:xml:poc:list-service'/>"), "line 1: has no <list-service>");
+  EXPECT_EQ(group_complaint(document("", "")), "line 2: <list-service> has no uri that is a SIP, SIPS or TEL URI");
+  EXPECT_EQ(group_complaint(document("", "mailto:a@b")), "line 2: <list-service> has no uri that is a SIP, SIPS or TEL URI");
+  EXPECT_EQ(group_complaint(document("<list>\n<entry uri='http://x'/></list>")),
             "line 3: <entry> has no uri that is a SIP, SIPS or TEL URI");
-  EXPECT_EQ(complaint(document("<invite-members>yes</invite-members>")),
+  EXPECT_EQ(group_complaint(document("<invite-members>yes</invite-members>")),
             "line 2: <invite-members> is neither true nor false");
-  EXPECT_EQ(complaint(document("<max-participant-count>-1</max-participant-count>")),
+  EXPECT_EQ(group_complaint(document("<max-participant-count>-1</max-participant-count>")),
             "line 2: <max-participant-count> is no number");
-  EXPECT_EQ(complaint(document("<oxe:max-duration>long</oxe:max-duration>")),
+  EXPECT_EQ(group_complaint(document("<oxe:max-duration>long</oxe:max-duration>")),
             "line 2: <max-duration> is neither a duration nor a number of seconds");
-  EXPECT_EQ(complaint(document("<oxe:schedule/>")), "line 2: <schedule> has no <time-range>");
-  EXPECT_EQ(complaint(document("<oxe:schedule><oxe:time-range/></oxe:schedule>")),
+  EXPECT_EQ(group_complaint(document("<oxe:schedule/>")), "line 2: <schedule> has no <time-range>");
+  EXPECT_EQ(group_complaint(document("<oxe:schedule><oxe:time-range/></oxe:schedule>")),
             "line 2: <time-range> has no <start-time> and <end-time> that are a date and time");
-  EXPECT_EQ(complaint(document("<cr:ruleset><cr:rule><cr:conditions><cr:identity><cr:one/></cr:identity></"
+  EXPECT_EQ(group_complaint(document("<cr:ruleset><cr:rule><cr:conditions><cr:identity><cr:one/></cr:identity></"
                                "cr:conditions></cr:rule></cr:ruleset>")),
             "line 2: <one> has no id");
   const std::string twice = "<list-service uri='sip:a@x'/><list-service uri='sip:a@X'/>";
-  EXPECT_EQ(complaint("<group xmlns='urn:oma:xml:poc:list-service'>" + twice + "</group>"),
+  EXPECT_EQ(group_complaint("<group xmlns='urn:oma:xml:poc:list-service'>" + twice + "</group>"),
             "line 1: <list-service> has the uri of another one");
-  EXPECT_EQ(complaint("<!DOCTYPE g>" + document("")),
+  EXPECT_EQ(group_complaint("<!DOCTYPE g>" + document("")),
             "line 1: has a DOCTYPE or other declaration, which is not allowed");
 }
 
@@ -245,7 +245,7 @@ TEST(GroupDocument, OMA_GRP_1_members_have_a_limit) {
   std::string list = "<list>";
   for (std::size_t n = 0; n < group_members_max; ++n) list += "<entry uri='sip:u" + std::to_string(n) + "@x'/>";
   EXPECT_EQ(group_of(list + "</list>").members().size(), group_members_max);
-  EXPECT_EQ(complaint(document(list + "<entry uri='sip:one@more'/></list>")),
+  EXPECT_EQ(group_complaint(document(list + "<entry uri='sip:one@more'/></list>")),
             "line 2: <entry> is one more than the 10000 members a group may have");
 }
 

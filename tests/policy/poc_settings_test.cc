@@ -50,7 +50,7 @@ PocEntity read(const std::string& inside, const std::string& root_attributes = "
   return settings.entities.empty() ? PocEntity() : settings.entities.front();
 }
 
-std::string complaint(const std::string& document) {
+std::string settings_complaint(const std::string& document) {
   PocSettings settings;
   settings.entities.resize(1);
   const XmlError error = parse_poc_settings(document, settings);
@@ -197,27 +197,27 @@ TEST(PocSettings, OMA_SET_4_settings_of_a_foreign_namespace_are_not_ours) {
 }
 
 TEST(PocSettings, OMA_SET_9_a_document_that_cannot_be_read_is_refused_whole) {
-  EXPECT_EQ(complaint("<other/>"), "line 1: is no poc-settings document");
-  EXPECT_EQ(complaint("<poc-settings xmlns='urn:foreign'/>"), "line 1: is no poc-settings document");
-  EXPECT_EQ(complaint("<poc-settings>\n<entity>\n<isb-settings><incoming-session-barring "
+  EXPECT_EQ(settings_complaint("<other/>"), "line 1: is no poc-settings document");
+  EXPECT_EQ(settings_complaint("<poc-settings xmlns='urn:foreign'/>"), "line 1: is no poc-settings document");
+  EXPECT_EQ(settings_complaint("<poc-settings>\n<entity>\n<isb-settings><incoming-session-barring "
                       "active='maybe'/></isb-settings></entity></poc-settings>"),
             "line 3: <incoming-session-barring> says neither true nor false");
   EXPECT_EQ(
-      complaint(
+      settings_complaint(
           "<poc-settings><entity><isb-settings><incoming-session-barring/></isb-settings></entity></poc-settings>"),
       "line 1: <incoming-session-barring> says neither true nor false");
   EXPECT_EQ(
-      complaint(
+      settings_complaint(
           "<poc-settings><entity><am-settings><answer-mode>never</answer-mode></am-settings></entity></poc-settings>"),
       "line 1: <answer-mode> is neither automatic nor manual");
-  EXPECT_EQ(complaint("<poc-settings/>"), "no complaint");
+  EXPECT_EQ(settings_complaint("<poc-settings/>"), "no complaint");
   std::string many = "<poc-settings>";
   for (std::size_t n = 0; n <= poc_entities_max; ++n) many += "<entity id='e'/>";
-  EXPECT_EQ(complaint(many + "</poc-settings>"), "line 1: has more than 32 entities");
-  EXPECT_EQ(complaint("<poc-settings><entity id='" + std::string(257, 'x') + "'/></poc-settings>"),
+  EXPECT_EQ(settings_complaint(many + "</poc-settings>"), "line 1: has more than 32 entities");
+  EXPECT_EQ(settings_complaint("<poc-settings><entity id='" + std::string(257, 'x') + "'/></poc-settings>"),
             "line 1: <entity> has an id that is too long");
   EXPECT_EQ(
-      complaint("<poc-settings><entity><x xmlns='urn:x'>" + std::string(5000, 'x') + "</x></entity></poc-settings>"),
+      settings_complaint("<poc-settings><entity><x xmlns='urn:x'>" + std::string(5000, 'x') + "</x></entity></poc-settings>"),
       "line 1: has more than 4096 bytes of elements that are not known here");
 }
 
@@ -225,7 +225,7 @@ TEST(PocSettings, what_is_kept_cannot_grow) {
   // Each <b/> needs its namespace again, which is long.
   std::string document = "<poc-settings><entity><a:x xmlns:a='urn:a' xmlns:b='" + std::string(4000, 'b') + "'>";
   for (int n = 0; n < 4000; ++n) document += "<b:b/>";
-  EXPECT_EQ(complaint(document + "</a:x></entity></poc-settings>"),
+  EXPECT_EQ(settings_complaint(document + "</a:x></entity></poc-settings>"),
             "line 1: has more than 4096 bytes of elements that are not known here");
 }
 

@@ -28,7 +28,7 @@ Recipients recipients(const std::string& inside, CopyControl missing = CopyContr
   return recipients_of(lists, {.missing = missing});
 }
 
-std::string complaint(const std::string& document) {
+std::string list_complaint(const std::string& document) {
   ResourceList out;
   const XmlError error = parse_resource_list(document, out);
   return error ? to_string(error) : "no complaint";
@@ -178,17 +178,17 @@ TEST(ResourceList, OMA_GRP_8_what_cannot_be_sent_to_is_remembered_as_failed) {
 }
 
 TEST(ResourceList, OMA_GRP_8_a_list_that_cannot_be_read_is_an_error) {
-  EXPECT_EQ(complaint("<resource-lists/>"), "line 1: is no resource-lists document");
-  EXPECT_EQ(complaint("<list xmlns='urn:ietf:params:xml:ns:resource-lists'/>"),
+  EXPECT_EQ(list_complaint("<resource-lists/>"), "line 1: is no resource-lists document");
+  EXPECT_EQ(list_complaint("<list xmlns='urn:ietf:params:xml:ns:resource-lists'/>"),
             "line 1: is no resource-lists document");
-  EXPECT_EQ(complaint(list("\n<entry/>")), "line 3: <entry> has no uri");
-  EXPECT_EQ(complaint(list("<entry uri=''/>")), "line 2: <entry> has no uri");
-  EXPECT_EQ(complaint(list("<entry uri='sip:a@x' cp:anonymize='perhaps'/>")),
+  EXPECT_EQ(list_complaint(list("\n<entry/>")), "line 3: <entry> has no uri");
+  EXPECT_EQ(list_complaint(list("<entry uri=''/>")), "line 2: <entry> has no uri");
+  EXPECT_EQ(list_complaint(list("<entry uri='sip:a@x' cp:anonymize='perhaps'/>")),
             "line 2: <entry> has an anonymize that is neither true nor false");
-  EXPECT_EQ(complaint(list("<entry uri='sip:a@x' cp:count='many'/>")), "line 2: <entry> has a count that is no number");
-  EXPECT_EQ(complaint("<!DOCTYPE x [<!ENTITY y 'z'>]>" + list("<entry uri='sip:&y;@x'/>")),
+  EXPECT_EQ(list_complaint(list("<entry uri='sip:a@x' cp:count='many'/>")), "line 2: <entry> has a count that is no number");
+  EXPECT_EQ(list_complaint("<!DOCTYPE x [<!ENTITY y 'z'>]>" + list("<entry uri='sip:&y;@x'/>")),
             "line 1: has a DOCTYPE or other declaration, which is not allowed");
-  EXPECT_EQ(complaint(list("")), "no complaint");
+  EXPECT_EQ(list_complaint(list("")), "no complaint");
 }
 
 TEST(ResourceList, OMA_GRP_5_entries_are_counted_without_copies_and_without_the_inviter) {

@@ -8,7 +8,6 @@ namespace parley::tests {
 namespace {
 
 using Kind = RoomFact::Kind;
-const std::string room_uri = "sip:room@example.org";
 
 struct Chunks : testing::Test {
   RoomWorld w;

@@ -5,8 +5,6 @@
 namespace parley::tests {
 namespace {
 
-const std::string room_uri = "sip:room@example.org";
-
 struct Party {
   explicit Party(Spread spread, RoomConfig config = {}) : w(config, spread) {
     w.open();

@@ -7,8 +7,6 @@
 namespace parley::tests {
 namespace {
 
-const std::string room_uri = "sip:room@example.org";
-
 TEST(RoomMemory, TenThousandMembersOneFanOutAndNoAllocation) {
   RoomWorld w({.recent_ids = 64});
   w.open();

@@ -8,7 +8,6 @@ namespace parley::tests {
 namespace {
 
 using Kind = RoomFact::Kind;
-const std::string room_uri = "sip:room@example.org";
 
 std::string numbered(const RoomWorld::Seat& from, int n, std::size_t bytes = 1000) {
   std::string content = std::to_string(n) + ":";

@@ -7,7 +7,6 @@ namespace parley::tests {
 namespace {
 
 using Kind = RoomFact::Kind;
-const std::string room_uri = "sip:room@example.org";
 
 TEST(Room, OMA_SES_13_WhatOneSendsTheOthersGetAsItIs) {
   RoomWorld w;

@@ -15,8 +15,6 @@
 namespace parley::tests {
 namespace {
 
-const std::string room_uri = "sip:room@example.org";
-
 struct Committed {
   std::string text;
   std::string sender;   // device

@@ -30,6 +30,8 @@ using msrp::Ends;
 using msrp::EndSend;
 using msrp::Flag;
 
+inline const std::string room_uri = "sip:room@example.org";
+
 // A SEND as a member gets it.
 struct Frame {
   std::string headers, message_id, body;

@@ -7,8 +7,6 @@
 namespace parley::tests {
 namespace {
 
-const std::string im = "Accept-Contact: *;+g.oma.sip-im\r\n";
-
 struct ImCalls : Calls {
   void SetUp() override {
     auto config = calls_config();

@@ -9,7 +9,7 @@ namespace {
 using core::Metric;
 using namespace std::chrono_literals;
 
-policy::Rule rule(const std::string& user, const std::vector<std::string>& actions) {
+policy::Rule member_rule(const std::string& user, const std::vector<std::string>& actions) {
   policy::Rule made;
   made.id = user;
   made.conditions.has_identity = true;
@@ -125,7 +125,7 @@ TEST_F(Groups, OMA_GRP_2_ARoomIsJoinedAndNobodyIsInvited) {
 
 TEST_F(Groups, OMA_GRP_4_WhoMayNotBeginIs480InARoomAnd403InAGroup) {
   policy::GroupSpec spec = team(false);
-  spec.rules = std::vector<policy::Rule>{rule("alice", {"join-handling"})};
+  spec.rules = std::vector<policy::Rule>{member_rule("alice", {"join-handling"})};
   make(group_config(spec));
   call_team(*alice);
   EXPECT_EQ(code(alice->want("480 INVITE")), "480");
@@ -165,7 +165,7 @@ TEST_F(Groups, OMA_GRP_3_ASessionEndsWithItsMaximumDuration) {
 TEST_F(Groups, OMA_ALIAS_1_AnAnonymousOriginatorIsNamedByHisAliasAlone) {
   policy::GroupSpec spec = team();
   spec.rules = std::vector<policy::Rule>{
-      rule("alice", {"join-handling", "allow-initiate-conference", "allow-anonymity"}), rule("bob", {"join-handling"})};
+      member_rule("alice", {"join-handling", "allow-initiate-conference", "allow-anonymity"}), member_rule("bob", {"join-handling"})};
   make(group_config(spec));
   alice->anonymous = "\"Night Owl\" <sip:anonymous@anonymous.invalid>";
   call_team(*alice, "Privacy: id\r\nP-Asserted-Identity: <sip:alice@example.org>\r\n");

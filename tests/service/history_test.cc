@@ -11,9 +11,7 @@ namespace {
 using policy::HistoryFact;
 using policy::HistoryMode;
 
-const std::string im = "Accept-Contact: *;+g.oma.sip-im\r\n";
-const std::string large = "Accept-Contact: *;+g.oma.sip-im.large-message\r\n";
-const std::string factory = "sip:factory@127.0.0.1:40007;sessiontype=adhoc";
+const std::string far_factory = "sip:factory@127.0.0.1:40007;sessiontype=adhoc";
 
 std::string activation(const std::string& type, bool active, const std::string& element = "im:hist-settings") {
   return "<" + element + "><im:hist-activation type=\"" + type + "\" active=\"" + (active ? "true" : "false") +
@@ -42,7 +40,7 @@ struct Histories : Calls {
     ASSERT_EQ(code(publisher->publish({.if_match = publisher->etag(), .body = settings_xml(inside)})), "200");
   }
   std::string goes_out(const std::string& lines = im) {
-    alice->invite_uri(factory, msrp_sdp("a1"), lines);
+    alice->invite_uri(far_factory, msrp_sdp("a1"), lines);
     return focus->want("INVITE");
   }
   std::string comes_in(const std::string& lines = im) {

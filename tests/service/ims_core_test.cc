@@ -14,8 +14,6 @@ using core::Metric;
 const std::string core_at(peer);                 // the trusted one
 const std::string core_too = "127.0.0.9:5061";  // it has several sockets
 const std::string core_uri = "sip:127.0.0.9:5060;lr";
-const std::string im = "Accept-Contact: *;+g.oma.sip-im\r\n";
-const std::string large = "Accept-Contact: *;+g.oma.sip-im.large-message\r\n";
 // What the core says to servers of its trust domain.
 const std::string charging =
     "P-Charging-Vector: icid-value=4711;icid-generated-at=10.0.0.1;orig-ioi=example.org\r\n"

@@ -9,9 +9,8 @@
 namespace parley::tests {
 namespace {
 
-const std::string im = "Accept-Contact: *;+g.oma.sip-im\r\n";
 const std::string from_bob = "P-Asserted-Identity: <sip:bob@example.org>\r\n";
-const std::string factory = "sip:factory@127.0.0.1:40007;sessiontype=adhoc";
+const std::string focus_factory = "sip:factory@127.0.0.1:40007;sessiontype=adhoc";
 
 std::string sdp(int version, const std::string& path) {
   return "v=0\r\no=- 1 " + std::to_string(version) +
@@ -38,7 +37,7 @@ struct ProxiedSessions : Calls {
 
   // Originating: alice, who is served here, to a controlling function elsewhere; what that got.
   std::string goes_out(const std::string& body = sdp(1, "a1")) {
-    alice->invite_uri(factory, body, im);
+    alice->invite_uri(focus_factory, body, im);
     return focus->want("INVITE");
   }
   // Terminating: a controlling function invites bob, who is served here; what he got.
@@ -103,7 +102,7 @@ struct ProxiedSessions : Calls {
 TEST_F(ProxiedSessions, SEED4_6_1_1_2_2_2b_2c_TheInviteGoesOnWithOurRecordRouteAndElseAsItWas) {
   const std::string invite = goes_out();
   same(alice->last, invite);
-  EXPECT_TRUE(invite.starts_with("INVITE " + factory + " SIP/2.0\r\n")) << invite;
+  EXPECT_TRUE(invite.starts_with("INVITE " + focus_factory + " SIP/2.0\r\n")) << invite;
   const std::vector<std::string> routes = all_of(invite, "Record-Route");
   ASSERT_EQ(routes.size(), 1U) << invite;
   EXPECT_TRUE(routes[0].starts_with("<sip:")) << routes[0];

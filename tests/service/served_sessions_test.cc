@@ -13,7 +13,6 @@ std::string sss(bool active) {
   return std::string("<sss-settings><simultaneous-sessions-support active=\"") + (active ? "true" : "false") +
          "\"/></sss-settings>";
 }
-const std::string im = "Accept-Contact: *;+g.oma.sip-im\r\n";
 
 // alice, bob, carol and dave with a focus of ours.
 struct ServedParty : Party {

@@ -25,8 +25,6 @@ inline std::string chat_sdp(const std::string& lines = "a=accept-types:message/c
 inline std::string file_sdp(const std::string& selector = "name:\"a.txt\" type:text/plain size:100") {
   return chat_sdp("a=sendonly\r\na=accept-types:*\r\na=file-selector:" + selector + "\r\na=file-transfer-id:f1\r\n");
 }
-inline const std::string im = "Accept-Contact: *;+g.oma.sip-im\r\n";
-inline const std::string large = "Accept-Contact: *;+g.oma.sip-im.large-message\r\n";
 inline const std::string sdp_type = "Content-Type: application/sdp\r\n";
 inline const std::string text_type = "Content-Type: text/plain\r\n";
 

@@ -48,6 +48,10 @@ inline std::shared_ptr<policy::SipConfig> sip_config() {
   return config;
 }
 
+// What a request of the IM service says of itself.
+inline const std::string im = "Accept-Contact: *;+g.oma.sip-im\r\n";
+inline const std::string large = "Accept-Contact: *;+g.oma.sip-im.large-message\r\n";
+
 // The value of the first header of that name; "" when there is none.
 inline std::string header(std::string_view message, const std::string& name) {
   const std::size_t at = message.find("\r\n" + name + ": ");

@@ -15,6 +15,8 @@ using core::Duration;
 using core::Instant;
 using namespace std::chrono_literals;
 
+inline std::uint64_t micros(Duration d) { return static_cast<std::uint64_t>(d.count()) / 1000; }
+
 class Agenda {
  public:
   using Action = std::function<void()>;

@@ -6,7 +6,7 @@
 namespace parley::sim {
 namespace {
 
-std::string joined(const std::vector<std::string>& path) {
+std::string path_text(const std::vector<std::string>& path) {
   std::string out;
   for (const std::string& uri : path) out += (out.empty() ? "" : " ") + uri;
   return out;
@@ -36,7 +36,7 @@ std::string Client::request_head(const std::string& tid, const char* method, con
   tag.to_path = to;
   tag.started = world_.agenda.now();
   claimed_[from] = true;
-  return "MSRP " + tid + " " + method + "\r\nTo-Path: " + joined(to) + "\r\nFrom-Path: " + from +
+  return "MSRP " + tid + " " + method + "\r\nTo-Path: " + path_text(to) + "\r\nFrom-Path: " + from +
          "\r\nX-Tag: " + std::to_string(tag.number) + "\r\n";
 }
 
@@ -179,7 +179,7 @@ void Client::take_response(const Frame& frame) {
   if (pending.kind == Pending::Kind::auth) return take_auth_response(frame, pending);
   if (pending.kind != Pending::Kind::send) return;
   if (frame.to_path != std::vector<std::string>{pending.leg->uri}) {
-    world_.journal.fail("client %u: response to %s", number_, joined(frame.to_path).c_str());
+    world_.journal.fail("client %u: response to %s", number_, path_text(frame.to_path).c_str());
     return;
   }
   judge_answer(frame.status, pending);

@@ -6,8 +6,6 @@
 namespace parley::sim {
 namespace {
 
-std::uint64_t micros(Duration d) { return static_cast<std::uint64_t>(d.count()) / 1000; }
-
 std::uint64_t mixed(std::uint64_t hash, const core::Address& address) {
   for (const std::uint8_t byte : address.ip) hash = (hash ^ byte) * 0x100000001b3ULL;
   hash = (hash ^ address.port) * 0x100000001b3ULL;

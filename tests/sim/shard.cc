@@ -9,8 +9,6 @@ namespace {
 
 constexpr Duration turn_time = 20us;
 
-std::uint64_t micros(Duration d) { return static_cast<std::uint64_t>(d.count()) / 1000; }
-
 }  // namespace
 
 void Link::on_readable() { shard.queue(*this); }

@@ -13,7 +13,6 @@ constexpr std::uint64_t datagram_cost = 768;         // of the kernel's, besides
 constexpr std::size_t udp_bytes_max = 65507;
 constexpr Duration retry = 1ms;
 
-std::uint64_t micros(Duration d) { return static_cast<std::uint64_t>(d.count()) / 1000; }
 std::uint64_t mail_cost(std::size_t bytes) { return bytes + sizeof(core::Mail); }
 
 }  // namespace

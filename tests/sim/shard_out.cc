@@ -5,12 +5,6 @@
 #include "tests/sim/shard.h"
 
 namespace parley::sim {
-namespace {
-
-std::uint64_t micros(Duration d) { return static_cast<std::uint64_t>(d.count()) / 1000; }
-
-}  // namespace
-
 void Shard::carry_out() {
   std::vector<std::uint32_t> touched;
   for (const core::Output& output : out_.outputs()) {

@@ -16,7 +16,7 @@ using namespace parley::sip;
 using namespace std::chrono_literals;
 using core::Instant;
 
-constexpr std::array packages = {reg_package, EventPackage{.name = "conference",
+constexpr std::array walk_packages = {reg_package, EventPackage{.name = "conference",
                                                            .type = "application",
                                                            .subtype = "conference-info+xml",
                                                            .interval_min = core::Duration(0s)}};
@@ -69,7 +69,7 @@ class NotifierWalk {
   void act() {
     const std::uint64_t dialog = pick(6);
     const auto package = static_cast<std::uint8_t>(pick(2));
-    const Event event{.package = packages[package].name, .id = "", .has_id = false, .parameters = {}};
+    const Event event{.package = walk_packages[package].name, .id = "", .has_id = false, .parameters = {}};
     const SubscriptionId found = notifier_.find(dialog, event);
     const auto expires = static_cast<std::uint32_t>(pick(4) == 0 ? 0 : pick(1000));
     switch (pick(9)) {
@@ -127,7 +127,7 @@ class NotifierWalk {
       ASSERT_FALSE(life.last) << "nothing follows `terminated`";
       ASSERT_EQ(notify.dialog, life.dialog);
       life.last = notify.status == SubscriptionStatus::terminated;
-      ASSERT_TRUE(notify.full || now_ - life.sent_at >= packages[life.package].interval_min);
+      ASSERT_TRUE(notify.full || now_ - life.sent_at >= walk_packages[life.package].interval_min);
       life.owed = false;
       life.sent_at = now_;
       sent_.emplace(++order_, std::pair(notify.subscription.packed(), notify.number));
@@ -138,7 +138,7 @@ class NotifierWalk {
   core::Random random_;
   core::Metrics metrics_;
   Instant now_ = Instant{} + 1000s;
-  Notifier notifier_{NotifierConfig{.subscriptions_max = 8}, packages, metrics_, now_};
+  Notifier notifier_{NotifierConfig{.subscriptions_max = 8}, walk_packages, metrics_, now_};
   std::map<std::uint64_t, Life> live_;
   std::map<std::uint64_t, std::pair<std::uint64_t, std::uint32_t>> sent_;
   std::uint64_t order_ = 0;

@@ -35,11 +35,6 @@ class ChatMonitor : public MeasuringMonitor {
   uint64_t done_ = 0;
 };
 
-int usage(const std::string& what) {
-  std::fprintf(stderr, "parley-load: %s\n", what.c_str());
-  return 2;
-}
-
 }  // namespace
 
 int run_chat(ChatOptions options) {

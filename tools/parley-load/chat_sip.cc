@@ -8,8 +8,6 @@
 namespace parley::load {
 namespace {
 
-constexpr uint32_t kLoginsMax = 2;  // a stale nonce, then a fresh one
-
 std::string hex(uint64_t value, int digits) {
   char text[17];
   std::snprintf(text, sizeof text, "%0*llx", digits, static_cast<unsigned long long>(value));

@@ -4,7 +4,7 @@
 namespace parley::load {
 namespace {
 
-char* put_hex(char* at, uint64_t value, int digits) {
+char* put_stamp_hex(char* at, uint64_t value, int digits) {
   static constexpr char kHex[] = "0123456789abcdef";
   for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) *at++ = kHex[value >> shift & 15];
   return at;
@@ -27,10 +27,10 @@ bool take_hex(std::string_view& text, size_t digits, uint64_t& value) {
 void put_stamp(char* at, const Stamp& stamp) {
   *at++ = 'P';
   *at++ = 'L';
-  at = put_hex(at, stamp.room, 6);
-  at = put_hex(at, stamp.sender, 6);
-  at = put_hex(at, stamp.number, 10);
-  put_hex(at, stamp.due_ns, 16);
+  at = put_stamp_hex(at, stamp.room, 6);
+  at = put_stamp_hex(at, stamp.sender, 6);
+  at = put_stamp_hex(at, stamp.number, 10);
+  put_stamp_hex(at, stamp.due_ns, 16);
 }
 
 bool take_stamp(std::string_view content, Stamp& stamp) {

@@ -18,8 +18,6 @@ constexpr uint64_t kTurnNs = kNsPerSecond / 20;
 constexpr int kEventsMax = 1024;
 constexpr size_t kNotesMax = 8;
 
-uint64_t seconds(double s) { return static_cast<uint64_t>(s * 1e9); }
-
 std::string make_run() {
   std::random_device random;
   char text[9];

@@ -9,6 +9,11 @@ namespace parley::load {
 
 inline constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
+inline constexpr uint64_t kTurnNsMax = kNsPerSecond / 10;     // how late a signal or another thread's failure may be noticed
+inline constexpr uint64_t kStartDelayNs = kNsPerSecond / 50;  // from the last one being ready to the common start
+
+inline uint64_t seconds(double s) { return static_cast<uint64_t>(s * 1e9); }
+
 inline uint64_t clock_ns(clockid_t id) {
   timespec ts{};
   clock_gettime(id, &ts);

@@ -2,18 +2,14 @@
 #include "tools/parley-load/digest.h"
 
 #include <openssl/evp.h>
-#include <strings.h>
-
 #include <array>
 #include <cstdio>
 #include <memory>
 
+#include "tools/parley-load/words.h"
+
 namespace parley::load {
 namespace {
-
-bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
 
 // Fetched once: EVP_md5() and its like are looked up again in every use, which costs more than the hashing.
 const EVP_MD* digest_of(std::string_view algorithm) {
@@ -107,6 +103,13 @@ std::string quoted(std::string_view text) {
 }
 
 }  // namespace
+
+bool add_user(const std::string& text, std::vector<Credentials>& users) {
+  const size_t colon = text.find(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  users.push_back({text.substr(0, colon), text.substr(colon + 1)});
+  return true;
+}
 
 std::optional<std::string> hash_hex(std::string_view algorithm, std::string_view text) {
   const EVP_MD* md = digest_of(algorithm);

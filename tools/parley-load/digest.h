@@ -17,10 +17,15 @@ struct Challenge {
   bool has_qop = false;
 };
 
+inline constexpr unsigned kLoginsMax = 2;  // a stale nonce, then a fresh one
+
 struct Credentials {
   std::string name;
   std::string secret;
 };
+
+// "NAME:SECRET"; false when it is not.
+bool add_user(const std::string& text, std::vector<Credentials>& users);
 
 // The first of the WWW-Authenticate values whose algorithm and qop we can do (RFC 7616 3.7: the server's order counts).
 std::optional<Challenge> choose_challenge(const std::vector<std::string_view>& header_values);

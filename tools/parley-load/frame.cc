@@ -1,19 +1,15 @@
 // tools/parley-load/frame.cc - head lines by memchr, body end by search for the end-line.
 #include "tools/parley-load/frame.h"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include "tools/parley-load/words.h"
 
 namespace parley::load {
 namespace {
 
 constexpr std::string_view kDashes = "-------";
-
-bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
 
 bool is_flag(char c) { return c == '$' || c == '+' || c == '#'; }
 

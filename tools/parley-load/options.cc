@@ -29,13 +29,6 @@ bool parse_sizes(const std::string& text, std::vector<std::pair<double, uint64_t
   return !sizes.empty();
 }
 
-bool add_user(const std::string& text, std::vector<Credentials>& users) {
-  const size_t colon = text.find(':');
-  if (colon == std::string::npos || colon == 0) return false;
-  users.push_back({text.substr(0, colon), text.substr(colon + 1)});
-  return true;
-}
-
 }  // namespace
 
 uint64_t Options::message_bytes(uint32_t pair, uint64_t number) const {

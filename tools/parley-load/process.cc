@@ -18,6 +18,11 @@ void on_signal(int) { shared_for_signals->stop = true; }
 
 }  // namespace
 
+int usage(const std::string& what) {
+  std::fprintf(stderr, "parley-load: %s\n", what.c_str());
+  return 2;
+}
+
 void raise_fd_limit() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);

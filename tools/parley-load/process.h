@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
 
 namespace parley::load {
 
@@ -24,6 +25,9 @@ class Monitor {
   virtual void on_measure_end(uint64_t now) = 0;
   virtual void on_turn(uint64_t now) = 0;
 };
+
+// Says what is wrong with the command line; the exit status.
+int usage(const std::string& what);
 
 void raise_fd_limit();
 uint64_t fd_limit();

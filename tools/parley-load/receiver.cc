@@ -1,20 +1,11 @@
 // tools/parley-load/receiver.cc - takes SENDs apart, checks every byte, answers and reports (RFC 4975 7.1.2, 7.3).
 #include "tools/parley-load/pair.h"
+#include "tools/parley-load/words.h"
 
 namespace parley::load {
 namespace {
 
 constexpr size_t kMessageIdBytes = 22;  // 'L', pair (8 hex), '.', number (12 hex); see sender.cc
-
-bool take_hex(std::string_view text, uint64_t& value) {
-  value = 0;
-  for (const char c : text) {
-    const bool digit = c >= '0' && c <= '9';
-    if (!digit && !(c >= 'a' && c <= 'f')) return false;
-    value = value << 4 | static_cast<uint64_t>(digit ? c - '0' : c - 'a' + 10);
-  }
-  return true;
-}
 
 std::string name_of(const Pair& pair, uint64_t number) {
   return "pair " + std::to_string(pair.index) + " message " + std::to_string(number) + ": ";

@@ -62,11 +62,6 @@ void add_up(const Worker& worker, Result& result) {
   }
 }
 
-int usage(const std::string& what) {
-  std::fprintf(stderr, "parley-load: %s\n", what.c_str());
-  return 2;
-}
-
 }  // namespace
 
 int run_relay(Options options) {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "tools/parley-load/pair.h"
+#include "tools/parley-load/words.h"
 
 namespace parley::load {
 namespace {
@@ -15,21 +16,6 @@ constexpr size_t kNumberDigits = 12;
 void put_hex(char* to, uint64_t value, size_t digits) {
   static constexpr char kHex[] = "0123456789abcdef";
   for (size_t i = digits; i-- > 0; value >>= 4) to[i] = kHex[value & 15];
-}
-
-bool take_hex(std::string_view text, uint64_t& value) {
-  value = 0;
-  for (const char c : text) {
-    uint64_t digit = 0;
-    if (c >= '0' && c <= '9')
-      digit = static_cast<uint64_t>(c - '0');
-    else if (c >= 'a' && c <= 'f')
-      digit = static_cast<uint64_t>(c - 'a') + 10;
-    else
-      return false;
-    value = value << 4 | digit;
-  }
-  return true;
 }
 
 char* put_number(char* to, uint64_t value) { return std::to_chars(to, to + 20, value).ptr; }

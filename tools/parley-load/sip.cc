@@ -57,11 +57,6 @@ void add_up(const SipWorker& worker, SipOutcome& outcome) {
   }
 }
 
-int usage(const std::string& what) {
-  std::fprintf(stderr, "parley-load: %s\n", what.c_str());
-  return 2;
-}
-
 }  // namespace
 
 int run_sip(SipOptions options) {

@@ -7,8 +7,6 @@
 namespace parley::load {
 namespace {
 
-constexpr uint64_t kT1Ns = kNsPerSecond / 2;
-constexpr uint64_t kT2Ns = 4 * kNsPerSecond;
 constexpr uint32_t kAckAttempt = 255;  // the ACK to a 2xx has a branch of its own (RFC 3261 section 13.2.2.4)
 
 // Offer and answer carry the call's number, so one that gets mixed up is seen. Always of the same length.

@@ -8,16 +8,13 @@
 namespace parley::load {
 namespace {
 
-constexpr uint64_t kT1Ns = kNsPerSecond / 2;  // RFC 3261 table 4
-constexpr uint64_t kT2Ns = 4 * kNsPerSecond;
-constexpr uint32_t kLoginsMax = 2;  // a stale nonce, then a fresh one
-constexpr size_t kNotesMax = 5;
+constexpr size_t kFlightNotesMax = 5;
 constexpr size_t kFailedMax = 100'000;
 
 }  // namespace
 
 void SipWorker::note(const std::string& text) {
-  if (notes_.size() < kNotesMax) notes_.push_back(text);
+  if (notes_.size() < kFlightNotesMax) notes_.push_back(text);
 }
 
 Flight& SipWorker::begin_flight(SipMode kind, User& user, SipPair* pair, uint64_t due_ns) {

@@ -13,13 +13,6 @@ constexpr uint32_t kDatagramBodyBytesMax = 60'000;  // with its head below the 6
 constexpr uint32_t kBodyBytesMax = 64 * 1024;       // a whole message fits one read
 constexpr uint32_t kFrameBodyBytesMax = 6 * 1024;   // is copied and masked behind its head, within one room of Batch
 
-bool add_user(const std::string& text, std::vector<Credentials>& users) {
-  const size_t colon = text.find(':');
-  if (colon == std::string::npos || colon == 0) return false;
-  users.push_back({text.substr(0, colon), text.substr(colon + 1)});
-  return true;
-}
-
 std::string finish_users(SipOptions& o) {
   for (const std::string& user : o.users_text) {
     if (!add_user(user, o.users)) return "--user: NAME:SECRET expected";

@@ -13,7 +13,7 @@
 namespace parley::load {
 namespace {
 
-std::string random_hex(size_t bytes) {
+std::string random_digits(size_t bytes) {
   std::array<unsigned char, 16> raw{};
   RAND_bytes(raw.data(), static_cast<int>(raw.size()));
   std::string out(2 * bytes, '0');
@@ -31,7 +31,7 @@ SipWorker::SipWorker(const SipOptions& options, const Pattern& pattern, Shared& 
       shared_(shared),
       tls_(tls),
       thread_(thread),
-      run_(random_hex(4)),
+      run_(random_digits(4)),
       registrar_uri_("sip:" + options.domain),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       in_(kSipHeadBytesMax + options.size_bytes),
@@ -106,7 +106,7 @@ void SipWorker::start_user(User& user) {
     const std::string name = options_.websocket() ? "ws" : options_.transport_text;  // RFC 7118 section 5.2.3
     user.contact_uri = "sip:" + user.account.name + "@" + link.address + ";transport=" + name;
     if (options_.outbound) {
-      std::string uuid = random_hex(16);
+      std::string uuid = random_digits(16);
       for (const size_t at : {8U, 13U, 18U, 23U}) uuid.insert(at, "-");
       user.instance = ";+sip.instance=\"<urn:uuid:" + uuid + ">\";reg-id=1";
     }

@@ -7,12 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "tools/parley-load/clock.h"
 #include "tools/parley-load/histogram.h"
 #include "tools/parley-load/sip_link.h"
 #include "tools/parley-load/sip_options.h"
 #include "tools/parley-load/sip_text.h"
 
 namespace parley::load {
+
+// RFC 3261 table 4
+inline constexpr uint64_t kT1Ns = kNsPerSecond / 2;
+inline constexpr uint64_t kT2Ns = 4 * kNsPerSecond;
 
 // A challenge and how often it was answered (RFC 7616 section 3.4: nc).
 struct Login {

@@ -1,16 +1,12 @@
 // tools/parley-load/sip_text.cc - heads by lines, and the few values a load looks into.
 #include "tools/parley-load/sip_text.h"
 
-#include <strings.h>
-
 #include <vector>
+
+#include "tools/parley-load/words.h"
 
 namespace parley::load {
 namespace {
-
-bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

@@ -12,13 +12,8 @@
 namespace parley::load {
 namespace {
 
-constexpr uint64_t kTurnNsMax = kNsPerSecond / 10;     // how late a signal or another thread's failure may be noticed
 constexpr uint64_t kSweepNs = kNsPerSecond / 20;       // how late a retransmission may be; T1 is 500 ms
-constexpr uint64_t kT2Ns = 4 * kNsPerSecond;           // RFC 3261 table 4
-constexpr uint64_t kStartDelayNs = kNsPerSecond / 50;  // from the last user being ready to the common start
 constexpr uint32_t kOpenLoopFlightsMax = 1U << 16;     // under way in an open loop before it falls behind
-
-uint64_t seconds(double s) { return static_cast<uint64_t>(s * 1e9); }
 
 }  // namespace
 

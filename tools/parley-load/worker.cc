@@ -13,11 +13,7 @@
 namespace parley::load {
 namespace {
 
-constexpr uint64_t kTurnNsMax = kNsPerSecond / 10;     // how late a signal or another thread's failure may be noticed
-constexpr uint64_t kStartDelayNs = kNsPerSecond / 50;  // from the last pair being ready to the common start
 constexpr uint32_t kOpenLoopSlots = 4096;              // messages under way per pair before the open loop falls behind
-
-uint64_t seconds(double s) { return static_cast<uint64_t>(s * 1e9); }
 
 }  // namespace
 

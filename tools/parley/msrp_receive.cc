@@ -13,7 +13,6 @@ namespace parley::client {
 namespace {
 
 using msrp::ByteRange;
-using msrp::Method;
 
 constexpr std::uint32_t other_body_bytes_max = 10'240;  // R4975-6: of requests other than SEND
 
@@ -43,7 +42,7 @@ void MsrpClient::read(std::uint64_t key, std::string_view bytes) {
       link_lost(key, 400);
       return;
     }
-    if (piece.head->method == Method::response) {
+    if (piece.head->method == msrp::Method::response) {
       if (piece.last) on_response(key, *at, piece);
     } else {
       on_request(key, *at, piece);
@@ -56,17 +55,17 @@ void MsrpClient::read(std::uint64_t key, std::string_view bytes) {
 void MsrpClient::on_request(std::uint64_t key, Link& at, const msrp::FramePiece& piece) {
   if (piece.first) begin_request(key, at, piece);
   Session* const session = find(at.session);
-  if (piece.head->method == Method::send && session != nullptr && at.answer == 0) {
+  if (piece.head->method == msrp::Method::send && session != nullptr && at.answer == 0) {
     at.answer = take_body(*session, at, piece);
   }
   at.at += piece.body.size();
-  if (piece.head->method != Method::send && at.at > other_body_bytes_max) at.answer = 413;
+  if (piece.head->method != msrp::Method::send && at.at > other_body_bytes_max) at.answer = 413;
   if (!piece.last) return;
-  if (piece.head->method == Method::report) {  // R4975-10: never answered
+  if (piece.head->method == msrp::Method::report) {  // R4975-10: never answered
     if (session != nullptr && at.answer == 0) on_report(*session, piece);
     return;
   }
-  if (piece.head->method == Method::send && session != nullptr && at.answer == 0) {
+  if (piece.head->method == msrp::Method::send && session != nullptr && at.answer == 0) {
     at.answer = finish_body(*session, at, piece);
   }
   answer(at, piece, at.answer == 0 ? 200 : at.answer);
@@ -77,8 +76,8 @@ void MsrpClient::begin_request(std::uint64_t key, Link& at, const msrp::FramePie
   at.session = 0;
   at.answer = 0;
   at.at = 0;
-  if (piece.head->method == Method::auth || piece.head->method == Method::nickname ||
-      piece.head->method == Method::other) {
+  if (piece.head->method == msrp::Method::auth || piece.head->method == msrp::Method::nickname ||
+      piece.head->method == msrp::Method::other) {
     at.answer = 501;
     return;
   }
@@ -185,7 +184,7 @@ void MsrpClient::complete(Session& session, const std::string& message_id, Incom
 }
 
 void MsrpClient::answer(Link& at, const msrp::FramePiece& piece, std::uint16_t status) {
-  if (piece.head->method == Method::send) {
+  if (piece.head->method == msrp::Method::send) {
     // R4975-8
     if (piece.head->failure == msrp::FailureReport::no) return;
     if (piece.head->failure == msrp::FailureReport::partial && status == 200) return;
@@ -194,7 +193,7 @@ void MsrpClient::answer(Link& at, const msrp::FramePiece& piece, std::uint16_t s
   const std::string_view to_path = piece.head->to_path.of(piece.head_bytes);
   const std::string_view tid = piece.head->tid.of(piece.head_bytes);
   // R4975-9
-  const std::string_view back = piece.head->method == Method::send ? msrp::split_path(from_path).first : from_path;
+  const std::string_view back = piece.head->method == msrp::Method::send ? msrp::split_path(from_path).first : from_path;
   std::string text = "MSRP ";
   text.append(tid).append(" ").append(std::to_string(status)).append(" ").append(msrp::reason_phrase(status));
   text.append("\r\nTo-Path: ").append(back).append("\r\nFrom-Path: ").append(msrp::split_path(to_path).first);

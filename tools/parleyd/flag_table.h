@@ -1,9 +1,9 @@
-// tools/parleyd/flag_table.h - typed flags on top of CLI11: durations, sizes, counts and choices with bounds, and a
-// help page that shows unit and default of each.
+// tools/parleyd/flag_table.h - typed flags on top of CLI11: durations, sizes, counts and choices with bounds. The library
+// itself is included only where flags are parsed and the help page is made (help_page.h).
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -11,7 +11,15 @@
 
 #include "core/time.h"
 
+namespace CLI {
+class App;
+}
+
 namespace parley::parleyd {
+
+inline constexpr std::uint64_t kib = 1024;
+inline constexpr std::uint64_t mib = 1024 * kib;
+inline constexpr std::uint64_t gib = 1024 * mib;
 
 // Adds flags to one help group after another. A flag given twice counts as given last, unless it is a list.
 class FlagTable {
@@ -68,14 +76,7 @@ class FlagTable {
   std::string group_;
 };
 
-// The whole page for --help.
-std::string help_page(const CLI::App& app);
-
-// "  --flag TYPE        default X" and the text below it, wrapped.
-class HelpPage : public CLI::Formatter {
- public:
-  std::string make_usage(const CLI::App* app, std::string name) const override;
-  std::string make_option(const CLI::Option* option, bool is_positional) const override;
-};
+// Ends the parsing: `why` follows the flag's name.
+[[noreturn]] inline void bad(const char* flag, const std::string& why) { FlagTable::refuse(flag, why); }
 
 }  // namespace parley::parleyd

@@ -3,6 +3,7 @@
 
 #include <openssl/crypto.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "tools/parleyd/flags_limits.h"
 #include "tools/parleyd/flags_room.h"
 #include "tools/parleyd/flags_sip.h"
+#include "tools/parleyd/help_page.h"
 #include "tools/parleyd/listen_spec.h"
 #include "tools/parleyd/version.h"
 
@@ -31,9 +33,6 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr std::uint64_t kib = 1024;
-constexpr std::uint64_t mib = 1024 * kib;
-constexpr std::uint64_t gib = 1024 * mib;
 constexpr std::uint32_t any_count = 0xffff'ffffU;
 
 // What stands in flags as text and is taken apart afterwards, when all of it is known.
@@ -212,8 +211,6 @@ void add_process(FlagTable& flags, Settings& s, Raw& raw) {
                 "--log-level debug.");
   flags.present("--check-config", raw.check_config, "Check flags and the files they name, say what is wrong, and end.");
 }
-
-[[noreturn]] void bad(const char* flag, const std::string& why) { FlagTable::refuse(flag, why); }
 
 // Listeners of a role that this process does not have are a mistake; a role without listeners is none.
 void keep_roles(Settings& s, std::string_view list) {

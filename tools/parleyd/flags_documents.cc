@@ -8,7 +8,6 @@
 namespace parley::parleyd {
 
 void add_documents(FlagTable& flags, Settings& s, RawDocuments& raw) {
-  constexpr std::uint64_t mib = std::uint64_t{1} << 20;
   flags.group("Groups and documents");
   flags.text("--documents", s.documents, "DIR",
              "Directory of groups/*.xml, access-rules/USER.xml, resource-lists/USER.xml, operator-policy.xml and "

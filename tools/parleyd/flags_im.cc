@@ -12,12 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kib = 1024;
-constexpr std::uint64_t mib = 1024 * kib;
-constexpr std::uint64_t gib = 1024 * mib;
-
-[[noreturn]] void bad(const char* flag, const std::string& why) { FlagTable::refuse(flag, why); }
-
 void add_settings(FlagTable& flags, Settings& s) {
   auto& p = s.sip.settings.publications;
   flags.seconds(

@@ -8,14 +8,6 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-namespace {
-
-constexpr std::uint64_t kib = 1024;
-constexpr std::uint64_t mib = 1024 * kib;
-constexpr std::uint64_t gib = 1024 * mib;
-
-}  // namespace
-
 void add_timers(FlagTable& flags, Settings& s) {
   flags.group("Times");
   auto& r = s.relay;

@@ -9,10 +9,6 @@ using std::chrono::minutes;
 
 namespace {
 
-constexpr std::uint64_t kib = 1024;
-constexpr std::uint64_t mib = 1024 * kib;
-constexpr std::uint64_t gib = 1024 * mib;
-
 void add_room_limits(FlagTable& flags, policy::RoomConfig& c) {
   flags.count("--rooms-max", c.rooms_max, 1, 10'000'000,
               "Rooms of IM sessions, per shard; a session without one is refused. Each costs about 1 KiB.");

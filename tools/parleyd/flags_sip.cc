@@ -18,12 +18,6 @@ using namespace std::chrono_literals;
 using std::chrono::hours;
 using std::chrono::minutes;
 
-constexpr std::uint64_t kib = 1024;
-constexpr std::uint64_t mib = 1024 * kib;
-constexpr std::uint64_t gib = 1024 * mib;
-
-[[noreturn]] void bad(const char* flag, const std::string& why) { FlagTable::refuse(flag, why); }
-
 void add_names(FlagTable& flags, Settings& s, RawSip& raw) {
   flags.group("SIP");
   auto& c = s.sip;

@@ -7,7 +7,6 @@
 namespace parley::parleyd {
 
 void add_store(FlagTable& flags, Settings& s, RawStore& raw) {
-  constexpr std::uint64_t mib = std::uint64_t{1} << 20;
   flags.group("What outlives the process");
   flags.text("--store", raw.store, "memory|sqlite:DIR",
              "Where registrations are kept for the next start. 'memory': nowhere. 'sqlite:DIR': in DIR/parley.db, which one "
