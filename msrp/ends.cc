@@ -164,7 +164,12 @@ bool Ends::change_peer(EndHandle handle, const EndPeer& peer) {
     end->peer = peer;
     return true;
   }
-  leave(*end);
+  // What was written and not answered may not have come: it is as if the connection had gone.
+  if (end->state == End::State::connected) {
+    lose(*end);
+  } else {
+    leave(*end);
+  }
   end->state = End::State::opened;
   return connect(handle, peer);
 }

@@ -67,8 +67,8 @@ class Ends {
   // Once, when the peer's SDP is known. A peer that was faster than its SDP has waited for this with what it sent (T-70).
   // False: the path is none, or the session is gone. A dial that is refused or fails comes as `failed`.
   bool connect(EndHandle end, const EndPeer& peer);
-  // A re-INVITE brought another path: the old connection is left, and all is as after connect() again. The same path
-  // changes nothing while the session is connected.
+  // A re-INVITE brought another path: the old connection is left (fact `closed`, if the session was connected), and all
+  // is as after connect() again. The same path changes nothing while the session is connected.
   bool change_peer(EndHandle end, const EndPeer& peer);
   [[nodiscard]] bool connected(EndHandle end) const;
   [[nodiscard]] std::uint32_t live() const { return ends_.size(); }

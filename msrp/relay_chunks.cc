@@ -256,8 +256,9 @@ void Relay::write_complete_chunk(Inbound& in, Conn& dest, Flag flag, std::string
                       send_overhead_bytes + in.route->out_paths.size() + in.headers.size() + inlined));
   put_request_line(out, tid_text, "SEND");
   out.put(in.route->out_paths);
-  if (with_range && length != 0) put_range_line(out, start, start + length - 1, total);
-  if (with_range && length == 0) put_range_line(out, 1, 0, flag == Flag::end ? 0 : in.range.total);
+  // Without bytes, too, it says where it stands: "1-0/0" is the empty message (R4975-5), and would be one of none behind
+  // 5000 bytes that went before.
+  if (with_range) put_range_line(out, start, start + length - 1, total);
   out.put(in.headers).put("\r\n").put({in.pending.data(), in.pending.size()}).put(copied);
   if (!by_reference) {
     if (shared.length != 0) out.put(pool_.view(shared));

@@ -160,6 +160,8 @@ class EventDialogs {
     sip::NotifyFact fact;
     Way way = Way::back;
     bool tried_stream = false;  // too large for a datagram
+    bool by_old = false;        // over a connection to the next hop that there was already
+    bool renewed = false;       // that failed once
     bool again = false;         // waits to be sent once more
   };
   // One dialog. It is shared with what else uses it, an INVITE: two owners, and it lives as long as either

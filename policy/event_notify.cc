@@ -99,6 +99,7 @@ bool EventDialogs::send_by(Subscriber& s, Pending& pending, const EventDocument&
     const auto stream = flow_for(s, pending.way, true);
     return (stream && send_by(s, pending, document, *stream)) || send_by(s, pending, document, flow);
   }
+  pending.by_old = pending.way == Way::hop && transport_.established(flow);
   if (!transactions_.start_client(ticket.id, text_, now_)) return false;
   pending.client = ticket.id;
   return true;
@@ -149,9 +150,12 @@ void EventDialogs::on_fact(core::SlotId dialog, const sip::TransactionFact& fact
            other.fact.status == sip::SubscriptionStatus::terminated;
   });
   if (fact.kind == sip::TransactionFact::Kind::transport_error && !over) {
-    // What was refused as a stream goes on as a datagram the same way, all else the next way.
+    // An old connection that is gone says nothing about its peer: a new one is tried. What was refused as a stream goes on
+    // as a datagram the same way, all else the next way.
+    const bool stale = pending.by_old && !std::exchange(pending.renewed, true);
     const bool stream_refused = pending.way == Way::hop && pending.tried_stream;
-    if (!stream_refused) pending.way = static_cast<Way>(static_cast<std::uint8_t>(pending.way) + 1);
+    if (stale) pending.tried_stream = false;
+    if (!stale && !stream_refused) pending.way = static_cast<Way>(static_cast<std::uint8_t>(pending.way) + 1);
     pending.again = true;
     again_.push_back({s->self, pending.fact.subscription, pending.fact.number});
     return;

@@ -19,6 +19,11 @@ sip::SessionTimerConfig Focus::timer_config() const {
 }
 
 void Focus::on_reinvite(Participant& p, const Received& request, sip::TransactionId server) {
+  // RFC 5407 section 3.1.4: who changes what was agreed has our 2xx, and its ACK was lost. From here on p.server is this
+  // INVITE, which a repetition of that 2xx must not answer.
+  const bool waits = p.usage.state() == sip::InviteState::answered || p.usage.state() == sip::InviteState::closing;
+  if (!p.invited_by_us() && waits && p.changes.offers().state() == sip::OfferState::idle)
+    use(p, p.usage.on(InviteEvent::ack, now_), {});
   if (p.stand != Participant::Stand::in) {
     // R3261-6: his own INVITE, or ours, is under way.
     const bool his_own = !p.invited_by_us() && !p.usage.answered();
@@ -39,9 +44,12 @@ void Focus::on_reinvite(Participant& p, const Received& request, sip::Transactio
     change(p, p.changes.refuse(now_), {});
     return;
   }
-  const sip::ChangeStep answered = p.changes.answer(true, now_);
-  if ((answered.actions & sip::change_do::send_2xx) == 0 || !put_change_answer(p, request, body.sdp) ||
-      !p.answer.keep(pool_, text_)) {
+  if (!put_change_answer(p, request, body.sdp) || !p.answer.keep(pool_, text_)) {
+    respond_plain(server, 500);
+    change(p, p.changes.refuse(now_), {});
+    return;
+  }
+  if ((p.changes.answer(true, now_).actions & sip::change_do::send_2xx) == 0) {
     respond_plain(server, 500);
     return;
   }

@@ -31,7 +31,8 @@
 //     is written.
 //   - it misses nothing that the ring has, in order. What it had read when its connection broke and its answer was lost
 //     comes twice, with the Message-ID that it had. Nobody can know better than its own answers; a receiver that drops
-//     Message-IDs it knows has each message once.
+//     Message-IDs it knows has each message once. What was too long for the ring and not answered it misses: that is
+//     counted, and reported to its sender (room_late.cc).
 //   - a device that joins while it is in (its old connection may be broken without a sign) stands behind its old self,
 //     which goes on until the new session is connected and then hands its place over: answers on their way are still
 //     heard, and nothing falls between.

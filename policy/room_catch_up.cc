@@ -46,8 +46,10 @@ void Rooms::State::stop_being_behind(Room& room, RoomMember& member) {
 }
 
 bool Rooms::State::concerns(const Room& room, const RoomLeg& leg, const RoomMember& member,
-                            const RoomRing::About& about, std::string_view type) const {
-  if (!leg.receives) return false;
+                            const RoomRing::About& about, std::string_view type, std::uint64_t number) const {
+  for (const RoomPause& pause : member.pauses) {
+    if (number >= pause.from && number < pause.to) return false;
+  }
   if (about.to_user == 0) {
     if (about.sender == leg.number) return false;
   } else if (about.to_user != room.users[leg.user].hash || !member.about.private_messages) {
@@ -68,6 +70,7 @@ void Rooms::State::catch_up(Room& room, RoomMember& member) {
     metrics.add(Metric::room_missed, gone);
     member.next = oldest;
   }
+  if (!room.unkept.empty()) miss_unkept(room, member, member.next, room.head, false);
   for (; member.next < room.head; ++member.next) {
     const RoomRing::Entry* const entry = room.ring.find(member.next);
     if (entry == nullptr || entry->bytes.buffer == core::no_buffer) continue;  // a gap
@@ -85,7 +88,8 @@ bool Rooms::State::replay(Room& room, RoomMember& member, RoomLeg& leg, const Ro
   const std::string_view typed = about.type_in_body ? pool.view(send.body) : send.headers;
   const std::string_view type =
       about.type_length == 0 ? "text/plain" : typed.substr(about.type_offset, about.type_length);
-  if (!concerns(room, leg, member, about, type)) return true;
+  if (!concerns(room, leg, member, about, type, entry.number)) return true;
+  if (!leg.receives) return false;  // what it has missed waits until it takes something again
   const std::uint64_t limit = member.about.message_bytes_max;
   if (limit != 0 && send.body.length > limit) return true;
   send.failure = about.failure;
@@ -202,9 +206,9 @@ void Rooms::State::on_member_timer(Room& room, RoomMember& member) {
   }
   if (member.behind && member.connected) {
     catch_up(room, member);
-    if (member.behind && now.mono - member.behind_since >= config->lag_time) {
+    if (member.behind && leg.receives && now.mono - member.behind_since >= config->lag_time) {
       metrics.add(Metric::room_too_slow);
-      go_down(room, member);
+      go_down(room, member, true);
       tell(RoomFact::Kind::too_slow, room, &member);
       legs.close(leg.end);
       return;

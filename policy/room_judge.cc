@@ -72,6 +72,10 @@ Rooms::State::Gathered Rooms::State::judge(Room& room, RoomMember& member, RoomM
     message.delta = new_head.size() - head.length;  // modulo 2^64
     delta = static_cast<std::uint32_t>(message.delta);
   }
+  if (message.to_user != 0 && message.total != msrp::ByteRange::unknown &&
+      too_large_for_all(room, member, message.to_user, message.total + message.delta)) {
+    return {413, Metric::room_too_large};
+  }
   message.about.type_in_body = true;
   message.about.type_length = head.content_type.length;
   message.about.type_offset =

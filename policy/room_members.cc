@@ -62,12 +62,15 @@ Rooms::Joined Rooms::State::join(Room& room, const Member& about) {
     found = std::find_if(room.away.begin(), room.away.end(),
                          [&](const RoomAway& away) { return away.owner == member->own_key; });
   }
+  std::vector<RoomPause> pauses;
   if (before != nullptr) {
     // What is kept of it is older.
   } else if (found != room.away.end()) {
     joined.result = JoinResult::rejoined;
     leg.number = found->number;
     leg.got = member->next = found->next;
+    member->joined = found->joined;
+    pauses = std::move(found->pauses);
     if (const auto name = room.nicknames.find(found->nickname_key);
         member->nickname_key.empty() && name != room.nicknames.end() && name->second.owner == member->own_key) {
       member->nickname_key = found->nickname_key;
@@ -89,6 +92,7 @@ Rooms::Joined Rooms::State::join(Room& room, const Member& about) {
   if (is_far(leg.end)) ++room.far_legs;
   take_user(room, *member);
   place(*member);
+  member->pauses.insert(member->pauses.begin(), pauses.begin(), pauses.end());
   member->behind = true;
   member->behind_index = static_cast<std::uint32_t>(room.behind.size());
   room.behind.push_back(handle);
@@ -117,10 +121,31 @@ void Rooms::State::describe(Room& room, RoomMember& member) {
 void Rooms::State::place(RoomMember& member) {
   Room& room = *rooms.get(member.room);
   RoomLeg& leg = room.legs[member.index];
-  leg.receives = member.about.may_receive;
+  pause(room, member, member.about.may_receive);
+  for (RoomMember* old = members.get(member.before); old != nullptr; old = members.get(old->before)) {
+    pause(room, *old, member.about.may_receive);  // until it is replaced
+  }
+  leg.any_size = member.about.message_bytes_max == 0;
   leg.any_type = room.traits.kind == RoomKind::group ? accepts_type(member.about.accept_wrapped_types, "*/*")
                                                      : accepts_type(member.about.accept_types, "*/*");
   place_of(leg.end) = member.self;
+}
+
+// What comes while it takes nothing it does not get; what it is owed from before, it gets when it takes something again.
+void Rooms::State::pause(Room& room, RoomMember& member, bool receives) {
+  constexpr std::size_t pauses_max = 8;  // who has had more gets what came during the oldest ones
+  RoomLeg& leg = room.legs[member.index];
+  if (std::exchange(leg.receives, receives) == receives) return;
+  if (receives) {
+    member.pauses.back().to = room.head;
+    member.behind_since = now.mono;
+  } else {
+    member.pauses.push_back({.from = room.head});
+    leg.later |= room.slots & ~room.counting & ~leg.never;
+  }
+  const std::uint64_t certain = leg.got < leg.sent ? leg.got : (member.behind ? member.next : room.head);
+  std::erase_if(member.pauses, [certain](const RoomPause& p) { return p.to <= certain || p.from == p.to; });
+  if (member.pauses.size() > pauses_max) member.pauses.erase(member.pauses.begin());
 }
 
 void Rooms::State::take_user(Room& room, RoomMember& member) {
@@ -179,6 +204,7 @@ JoinResult Rooms::change(MemberHandle handle, const Member& about) {
   old.private_messages = about.private_messages;
   old.may_ask_count = about.may_ask_count;
   s.place(*member);
+  s.catch_up(room, *member);
   return JoinResult::joined;
 }
 
@@ -188,7 +214,7 @@ void Rooms::leave(MemberHandle handle, LeaveReason reason) {
 
 void Rooms::State::leave(RoomMember& member, LeaveReason reason) {
   Room& room = *rooms.get(member.room);
-  go_down(room, member);
+  go_down(room, member, reason == LeaveReason::lost || members.contains(member.after));
   const RoomLeg leg = room.legs[member.index];
   bool kept = !hand_over(room, member) && reason == LeaveReason::lost && !room.ring.off() && !member.own_key.empty();
   if (kept && room.away.size() >= config->away_per_room_max) {
@@ -196,12 +222,15 @@ void Rooms::State::leave(RoomMember& member, LeaveReason reason) {
     metrics.add(Metric::room_away_limit);
   }
   if (kept) {
+    if (!leg.receives) member.pauses.back().to = room.head;
     const core::Instant until = now.mono + config->rejoin_window;
     room.away.push_back({.owner = member.own_key,
                          .device = member.about.device,
                          .nickname_key = member.nickname_key,
                          .number = leg.number,
                          .next = member.next,
+                         .joined = member.joined,
+                         .pauses = std::move(member.pauses),
                          .until = until});
     metrics.add(Metric::room_away);
     if (!room.ring_age.armed()) wheel.arm(room.ring_age, until);
@@ -211,7 +240,7 @@ void Rooms::State::leave(RoomMember& member, LeaveReason reason) {
   drop_user(room, member);
   wheel.cancel(member.timer);
   place_of(leg.end) = {};
-  if (is_far(leg.end) && --room.far_legs == 0) room.unkept.clear();
+  if (is_far(leg.end)) --room.far_legs;
   legs.close(leg.end);
   const RoomLeg& last = room.legs.back();
   if (last.member != member.self) {

@@ -83,6 +83,9 @@ void Rooms::State::on_piece(Room& room, RoomMember& member, msrp::EndFact& fact)
       if (!is_group && !anybody_takes(room, member, fact(fact.head->content_type))) {  // R4975-15
         return refuse(room, member, fact, 415, Metric::room_no_cpim);
       }
+      if (!is_group && fact.total != msrp::ByteRange::unknown && too_large_for_all(room, member, 0, fact.total)) {
+        return refuse(room, member, fact, 413, Metric::room_too_large);
+      }
       message = begin_message(room, member, fact);
       if (message == nullptr) return refuse(room, member, fact, 413, Metric::room_open_limit);
     } else if (fact.start == 1 && !fact.head->has_range) {
@@ -136,10 +139,12 @@ RoomMessage* Rooms::State::begin_message(Room& room, RoomMember& member, const m
   start_message(room, *message, &member, fact.head->failure, fact.message_id);
   message->tell_count = counted && message != &whole;
   message->count = message->tell_count || distribution;
+  message->total = fact.total;
   if (room.traits.kind == RoomKind::group) {
     put_headers(room, *message);
   } else {
     copy_headers(room, *message, fact);
+    note_said(room, member, fact.message_id);
     message->type.assign(fact(fact.head->content_type));
     begin_legs(room, *message);
   }
@@ -161,7 +166,7 @@ void Rooms::State::start_message(Room& room, RoomMessage& message, const RoomMem
   message.count = message.tell_count = false;
   message.refusal = 0;
   message.answers = room.legs.size() <= config->answers_members_max;
-  message.sent_some = message.missed = message.passing = message.ended = false;
+  message.sent_some = message.missed = message.too_large = message.passing = message.ended = false;
   message.kept_whole = message.recorded = false;
   message.keep = !room.ring.off();
   message.delta = 0;

@@ -16,7 +16,8 @@ void Rooms::State::on_answered(Room& room, RoomMember& member, const msrp::EndFa
   const bool settled = fact.status != 408;  // it has it, or does not want it
   const auto got = [&](std::uint64_t number) {
     leg.got = std::min(leg.sent, std::max(leg.got, number + 1));
-    // Those behind it that need no answer have come as well, as far as it knows.
+    if (room.traits.kind == RoomKind::group) return;  // what was written behind it may not have come
+    // Of two, what needs no answer counts as delivered since it was written.
     for (; leg.got < leg.sent; ++leg.got) {
       const RoomRing::Entry* const entry = room.ring.find(leg.got);
       if (entry == nullptr || entry->about.failure != msrp::FailureReport::no) break;
@@ -62,12 +63,7 @@ void Rooms::State::on_answered(Room& room, RoomMember& member, const msrp::EndFa
 
 void Rooms::State::on_report(Room& room, RoomMember& member, const msrp::EndFact& fact) {
   RoomLeg& leg = room.legs[member.index];
-  if (!switches(room)) {
-    for (const RoomLeg& other : room.legs) {
-      if (other.member != member.self) legs.report(other.end, fact.message_id, fact.range, fact.status, {});
-    }
-    return;
-  }
+  if (!switches(room)) return pass_report(room, member, fact);
   // A relay on his way says that what it had taken did not come through.
   const std::string_view prefix(room.id_prefix.data(), room.id_prefix.size());
   if (fact.status == 200 || !fact.message_id.starts_with(prefix)) return;
@@ -80,6 +76,31 @@ void Rooms::State::on_report(Room& room, RoomMember& member, const msrp::EndFact
     if (message == nullptr || message->id != id) continue;
     leg.reached &= ~(std::uint64_t{1} << slot);
     if (!user_reached(room, leg.user, slot)) --message->reached;
+  }
+}
+
+// Of two: whose message it was, with whatever device he is here now.
+void Rooms::State::note_said(Room& room, const RoomMember& sender, std::string_view message_id) {
+  constexpr std::size_t said_max = 256;
+  if (message_id.empty()) return;
+  const RoomSaid said{core::KeyedHash(hash_key).add(message_id).finish().low, room.legs[sender.index].number};
+  if (room.said.size() < said_max) {
+    room.said.push_back(said);
+  } else {
+    room.said[room.said_at] = said;
+    room.said_at = (room.said_at + 1) % said_max;
+  }
+}
+
+// OMA-MSRP-5: to the device that has sent what it speaks of, and to no other (R4975-10).
+void Rooms::State::pass_report(Room& room, const RoomMember& member, const msrp::EndFact& fact) {
+  const std::uint64_t id = core::KeyedHash(hash_key).add(fact.message_id).finish().low;
+  for (const RoomSaid& said : room.said) {
+    if (said.id != id || said.sender == room.legs[member.index].number) continue;
+    for (const RoomLeg& leg : room.legs) {
+      if (leg.number == said.sender) legs.report(leg.end, fact.message_id, fact.range, fact.status, {});
+    }
+    return;
   }
 }
 
@@ -146,7 +167,7 @@ void Rooms::State::tell_left(Room& room) {
   for (const RoomRing::Left& left : all) {
     const auto misses = [&](MemberHandle each) {
       const RoomMember& member = *members.get(each);
-      return member.next <= left.number && concerns(room, room.legs[member.index], member, left.about, left.type);
+      return member.next <= left.number && concerns(room, room.legs[member.index], member, left.about, left.type, left.number);
     };
     const auto is_his = [&](const RoomLeg& leg) {
       return leg.number == left.about.sender && members.get(leg.member)->connected;

@@ -1,5 +1,7 @@
 // policy/room_return.cc - a device that joins while the room still has it: its old connection may live, or nobody has
 // noticed yet that it does not; and how it is known what a member has. See room.h, "Who comes back".
+#include <utility>
+
 #include "policy/room_names.h"
 #include "policy/room_state.h"
 
@@ -65,6 +67,7 @@ bool Rooms::State::hand_over(Room& room, RoomMember& member) {
   if (before == nullptr && after != nullptr) {
     owe_from(room, *after, member.next);
     room.legs[after->index].got = member.next;
+    after->pauses = std::move(member.pauses);  // it knows of more, and has been told of each change
   }
   return before != nullptr || after != nullptr;
 }

@@ -17,6 +17,11 @@ std::uint64_t bit_of(const RoomMessage& message) {
   return message.slot == room_slots ? 0 : std::uint64_t{1} << message.slot;
 }
 
+// Of the whole message, as the members count; 0: nobody knows yet.
+std::uint64_t known_bytes(const RoomMessage& message) {
+  return message.total == msrp::ByteRange::unknown ? 0 : message.total + message.delta;
+}
+
 std::uint64_t bytes_of(std::string_view prefix, core::Slice body) { return prefix.size() + body.length; }
 
 // `mark` of what goes to a group. The number: of the commit where this is its last chunk, else of the message.
@@ -30,6 +35,44 @@ std::uint64_t mark_of(const RoomMessage& message, std::uint64_t number, bool las
 bool Rooms::State::takes(const Room& room, const RoomMember& member, std::string_view type) const {
   return accepts_type(
       room.traits.kind == RoomKind::group ? member.about.accept_wrapped_types : member.about.accept_types, type);
+}
+
+// Whether all to whom it is, in a room of two or privately, take nothing that long (a=max-size).
+bool Rooms::State::too_large_for_all(const Room& room, const RoomMember& sender, std::uint32_t to_user,
+                                     std::uint64_t bytes) const {
+  const auto is_over = [&](const RoomLeg& leg) {
+    return !leg.any_size && bytes > members.get(leg.member)->about.message_bytes_max;
+  };
+  if (to_user != 0) {
+    const std::vector<MemberHandle>& his = room.users[to_user - 1].legs;
+    return std::all_of(his.begin(), his.end(), [&](MemberHandle each) { return is_over(room.legs[members.get(each)->index]); });
+  }
+  bool refused = false;
+  for (const RoomLeg& leg : room.legs) {
+    if (leg.user == room.legs[sender.index].user || !leg.receives) continue;
+    if (!is_over(leg)) return false;
+    refused = true;
+  }
+  return refused;
+}
+
+// Who takes nothing that long has not got it, and will not.
+void Rooms::State::note_too_large(Room& room, RoomMessage& message, std::uint64_t number, std::uint64_t bytes) {
+  message.too_large = false;  // somebody's limit is below it; but is it for him?
+  const auto note = [&](RoomLeg& leg) {
+    RoomMember& member = *members.get(leg.member);
+    if (leg.any_size || bytes <= member.about.message_bytes_max) return;
+    if (!concerns(room, leg, member, message.about, message.type, number)) return;
+    const bool late = message.missed;
+    miss(room, message, member);
+    message.missed = late;
+    message.too_large = true;
+  };
+  if (message.to_user == 0) {
+    for (RoomLeg& leg : room.legs) note(leg);
+  } else {
+    for (const MemberHandle each : private_legs(room, message)) note(room.legs[members.get(each)->index]);
+  }
 }
 
 bool Rooms::State::anybody_takes(const Room& room, const RoomMember& sender, std::string_view type) const {
@@ -156,12 +199,13 @@ void Rooms::State::begin_legs(Room& room, RoomMessage& message) {
     const RoomMember& member = *members.get(leg.member);
     const bool own = leg.number == message.sender_number && message.to_user == 0;
     const std::uint64_t limit = member.about.message_bytes_max;
-    const bool too_large = limit != 0 && message.total != msrp::ByteRange::unknown && message.total > limit;
+    const bool too_large = !leg.any_size && known_bytes(message) > limit;
+    message.too_large = message.too_large || too_large;
     if (too_large) message.refusal = 413;
-    if (own || !leg.receives || too_large || (!leg.any_type && !takes(room, member, message.type)) ||
+    if (own || too_large || (!leg.any_type && !takes(room, member, message.type)) ||
         (message.to_user != 0 && !member.about.private_messages)) {
       leg.never |= bit;
-    } else if (!leg.live) {
+    } else if (!leg.live || !leg.receives) {
       leg.later |= bit;
     }
   };
@@ -174,6 +218,7 @@ void Rooms::State::begin_legs(Room& room, RoomMessage& message) {
 
 void Rooms::State::choose_legs(Room& room, RoomMessage& message, std::uint64_t number, bool last) {
   ends.clear();
+  const std::uint64_t bytes = known_bytes(message);
   const std::uint64_t bit = bit_of(message);
   const auto choose = [&](RoomLeg& leg) {
     if (!leg.live) return;
@@ -182,8 +227,12 @@ void Rooms::State::choose_legs(Room& room, RoomMessage& message, std::uint64_t n
     } else {
       if (leg.number == message.sender_number && message.to_user == 0) return;
       if (!leg.receives) return;
-      if (!leg.any_type || message.to_user != 0) {
+      if (!leg.any_type || !leg.any_size || message.to_user != 0) {
         const RoomMember& member = *members.get(leg.member);
+        if (!leg.any_size && bytes > member.about.message_bytes_max) {
+          message.too_large = true;
+          return;
+        }
         if (!leg.any_type && !takes(room, member, message.type)) return;
         if (message.to_user != 0 && !member.about.private_messages) return;
       }
@@ -264,7 +313,7 @@ void Rooms::State::commit(Room& room, RoomMessage& message, std::uint64_t start,
     if (room.ring.entries() != 0 && !room.ring_age.armed()) wheel.arm(room.ring_age, now.mono + config->rejoin_window);
   }
   message.kept_whole = kept;
-  if (counts && !kept && room.far_legs != 0) note_unkept(room, message, number);
+  if (counts && !kept && room.traits.kind == RoomKind::group) note_unkept(room, message, number);
   choose_legs(room, message, number, true);
   not_sent.clear();
   if (!ends.empty()) {
@@ -278,8 +327,11 @@ void Rooms::State::commit(Room& room, RoomMessage& message, std::uint64_t start,
 
   if (message.answers && message.to_user == 0) room.probed = {number, now.mono};
   if (RoomMember* const sender = members.get(message.sender); sender != nullptr) ++sender->messages_in;
-  if (trace.on()) keep_record(room, message, number, start - 1 + bytes_of(prefix, body));
+  const std::uint64_t bytes = start - 1 + bytes_of(prefix, body);
+  if (trace.on()) keep_record(room, message, number, bytes);
+  if (!kept) note_written(room, message, number, bytes);
   owe_later(room, message, number);
+  if (message.too_large) note_too_large(room, message, number, bytes);
   if (!switches(room) && room.legs.size() < 2) room.early = std::min(room.early, number);
   ++room.counts.messages;
   room.counts.last_message = now.mono;
@@ -295,7 +347,12 @@ void Rooms::State::commit(Room& room, RoomMessage& message, std::uint64_t start,
   if (room.far_legs != 0 && legs.outrun()) {
     if (RoomMember* const sender = members.get(message.sender); sender != nullptr) hold_sender(*sender);
   }
-  if (message.missed && hears_of_misses(room, message) && report_failure(room, message, 408)) message.success = false;
+  // Of two it has another device, or it would have been refused.
+  const bool refused = message.too_large && room.traits.kind == RoomKind::group;
+  if ((message.missed || refused) && hears_of_misses(room, message) &&
+      report_failure(room, message, message.missed ? 408 : 413)) {
+    message.success = false;
+  }
   if (message.count) {
     message.state = RoomMessage::State::counting;
     message.number = number;
@@ -313,13 +370,16 @@ void Rooms::State::owe_later(Room& room, RoomMessage& message, std::uint64_t num
     if (message.kept_whole) return;  // their position says so
     for (const MemberHandle each : room.behind) {
       RoomMember& member = *members.get(each);
-      if (concerns(room, room.legs[member.index], member, message.about, message.type)) miss(room, message, member);
+      const RoomLeg& leg = room.legs[member.index];
+      if (!leg.any_size && known_bytes(message) > member.about.message_bytes_max) continue;  // note_too_large()
+      if (concerns(room, leg, member, message.about, message.type, number)) miss(room, message, member);
     }
     return;
   }
   const auto owe = [&](RoomLeg& leg) {
     if ((leg.later & bit) == 0 || (leg.never & bit) != 0) return;
     RoomMember& member = *members.get(leg.member);
+    if (!leg.receives && !concerns(room, leg, member, message.about, message.type, number)) return;
     if (!message.kept_whole) {
       // Who joined when it had begun is owed nothing.
       if (member.joined < message.serial) miss(room, message, member);

@@ -9,7 +9,7 @@
 //   room_send.cc         who gets what; commits; one-to-one
 //   room_catch_up.cc     members that are behind; holding senders back
 //   room_reports.cc      answers and REPORTs; counts
-//   room_late.cc         legs on other shards that did not get what they were given
+//   room_late.cc         what is known late: legs that did not get what they were given
 //   room_distribution.cc a file or a large message for several
 //   room_post.cc         what does not come by MSRP
 //   room_nickname.cc     NICKNAME and aliases
@@ -56,6 +56,7 @@ struct RoomLeg {
   bool live = false;  // connected and not behind
   bool receives = true;
   bool any_type = true;
+  bool any_size = true;
   std::uint32_t copies = 0; // messages written
 };
 
@@ -73,12 +74,20 @@ struct RoomNickname {
 };
 
 // A member that was lost and may come back.
+// Numbers that were committed while a member took nothing (OMA-CONF-5): they are not owed to it. `to` is past the last one.
+struct RoomPause {
+  std::uint64_t from = 0;
+  std::uint64_t to = ~std::uint64_t{0};
+};
+
 struct RoomAway {
   std::string owner;  // aor_key of the real user
   std::string device;
   std::string nickname_key;
   std::uint32_t number = 0;
   std::uint64_t next = 0;
+  std::uint64_t joined = 0;
+  std::vector<RoomPause> pauses;
   core::Instant until{};
 };
 
@@ -102,6 +111,7 @@ struct RoomMember {
   bool held = false;             // by us, for slow receivers
   bool alone = false;            // held since there is nobody to send to
   std::uint64_t next = 0;        // behind: the first number it has to get
+  std::vector<RoomPause> pauses;  // not behind what it is certain to have; the last one may be open
   std::uint64_t missed = 0;      // not told yet
   core::Instant behind_since{};  // connected and behind
   core::Instant heard{};         // in a distribution: when it last took something, or nothing waited for it
@@ -140,7 +150,8 @@ struct RoomMessage {
   std::uint16_t refusal = 0;  // in a distribution: what a receiver has answered
   bool answers = false;  // members are asked for a 200
   bool sent_some = false;
-  bool missed = false;  // somebody did not and will not get it
+  bool missed = false;     // somebody did not and will not get it
+  bool too_large = false;  // for somebody who would get it: R4975-15
   bool keep = true;
   bool passing = false;                            // is-composing: not kept, not counted, not a message (R3994-1)
   bool ended = false;                              // '$' has come
@@ -180,7 +191,7 @@ struct RoomPassed {
   bool last = false;
 };
 
-// A message that is not in the ring, and that legs on other shards may turn out not to have got.
+// A message that is not in the ring, and that legs which it was written to may turn out not to have got.
 struct RoomUnkept {
   std::uint64_t number = 0;
   RoomRing::About about;
@@ -190,7 +201,14 @@ struct RoomUnkept {
   msrp::FailureReport failure = msrp::FailureReport::yes;
   std::string reply_head;
   std::string type;
+  std::vector<std::uint32_t> without;  // numbers of members that it was not written to, or that are counted already
   bool reported = false;
+};
+
+// Of two, whose message it was, for REPORTs.
+struct RoomSaid {
+  std::uint64_t id = 0;  // hash of its Message-ID
+  std::uint32_t sender = 0;
 };
 
 struct Room {
@@ -225,6 +243,8 @@ struct Room {
   RoomRing ring;
   std::uint32_t far_legs = 0;        // on other shards
   std::deque<RoomUnkept> unkept;     // only when there are such
+  std::vector<RoomSaid> said;        // of two: a circle
+  std::size_t said_at = 0;
   RoomCounts counts;
   core::Timer idle;
   core::Timer ring_age;
@@ -249,11 +269,12 @@ struct Rooms::State {
   void end(Room& room);
   void describe(Room& room, RoomMember& member);
   void place(RoomMember& member);
+  void pause(Room& room, RoomMember& member, bool receives);
   void take_user(Room& room, RoomMember& member);
   void drop_user(Room& room, RoomMember& member);
   void on_connected(Room& room, RoomMember& member);
   void on_gone(Room& room, RoomMember& member, RoomFact::Kind kind, std::uint16_t status);
-  void go_down(Room& room, RoomMember& member);
+  void go_down(Room& room, RoomMember& member, bool lost);
   // `uncertain`: until it is answered, or one behind it in a group is, where not all are. Else it counts as delivered when it
   // is written, but what is unanswered before it does not.
   static void note_sent(RoomLeg& leg, std::uint64_t number, bool uncertain) {
@@ -318,6 +339,9 @@ struct Rooms::State {
   void put_headers(const Room& room, RoomMessage& message);
   void copy_headers(const Room& room, RoomMessage& message, const msrp::EndFact& fact);
   [[nodiscard]] bool takes(const Room& room, const RoomMember& member, std::string_view type) const;
+  [[nodiscard]] bool too_large_for_all(const Room& room, const RoomMember& sender, std::uint32_t to_user,
+                                       std::uint64_t bytes) const;
+  void note_too_large(Room& room, RoomMessage& message, std::uint64_t number, std::uint64_t bytes);
   [[nodiscard]] std::uint16_t takers(const Room& room, const RoomMember& sender, std::string_view type,
                                      std::uint64_t bytes) const;
   [[nodiscard]] bool anybody_takes(const Room& room, const RoomMember& sender, std::string_view type) const;
@@ -341,7 +365,7 @@ struct Rooms::State {
   void become_live(Room& room, RoomMember& member);
   void stop_being_behind(Room& room, RoomMember& member);
   [[nodiscard]] bool concerns(const Room& room, const RoomLeg& leg, const RoomMember& member,
-                              const RoomRing::About& about, std::string_view type) const;
+                              const RoomRing::About& about, std::string_view type, std::uint64_t number) const;
   void hold_for_slow(Room& room, RoomMessage& message);
   void hold_sender(RoomMember& sender);
   [[nodiscard]] bool receivers_slow(const Room& room) const;
@@ -356,6 +380,8 @@ struct Rooms::State {
   void report_count(Room& room, RoomMessage& message);
   [[nodiscard]] bool report_failure(Room& room, RoomMessage& message, std::uint16_t status);
   [[nodiscard]] RoomMember* sender_of(const Room& room, const RoomMessage& message);
+  void note_said(Room& room, const RoomMember& sender, std::string_view message_id);
+  void pass_report(Room& room, const RoomMember& member, const msrp::EndFact& fact);
   void put_wrapper(std::string_view reply_head);
   [[nodiscard]] bool hears_of_misses(const Room& room, const RoomMessage& message) const;
   void tell_left(Room& room);
@@ -365,6 +391,8 @@ struct Rooms::State {
 
   // room_late.cc
   void note_unkept(Room& room, const RoomMessage& message, std::uint64_t number);
+  void note_written(Room& room, const RoomMessage& message, std::uint64_t number, std::uint64_t bytes);
+  void miss_unkept(Room& room, RoomMember& member, std::uint64_t from, std::uint64_t to, bool report);
   void on_unsent(Room& room, RoomMember& member, std::uint64_t mark);
   void report_unkept(Room& room, RoomUnkept& note);
 

@@ -205,12 +205,13 @@ void Rooms::State::on_connected(Room& room, RoomMember& member) {
 
 void Rooms::State::on_gone(Room& room, RoomMember& member, RoomFact::Kind kind, std::uint16_t status) {
   if (!member.connected && kind == RoomFact::Kind::lost) return;
-  go_down(room, member);
+  go_down(room, member, true);
   tell(kind, room, &member).status = status;
 }
 
-// Its messages under way end, its position is noted.
-void Rooms::State::go_down(Room& room, RoomMember& member) {
+// Its messages under way end, its position is noted. `lost`: else it has left, and what it has not answered is its own
+// affair.
+void Rooms::State::go_down(Room& room, RoomMember& member, bool lost) {
   const std::vector<core::SlotId> begun = member.begun;
   for (const core::SlotId id : begun) {
     if (RoomMessage* const message = messages.get(id);
@@ -234,6 +235,8 @@ void Rooms::State::go_down(Room& room, RoomMember& member) {
   wheel.cancel(member.timer);
   // What was sent and not answered may not have come.
   const std::uint64_t next = leg.got < leg.sent ? leg.got : (member.behind ? member.next : room.head);
+  // What is not in the ring it will not get.
+  if (lost && !room.unkept.empty()) miss_unkept(room, member, leg.got, leg.sent, true);
   if (!member.behind) fall_behind(room, leg, next);
   owe_from(room, member, std::min(member.next, next));
   leg.got = leg.sent = member.next;

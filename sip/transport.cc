@@ -430,6 +430,11 @@ void Transport::find_idle_strangers(core::Duration silence, std::vector<Flow>& o
   });
 }
 
+bool Transport::established(const Flow& flow) const {
+  const Connection* const c = flow.reliable() ? find(flow) : nullptr;
+  return c != nullptr && c->state == State::open;
+}
+
 bool Transport::accepted(const Flow& flow) const {
   if (!flow.reliable()) return false;
   const Connection* const c = find(flow);

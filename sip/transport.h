@@ -96,6 +96,8 @@ class Transport final : public Wire {
   // Adds those that peers made who have not proven themselves, on which nothing is going on and nothing came for so long.
   // Looks at a few connections with each call, so that it may be called in every step.
   void find_idle_strangers(core::Duration silence, std::vector<Flow>& out);
+  // A connection of this shard that has been established and is not known to be gone.
+  [[nodiscard]] bool established(const Flow& flow) const;
   // A connection that its peer made. It may be gone by now; one of another shard counts as such.
   [[nodiscard]] bool accepted(const Flow& flow) const;
   // dNSNames of the peer's certificate; nothing for other flows.

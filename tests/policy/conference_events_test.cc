@@ -264,6 +264,35 @@ TEST_F(ConferenceEvents, OMA_CONF_10_WhatIsTooLargeForADatagramGoesByTcp) {
   EXPECT_EQ(alice.last_notify.find("Via: SIP/2.0/TCP"), std::string::npos);
 }
 
+// That it is gone says nothing about its peer, whom a new one reaches.
+TEST_F(ConferenceEvents, OMA_CONF_10_AnOldConnectionThatIsGoneIsMadeAnew) {
+  party->hold_calls();
+  for (int n = 0; n < 20; ++n) (void)world->join("u" + std::to_string(n));
+  ConferenceWatcher& alice = add("alice");
+  alice.subscribe();
+  ASSERT_EQ(world->connects.size(), 1U);
+  alice.deaf = true;
+  const core::ConnId conn = world->connected(world->connects[0].token, alice.at());
+  world->bytes(conn, response_text(party->strays.at(0).second, 200, {}));
+  world->advance(6s);
+  world->change([&] {
+    for (int n = 20; n < 40; ++n) (void)world->join("u" + std::to_string(n), EndpointStatus::connected, false);
+  });
+  ASSERT_EQ(party->strays.size(), 2U) << "over the one that there is";
+  world->close(conn);
+  ASSERT_EQ(world->connects.size(), 2U);
+  const core::ConnId again = world->connected(world->connects[1].token, alice.at());
+  ASSERT_EQ(party->strays.size(), 3U);
+  EXPECT_NE(party->strays[2].second.find("Via: SIP/2.0/TCP"), std::string::npos);
+  ConferenceReader reader;
+  EXPECT_EQ(reader.take(body_in(party->strays[2].second)), ConferenceReader::Step::applied) << "everything";
+  EXPECT_EQ(reader.count(), "40");
+  // One that breaks at once is not tried for ever.
+  world->close(again);
+  EXPECT_EQ(world->connects.size(), 2U);
+  EXPECT_EQ(alice.notifies, 1) << "as a datagram after all";
+}
+
 TEST_F(ConferenceEvents, OMA_CONF_10_WhoRefusesTcpGetsADatagramAfterAll) {
   party->hold_calls();
   for (int n = 0; n < 20; ++n) (void)world->join("u" + std::to_string(n));

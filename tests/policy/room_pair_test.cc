@@ -44,6 +44,59 @@ TEST(RoomPair, OMA_MSRP_5_HeadersAndBodyAreCopied) {
   w.end_all();
 }
 
+TEST(RoomPair, R4975_10_AReportIsForTheDeviceThatHasSentTheMessage) {
+  RoomWorld w;
+  w.open(pair_of(RoomKind::one_to_one));
+  Member tablet_of_alice = RoomWorld::member("alice");
+  tablet_of_alice.device = "tablet";
+  const auto alice = w.join("alice"), tablet = w.join(tablet_of_alice), bob = w.join("bob");
+  EXPECT_EQ(w.sends(alice, {.id = "m1", .body = "x", .type = "text/plain", .headers = "Success-Report: yes\r\n"}), 200);
+  EXPECT_EQ(w.sends(tablet, {.id = "m2", .body = "x", .type = "text/plain", .headers = "Success-Report: yes\r\n"}), 200);
+  w.reports(*bob.phone, "m1", 200);
+  w.reports(*bob.phone, "m2", 200);
+  w.reports(*bob.phone, "nobody's", 200);
+  ASSERT_EQ(alice.phone->reports.size(), 1U);
+  EXPECT_EQ(alice.phone->reports[0].message_id, "m1");
+  ASSERT_EQ(tablet.phone->reports.size(), 1U);
+  EXPECT_EQ(tablet.phone->reports[0].message_id, "m2");
+  EXPECT_TRUE(bob.phone->reports.empty());
+  // He is the same when he has come back.
+  w.lose(*alice.phone);
+  w.rooms.leave(alice.handle, LeaveReason::lost);
+  const auto again = w.join("alice");
+  w.reports(*bob.phone, "m1", 200);
+  EXPECT_EQ(again.phone->reports.size(), 1U);
+  EXPECT_EQ(tablet.phone->reports.size(), 1U);
+  w.end_all();
+}
+
+TEST(RoomPair, OMA_LRG_5_WhatTheOtherTakesNothingThatLongOfIsRefused) {
+  RoomWorld w;
+  w.open(pair_of(RoomKind::one_to_one));
+  Member small = RoomWorld::member("bob");
+  small.message_bytes_max = 100;
+  const auto alice = w.join("alice"), bob = w.join(small);
+  EXPECT_EQ(w.sends(alice, {.id = "m1", .body = std::string(101, 'x'), .type = "text/plain"}), 413);
+  EXPECT_EQ(w.sends(alice, {.id = "m2", .body = std::string(60, 'x'), .type = "text/plain", .total = 120, .flag = Flag::more}),
+            413);
+  EXPECT_TRUE(bob.phone->frames.empty());
+  EXPECT_EQ(w.sends(alice, {.id = "m3", .body = std::string(100, 'x'), .type = "text/plain"}), 200);
+  EXPECT_EQ(bob.phone->messages.size(), 1U);
+  EXPECT_EQ(w.sends(bob, {.id = "m4", .body = std::string(101, 'x'), .type = "text/plain"}), 200) << "alice does";
+  EXPECT_EQ(w.count(core::Metric::room_too_large), 2U);
+  // Another device of his takes it.
+  const auto tablet = w.join([&] {
+    Member about = RoomWorld::member("bob");
+    about.device = "tablet";
+    return about;
+  }());
+  EXPECT_EQ(w.sends(alice, {.id = "m5", .body = std::string(101, 'x'), .type = "text/plain"}), 200);
+  EXPECT_EQ(tablet.phone->messages.size(), 1U);
+  EXPECT_EQ(bob.phone->messages.size(), 1U);
+  EXPECT_TRUE(alice.phone->reports.empty());
+  w.end_all();
+}
+
 TEST(RoomPair, OMA_MSRP_5_ErrorsOfTheFarLegBecomeReports) {
   RoomWorld w;
   w.open(pair_of(RoomKind::one_to_one));

@@ -156,6 +156,21 @@ TEST_F(Return, R4975_8_WhatWasNotAnsweredIsSentAgain) {
   EXPECT_EQ(again.phone->ids[0], bob.phone->ids[1]) << "so that he can tell what he has";
 }
 
+// An answer speaks of what was written before it, not of what is behind.
+TEST_F(Return, R4975_8_AnAnswerSaysNothingOfWhatIsBehindIt) {
+  bob.phone->keeps_up = false;
+  say(0, 1);
+  say(1, 3, quiet);
+  EXPECT_EQ(bob.phone->queue.back().failure, msrp::FailureReport::no);
+  w.read_one(*bob.phone);
+  EXPECT_EQ(bob.phone->messages, texts(0, 1));
+  w.lose(*bob.phone);
+  bob.phone->keeps_up = true;
+  w.connected(*bob.phone);
+  w.deliver();
+  EXPECT_EQ(bob.phone->messages, texts(0, 3));
+}
+
 TEST_F(Return, R4975_8_NowAndThenACopyIsAnsweredThatNeedNot) {
   say(0, 128, quiet);
   w.advance(std::chrono::milliseconds(100));

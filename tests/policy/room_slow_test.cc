@@ -89,9 +89,142 @@ TEST_F(Slow, OMA_MSRP_6_BehindForTooLongIsClosed) {
   w.rooms.leave(bob.handle, LeaveReason::departed);
 }
 
+// OMA-CONF-5: a hold is no reason to lose what came before it.
+TEST_F(Slow, OMA_CONF_5_WhatWasMissedBeforeAHoldComesWhenItIsOver) {
+  Member about = RoomWorld::member("bob");
+  const auto hold = [&](bool on) {
+    about.may_receive = !on;
+    EXPECT_EQ(w.rooms.change(bob.handle, about), JoinResult::joined);
+    w.deliver();
+  };
+  say(0, 1);
+  bob.phone->keeps_up = false;
+  say(1, 2);
+  w.lose(*bob.phone);
+  say(2, 3);
+  hold(true);
+  bob.phone->keeps_up = true;
+  w.connected(*bob.phone);
+  say(3, 4);
+  w.advance(std::chrono::seconds(90));
+  EXPECT_FALSE(bob.phone->closed) << "it is not slow, it takes nothing";
+  EXPECT_EQ(bob.phone->messages, expected(0, 1));
+  hold(false);
+  EXPECT_EQ(bob.phone->messages, expected(0, 3)) << "what came during the hold is not its own";
+  say(4, 5);
+  hold(true);
+  say(5, 6);
+  hold(false);
+  say(6, 7);
+  auto wanted = expected(0, 3);
+  wanted.push_back(numbered(alice, 4));
+  wanted.push_back(numbered(alice, 6));
+  EXPECT_EQ(bob.phone->messages, wanted);
+  EXPECT_EQ(w.count(core::Metric::room_missed), 0U);
+}
+
+TEST_F(Slow, OMA_CONF_5_HoldsDoNotAddUp) {
+  Member about = RoomWorld::member("bob");
+  w.lose(*bob.phone);
+  for (int n = 0; n < 20; ++n) {
+    say(2 * n, 2 * n + 1);
+    about.may_receive = false;
+    EXPECT_EQ(w.rooms.change(bob.handle, about), JoinResult::joined);
+    say(2 * n + 1, 2 * n + 2);
+    about.may_receive = true;
+    EXPECT_EQ(w.rooms.change(bob.handle, about), JoinResult::joined);
+  }
+  w.connected(*bob.phone);
+  w.deliver();
+  for (int n = 0; n < 20; ++n) {
+    EXPECT_EQ(std::count(bob.phone->messages.begin(), bob.phone->messages.end(), numbered(alice, 2 * n)), 1) << n;
+  }
+  EXPECT_EQ(bob.phone->messages.size(), 20U + 12U) << "of the oldest holds it gets what came";
+}
+
+// a=max-size: who takes nothing that long gets nothing of it.
+TEST_F(Slow, OMA_LRG_5_WhatIsTooLongForAMemberIsReportedToItsSender) {
+  Member about = RoomWorld::member("bob");
+  about.message_bytes_max = 2000;
+  EXPECT_EQ(w.rooms.change(bob.handle, about), JoinResult::joined);
+  say(0, 1, 3000);  // as a whole
+  const std::string longer = numbered(alice, 1, 6000);
+  EXPECT_EQ(w.sends(alice, {.id = "m1", .body = longer.substr(0, 3000), .total = longer.size(), .flag = Flag::more}), 200);
+  EXPECT_EQ(w.sends(alice, {.id = "m1", .body = longer.substr(3000), .start = 3001, .total = longer.size()}), 200);
+  EXPECT_EQ(w.sends(alice, {.id = "quiet", .body = numbered(alice, 2, 3000), .headers = "Failure-Report: no\r\n"}), 200);
+  say(3, 4);
+  EXPECT_EQ(bob.phone->messages, expected(3, 4));
+  EXPECT_EQ(carol.phone->messages.size(), 4U);
+  ASSERT_EQ(alice.phone->reports.size(), 2U);
+  for (const Report& report : alice.phone->reports) EXPECT_EQ(report.status, 413);
+  EXPECT_EQ(alice.phone->reports[0].message_id, "m0");
+  EXPECT_EQ(alice.phone->reports[1].message_id, "m1");
+  EXPECT_EQ(alice.phone->reports[1].range.total, longer.size());
+  EXPECT_EQ(w.count(core::Metric::room_missed), 3U);
+  EXPECT_EQ(w.sends(bob, {.id = "own", .body = numbered(bob, 4, 3000)}), 200);
+  EXPECT_TRUE(bob.phone->reports.empty()) << "it takes as much as it sends; others do";
+  // To him alone: there is nobody else.
+  EXPECT_EQ(w.sends(alice, {.id = "p", .body = cpim(alice.uri, bob.uri, std::string(3000, 'p'))}), 413);
+}
+
 struct SmallRing : Slow {
   SmallRing() : Slow({.ring_bytes = 16 * 1024}) {}
 };
+
+// Too long to be kept, and its connection broke before it was answered.
+TEST_F(SmallRing, R7701_2_WhatWasUnderWayAndIsNotKeptIsCountedAndReported) {
+  bob.phone->keeps_up = false;
+  say(0, 1, 12'000);
+  EXPECT_EQ(w.sends(alice, {.id = "quiet", .body = numbered(alice, 1, 12'000), .headers = "Failure-Report: no\r\n"}), 200);
+  const std::string cut = numbered(alice, 2, 12'000);
+  EXPECT_EQ(w.sends(alice, {.id = "cut", .body = cut.substr(0, 5000), .flag = Flag::more}), 200);
+  EXPECT_EQ(w.sends(alice, {.id = "cut", .body = cut.substr(5000), .start = 5001}), 200);
+  say(3, 4);
+  EXPECT_TRUE(alice.phone->reports.empty()) << "it may read them yet";
+  w.lose(*bob.phone);
+  ASSERT_EQ(alice.phone->reports.size(), 2U);
+  EXPECT_EQ(alice.phone->reports[0].message_id, "m0");
+  EXPECT_EQ(alice.phone->reports[0].status, 408);
+  EXPECT_EQ(alice.phone->reports[1].message_id, "cut");
+  EXPECT_EQ(alice.phone->reports[1].range.end, cut.size());
+  EXPECT_EQ(w.count(core::Metric::room_missed), 3U);
+  bob.phone->keeps_up = true;
+  w.connected(*bob.phone);
+  w.deliver();
+  EXPECT_EQ(bob.phone->messages, expected(3, 4));
+  w.lose(*bob.phone);
+  w.rooms.leave(carol.handle, LeaveReason::departed);
+  EXPECT_EQ(alice.phone->reports.size(), 2U) << "once";
+  EXPECT_EQ(w.count(core::Metric::room_missed), 3U);
+}
+
+TEST_F(SmallRing, R7701_2_WhoLeavesHasNotMissedWhatHeDidNotAnswer) {
+  bob.phone->keeps_up = false;
+  say(0, 1, 12'000);
+  w.rooms.leave(bob.handle, LeaveReason::departed);
+  EXPECT_TRUE(alice.phone->reports.empty());
+  EXPECT_EQ(w.count(core::Metric::room_missed), 0U);
+}
+
+// He was away when it was over.
+TEST_F(SmallRing, R7701_2_WhoComesBackMissesWhatWasNotKept) {
+  const std::string text = numbered(alice, 0, 12'000);
+  EXPECT_EQ(w.sends(alice, {.id = "m0", .body = text.substr(0, 5000), .flag = Flag::more}), 200);
+  w.lose(*bob.phone);
+  w.rooms.leave(bob.handle, LeaveReason::lost);
+  const auto early = w.join("bob");
+  EXPECT_EQ(w.sends(alice, {.id = "m0", .body = text.substr(5000), .start = 5001}), 200);
+  EXPECT_EQ(w.count(core::Metric::room_missed), 1U) << "it had begun when he was here";
+  ASSERT_EQ(alice.phone->reports.size(), 1U);
+  EXPECT_EQ(alice.phone->reports[0].status, 408);
+  w.lose(*early.phone);
+  w.rooms.leave(early.handle, LeaveReason::lost);
+  say(1, 2, 12'000);
+  const auto late = w.join("bob");
+  EXPECT_EQ(late.result, JoinResult::rejoined);
+  EXPECT_EQ(w.count(core::Metric::room_missed), 2U);
+  EXPECT_TRUE(late.phone->messages.empty());
+}
 
 TEST_F(SmallRing, WhatTheRoomDoesNotRememberIsMissedAndTold) {
   bob.phone->keeps_up = false;

@@ -36,6 +36,8 @@ struct Device {
   std::vector<MemberHandle> older;  // it joined again, and they may still be in
   std::vector<Phone*> phones;
   std::vector<Begun> begun;
+  std::vector<std::pair<std::size_t, std::size_t>> holds;  // messages that were committed while it took nothing
+  bool held = false;
   // Of stays in the room that are over.
   std::vector<std::pair<std::size_t, std::vector<Phone*>>> past;
 };
@@ -48,7 +50,7 @@ class Walk {
     for (const std::string user : {"a", "b", "c", "d", "e"}) {
       for (int i = 0; i < (user == "a" || user == "b" ? 2 : 1); ++i) {
         devices_.push_back(
-            {.user = user, .name = user + std::to_string(i), .seat = {}, .older = {}, .phones = {}, .begun = {}, .past = {}});
+            {.user = user, .name = user + std::to_string(i), .seat = {}, .older = {}, .phones = {}, .begun = {}, .holds = {}, .past = {}});
       }
     }
   }
@@ -85,7 +87,7 @@ class Walk {
     }
     if (one_in(40)) return come_again(d);
     Phone& phone = *d.seat.phone;
-    switch (below(24)) {
+    switch (below(25)) {
       case 0: w_.lose(phone), d.begun.clear(); break;
       case 1: go(d, LeaveReason::lost); break;
       case 2:
@@ -104,6 +106,7 @@ class Walk {
       case 11:
       case 12:
       case 13: begin(d); break;
+      case 14: hold(d, !d.held); break;
       default: speak(d); break;
     }
     w_.pull();
@@ -127,6 +130,7 @@ class Walk {
     Member about = RoomWorld::member(d.user);
     about.device = d.name;
     about.may_ask_count = d.user == "d";
+    about.may_receive = !d.held;
     if (d.user == "e") {
       about.anonymous_number = 5;
       about.display_name = "Ghost";
@@ -162,17 +166,28 @@ class Walk {
     if (one_in(3)) w_.rooms.leave(d.older.back(), LeaveReason::departed);
   }
 
+  void hold(Device& d, bool on) {
+    if (d.held == on) return;
+    d.held = on;
+    if (on) d.holds.emplace_back(committed_.size(), ~std::size_t{0});
+    if (!on) d.holds.back().second = committed_.size();
+    ASSERT_EQ(w_.rooms.change(d.seat.handle, about(d)), JoinResult::joined);
+  }
+
   void connect(Device& d) {
     if (!d.seat.phone->connected) w_.connected(*d.seat.phone);
   }
 
   void go(Device& d, LeaveReason reason) {
+    if (d.held) d.holds.back().second = committed_.size();  // what comes while it is away it is owed
+    d.held = false;
     const bool is_first = one_in(2);
     if (is_first) w_.rooms.leave(d.seat.handle, reason);
     for (const MemberHandle old : d.older) w_.rooms.leave(old, reason);
     d.older.clear();
     if (!is_first) w_.rooms.leave(d.seat.handle, reason);
     for (Phone* const each : d.phones) {
+      each->connected = false;  // what is on its way to another shard finds nobody
       each->queue.clear();
       each->open.clear();
       each->waiting = 0;
@@ -265,6 +280,7 @@ class Walk {
   void settle() {
     for (Device& d : devices_) {
       if (!d.in_room) continue;
+      hold(d, false);
       d.seat.phone->keeps_up = true;
       d.seat.phone->answer = 200;
       d.seat.phone->queue_max = 256 * 1024;
@@ -300,7 +316,8 @@ class Walk {
     for (std::size_t i = since; i < committed_.size(); ++i) {
       const Committed& each = committed_[i];
       const bool mine = each.to_user.empty() ? each.sender != d.name : each.to_user == d.user;
-      if (mine) due.push_back(each.text);
+      const bool held = std::any_of(d.holds.begin(), d.holds.end(), [i](const auto& h) { return i >= h.first && i < h.second; });
+      if (mine && !held) due.push_back(each.text);
     }
     if (all) {
       std::size_t same = 0;

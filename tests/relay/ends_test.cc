@@ -262,7 +262,22 @@ TEST_F(EndsTest, R4975_12_a_new_path_from_a_re_invite_leaves_the_old_connection)
   const core::ConnId b = relay.open();
   relay.send(b, bodiless("tid1", leg.uri, b_uri));
   EXPECT_EQ(relay.take(b), ok("tid1", b_uri, leg.uri));
-  EXPECT_EQ(owner.kinds(), "connected");
+  EXPECT_EQ(owner.kinds(), "closed connected");
+}
+
+// What was written to the old one and not answered may not have come, and whoever wrote it has to know.
+TEST_F(EndsTest, R4975_12_a_new_path_leaves_what_the_old_connection_has_not_answered_unanswered) {
+  const Leg leg = make_leg(a_uri);
+  owner.facts.clear();
+  owner.act([&](msrp::Ends& ends) {
+    std::vector<msrp::Ends::NotSent> not_sent;
+    ends.fan_out({&leg.end, 1}, {.headers = plain, .mark = 7, .prefix = "hello"}, not_sent);
+    EXPECT_TRUE(not_sent.empty());
+  });
+  owner.act([&](msrp::Ends& ends) { EXPECT_TRUE(ends.change_peer(leg.end, {b_uri})); });
+  ASSERT_EQ(owner.kinds(), "answered closed");
+  EXPECT_EQ(owner.facts[0].fact.mark, 7U);
+  EXPECT_EQ(owner.facts[0].fact.status, 408);
 }
 
 // --- SENDs in ---------------------------------------------------------------------------------------------------------

@@ -63,6 +63,14 @@ TEST_F(ExplicitRange, T_60_what_is_known_of_the_message_is_said) {
   EXPECT_EQ(chunks(), "1-0/0$ ");
 }
 
+// Who got "1-0/0" behind 2048 bytes would have a message of none.
+TEST_F(ExplicitRange, R4975_5_an_empty_last_chunk_says_where_it_stands) {
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\nByte-Range: 1-*/*\r\n", std::string(2048, 'x'), '+'));
+  EXPECT_EQ(chunks(), "1-2048/*+ ");
+  relay.send(a, to_bob("t001", "Message-ID: m1\r\nByte-Range: 2049-2048/2048\r\n", ""));
+  EXPECT_EQ(chunks(), "2049-2048/2048$ ");
+}
+
 TEST_F(ExplicitRange, T_60_a_message_that_ends_early_is_ended_for_its_receiver) {
   const std::string whole = to_bob("t001", "Message-ID: m1\r\n", std::string(9000, 'x'));
   relay.send(a, whole.substr(0, 3000));

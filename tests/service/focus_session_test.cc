@@ -148,6 +148,50 @@ TEST_F(Party, T_52_AReInviteCanNotInviteOthers) {
   carol->quiet();
 }
 
+// RFC 5407 section 3.1.4: its ACK was lost, and it changes what was agreed.
+TEST_F(Party, R3261_6_AReInviteSaysThatTheFirst2xxHasCome) {
+  begin(*alice, {"bob"});
+  join(*bob);
+  alice->take(alice->want("200 INVITE"));
+  alice->request("INVITE", msrp_sdp("moved"), im_lines);
+  alice->want("200 INVITE");
+  alice->ack();
+  line->pass(64s);
+  alice->quiet();
+  bob->quiet();
+  EXPECT_EQ(line->world.metric(Metric::sip_late_responses), 0U);
+  EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 2U);
+}
+
+// A refused one ends the repetition of the 2xx as well, which is no answer to it.
+TEST_F(Party, R3261_6_ARefusedReInviteIsNotAnsweredTwice) {
+  begin(*alice, {"bob"});
+  join(*bob);
+  alice->take(alice->want("200 INVITE"));
+  alice->request("INVITE", "v=0\r\no=- 1 2 IN IP4 1.2.3.4\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n");
+  alice->invite_text = alice->last;
+  alice->ack_refused(alice->want("488 INVITE"));
+  line->pass(64s);
+  alice->quiet();
+  EXPECT_EQ(line->world.metric(Metric::sip_late_responses), 0U);
+  EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 2U);
+}
+
+// Its BYE waits for the ACK (RFC 3261 section 15).
+TEST_F(Party, R3261_6_AReInviteInsteadOfTheAckLetsTheByeGo) {
+  begin(*alice, {"bob"});
+  join(*bob);
+  alice->take(alice->want("200 INVITE"));
+  leaves(*bob);
+  alice->quiet();
+  alice->request("INVITE", msrp_sdp("moved"), im_lines);
+  alice->invite_text = alice->last;
+  alice->ack_refused(alice->want("500 INVITE"));
+  alice->respond(alice->want("BYE"), 200);
+  at_rest();
+  EXPECT_EQ(line->world.metric(Metric::sip_late_responses), 0U);
+}
+
 TEST_F(Party, OMA_POL_4_AReInviteWithNothingForUsIs488AndTheSessionStays) {
   gather({bob.get()});
   alice->request("INVITE", "v=0\r\no=- 1 2 IN IP4 1.2.3.4\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n");

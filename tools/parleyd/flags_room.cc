@@ -64,8 +64,8 @@ void add_room_memory(FlagTable& flags, policy::RoomConfig& c) {
                  "How long the nickname of a member that was lost stays reserved for him.");
   flags.choice<bool>(
       "--room-report-missed", c.report_missed, {{"on", true}, {"off", false}},
-      "A failure REPORT to the sender of a message in a group that a slow member will not get. Senders of "
-      "private messages and in sessions of two are always told.");
+      "A failure REPORT to the sender of a message in a group that a member will not get: it is slow or lost (408), or takes "
+      "nothing that long (413). Senders of private messages and in sessions of two are always told.");
 }
 
 }  // namespace

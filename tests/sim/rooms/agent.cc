@@ -186,10 +186,9 @@ std::vector<Talk*> Agent::talks_of(const Line& line) const {
 void Agent::let_go(Party& p) {
   Line* const line = p.talk->line();
   if (line == nullptr) return;
-  if (talks_of(*line).size() > 1)
-    p.talk->lost();
-  else
-    line->close();
+  if (talks_of(*line).size() == 1) return line->close();
+  if (line->slow()) p.seat->troubled = true;  // it does not wait for what has not come yet
+  p.talk->lost();
 }
 
 // The server uses one connection for all sessions at one address (RFC 4975 section 5.4), so each frame says whose it is.
@@ -228,7 +227,10 @@ void Agent::on_line_lost(Line& line) {
     dead_lines_.push_back(std::move(*at));
     lines_.erase(at);
   }
-  for (Talk* const talk : talks) talk->lost();
+  for (Talk* const talk : talks) {
+    if (!line.ended()) talk->seat().troubled = true;
+    talk->lost();
+  }
 }
 
 // --- the end

@@ -70,7 +70,7 @@ void Agent::stall_media(std::uint64_t draw) {
   if (p == nullptr || p->talk->line() == nullptr) return;
   world_.journal.line("seat %u does not read", p->seat->number);
   ++world_.journal.faults;
-  p->seat->troubled = true;
+  for (Talk* const talk : talks_of(*p->talk->line())) talk->seat().troubled = true;
   p->talk->line()->pause(std::chrono::milliseconds(rng_.scaled(10, 30'000)));
 }
 
@@ -104,6 +104,13 @@ void Agent::reconnect(std::uint32_t party) {
 
 void Agent::on_status(Talk& talk, const std::string& what, int status) {
   Party* const p = party_of(talk);
+  if (what == "session") {  // RFC 4975 section 10.8: there is none any more, and its BYE was lost
+    if (p != nullptr) after(1s, [this, n = p->number] {
+      Party& gone = *parties_[n];
+      if (gone.state == Party::State::up) gone.seat->troubled = true, leave(gone, true);
+    });
+    return;
+  }
   if (what != "bind") {
     world_.journal.line("seat %u: %s gets %d", talk.seat().number, what.c_str(), status);
     if (status != 200 && status != 425 && status != 423 && status != 481) fail(what + " gets " + std::to_string(status));

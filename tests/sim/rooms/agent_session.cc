@@ -151,6 +151,15 @@ void Agent::entered(Party& p) {
 // --- being called
 
 void Agent::invited(const std::string& key) {
+  // RFC 3261 section 8.2.2.2: the same one by another way.
+  const Message& invite = servers_[key].request;
+  for (const auto& [other, server] : servers_) {
+    const Message& before = server.request;
+    const bool same = other != key && before.method == "INVITE" && before.value("Call-ID") == invite.value("Call-ID") &&
+                      tag_of(before.value("From")) == tag_of(invite.value("From")) &&
+                      cseq_number(before) == cseq_number(invite);
+    if (same) return respond(key, 482);
+  }
   if (rng_.permille(traits_.silent_permille)) return;
   const Duration ring = some(500ms);
   if (rng_.coin(2, 3)) after(ring, [this, key] {
@@ -238,7 +247,9 @@ void Agent::send_bye(std::uint32_t party, int tries) {
   Party& p = *parties_[party];
   (void)start(in_dialog(p.dialog, "BYE"), way_in(p.dialog), [this, party, tries](const Message* answer) {
     Party& gone = *parties_[party];
-    const bool known = gone.seat->life == book_.server.life;
+    // What the one before had sent may have come when there was another already.
+    const bool of_before = gone.seat->asked - book_.gone_at < 10s && book_.gone_at != Instant{};
+    const bool known = gone.seat->life == book_.server.life && !of_before;
     const bool done = answer != nullptr && (answer->status == 200 || answer->status == 481 || !known);
     if (done) gone.seat->out = std::min(gone.seat->out, world_.agenda.now());
     if (!done && answer != nullptr && answer->status < 500) fail("BYE gets " + std::to_string(answer->status));
@@ -310,6 +321,7 @@ void Agent::re_invite(Party& p, std::string direction, bool other_path) {
   p.changing = true;
   ++p.version;
   if (other_path) p.next_own = own_uri();
+  if (direction == "inactive" || direction == "recvonly") p.talk->stops_sending();
   const Instant now = world_.agenda.now();
   const bool held = takes_nothing(direction);
   if (held && !takes_nothing(p.direction)) p.seat->pauses.push_back({.from = now});

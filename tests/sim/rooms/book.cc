@@ -71,6 +71,13 @@ static bool may_know_the_past(const Seat& seat) {
          });
 }
 
+// Of an INVITE that it sent before, the answer may have been lost: then it was in, and its new self has taken the place over.
+bool Book::may_have_been_in(const Seat& seat, Instant at) const {
+  return std::any_of(seats.begin(), seats.end(), [&](const auto& other) {
+    return other->number < seat.number && other->agent == seat.agent && other->room == nullptr && other->asked <= at;
+  });
+}
+
 void Book::arrived(Seat& at, const Arrival& what) {
   if (at.room == nullptr) {
     at.early.push_back(what);
@@ -91,7 +98,7 @@ void Book::arrived(Seat& at, const Arrival& what) {
   if (one.aborted) return fail("bytes: what was aborted arrives whole", at, one);
   if (one.by->out < one.begun) return fail("membership: its sender was out", at, one);
   if (at.out < one.begun) return fail("membership: the receiver was out", at, one);
-  if (one.answered < at.asked && !may_know_the_past(at))
+  if (one.answered < at.asked && !may_know_the_past(at) && !may_have_been_in(at, one.answered))
     return fail("membership: it was said before the receiver asked to come in", at, one);
   if (!one.to.empty() && one.to != at.uri) return fail("authority: a private message to somebody else", at, one);
   for (const Seat::Pause& pause : at.pauses) {
@@ -140,6 +147,7 @@ void Book::overheard(std::uint32_t agent, std::string_view bytes) {
 }
 
 void Book::server_gone() {
+  gone_at = agenda_.now();
   for (auto& seat : seats) {
     if (seat->life != server.life) continue;
     seat->leaving = std::min(seat->leaving, agenda_.now());
@@ -152,15 +160,16 @@ bool Book::owed(const Said& one, const Seat& seat, bool lagging) const {
   if (one.barred || one.by->hostile || one.aborted || one.unsure || !one.complete || one.by == &seat) return false;
   if (one.status != 200 || (!one.to.empty() && one.to != seat.uri) || seat.hostile) return false;
   if (seat.up == Instant::max() || seat.up >= one.begun || seat.refused.contains(&one)) return false;
-  // What was on its way when his connection broke is not kept, and its sender has been told, or does not want to be.
+  // Of two: what was on its way when his connection broke is not kept, and its sender has been told, or does not want to be.
+  // In a larger session what is not kept is counted.
   const bool dropped = one.content.size() + 1000 > kept_max || one.failure == "no" || one.bad_reports != 0;
-  if (seat.troubled && dropped) return false;
+  if (seat.room->kind == Kind::two && seat.troubled && dropped) return false;
   for (const Seat::Pause& pause : seat.pauses) {
     if (pause.from <= one.answered && one.begun <= pause.to) return false;
   }
   if (seat.leaving == Instant::max() && seat.out == Instant::max()) return seat.media;
   // He has left by himself, and has read all that was on its way.
-  return !seat.troubled && !lagging && !seat.sent_off && one.answered < seat.leaving;
+  return !seat.troubled && !lagging && !seat.sent_off && seat.known <= one.answered && one.answered < seat.leaving;
 }
 
 // Any two have heard what both have heard in one order.

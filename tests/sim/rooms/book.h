@@ -93,6 +93,7 @@ struct Seat {
   Instant asked{};                  // it may be in from then on
   Instant in = Instant::max();      // it is in, for sure
   Instant up = Instant::max();      // and its messages flow
+  Instant known = Instant::max();   // and the server knows: the one that connects is told so by an answer
   Instant leaving = Instant::max(); // it has sent its BYE, or lost hope
   Instant out = Instant::max();     // it is out, for sure
   bool sent_off = false;            // a BYE came
@@ -136,6 +137,7 @@ class Book {
   std::map<std::string, std::string> paths;  // of the server's MSRP sessions -> user
   std::set<std::pair<std::string, std::string>> booted_names;  // and the users whom they have made go from them
   std::set<std::string> closed_names;        // beginnings of the names of sessions that operators have closed
+  Instant gone_at{};         // when the server died last
   std::size_t kept_max = 0;  // a message above that is not kept for who comes back
   std::map<std::string, bool> people;  // all users; true: is anonymous wherever it is
   std::uint64_t requests = 0, finals = 0, delivered = 0, notified = 0, joined = 0, again = 0, private_ones = 0, expelled = 0,
@@ -143,6 +145,7 @@ class Book {
 
  private:
   [[nodiscard]] bool owed(const Said& said, const Seat& seat, bool lagging) const;
+  [[nodiscard]] bool may_have_been_in(const Seat& seat, Instant at) const;
   void check_orders(const Room& room);
   void fail(const char* what, const Seat& at, const Said& said);
 

@@ -2,6 +2,7 @@
 #include "tests/sim/rooms/media.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "tests/sim/rooms/cpim.h"
@@ -82,7 +83,10 @@ void Line::on_readable() {
     if (!*alive || lost_) return;
   }
   if (!reader_.violation().empty()) return world_.journal.fail("bytes: the server sends %s", reader_.violation().c_str());
-  if (stream_.at_end(side_)) return close();
+  if (stream_.at_end(side_)) {
+    ended_ = true;
+    return close();
+  }
   if (traits_.read_per_tick != 0 && stream_.available(side_) != 0) tick();
 }
 
@@ -153,6 +157,12 @@ void Talk::lost() {
   const bool was = std::exchange(up_, false);
   (void)was;
   owner_.on_down(*this);
+}
+
+void Talk::stops_sending() {
+  for (auto& [id, one] : by_id_) {
+    if (one->failure != "yes" && world_.agenda.now() - one->begun < 10s) one->unsure = true;
+  }
 }
 
 void Talk::say(Plan plan) {
@@ -229,6 +239,7 @@ void Talk::on_frame(const Frame& frame) {
                       frame.request ? frame.method.c_str() : std::to_string(frame.status).c_str(),
                       static_cast<unsigned long long>(frame.start), frame.body.size(), frame.flag,
                       mid == nullptr ? "" : mid->c_str());
+  if (!frame.request || frame.has_body || frame.method != "SEND") seat_.known = std::min(seat_.known, world_.agenda.now());
   if (!frame.request) return take_answer(frame);
   if (frame.to_path != std::vector<std::string>{own_}) return fail("a request to " + frame.to_path.front());
   if (peer_.empty()) peer_ = frame.from_path.front();
@@ -298,8 +309,19 @@ void Talk::take_whole(const Frame& frame, const std::string& body) {
 
 void Talk::take_report(const Frame& frame) {
   const auto found = by_id_.find(*frame.header("Message-ID"));
-  // Of two, REPORTs go to all devices of the other one.
-  if (found == by_id_.end() && seat_.room != nullptr && seat_.room->kind == Kind::two) return;
+  // Of what was no message: it has said that it is there, or lied.
+  if (frame.header("Message-ID")->starts_with("t" + std::to_string(seat_.number) + "x")) {
+    if (frame.header("Status")->starts_with("000 200")) fail("a good REPORT about nothing that was said");
+    return;
+  }
+  // Of two, the other one may speak of what this device has said before it came back.
+  if (found == by_id_.end() && seat_.room != nullptr && seat_.room->kind == Kind::two) {
+    const std::string& id = *frame.header("Message-ID");
+    const auto number = id.starts_with('m') ? static_cast<std::size_t>(std::atoi(id.c_str() + 1)) : std::size_t{0};
+    const bool own = number != 0 && number <= book_.said.size() && book_.said[number - 1]->by->agent == seat_.agent;
+    if (!own) fail("a REPORT about what another device has said: " + id);
+    return;
+  }
   if (found == by_id_.end()) return fail("a REPORT about nothing: " + *frame.header("Message-ID"));
   Said& one = *found->second;
   const bool good = frame.header("Status")->starts_with("000 200");
@@ -334,6 +356,7 @@ void Talk::take_answer(const Frame& frame) {
     ++book_.refused;
     if (one.status == 0 || one.status == 200) one.status = frame.status;
     give_up(one);
+    if (frame.status == 481) owner_.on_status(*this, "session", 481);
   } else if (pending.last && one.status == 0) {
     one.status = 200;
     one.answered = world_.agenda.now();

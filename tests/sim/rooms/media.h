@@ -42,6 +42,9 @@ class Line final : public Socket {
   ~Line() override;
   void write(std::string bytes);
   [[nodiscard]] bool idle() const { return out_.empty(); }
+  // All that the other side had to say has come.
+  [[nodiscard]] bool ended() const { return ended_; }
+  [[nodiscard]] bool slow() const { return traits_.read_per_tick != 0; }
   void pause(Duration time);  // of reading
   void abort();
   void close();
@@ -68,6 +71,7 @@ class Line final : public Socket {
   Instant paused_until_{};
   bool ticking_ = false;
   bool lost_ = false;
+  bool ended_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
@@ -111,6 +115,8 @@ class Talk {
   [[nodiscard]] std::string head(const std::string& tid, const char* method) const;
   void on_frame(const Frame& frame);
   [[nodiscard]] bool busy() const { return !plans_.empty() || !pending_.empty(); }
+  // It may send no more: of what nobody answers and may have been overtaken by that, nobody knows what became.
+  void stops_sending();
   void behave() { traits_.mute_permille = traits_.refuse_permille = 0; }
   [[nodiscard]] std::string fresh();
 
