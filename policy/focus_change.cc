@@ -126,8 +126,7 @@ void Focus::refuse_offer(sip::TransactionId server, std::uint16_t status, const 
 
 void Focus::change(Participant& p, const sip::ChangeStep& step, const Hand& hand) {
   namespace todo = sip::change_do;
-  if ((step.actions & todo::send_ack) != 0) send_ack(p);
-  if ((step.actions & todo::send_ack_again) != 0) resend_ack(p);
+  if ((step.actions & (todo::send_ack | todo::send_ack_again)) != 0) send_ack(p, hand.cseq);
   if ((step.actions & todo::send_2xx_again) != 0 && !p.answer.empty()) {
     (void)transactions_.respond(p.server, 200, p.answer.view(), now_);
   }
@@ -185,22 +184,20 @@ void Focus::refresh_answered(Participant& p, const FocusRequest& request, const 
   }
   const bool sdp = has_sdp(*response);
   if (invite && p.stand != Participant::Stand::in) {  // he has left meanwhile
-    p.our_cseq = request.cseq;
-    send_ack(p);
+    send_ack(p, request.cseq);
     return;
   }
   const sip::ChangeStep step =
       invite ? p.changes.on_2xx(request.cseq, sdp, now_) : p.changes.update_answered(status, sdp, now_);
   if ((step.actions & (sip::change_do::tell_answered | sip::change_do::tell_done)) == 0) {
-    change(p, step, {});  // a repetition, or one that lacks what it has to have
+    change(p, step, {.cseq = request.cseq});  // a repetition, or one that lacks what it has to have
     return;
   }
-  if (invite) p.our_cseq = request.cseq;
   p.timers.answered(timer_config(), request.asked, sip::read_timer(response->head, response->bytes), now_);
   keep_way(p);
   (void)p.dialog->refresh(response->head, response->bytes);
   if (!invite) return;
-  change(p, p.changes.acknowledge(false, now_), {});
+  change(p, p.changes.acknowledge(false, now_), {.cseq = request.cseq});
   MediaTerms terms;
   const InviteBody body = read_invite_body(*response);
   if (body.has_sdp && body.sdp != p.offer.view() && read_terms(body.sdp, false, terms) == 0 &&
