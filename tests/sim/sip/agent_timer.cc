@@ -33,6 +33,13 @@ bool Agent::too_short(const Message& request) const {
   return traits_.timer && wish != 0 && wish < traits_.min_se && request.lists("Supported", "timer");
 }
 
+// Whether what we asked for may be answered 422 with that Min-SE: only who knows timers is told so, and what was shorter (RFC
+// 4028 sections 8.1 and 9). Where the server proxies it may put in another time than was asked for, though none below Min-SE.
+bool Agent::too_short(const Message& asked, std::uint32_t least) const {
+  if (!asked.lists("Supported", "timer") || least <= seconds_of(asked, "Min-SE")) return false;
+  return !legs() || (asked.has("Session-Expires") && least > seconds_of(asked, "Session-Expires"));
+}
+
 // RFC 4028 section 9.
 void Agent::grant_timer(const Message& request, Fields& fields, const std::string& dialog) {
   if (!traits_.timer) return;
