@@ -138,7 +138,7 @@ void Focus::on_ack(const CallName& name, const Received& ack) {
     return;
   }
   const core::SlotId session = p->session;
-  if (!p->invited_by_us() && p->usage.state() != sip::InviteState::confirmed) {
+  if (!p->invited_by_us() && sip::resends(p->usage.state())) {  // to the 200 that let him in; no re-INVITE is taken before
     const bool owed = p->usage.answered() && p->changes.offers().state() == sip::OfferState::offered;
     if (p->usage.answered()) (void)p->changes.offers().received(sip::SdpCarrier::ack, has_sdp(ack));
     use(*p, p->usage.on(InviteEvent::ack, now_), {.message = &ack});

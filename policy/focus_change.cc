@@ -19,8 +19,8 @@ sip::SessionTimerConfig Focus::timer_config() const {
 }
 
 void Focus::on_reinvite(Participant& p, const Received& request, sip::TransactionId server) {
-  if (p.stand != Participant::Stand::in) {
-    // R3261-6: his own INVITE, or ours, is under way.
+  if (p.stand != Participant::Stand::in || sip::resends(p.usage.state())) {
+    // R3261-6: his own INVITE, or ours, is under way; or its ACK is, and its 200 goes out until then.
     const bool his_own = !p.invited_by_us() && !p.usage.answered();
     refuse_change(server, {.actions = his_own ? sip::change_do::answer_500 : sip::change_do::answer_491});
     return;

@@ -228,24 +228,47 @@ TEST_F(Party, R3261_8_A200ThatComesAgainGetsItsOwnAck) {
   }
 }
 
-// It has no other final response.
-TEST_F(Party, R3261_2_The200ToAReInviteIsRepeatedAlthoughHeLeaves) {
+// The 200 that let her in is repeated until its ACK, and what she asks for then is taken.
+TEST_F(Party, R3261_6_AReInviteAheadOfTheAckIs491) {
+  begin(*alice, {"bob", "carol"});
+  join(*bob);
+  join(*carol);
+  const std::string ok = alice->want("200 INVITE");
+  alice->take(ok);
+  const std::string number = alice->invite_cseq;  // its ACK is lost
+  alice->request("INVITE", msrp_sdp("elsewhere"), im_lines);
+  alice->invite_text = alice->last;
+  alice->ack_refused(alice->want("491 INVITE"));
+  line->pass(500ms);
+  EXPECT_EQ(alice->want("200 INVITE"), ok);
+  alice->invite_cseq = number;
+  alice->ack();
+  alice->request("INVITE", msrp_sdp("elsewhere"), im_lines);
+  alice->want("200 INVITE");
+  alice->ack();
+  line->pass(60s);
+  alice->quiet();
+  EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 3U);
+}
+
+// Her INVITE has no other final response.
+TEST_F(Party, R3261_2_The200ToAReInviteIsRepeatedAlthoughSheLeaves) {
   for (const bool acknowledged : {true, false}) {
     gather({bob.get(), carol.get()});
-    bob->request("INVITE", msrp_sdp("elsewhere"), im_lines);
-    const std::string lost = bob->want("200 INVITE");
-    leaves(*bob);
+    alice->request("INVITE", msrp_sdp("elsewhere"), im_lines);
+    const std::string lost = alice->want("200 INVITE");
+    leaves(*alice);
     line->pass(500ms);
-    EXPECT_EQ(bob->want("200 INVITE"), lost);
-    if (acknowledged) bob->ack();
+    EXPECT_EQ(alice->want("200 INVITE"), lost);
+    if (acknowledged) alice->ack();
     line->pass(1s);
-    EXPECT_EQ(bob->next().empty(), acknowledged);
+    EXPECT_EQ(alice->next().empty(), acknowledged);
     line->pass(32s);
-    while (!bob->next().empty()) continue;
+    while (!alice->next().empty()) continue;
     line->pass(10s);
-    bob->quiet();
-    leaves(*carol);
-    ended(*alice);
+    alice->quiet();
+    leaves(*bob);
+    ended(*carol);
     at_rest();
   }
 }

@@ -49,6 +49,9 @@ void Agent::invite(Message m, const Way& way, int* result, int* bye_result) {
       }
       return invite(std::move(again), wire_.alive(way) ? way : usual_way(), result, bye_result);
     }
+    if (answer != nullptr && answer->status >= 300) {  // RFC 3261 section 12.3
+      for (auto& [key, d] : dialogs_) d.over = d.over || (d.early && d.call_id == m.value("Call-ID"));
+    }
     if (answer != nullptr && answer->status >= 300 && m.has("Subject")) {
       Book::Side& side = book_.sessions[m.value("Subject")].sides[0];
       side.over = true;

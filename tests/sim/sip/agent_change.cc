@@ -182,6 +182,7 @@ void Agent::on_change(const std::string& key) {
   if (on_refer(key, dialog)) return;
   if (m.method != "INVITE" && m.method != "UPDATE")
     return respond(key, m.method == "INFO" || m.method == "MESSAGE" ? 200 : 501);
+  if (m.method == "INVITE" && !d.ack.empty() && rude(3)) (void)wire_.send(d.ack_way, d.ack);  // once more
   if (m.method == "INVITE" && rude(d.lasts ? 3 : 10)) return respond(key, 183);  // and no more
   if (offer && d.offering) return respond(key, 491);
   if (offer && d.asked) return respond(key, 500, {}, {{"Retry-After", "1"}});

@@ -81,11 +81,11 @@ void Agent::timer_answered(const std::string& dialog, const Message& asked, cons
   run_session(dialog, interval, who == "uac");
 }
 
-// It begins anew with each refresh.
+// It begins anew with each refresh, and with the 2xx to the INVITE (RFC 4028 sections 7.2 and 9): an early dialog has none.
 void Agent::run_session(const std::string& dialog, std::uint32_t interval, bool we_refresh) {
   Dialog& d = dialogs_[dialog];
   const unsigned round = ++d.round;
-  d.interval = traits_.timer ? interval : 0;
+  d.interval = traits_.timer && !d.early ? interval : 0;
   d.we_refresh = we_refresh;
   d.refreshed = world_.agenda.now();
   if (d.interval == 0) return;
