@@ -239,8 +239,8 @@ void Agent::on_ack(const Message& m) {
     if (s.request.method != "INVITE" || s.request.value("Call-ID") != m.value("Call-ID")) continue;
     if (cseq_number(s.request) != cseq_number(m) || s.tag != tag_of(m.value("To"))) continue;
     if (s.status < 200 || s.status >= 300) continue;
-    s.acked = known = true;
-    if (!m.body.empty()) dialogs_[dialog_of(m)].given = m.body;
+    known = true;
+    if (!std::exchange(s.acked, true) && !m.body.empty()) dialogs_[dialog_of(m)].given = m.body;  // again it says nothing new
     if (legs()) check_ack(m, s);
   }
   // RFC 3261 section 13.2.2.4: it has the CSeq of an INVITE that it acknowledges.
