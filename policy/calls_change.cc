@@ -24,7 +24,8 @@ void Calls::on_reinvite(Call& call, Strand& strand, Leg leg, const Received& req
     refuse_change(server, {.actions = its_own ? sip::change_do::answer_500 : sip::change_do::answer_491});
     return;
   }
-  if (!grant_change(own.timer, own.grant, request, server)) return;
+  sip::TimerGrant grant;  // what it is given in the end is said with its answer
+  if (!grant_change(own.timer, grant, request, server)) return;
   const sip::ChangeStep step = strand.of(leg).on_invite(has_sdp(request), now_);
   if ((step.actions & sip::change_do::take_invite) == 0) {
     refuse_change(server, step);
@@ -42,8 +43,8 @@ void Calls::on_update(Call& call, Strand& strand, Leg leg, const Received& reque
   }
   CallLeg& own = call.leg(leg);
   const bool sdp = has_sdp(request);
-  // Before the session stands there is no timer.
-  if (call.pair.state() == PairState::open && !grant_change(own.timer, own.grant, request, server)) return;
+  sip::TimerGrant grant;
+  if (!grant_change(own.timer, grant, request, server)) return;
   const sip::ChangeStep step = strand.of(leg).on_update(sdp);
   if ((step.actions & sip::change_do::take_update) == 0) {
     refuse_change(server, step);
@@ -257,9 +258,17 @@ void Calls::put_answer(Call& call, Strand& strand, Leg leg, CallLeg& own, const 
   add_contact(with.local_tag(), way.flow, call.leg(sip::other(leg)), with.secure());
   add_allow(call.leg(sip::other(leg)));
   add(HeaderId::supported, "timer");
+  // R4028-1. Before the session stands there is no timer.
   if (call.pair.state() == PairState::open) {
-    add_grant(own.grant);
-    own.timer.granted(own.grant, now_);
+    const sip::TimerText asked = sip::read_timer(request.head, request.bytes);
+    sip::SessionTimerConfig config = config_->calls.timer;
+    sip::TimerGrant grant = own.timer.grant(config, asked);
+    if (grant.refuse) {  // it was long enough when it came, by another configuration
+      config.min_se_seconds = 0;
+      grant = own.timer.grant(config, asked);
+    }
+    add_grant(grant);
+    own.timer.granted(grant, now_);
   }
   if (response == nullptr) {
     compose(request, 200, {}, {}, false, {});

@@ -183,6 +183,7 @@ void Agent::check_cancelled(const std::string& key) {
       world_.agenda.now() - cancel.began > t1_64 + 5s + world_.time_slack()) {
     return fail("a cancelled INVITE without a final response: " + key);
   }
+  if (legs() && taken && c.way.stream) return;  // a connection may be slow, but what it lives on brings one: see waiting()
   end(c);
 }
 
