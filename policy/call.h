@@ -63,7 +63,7 @@ struct CallLeg {
   CallLeg(sip::InviteUsage::Side side, const sip::InviteConfig& config, core::Instant now) : usage(side, config, now) {}
   sip::InviteUsage usage;
   sip::SessionTimer timer;
-  sip::TimerGrant grant;  // that our next 2xx there gives
+  sip::TimerGrant grant;  // of A: that our 2xx to its INVITE gives
   std::string allow;      // what its peer said
   sip::MethodSet allows;
   std::string features;           // of its peer's Contact: ";isfocus" (DEC-10)

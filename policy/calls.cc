@@ -55,7 +55,13 @@ std::uint16_t Calls::on_request(const CallName& name, const Received& request, c
   Call* const call = calls_.get(name.call);
   Leg leg = Leg::a;
   Strand* const strand = call == nullptr ? nullptr : find(*call, request, leg);
-  if (strand == nullptr) return 481;
+  if (call == nullptr) return 481;
+  if (strand == nullptr) {  // 12.2.2: a copy must not find the dialog that a 2xx has made meanwhile
+    const sip::TransactionId server = transactions_.open_server(request, match, 0, now_);
+    if (!server.valid()) return 503;
+    respond_plain(server, 481);
+    return 0;
+  }
   from_trusted_ = from_trusted;
   const Method method = request.head.method;
   if (method != Method::bye && call->requests.size() >= config_->calls.requests_max) {
@@ -143,14 +149,7 @@ void Calls::use(Call& call, Leg leg, std::uint32_t actions, const Hand& hand) {
     if (call.media != nullptr) call.media->release(leg == Leg::a ? Side::a : Side::b);  // SEED4-6.1.2.2.5-1, -2
   }
   if ((actions & todo::answer_bye_481) != 0) respond_plain(hand.bye, 481);
-  if ((actions & todo::send_cancel) != 0) {
-    Errand errand;
-    errand.kind = Errand::Kind::cancel;
-    errand.call = call.self;
-    errand.number = call.invite_number;
-    errand.reason = call.reason;
-    errands_.push_back(std::move(errand));
-  }
+  if ((actions & todo::send_cancel) != 0) send_cancel(call, call.invite_number, call.reason);
   if ((actions & todo::send_ack) != 0) send_ack(call, leg, hand.message);
   if ((actions & todo::send_ack_again) != 0) resend_ack(call, leg, hand.cseq);
   if ((actions & todo::send_bye) != 0) send_bye(call, leg, hand);

@@ -181,6 +181,7 @@ class Calls : public UserAgent {
   void on_reinvite(Call& call, Strand& strand, Leg leg, const Received& request, sip::TransactionId server);
   void on_update(Call& call, Strand& strand, Leg leg, const Received& request, sip::TransactionId server);
   void ask(Call& call, Strand& strand, Leg leg, const Received& request, sip::TransactionId server);
+  void cancel_change(Call& call, const Received& cancel, sip::TransactionId invite);
   void refuse(Call& call, Strand& strand, Leg leg, bool update, sip::TransactionId server, std::uint16_t status,
               const Received* like);
   void relay(Call& call, std::uint32_t actions, const Hand& hand);
@@ -225,6 +226,7 @@ class Calls : public UserAgent {
   CallRequest& send(Call& call, Strand& strand, Leg leg, CallRequest::Kind kind, Method method, std::string_view name,
                     const Received* like, std::string_view sdp = {});
   Errand errand_in(const Call& call, const sip::Dialog& to, const Way& way) const;
+  void send_cancel(const Call& call, std::uint32_t number, std::string_view reason);
   // What a peer says of itself: Allow, and the features of its Contact.
   static void take_abilities(CallLeg& leg, const Received& message, bool im);
   // What it was told last, where only a re-INVITE can refresh the session.

@@ -1,5 +1,7 @@
 // policy/calls_change.cc - re-INVITE and UPDATE: from one leg to the other, and those that keep a session alive. See
 // calls.h.
+#include <algorithm>
+
 #include "policy/calls.h"
 #include "policy/own_names.h"
 
@@ -22,7 +24,8 @@ void Calls::on_reinvite(Call& call, Strand& strand, Leg leg, const Received& req
     refuse_change(server, {.actions = its_own ? sip::change_do::answer_500 : sip::change_do::answer_491});
     return;
   }
-  if (!grant_change(own.timer, own.grant, request, server)) return;
+  sip::TimerGrant grant;  // what it is given in the end is said with its answer
+  if (!grant_change(own.timer, grant, request, server)) return;
   const sip::ChangeStep step = strand.of(leg).on_invite(has_sdp(request), now_);
   if ((step.actions & sip::change_do::take_invite) == 0) {
     refuse_change(server, step);
@@ -40,8 +43,8 @@ void Calls::on_update(Call& call, Strand& strand, Leg leg, const Received& reque
   }
   CallLeg& own = call.leg(leg);
   const bool sdp = has_sdp(request);
-  // Before the session stands there is no timer.
-  if (call.pair.state() == PairState::open && !grant_change(own.timer, own.grant, request, server)) return;
+  sip::TimerGrant grant;
+  if (!grant_change(own.timer, grant, request, server)) return;
   const sip::ChangeStep step = strand.of(leg).on_update(sdp);
   if ((step.actions & sip::change_do::take_update) == 0) {
     refuse_change(server, step);
@@ -65,6 +68,15 @@ void Calls::ask(Call& call, Strand& strand, Leg leg, const Received& request, si
   call.change_is_update = request.head.method == Method::update;
   call.change_strand = &strand;
   relay(call, actions, {.message = &request});
+}
+
+// Of a re-INVITE (R3261-7): it has its answer at once (9.2), and ours on the other leg is cancelled.
+void Calls::cancel_change(Call& call, const Received& cancel, sip::TransactionId invite) {
+  if (call.pair.relay() != sip::RelayState::asking || call.change_is_update || invite != call.change) return;
+  const Leg leg = call.pair.asker();
+  const std::uint32_t actions = call.pair.on(RelayEvent::asker_cancel);
+  change(call, *call.change_strand, leg, call.change_strand->of(leg).on_cancel(now_), {});
+  relay(call, actions, {.message = &cancel});
 }
 
 void Calls::refuse(Call& call, Strand& strand, Leg leg, bool update, sip::TransactionId server, std::uint16_t status,
@@ -97,6 +109,15 @@ void Calls::relay(Call& call, std::uint32_t actions, const Hand& hand) {
   }
   if ((actions & todo::ack_other_answer) != 0) {
     change(call, strand, other, strand.of(other).acknowledge(true, now_), hand);
+  }
+  if ((actions & todo::cancel_other) != 0) {
+    const auto ours = std::find_if(call.requests.begin(), call.requests.end(), [other](const CallRequest& request) {
+      return request.kind == CallRequest::Kind::change && request.leg == other && request.method == Method::invite &&
+             !request.final;
+    });
+    if (ours != call.requests.end()) {
+      send_cancel(call, ours->number, hand.message->head.value(HeaderId::reason, hand.message->bytes));
+    }
   }
   if ((actions & todo::stop_both) != 0) end_call(call, "SIP;cause=488;text=\"No Agreement\"");
 }
@@ -172,6 +193,7 @@ void Calls::other_answered(Call& call, const CallRequest& request, const Receive
   const sip::ChangeStep step =
       invite ? changes.on_2xx(request.cseq, sdp, now_) : changes.update_answered(response.head.status, sdp, now_);
   if ((step.actions & (sip::change_do::tell_answered | sip::change_do::tell_done)) == 0) {
+    if ((step.actions & sip::change_do::send_ack) != 0) own.our_cseq = request.cseq;
     change(call, strand, leg, step, {.cseq = request.cseq});  // a repetition, or one that lacks what it has to have
     if ((step.actions & sip::change_do::end_session) != 0 && request.kind == CallRequest::Kind::change) {
       relay(call, call.pair.on(RelayEvent::other_refused), {.status = 500});
@@ -236,9 +258,17 @@ void Calls::put_answer(Call& call, Strand& strand, Leg leg, CallLeg& own, const 
   add_contact(with.local_tag(), way.flow, call.leg(sip::other(leg)), with.secure());
   add_allow(call.leg(sip::other(leg)));
   add(HeaderId::supported, "timer");
+  // R4028-1. Before the session stands there is no timer.
   if (call.pair.state() == PairState::open) {
-    add_grant(own.grant);
-    own.timer.granted(own.grant, now_);
+    const sip::TimerText asked = sip::read_timer(request.head, request.bytes);
+    sip::SessionTimerConfig config = config_->calls.timer;
+    sip::TimerGrant grant = own.timer.grant(config, asked);
+    if (grant.refuse) {  // it was long enough when it came, by another configuration
+      config.min_se_seconds = 0;
+      grant = own.timer.grant(config, asked);
+    }
+    add_grant(grant);
+    own.timer.granted(grant, now_);
   }
   if (response == nullptr) {
     compose(request, 200, {}, {}, false, {});

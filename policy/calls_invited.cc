@@ -103,11 +103,13 @@ void Calls::on_cancel(core::SlotId id, const Received& cancel, const sip::Reques
     respond(server, 200, nullptr, call == nullptr ? std::string_view("gone") : std::string_view(call->tag));
   }
   if (call == nullptr) return;
-  if (match.id != call->a.server) return;  // of a re-INVITE: its answer is what the other leg says
-  const std::uint32_t actions = call->a.usage.on(InviteEvent::cancel, now_);
-  if (actions == 0) return;                                          // 9.2: it has its final response
-  call->reason = cancel.head.value(HeaderId::reason, cancel.bytes);  // T-16
-  use(*call, Leg::a, actions, {});
+  const std::uint32_t actions = match.id == call->a.server ? call->a.usage.on(InviteEvent::cancel, now_) : 0;
+  if (actions != 0) {
+    call->reason = cancel.head.value(HeaderId::reason, cancel.bytes);  // T-16
+    use(*call, Leg::a, actions, {});
+  } else {  // of a re-INVITE; or 9.2: what it is for has its final response
+    cancel_change(*call, cancel, match.id);
+  }
   settle(*call);
 }
 

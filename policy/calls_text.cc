@@ -119,6 +119,15 @@ Errand Calls::errand_in(const Call& call, const sip::Dialog& to, const Way& way)
   return errand;
 }
 
+void Calls::send_cancel(const Call& call, std::uint32_t number, std::string_view reason) {
+  Errand errand;
+  errand.kind = Errand::Kind::cancel;
+  errand.call = call.self;
+  errand.number = number;
+  errand.reason = reason;
+  errands_.push_back(std::move(errand));
+}
+
 CallRequest& Calls::send(Call& call, Strand& strand, Leg leg, CallRequest::Kind kind, Method method,
                          std::string_view name, const Received* like, std::string_view sdp) {
   sip::Dialog& own = *dialog(call, strand, leg);

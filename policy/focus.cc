@@ -80,7 +80,14 @@ std::uint16_t Focus::on_request(const CallName& name, const Received& request, c
   lines_.clear();
   refusal_body_.clear();
   Participant* const p = find(name, request);
-  if (p == nullptr) return 481;
+  if (p == nullptr) {
+    if (name.kind != NameKind::participant || participants_.get(name.call) == nullptr) return 481;
+    // 12.2.2: a copy must not find the dialog that a 2xx has made meanwhile.
+    const sip::TransactionId server = transactions_.open_server(request, match, 0, now_);
+    if (!server.valid()) return 503;
+    respond_plain(server, 481);
+    return 0;
+  }
   p->trusted = from_trusted;
   const Method method = request.head.method;
   if (method != Method::bye && p->requests.size() >= config_->focus.requests_max) {
@@ -131,7 +138,7 @@ void Focus::on_ack(const CallName& name, const Received& ack) {
     return;
   }
   const core::SlotId session = p->session;
-  if (!p->invited_by_us() && p->usage.state() != sip::InviteState::confirmed) {
+  if (!p->invited_by_us() && sip::resends(p->usage.state())) {  // to the 200 that let him in; no re-INVITE is taken before
     const bool owed = p->usage.answered() && p->changes.offers().state() == sip::OfferState::offered;
     if (p->usage.answered()) (void)p->changes.offers().received(sip::SdpCarrier::ack, has_sdp(ack));
     use(*p, p->usage.on(InviteEvent::ack, now_), {.message = &ack});
@@ -163,8 +170,7 @@ void Focus::use(Participant& p, std::uint32_t actions, const Hand& hand) {
     errand.reason = p.reason;
     errands_.push_back(std::move(errand));
   }
-  if ((actions & todo::send_ack) != 0) send_ack(p);
-  if ((actions & todo::send_ack_again) != 0) resend_ack(p);
+  if ((actions & (todo::send_ack | todo::send_ack_again)) != 0) send_ack(p, p.opening_cseq);
   if ((actions & todo::send_bye) != 0) send_bye(p);
   if ((actions & todo::tell_up) != 0) p.answer.drop();
   if ((actions & todo::send_2xx_again) != 0 && !p.answer.empty()) {
@@ -264,9 +270,10 @@ void Focus::end_session(FocusSession& s, std::string_view reason) {
   end_refers(s);
 }
 
-// After everything that happens to him, once. He may be gone afterwards.
+// After everything that happens to him, once. He may be gone afterwards. A re-INVITE of his that was accepted has no other
+// final response than that 2xx.
 void Focus::settle(Participant& p) {
-  if (p.stand == Participant::Stand::gone && p.usage.over() && p.requests.empty()) {
+  if (p.stand == Participant::Stand::gone && p.usage.over() && p.requests.empty() && !p.changes.repeats()) {
     forget(p);
     return;
   }
@@ -342,9 +349,6 @@ void Focus::on_over(core::SlotId id, std::uint32_t number) {
   const core::SlotId session = p->session;
   if (!request->final) finish(*p, number, nullptr, 408, false);
   if (number == p->invite_number) p->early.reset();
-  if (const FocusRequest* const done = request_numbered(*p, number)) {
-    if (done->method == Method::invite && done->cseq == p->our_cseq) p->ack.drop();  // its 2xx is not repeated any more
-  }
   std::erase_if(p->requests, [number](const FocusRequest& r) { return r.number == number; });
   settle(*p);
   settle(session);

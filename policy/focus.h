@@ -156,6 +156,7 @@ class Focus : public UserAgent {
     const Received* message = nullptr;
     sip::TransactionId bye{};  // a BYE that waits for its answer
     std::uint16_t status = 0;  // of a refusal
+    std::uint32_t cseq = 0;    // of the re-INVITE of ours that is acknowledged
   };
   enum TimerKind : std::uint32_t { participant_timer, session_timer };
   // Of a REFER's subscription: long enough for an INVITE to come to its end.
@@ -231,8 +232,7 @@ class Focus : public UserAgent {
   void part(Participant& p, sip::EarlyDialog& other, const Way& way);
   // The answer to an offer of ours that an ACK brings. False: it brings none.
   [[nodiscard]] bool take_late_answer(Participant& p, const Received& ack);
-  void send_ack(Participant& p);
-  void resend_ack(Participant& p);
+  void send_ack(Participant& p, std::uint32_t cseq);
   [[nodiscard]] static sip::OpeningRequest opening(const Participant& p);
 
   // focus_change.cc

@@ -21,11 +21,10 @@ sip::SessionTimerConfig Focus::timer_config() const {
 void Focus::on_reinvite(Participant& p, const Received& request, sip::TransactionId server) {
   // RFC 5407 section 3.1.4: who changes what was agreed has our 2xx, and its ACK was lost. From here on p.server is this
   // INVITE, which a repetition of that 2xx must not answer.
-  const bool waits = p.usage.state() == sip::InviteState::answered || p.usage.state() == sip::InviteState::closing;
-  if (!p.invited_by_us() && waits && p.changes.offers().state() == sip::OfferState::idle)
+  if (!p.invited_by_us() && sip::resends(p.usage.state()) && p.changes.offers().state() == sip::OfferState::idle)
     use(p, p.usage.on(InviteEvent::ack, now_), {});
-  if (p.stand != Participant::Stand::in) {
-    // R3261-6: his own INVITE, or ours, is under way.
+  if (p.stand != Participant::Stand::in || sip::resends(p.usage.state())) {
+    // R3261-6: his own INVITE, or ours, is under way; or the answer to our offer is, in an ACK.
     const bool his_own = !p.invited_by_us() && !p.usage.answered();
     refuse_change(server, {.actions = his_own ? sip::change_do::answer_500 : sip::change_do::answer_491});
     return;
@@ -134,8 +133,7 @@ void Focus::refuse_offer(sip::TransactionId server, std::uint16_t status, const 
 
 void Focus::change(Participant& p, const sip::ChangeStep& step, const Hand& hand) {
   namespace todo = sip::change_do;
-  if ((step.actions & todo::send_ack) != 0) send_ack(p);
-  if ((step.actions & todo::send_ack_again) != 0) resend_ack(p);
+  if ((step.actions & (todo::send_ack | todo::send_ack_again)) != 0) send_ack(p, hand.cseq);
   if ((step.actions & todo::send_2xx_again) != 0 && !p.answer.empty()) {
     (void)transactions_.respond(p.server, 200, p.answer.view(), now_);
   }
@@ -193,22 +191,20 @@ void Focus::refresh_answered(Participant& p, const FocusRequest& request, const 
   }
   const bool sdp = has_sdp(*response);
   if (invite && p.stand != Participant::Stand::in) {  // he has left meanwhile
-    p.our_cseq = request.cseq;
-    send_ack(p);
+    send_ack(p, request.cseq);
     return;
   }
   const sip::ChangeStep step =
       invite ? p.changes.on_2xx(request.cseq, sdp, now_) : p.changes.update_answered(status, sdp, now_);
   if ((step.actions & (sip::change_do::tell_answered | sip::change_do::tell_done)) == 0) {
-    change(p, step, {});  // a repetition, or one that lacks what it has to have
+    change(p, step, {.cseq = request.cseq});  // a repetition, or one that lacks what it has to have
     return;
   }
-  if (invite) p.our_cseq = request.cseq;
   p.timers.answered(timer_config(), request.asked, sip::read_timer(response->head, response->bytes), now_);
   keep_way(p);
   (void)p.dialog->refresh(response->head, response->bytes);
   if (!invite) return;
-  change(p, p.changes.acknowledge(false, now_), {});
+  change(p, p.changes.acknowledge(false, now_), {.cseq = request.cseq});
   MediaTerms terms;
   const InviteBody body = read_invite_body(*response);
   if (body.has_sdp && body.sdp != p.offer.view() && read_terms(body.sdp, false, terms) == 0 &&

@@ -165,7 +165,6 @@ void Focus::send_invite(FocusSession& s, Participant& p) {
   errand.from_trusted = true;
   errands_.push_back(std::move(errand));
   metrics_.add(Metric::sip_session_invites);
-  p.our_cseq = p.opening_cseq;
   if (p.early == nullptr) p.early = std::make_unique<sip::EarlyDialogs>(pool_, sip::OfferTrack());
   p.requests.push_back({.kind = FocusRequest::Kind::invite,
                         .number = p.invite_number,
@@ -349,15 +348,10 @@ void Focus::replace_older(FocusSession& s, const Participant& by) {
 
 // --- ACK
 
-void Focus::send_ack(Participant& p) {
-  texts_.clear();
-  p.dialog->write({.method = "ACK", .cseq = p.our_cseq}, text_);
-  (void)p.ack.keep(pool_, text_);  // without memory a repeated 2xx goes unanswered, and its sender gives up
+// 13.2.2.4: of the INVITE with that CSeq, each time its 2xx comes. Ours say nothing, so none has to be kept.
+void Focus::send_ack(Participant& p, std::uint32_t cseq) {
+  p.dialog->write({.method = "ACK", .cseq = cseq}, text_);
   put_ack(errand_in(p, *p.dialog, p.way), text_);
-}
-
-void Focus::resend_ack(Participant& p) {
-  if (!p.ack.empty()) put_ack(errand_in(p, *p.dialog, p.way), p.ack.view());
 }
 
 // R3261-9.

@@ -119,9 +119,7 @@ struct Participant {
   sip::MethodSet allows;
   sip::TransactionId server;      // of his INVITE or re-INVITE
   std::uint32_t invite_cseq = 0;  // of that
-  std::uint32_t our_cseq = 0;     // of our latest INVITE
   sip::KeptBytes answer;          // our 2xx to it
-  sip::KeptBytes ack;             // our last ACK, without Via
   bool rung = false;              // his INVITE has had a provisional response
 
   // Our INVITE.

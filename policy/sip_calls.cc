@@ -162,7 +162,7 @@ void SipService::start_errand(Errand errand) {
   p.has_to_tag = errand.in_dialog;
   p.errand = std::make_unique<Errand>(std::move(errand));
   const Errand& e = *p.errand;
-  if (!e.in_dialog) invites_.insert_or_assign({e.client, e.call.packed(), e.number}, id);
+  if (invite) invites_.insert_or_assign({e.client, e.call.packed(), e.number}, id);
   const Received* const request = request_of(p);
   CHECK(request != nullptr);  // we wrote it
   if (!e.in_dialog) p.im = im_request(*request);
@@ -251,7 +251,7 @@ void SipService::give_call(Proxied& p, const Received& response, unsigned branch
 }
 
 void SipService::end_errand(const Proxied& p) {
-  if (!p.errand->in_dialog) invites_.erase({p.errand->client, p.errand->call.packed(), p.errand->number});
+  if (p.method == Method::invite) invites_.erase({p.errand->client, p.errand->call.packed(), p.errand->number});
   tell_over(*p.errand);
 }
 

@@ -176,14 +176,16 @@ constexpr const PairRow& pair_row(PairState state, PairEvent event) { return cel
 // --- a re-INVITE or UPDATE of one leg, carried over to the other ---
 
 // `asker` is the leg on which it came, `other` the one where ours goes out. The other side's own re-INVITE meets 491
-// there (session_changes.h), so one table serves both directions. A CANCEL of it is not carried over: the asker learns
-// what the other leg says, which 3261 9.2 leaves to the server.
+// there (session_changes.h), so one table serves both directions. A CANCEL is answered on the asker's leg at once (3261
+// 9.2, session_changes.h) and goes over to the other one; a 2xx that crosses it there leaves the two with sessions that
+// differ, since a refused re-INVITE has changed nothing (3261 14.1).
 enum class RelayState : std::uint8_t {
   quiet,
-  asking,  // ours is out on the other leg
-  acking,  // its 2xx offered: its ACK waits for the answer in the asker's ACK
+  asking,       // ours is out on the other leg
+  acking,       // its 2xx offered: its ACK waits for the answer in the asker's ACK
+  calling_off,  // the asker has its 487, ours is cancelled and has no final response
 };
-inline constexpr std::size_t relay_states = 3;
+inline constexpr std::size_t relay_states = 4;
 
 enum class RelayEvent : std::uint8_t {
   ask,             // taken on the asker's leg
@@ -194,9 +196,10 @@ enum class RelayEvent : std::uint8_t {
   asker_ack,       // without the answer that is owed, or nothing is owed
   asker_answer,    // the ACK with the answer
   asker_failed,    // no ACK in time
+  asker_cancel,    // its re-INVITE was cancelled, and has its 487
   over,            // a leg has ended
 };
-inline constexpr std::size_t relay_events = 9;
+inline constexpr std::size_t relay_events = 10;
 
 namespace relay_do {
 inline constexpr std::uint32_t ask_other = 1 << 0;
@@ -206,6 +209,7 @@ inline constexpr std::uint32_t refuse_491 = 1 << 3;
 inline constexpr std::uint32_t ack_other = 1 << 4;
 inline constexpr std::uint32_t ack_other_answer = 1 << 5;
 inline constexpr std::uint32_t stop_both = 1 << 6;  // the legs cannot agree any more: PairEvent::stop
+inline constexpr std::uint32_t cancel_other = 1 << 7;
 }  // namespace relay_do
 
 using RelayRow = Row<RelayState, RelayEvent>;
@@ -231,6 +235,7 @@ inline constexpr RelayRow rows[] = {
     absorb(S::quiet, E::asker_ack),                                           // of a change that is done
     absorb(S::quiet, E::asker_answer),
     absorb(S::quiet, E::asker_failed),                                        // that leg ends by itself
+    idle(S::quiet, E::asker_cancel),                                          // 3261 9.2: what is answered stays answered
     absorb(S::quiet, E::over),
 
     go(S::asking, E::ask,            S::asking, refuse_491),                  // the other leg's crossed ours
@@ -241,6 +246,7 @@ inline constexpr RelayRow rows[] = {
     absorb(S::asking, E::asker_ack),                                          // of the change before
     absorb(S::asking, E::asker_answer),
     absorb(S::asking, E::asker_failed),
+    go(S::asking, E::asker_cancel,   S::calling_off, cancel_other),           // 3261 9.1
     go(S::asking, E::over,           S::quiet,  0),                           // its 487 is the ending leg's
 
     go(S::acking, E::ask,            S::acking, refuse_491),
@@ -251,7 +257,19 @@ inline constexpr RelayRow rows[] = {
     idle(S::acking, E::asker_ack),                                            // SessionChanges says asker_failed: R3264-3
     go(S::acking, E::asker_answer,   S::quiet,  ack_other_answer),
     go(S::acking, E::asker_failed,   S::quiet,  stop_both),
+    idle(S::acking, E::asker_cancel),
     go(S::acking, E::over,           S::quiet,  0),
+
+    go(S::calling_off, E::ask,            S::calling_off, refuse_491),        // 3261 14.2: an INVITE is under way
+    idle(S::calling_off, E::other_busy),
+    go(S::calling_off, E::other_answered, S::quiet, ack_other | stop_both),   // crossed: its session is another one now
+    go(S::calling_off, E::other_offered,  S::quiet, ack_other | stop_both),
+    go(S::calling_off, E::other_refused,  S::quiet, 0),                       // 487, as a rule: all as before
+    idle(S::calling_off, E::asker_ack),
+    idle(S::calling_off, E::asker_answer),
+    idle(S::calling_off, E::asker_failed),
+    idle(S::calling_off, E::asker_cancel),
+    go(S::calling_off, E::over,           S::quiet, 0),
 };
 // clang-format on
 

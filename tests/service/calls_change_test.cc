@@ -495,6 +495,30 @@ TEST_F(Calls, R4028_3_ARefreshThatFindsNobodyEndsTheCall) {
   at_rest();
 }
 
+// Each answer gives what its own request asked for, whatever came between.
+TEST_F(Calls, R4028_1_AnAnswerGrantsWhatItsOwnRequestAskedFor) {
+  const std::string longer = timer + updates + "Session-Expires: 400;refresher=uac\r\nMin-SE: 300\r\n";
+  alice->invite("bob", "offer", timer + updates + "Session-Expires: 280;refresher=uac\r\n");
+  bob->respond(bob->want("INVITE"), 200, "answer", updates);
+  bob->want("ACK");
+  alice->take(alice->want("200 INVITE"));
+  alice->request("UPDATE", "offer 2", longer);  // ahead of the ACK
+  const std::string update = bob->want("UPDATE");
+  alice->ack();
+  bob->respond(update, 200, "answer 2");
+  EXPECT_EQ(header(alice->want("200 UPDATE"), "Session-Expires"), "400;refresher=uac");
+  alice->request("INVITE", "offer 3", longer);
+  const std::string invite = bob->want("INVITE");
+  alice->request("UPDATE", {}, timer + "Session-Expires: 100;refresher=uac\r\n");
+  EXPECT_EQ(header(alice->want("200 UPDATE"), "Session-Expires"), "100;refresher=uac");
+  bob->respond(invite, 200, "answer 3");
+  bob->want("ACK");
+  EXPECT_EQ(header(alice->want("200 INVITE"), "Session-Expires"), "400;refresher=uac");
+  alice->ack();
+  hang_up();
+  at_rest();
+}
+
 TEST_F(Calls, R4028_1_TooShortIs422) {
   auto config = calls_config();
   config->calls.timer.min_se_seconds = 120;

@@ -249,6 +249,105 @@ TEST_F(Party, SEED2_7_2_1_1_1_WhoDoesNotAllowUpdateIsRefreshedByReInvite) {
   bob->quiet();
 }
 
+// 13.2.2.4: an ACK belongs to the INVITE whose number it has.
+TEST_F(Party, R3261_8_A200ThatComesAgainGetsItsOwnAck) {
+  auto config = focus_config();
+  config->transactions.t1 = 2s;  // for so long a 2xx may come again
+  make(config);
+  begin(*alice, {"bob"});
+  const std::string invite = bob->want("INVITE");
+  const std::string lines = "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\nAllow: INVITE, ACK, CANCEL, BYE\r\n";
+  bob->call_id.clear();
+  bob->respond(invite, 200, msrp_sdp("bob", "a=setup:active\r\n"), lines);
+  EXPECT_EQ(header(bob->want("ACK"), "CSeq"), cseq_number(invite) + " ACK");
+  line->pass(45100ms);
+  const std::string refresh = bob->want("INVITE");
+  EXPECT_NE(cseq_number(refresh), cseq_number(invite));
+  bob->respond(refresh, 200, msrp_sdp("bob", "a=setup:active\r\n"), lines);
+  EXPECT_EQ(cseq_number(bob->want("ACK")), cseq_number(refresh));
+  for (const std::string& again : {invite, refresh, invite}) {
+    bob->respond(again, 200, msrp_sdp("bob", "a=setup:active\r\n"), lines);
+    EXPECT_EQ(cseq_number(bob->want("ACK")), cseq_number(again));
+    bob->quiet();
+  }
+}
+
+// RFC 5407 section 3.1.4: where our 200 has an offer, its answer is to come first. The 200 is repeated until it does.
+TEST_F(Party, R3261_6_AReInviteAheadOfTheAnswerInTheAckIs491) {
+  gather({bob.get(), carol.get()});
+  const std::string identity = alice->target;
+  leaves(*bob);
+  bob->invite_uri(identity, {}, im_lines);
+  const std::string ok = bob->want("200 INVITE");
+  bob->take(ok);
+  const std::string number = bob->invite_cseq;  // its ACK is lost
+  bob->request("INVITE", msrp_sdp("elsewhere"), im_lines);
+  bob->invite_text = bob->last;
+  bob->ack_refused(bob->want("491 INVITE"));
+  line->pass(500ms);
+  EXPECT_EQ(bob->want("200 INVITE"), ok);
+  bob->invite_cseq = number;
+  bob->ack(msrp_sdp("bob"));
+  bob->request("INVITE", msrp_sdp("elsewhere"), im_lines);
+  bob->want("200 INVITE");
+  bob->ack();
+  line->pass(60s);
+  bob->quiet();
+  EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 3U);
+}
+
+// Her INVITE has no other final response.
+TEST_F(Party, R3261_2_The200ToAReInviteIsRepeatedAlthoughSheLeaves) {
+  for (const bool acknowledged : {true, false}) {
+    gather({bob.get(), carol.get()});
+    alice->request("INVITE", msrp_sdp("elsewhere"), im_lines);
+    const std::string lost = alice->want("200 INVITE");
+    leaves(*alice);
+    line->pass(500ms);
+    EXPECT_EQ(alice->want("200 INVITE"), lost);
+    if (acknowledged) alice->ack();
+    line->pass(1s);
+    EXPECT_EQ(alice->next().empty(), acknowledged);
+    line->pass(32s);
+    while (!alice->next().empty()) continue;
+    line->pass(10s);
+    alice->quiet();
+    leaves(*bob);
+    ended(*carol);
+    at_rest();
+  }
+}
+
+TEST_F(Party, R3261_5_A481StaysA481WhenTheDialogBegins) {
+  begin(*alice, {"bob", "carol"});
+  const std::string invite = bob->want("INVITE");
+  bob->hold(invite, header(invite, "To") + ";tag=" + bob->name());
+  bob->request("MESSAGE", "early");  // before the 2xx, which is slower
+  const std::string early = bob->last;
+  const std::string refused = bob->want("481 MESSAGE");
+  bob->call_id.clear();
+  bob->respond(invite, 200, msrp_sdp("bob", "a=setup:active\r\n"), "Allow: INVITE, ACK, CANCEL, BYE, UPDATE\r\n");
+  bob->want("ACK");
+  bob->send(early);
+  EXPECT_EQ(bob->want("481 MESSAGE"), refused);
+}
+
+TEST_F(Party, R3264_3_ARefreshAnsweredWithoutADescriptionIsAcknowledgedAndEndsIt) {
+  begin(*alice, {"bob", "carol"});
+  const std::string invite = bob->want("INVITE");
+  bob->call_id.clear();
+  bob->respond(invite, 200, msrp_sdp("bob", "a=setup:active\r\n"),
+               "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\nAllow: INVITE, ACK, CANCEL, BYE\r\n");
+  bob->want("ACK");
+  alice->take(alice->want("200 INVITE"));
+  alice->ack();
+  line->pass(45100ms);
+  const std::string refresh = bob->want("INVITE");
+  bob->respond(refresh, 200);
+  EXPECT_EQ(cseq_number(bob->want("ACK")), cseq_number(refresh));
+  bob->want("BYE");
+}
+
 TEST_F(Party, R3261_8_WithoutItsAckThe200IsSentAgainAndThenEnded) {
   begin(*alice, {"bob"});
   join(*bob);

@@ -245,10 +245,11 @@ class SipWorld {
           .rooms = config->focus.on ? &rooms : nullptr,
           .config = config});
     }
-    // Sessions that end here, to which nobody connects.
+    // Sessions that end here, to which nobody connects; that we connect is among `connects`.
     void serve_media(std::uint32_t number, std::uint32_t count, const policy::MediaConfig& config) {
       auto served = std::make_shared<msrp::RelayConfig>();
       served->listeners.push_back({"127.0.0.1", 2855, 2855, address("127.0.0.1:2855"), false});
+      served->dial_allow = {*core::parse_cidr("127.0.0.0/8")};
       relay = std::make_unique<msrp::Relay>(
           msrp::Relay::Parts{number, count, pool, metrics, sessions, random, served});
       pairs = std::make_unique<policy::MediaPairs>(config, pool, metrics, relay->ends());

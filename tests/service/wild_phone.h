@@ -104,7 +104,10 @@ class Wild {
         if (!phone.invite_text.empty()) phone.cancel();
         break;
       case 1: phone.request("BYE"); break;
-      case 2: phone.request("INVITE", body(), abilities()); break;
+      case 2:
+        phone.request("INVITE", body(), abilities());
+        phone.invite_text = phone.last;  // it may be cancelled
+        break;
       case 3: phone.request("UPDATE", body(), timer()); break;
       case 4: phone.request("INFO", body()); break;
       case 5: phone.request("REFER", {}, "Refer-To: <sip:carol@example.org>\r\n"); break;

@@ -40,6 +40,19 @@ std::string WebSocketClient::wrap(std::string_view bytes) {
   return out;
 }
 
+std::string WebSocketClient::wrap_message(std::string_view bytes) {
+  std::string out;
+  auto opcode = static_cast<std::uint8_t>(rng_.between(1, 2));
+  do {
+    const std::string_view part = bytes.substr(0, rng_.coin(2, 3) ? bytes.size() : rng_.scaled(1, bytes.size()));
+    bytes.remove_prefix(part.size());
+    out += frame(static_cast<std::uint8_t>(opcode | (bytes.empty() ? fin : 0)), part);
+    opcode = 0;
+    if (rng_.coin(1, 40)) out += frame(fin | opcode_ping, "still there");
+  } while (!bytes.empty());
+  return out;
+}
+
 std::string WebSocketClient::broken_frame() {
   std::string bytes = frame(fin | 2, "broken");
   switch (rng_.next() % 4) {
@@ -65,7 +78,9 @@ bool WebSocketClient::take_answer() {
   if (end == std::string::npos) return false;
   const std::string head = in_.substr(0, end + 2);
   in_.erase(0, end + 4);
-  if (!head.starts_with("HTTP/1.1 101 ") || head.find("\r\nSec-WebSocket-Protocol: msrp\r\n") == std::string::npos ||
+  const char* const protocol = speaks_ == Speaks::sip ? "sip" : "msrp";
+  if (!head.starts_with("HTTP/1.1 101 ") ||
+      head.find(std::string("\r\nSec-WebSocket-Protocol: ") + protocol + "\r\n") == std::string::npos ||
       head.find("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n") == std::string::npos) {
     wrong("the handshake is answered wrongly");
   }
@@ -105,6 +120,7 @@ bool WebSocketClient::take_frame(std::string& out) {
 
 // RFC 7977 section 5.1.
 void WebSocketClient::end_message() {
+  if (speaks_ == Speaks::sip) return messages_.push_back(std::exchange(message_, {}));
   const std::size_t tid_end = message_.find(' ', 5);
   if (!message_.starts_with("MSRP ") || tid_end == std::string::npos) {
     wrong("a message that begins no frame");

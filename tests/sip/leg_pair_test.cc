@@ -76,6 +76,21 @@ TEST(LegPair, R3261_6_AChangeIsCarriedOverAndItsAnswerBack) {
   EXPECT_EQ(legs.on(R::asker_failed), relay::stop_both);  // no ACK, or one without the answer
 }
 
+// Both 2xx of the other leg are acknowledged, and since nothing was changed on the asker's the session can not go on.
+TEST(LegPair, R3261_7_ACancelledChangeIsCancelledOnTheOtherLeg) {
+  LegPair legs;
+  for (const auto& [answer, actions] : {std::pair(R::other_refused, 0U), {R::other_answered, relay::ack_other | relay::stop_both},
+                                        {R::other_offered, relay::ack_other | relay::stop_both}, {R::over, 0U}}) {
+    EXPECT_EQ(legs.ask(Leg::b), relay::ask_other);
+    EXPECT_EQ(legs.on(R::asker_cancel), relay::cancel_other);
+    EXPECT_EQ(legs.relay(), RelayState::calling_off);
+    EXPECT_EQ(legs.ask(Leg::b), relay::refuse_491);
+    EXPECT_EQ(legs.ask(Leg::a), relay::refuse_491);
+    EXPECT_EQ(legs.on(answer), actions);
+    EXPECT_EQ(legs.relay(), RelayState::quiet);
+  }
+}
+
 TEST(LegHeaders, T_9_WhatPassesBetweenLegs) {
   const auto pass = [](std::string_view name, bool unknown = true) {
     return header_pass(header_id(name), name, unknown);

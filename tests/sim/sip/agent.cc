@@ -13,10 +13,9 @@ Agent::Agent(World& world, Place& place, Book& book, std::uint32_t number, std::
       number_(number),
       user_(std::move(user)),
       traits_(traits),
-      wire_(world, place, own, server_udp, *this),
+      wire_(world, place, own, server_udp, *this, traits.websocket),
       own_(own),
       liar_(traits.liar),
-      was_rude_(traits.rude_permille != 0),
       credentials_(user_, traits.sha256) {
   if (traits_.no_accept) world_.listen(own_, nullptr);
   reg_call_id_ = fresh("reg");
@@ -42,8 +41,13 @@ void Agent::after(Duration delay, std::function<void()> action) {
   });
 }
 
+std::string Agent::sent_by() const {
+  return traits_.websocket ? "page" + std::to_string(number_) + ".invalid" : core::to_string(own_);
+}
+
 std::string Agent::contact(bool stream) const {
-  std::string out = "<sip:" + user_ + "@" + core::to_string(own_) + (stream ? ";transport=tcp>" : ">");
+  const char* const transport = traits_.websocket ? ";transport=ws>" : stream ? ";transport=tcp>" : ">";
+  std::string out = "<sip:" + user_ + "@" + sent_by() + transport;
   if (stream && traits_.outbound) {
     out += ";+sip.instance=\"<urn:uuid:00000000-0000-4000-8000-" + std::to_string(100'000'000'000ULL + number_) +
            ">\";reg-id=1";
@@ -52,8 +56,8 @@ std::string Agent::contact(bool stream) const {
 }
 
 std::string Agent::via(const Way& way, const std::string& branch) const {
-  return std::string("SIP/2.0/") + (way.stream ? "TCP " : "UDP ") + core::to_string(own_) + ";branch=" + branch +
-         ";rport";
+  const char* const transport = !way.stream ? "UDP " : traits_.websocket ? "WSS " : "TCP ";
+  return std::string("SIP/2.0/") + transport + sent_by() + ";branch=" + branch + ";rport";
 }
 
 // Outside of dialogs: to the server, which finds the way.
@@ -75,7 +79,12 @@ Message Agent::make(const std::string& method, const std::string& uri, const std
 Way Agent::way_of(const std::string& uri) {
   UriParts parts;
   if (!read_uri(uri, parts)) fail("a route to " + uri);
-  return parts.transport == "tcp" ? wire_.stream() : wire_.datagram();
+  return traits_.websocket || parts.transport == "tcp" ? wire_.stream() : wire_.datagram();
+}
+
+// Its 2xx was lost and does not come again: it was acknowledged before it could be known (RFC 3261 section 13.3.1.4).
+bool Agent::missed(const Client& c) const {
+  return c.blind && (c.way.stream ? !wire_.alive(c.way) : book_.accepted.contains(branch_of(c.request)));
 }
 
 bool Agent::excused(const Client& c) const { return c.life != book_.life || book_.pressure || book_.draining; }
@@ -169,7 +178,7 @@ std::string Agent::waiting() const {
   if (gone_) return {};
   for (const auto& [key, c] : clients_) {
     // A server that has died owes nothing; and a 2xx comes as long as its sender lives and is not acknowledged.
-    if (excused(c) || book_.answered.contains(c.request.value("Call-ID"))) continue;
+    if (excused(c) || missed(c) || book_.answered.contains(c.request.value("Call-ID"))) continue;
     if (!c.over && c.status < 200) return key + ", last heard " + std::to_string(c.provisional);
   }
   return {};

@@ -1,5 +1,5 @@
 // tests/sim/sip/agent.h - one independent SIP user agent: its own transactions, dialogs, registration and subscription,
-// on UDP or TCP.
+// on UDP, TCP or WebSocket.
 //
 // It keeps to RFC 3261 as a client and a server, reads strictly, and ends the run at anything the server may not do.
 // What it is like (slow, silent, declining, lying, vanishing) is a set of traits. The parts:
@@ -38,7 +38,8 @@ inline constexpr const char* plain_sdp =
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
 
 struct AgentTraits {
-  bool stream = false;                 // TCP
+  bool stream = false;                 // TCP, or
+  bool websocket = false;              // WebSocket alone: it can be reached by nothing but its connection (RFC 7118)
   bool outbound = false;               // registers a flow (RFC 5626)
   bool twice = false;                  // registers a contact for each transport: what is for it comes twice
   bool sha256 = true;                  // else MD5
@@ -115,6 +116,7 @@ class Agent final : public Receiver {
     Instant heard{};
     bool over = false;  // waits for nothing
     bool cancelled = false;
+    bool blind = false;  // acknowledged before it was answered
     std::string early_to, early_target;  // of a 1xx: its To, and whom it said to be
     int status = 0;                      // of the final response
     std::string final_bytes;
@@ -182,11 +184,14 @@ class Agent final : public Receiver {
   [[nodiscard]] Way usual_way() { return traits_.stream ? wire_.stream() : wire_.datagram(); }
   [[nodiscard]] Way way_of(const std::string& uri);
   [[nodiscard]] std::string contact(bool stream) const;
+  // Its host and port, in Contact and Via. A browser knows none (RFC 7118 section 5).
+  [[nodiscard]] std::string sent_by() const;
   [[nodiscard]] std::string via(const Way& way, const std::string& branch) const;
   [[nodiscard]] Duration some(Duration most);
   void after(Duration delay, std::function<void()> action);
   void fail(const std::string& what);
   [[nodiscard]] bool excused(const Client& c) const;
+  [[nodiscard]] bool missed(const Client& c) const;
 
   // agent_client.cc
   std::string start(Message request, const Way& way, Done done);
@@ -268,6 +273,7 @@ class Agent final : public Receiver {
   // agent_timer.cc
   void ask_timer(Message& m, const Dialog* d, std::uint32_t at_least = 0) const;
   [[nodiscard]] bool too_short(const Message& request) const;
+  [[nodiscard]] bool too_short(const Message& asked, std::uint32_t least) const;
   void grant_timer(const Message& request, Fields& fields, const std::string& dialog);
   void timer_answered(const std::string& dialog, const Message& asked, const Message& answer);
   void run_session(const std::string& dialog, std::uint32_t interval, bool we_refresh);
@@ -296,11 +302,13 @@ class Agent final : public Receiver {
   void cancel_late(const Dialog& d);
   void answer_again(const Dialog& d);
   void acknowledge_early(const Dialog& d);
+  void acknowledge_blind(const std::string& invite, Dialog d);
 
   // agent_leg.cc
   [[nodiscard]] bool legs() const { return book_.role == Role::b2bua; }
   [[nodiscard]] bool arrived_on_leg(const Message& m);
   [[nodiscard]] bool of_server_itself(const Message& m, const Dialog* d);
+  [[nodiscard]] bool missed_dialog(const Message& m) const;
   [[nodiscard]] bool passed_on(const Message& m, const Message& was, bool body);
   [[nodiscard]] bool answered_on_leg(const Client& c, const Message& m);
   [[nodiscard]] bool contact_of_server(const Message& m);
@@ -318,7 +326,6 @@ class Agent final : public Receiver {
   bool ending_ = false;
   bool lost_ = false;  // a connection
   const bool liar_;    // or was one
-  const bool was_rude_;
   std::uint64_t next_id_ = 1;
 
   std::map<std::string, Client> clients_;  // by branch and method

@@ -40,11 +40,7 @@ void Agent::invite(Message m, const Way& way, int* result, int* bye_result) {
   start_with_credentials(m, way, [this, m, way, result, bye_result](const Message* answer) {
     if (answer != nullptr && answer->status == 422) {  // RFC 4028 section 7.3
       const auto least = static_cast<std::uint32_t>(std::atoi(answer->value("Min-SE").c_str()));
-      const auto asked = static_cast<std::uint32_t>(std::atoi(m.value("Session-Expires").c_str()));
-      // A proxy may have put in another one than was asked for.
-      const auto min_se = static_cast<std::uint32_t>(std::atoi(m.value("Min-SE").c_str()));
-      if (!traits_.timer || least <= min_se || (legs() && least <= asked))
-        return fail("a 422 with Min-SE " + answer->value("Min-SE") + ", asked for " + std::to_string(asked));
+      if (!too_short(m, least)) return fail("a 422 with Min-SE " + answer->value("Min-SE"));
       Message again = m;
       std::erase_if(again.fields, [](const auto& f) { return f.first == "Session-Expires" || f.first == "Min-SE"; });
       ask_timer(again, nullptr, least);
@@ -52,6 +48,9 @@ void Agent::invite(Message m, const Way& way, int* result, int* bye_result) {
         if (name == "CSeq") text = std::to_string(cseq_number(*answer) + 1) + " INVITE";
       }
       return invite(std::move(again), wire_.alive(way) ? way : usual_way(), result, bye_result);
+    }
+    if (answer != nullptr && answer->status >= 300) {  // RFC 3261 section 12.3
+      for (auto& [key, d] : dialogs_) d.over = d.over || (d.early && d.call_id == m.value("Call-ID"));
     }
     if (answer != nullptr && answer->status >= 300 && m.has("Subject")) {
       Book::Side& side = book_.sessions[m.value("Subject")].sides[0];
@@ -132,7 +131,7 @@ void Agent::cancel_call(const std::string& call_id) {
     if (c.cancelled) return;
     c.cancelled = true;
     ++book_.cancelled;
-    if (legs() && rng_.coin(1, 3) && end_early(c.request)) return;
+    if (legs() && tag_of(c.request.value("To")).empty() && rng_.coin(1, 3) && end_early(c.request)) return;
     const std::string invite = key;
     send_cancel(invite);
     after(t1_64 + 10s, [this, invite] { check_cancelled(invite); });
@@ -167,10 +166,8 @@ void Agent::send_cancel(const std::string& invite) {
 bool Agent::end_early(const Message& invite) {
   for (auto& [key, d] : dialogs_) {
     if (!d.early || d.call_id != invite.value("Call-ID")) continue;
+    // Its INVITE is answered all the same (section 15.1.2): by 487, or by a 2xx that crosses the BYE and comes again.
     (void)start(in_dialog(d, "BYE", ++d.local_seq), way_in(d), [](const Message*) {});
-    // A 2xx that crossed it and was lost does not come again.
-    const std::string own = branch_of(invite) + " INVITE";
-    after(t1_64, [this, own] { end(clients_[own]); });
     return true;
   }
   return false;
@@ -180,14 +177,13 @@ bool Agent::end_early(const Message& invite) {
 void Agent::check_cancelled(const std::string& key) {
   Client& c = clients_[key];
   if (c.over || c.status >= 200) return;
-  // Who carries calls leg to leg lets the other side answer a re-INVITE that is cancelled, when it likes to.
-  if (legs() && !tag_of(c.request.value("To")).empty()) return end(c);
   const Client& cancel = clients_[branch_of(c.request) + " CANCEL"];
   const bool taken = cancel.status == 200 && cancel.life == c.life;
-  if (taken && !excused(c) && !c.way.stream && !book_.answered.contains(c.request.value("Call-ID")) &&
+  if (taken && !excused(c) && !missed(c) && !c.way.stream && !book_.answered.contains(c.request.value("Call-ID")) &&
       world_.agenda.now() - cancel.began > t1_64 + 5s + world_.time_slack()) {
     return fail("a cancelled INVITE without a final response: " + key);
   }
+  if (legs() && taken && c.way.stream) return;  // a connection may be slow, but what it lives on brings one: see waiting()
   end(c);
 }
 

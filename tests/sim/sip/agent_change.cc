@@ -108,6 +108,7 @@ void Agent::re_invite(const std::string& dialog, bool refresh, bool rude) {
   }
   const std::string call_id = d.call_id;
   (void)start(m, way, [this, dialog, m](const Message* answer) { changed(dialog, m, answer); });
+  if (legs() && this->rude(3)) rudely(some(3s), [this, call_id] { cancel_call(call_id); });
   after(20s, [this, call_id] { cancel_call(call_id); });
 }
 
@@ -153,9 +154,7 @@ void Agent::changed(const std::string& dialog, const Message& asked, const Messa
   }
   if (answer->status == 422) {
     const auto least = static_cast<std::uint32_t>(std::atoi(answer->value("Min-SE").c_str()));
-    const auto wished = static_cast<std::uint32_t>(std::atoi(asked.value("Min-SE").c_str()));
-    if (!asked.lists("Supported", "timer") || (legs() && least <= wished))
-      return fail("a 422 with Min-SE " + answer->value("Min-SE"));
+    if (!too_short(asked, least)) return fail("a 422 with Min-SE " + answer->value("Min-SE"));
     d.least = std::max(d.least, least);
   }
   if (answer->status == 491) {
@@ -183,6 +182,7 @@ void Agent::on_change(const std::string& key) {
   if (on_refer(key, dialog)) return;
   if (m.method != "INVITE" && m.method != "UPDATE")
     return respond(key, m.method == "INFO" || m.method == "MESSAGE" ? 200 : 501);
+  if (m.method == "INVITE" && !d.ack.empty() && rude(3)) (void)wire_.send(d.ack_way, d.ack);  // once more
   if (m.method == "INVITE" && rude(d.lasts ? 3 : 10)) return respond(key, 183);  // and no more
   if (offer && d.offering) return respond(key, 491);
   if (offer && d.asked) return respond(key, 500, {}, {{"Retry-After", "1"}});
@@ -193,6 +193,11 @@ void Agent::on_change(const std::string& key) {
   }
   if (!offer) return answer_change(key, dialog);
   d.asked = true;
+  if (m.method == "INVITE") {  // RFC 3261 section 17.2.1
+    after(200ms, [this, key] {
+      if (servers_[key].status == 0 && !servers_[key].forgotten) respond(key, 100);
+    });
+  }
   after(some(traits_.answer_max), [this, key, dialog] { answer_change(key, dialog); });
 }
 

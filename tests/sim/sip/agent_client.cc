@@ -193,8 +193,6 @@ void Agent::on_final(const std::string& key, Client& c, const Message& m, std::s
     // Nothing is remembered of a challenge, nor of what overload refuses: a copy may meet the other one.
     const auto challenge = [](int status) { return status == 401 || status == 407; };
     if ((challenge(c.status) && m.status == 503) || (c.status == 503 && challenge(m.status))) return;
-    // Nor of a dialog that was not known then: the 2xx that makes it may be slower than the first copy.
-    if (c.status == 481 && was_rude_) return;
     if (c.status >= 200) {
       if (without_nonces(c.final_bytes) != without_nonces(bytes) && !excused(c)) {
         std::size_t same = 0;

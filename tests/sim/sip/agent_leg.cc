@@ -49,8 +49,19 @@ bool Agent::knows_dialog(const Message& m, const Dialog*& d) {
                      [&](const auto& s) {
                        return s.second.request.value("Call-ID") == call_id && s.second.tag == tag_of(m.value("To"));
                      }) ||
-         std::any_of(clients_.begin(), clients_.end(),
-                     [&](const auto& c) { return c.second.request.value("Call-ID") == call_id; });
+         std::any_of(clients_.begin(), clients_.end(), [&](const auto& c) {
+           const Message& own = c.second.request;
+           return own.method == "INVITE" && own.value("Call-ID") == call_id && tag_of(own.value("From")) == tag_of(m.value("To"));
+         });
+}
+
+// It stands for the server, which has an ACK, and not for us, who have not got the 2xx: it ends with our 481.
+bool Agent::missed_dialog(const Message& m) const {
+  return std::any_of(clients_.begin(), clients_.end(), [&](const auto& c) {
+    const Message& own = c.second.request;
+    return own.value("Call-ID") == m.value("Call-ID") && tag_of(own.value("From")) == tag_of(m.value("To")) &&
+           missed(c.second);
+  });
 }
 
 bool Agent::contact_of_server(const Message& m) {
@@ -119,10 +130,10 @@ bool Agent::arrived_on_leg(const Message& m) {
 // Nobody sent it: BYE, or what keeps a session alive.
 bool Agent::of_server_itself(const Message& m, const Dialog* d) {
   if (m.method == "BYE" || m.method == "CANCEL") return true;
-  const bool refreshes = m.has("Session-Expires") && d != nullptr;
+  const bool refreshes = m.has("Session-Expires") && (d != nullptr || missed_dialog(m));
   if (m.method == "UPDATE" && refreshes && m.body.empty()) return true;
   if (m.method == "INVITE" && refreshes) {
-    if (m.body == d->given) return true;
+    if (d == nullptr || m.body == d->given) return true;
     return fail("a refresh with another description: " + m.body + "\nbefore: " + d->given), false;
   }
   return fail("a " + m.method + " of the server's own: " + m.value("Call-ID")), false;

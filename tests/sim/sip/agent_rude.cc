@@ -47,8 +47,7 @@ void Agent::call_rudely(const std::string& call_id) {
       d.local = c.request.value("From");
       d.remote = c.early_to;
       d.target = c.early_target;
-      after(t1_64, [this, own = key] { end(clients_[own]); });  // a 2xx that was on its way and lost does not come again
-      return acknowledge(d, cseq_number(c.request));
+      return acknowledge_blind(std::string(key), std::move(d));
     }
   });
 }
@@ -133,9 +132,19 @@ void Agent::answer_again(const Dialog& d) {
 void Agent::acknowledge_early(const Dialog& d) {
   for (const auto& [key, c] : clients_) {
     if (c.request.method != "INVITE" || c.request.value("Call-ID") != d.call_id || c.over) continue;
-    Dialog copy = d;
-    return acknowledge(copy, cseq_number(c.request));
+    return acknowledge_blind(std::string(key), d);
   }
+}
+
+// Who has done that waits in vain where the 2xx was there already, and lost.
+void Agent::acknowledge_blind(const std::string& invite, Dialog d) {
+  Client& c = clients_[invite];
+  c.blind = true;
+  acknowledge(d, cseq_number(c.request));
+  after(t1_64, [this, invite] {
+    Client& own = clients_[invite];
+    if (!own.over && own.status < 200 && missed(own)) end(own);
+  });
 }
 
 void Agent::bother(const std::string& dialog) {

@@ -62,7 +62,7 @@ bool Agent::arrived_well(const Way& from, const Message& m) {
   const bool of_leg = legs() && (m.method != "NOTIFY" || m.has("Subject")) && (m.method == "INVITE" || !tag_of(m.value("To")).empty());
   const bool of_server = m.method == "NOTIFY" || m.method == "CANCEL" || of_leg;
   if (m.value("Call-ID").starts_with("lie")) return true;
-  const bool by_stream = vias[0].starts_with("SIP/2.0/TCP");
+  const bool by_stream = vias[0].starts_with(traits_.websocket ? "SIP/2.0/WSS" : "SIP/2.0/TCP");
   if (by_stream != from.stream) return fail("the wrong transport in " + vias[0]), false;
   if (m.has("Route")) return fail("a Route is left: " + m.value("Route")), false;
   if (m.has("Proxy-Authorization") || m.has("Authorization")) return fail("credentials of another"), false;
@@ -228,19 +228,23 @@ void Agent::repeat_response(const std::string& key) {
 }
 
 void Agent::on_ack(const Message& m) {
+  // RFC 3261 section 17.1.1.3: on the INVITE's own branch it is for a refusal, whatever else was answered beside that.
   const auto invite = servers_.find(branch_of(m) + " INVITE");
-  if (invite != servers_.end() && invite->second.status >= 300) {
-    invite->second.acked = true;
+  if (invite != servers_.end()) {
+    if (invite->second.status >= 300) invite->second.acked = true;
     return;
   }
+  bool known = false;
   for (auto& [key, s] : servers_) {
     if (s.request.method != "INVITE" || s.request.value("Call-ID") != m.value("Call-ID")) continue;
     if (cseq_number(s.request) != cseq_number(m) || s.tag != tag_of(m.value("To"))) continue;
     if (s.status < 200 || s.status >= 300) continue;
-    s.acked = true;
-    if (!m.body.empty()) dialogs_[dialog_of(m)].given = m.body;
+    known = true;
+    if (!std::exchange(s.acked, true) && !m.body.empty()) dialogs_[dialog_of(m)].given = m.body;  // again it says nothing new
     if (legs()) check_ack(m, s);
   }
+  // RFC 3261 section 13.2.2.4: it has the CSeq of an INVITE that it acknowledges.
+  if (legs() && !known && !liar_) fail("an ACK for nothing: " + m.value("CSeq") + " " + m.value("Call-ID"));
 }
 
 }  // namespace parley::sim::sip

@@ -33,6 +33,13 @@ bool Agent::too_short(const Message& request) const {
   return traits_.timer && wish != 0 && wish < traits_.min_se && request.lists("Supported", "timer");
 }
 
+// Whether what we asked for may be answered 422 with that Min-SE: only who knows timers is told so, and what was shorter (RFC
+// 4028 sections 8.1 and 9). Where the server proxies it may put in another time than was asked for, though none below Min-SE.
+bool Agent::too_short(const Message& asked, std::uint32_t least) const {
+  if (!asked.lists("Supported", "timer") || least <= seconds_of(asked, "Min-SE")) return false;
+  return !legs() || (asked.has("Session-Expires") && least > seconds_of(asked, "Session-Expires"));
+}
+
 // RFC 4028 section 9.
 void Agent::grant_timer(const Message& request, Fields& fields, const std::string& dialog) {
   if (!traits_.timer) return;
@@ -74,11 +81,11 @@ void Agent::timer_answered(const std::string& dialog, const Message& asked, cons
   run_session(dialog, interval, who == "uac");
 }
 
-// It begins anew with each refresh.
+// It begins anew with each refresh, and with the 2xx to the INVITE (RFC 4028 sections 7.2 and 9): an early dialog has none.
 void Agent::run_session(const std::string& dialog, std::uint32_t interval, bool we_refresh) {
   Dialog& d = dialogs_[dialog];
   const unsigned round = ++d.round;
-  d.interval = traits_.timer ? interval : 0;
+  d.interval = traits_.timer && !d.early ? interval : 0;
   d.we_refresh = we_refresh;
   d.refreshed = world_.agenda.now();
   if (d.interval == 0) return;

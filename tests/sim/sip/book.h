@@ -79,6 +79,7 @@ struct Book {
   std::map<std::string, Sent> sent;  // by key()
   std::set<std::string> tags;        // "Call-ID tag": To tags that user agents made
   std::set<std::string> answered;    // Call-IDs of INVITEs that some user agent has sent a 2xx for
+  std::set<std::string> accepted;    // branches of INVITEs that the server has sent a 2xx for, by datagram
   // What a run was good for.
   std::uint64_t requests = 0, finals = 0, delivered = 0, calls = 0, cancelled = 0, notified = 0, registered = 0;
 };

@@ -24,10 +24,11 @@ constexpr std::string_view pair_states[] = {"ringing",  "answering", "late",   "
                                             "draining", "only_a",    "only_b", "over"};
 constexpr std::string_view pair_events[] = {"b_progress", "b_answered", "b_offered", "b_refused", "a_up", "a_up_answer",
                                             "a_ended",    "b_ended",    "a_gone",    "b_gone",    "stop"};
-constexpr std::string_view relay_states[] = {"quiet", "asking", "acking"};
+constexpr std::string_view relay_states[] = {"quiet", "asking", "acking", "calling_off"};
 constexpr std::string_view relay_events[] = {"ask",           "other_busy",    "other_answered",
                                              "other_offered", "other_refused", "asker_ack",
-                                             "asker_answer",  "asker_failed",  "over"};
+                                             "asker_answer",  "asker_failed",  "asker_cancel",
+                                             "over"};
 static_assert(std::size(invite_states) == parley::sip::invite_states);
 static_assert(std::size(invite_events) == parley::sip::invite_events);
 static_assert(std::size(change_states) == parley::sip::change_states);

@@ -35,7 +35,7 @@ constexpr std::string_view list_names[] = {"Via",     "Contact",       "Record-R
                                            "Require", "Allow-Events",  "Unsupported"};
 
 std::string read_via(const std::string& via) {
-  static constexpr std::string_view known[] = {"SIP/2.0/UDP ", "SIP/2.0/TCP ", "SIP/2.0/TLS "};
+  static constexpr std::string_view known[] = {"SIP/2.0/UDP ", "SIP/2.0/TCP ", "SIP/2.0/TLS ", "SIP/2.0/WSS "};
   if (std::none_of(std::begin(known), std::end(known), [&](std::string_view p) { return via.starts_with(p); }))
     return "Via transport";
   const std::string_view sent_by = std::string_view(via).substr(12, via.find(';', 12) - 12);

@@ -62,6 +62,7 @@ class Scenario {
         users_(rng_.between32(2, 5)),
         calls_rng_(options.seed, 23),
         rude_rng_(options.seed, 25),
+        page_rng_(options.seed, 26),
         server_(world_, draw_role(), rng_, users_, cells) {}
 
   Outcome run();
@@ -88,6 +89,7 @@ class Scenario {
   std::uint32_t users_;
   Rng calls_rng_;
   Rng rude_rng_;
+  Rng page_rng_;
   ServerPlace server_;
   std::vector<std::unique_ptr<Agent>> agents_;
   std::string shape_;
@@ -124,7 +126,9 @@ AgentTraits Scenario::draw_traits() {
   t.stream = rng_.permille(manners_.stream_permille);
   t.outbound = t.stream && rng_.coin(1, 2);
   t.no_accept = t.outbound && rng_.coin(1, 2);
-  t.twice = !t.outbound && rng_.permille(manners_.twice_permille);
+  t.websocket = t.stream && page_rng_.coin(1, 4);
+  t.no_accept = t.no_accept || t.websocket;
+  t.twice = !t.outbound && rng_.permille(manners_.twice_permille) && !t.websocket;
   t.sha256 = rng_.coin(1, 2);
   if (rng_.coin(1, 2)) t.answer_max = manners_.answer_max;
   if (rng_.coin(1, 2)) t.silent_permille = manners_.silent_permille;
@@ -140,13 +144,14 @@ AgentTraits Scenario::draw_traits() {
 void Scenario::add_agents() {
   world_.watch = &schedule_;
   std::uint32_t number = 0;
-  unsigned streams = 0;
+  unsigned streams = 0, pages = 0;
   for (std::uint32_t user = 0; user < users_; ++user) {
     // One that stays out of trouble, so that every user can be reached at the end; then his other devices.
     for (std::uint32_t n = rng_.between32(1, 3); n > 0; --n) {
       AgentTraits traits = draw_traits();
       if (n == 1) traits.liar = false;
       streams += traits.stream;
+      pages += traits.websocket;
       agents_.push_back(std::make_unique<Agent>(world_, server_.place(), book_, number, "user" + std::to_string(user),
                                                 address_v4(0x200 + number, static_cast<std::uint16_t>(6000 + number)),
                                                 server_.udp(), traits));
@@ -158,7 +163,8 @@ void Scenario::add_agents() {
             : book_.timers            ? "timers, "
                                       : "") +
            std::to_string(server_.place().shards.size()) + " shards, " + std::to_string(users_) + " users, " +
-           std::to_string(number) + " agents, " + std::to_string(streams) + " by TCP, " +
+           std::to_string(number) + " agents, " + std::to_string(streams - pages) + " by TCP, " + std::to_string(pages) +
+           " by WebSocket, " +
            std::to_string(manners_.crashes) + " crashes" + (book_.pressure ? ", little room" : "");
   world_.journal.line("seed %llu: %s", static_cast<unsigned long long>(options_.seed), shape_.c_str());
 }
@@ -225,18 +231,18 @@ void Scenario::plan_calls(Instant calm_at) {
   if (rng.coin(1, 4)) {
     server_.before_end = [this] {
       schedule_.forget(server_.config().timer_c);
-      if (world_.mail_loss_permille == 0) world_.watch = &schedule_;
+      schedule_.rest(world_.mail_loss_permille != 0);
     };
     world_.agenda.at(sometime(), [this] {
       // What nobody waits for is given up by who ends.
       schedule_.forget(server_.config().timer_c);
-      world_.watch = nullptr;
+      schedule_.rest(true);
       server_.drain();
     });
   }
   if (rng.coin(1, 6)) {
     world_.mail_loss_permille = rng.between32(5, 300);
-    world_.watch = nullptr;  // what a shard was given may not have come to the one that it is for
+    schedule_.rest(true);
   }
 }
 
@@ -338,7 +344,7 @@ void Scenario::settle() {
     if (const std::string waits = agent->waiting(); !waits.empty())
       world_.journal.fail("liveness: %s waits", waits.c_str());
   }
-  if (world_.watch != nullptr) schedule_.settle(server_.config().timer_c);
+  if (!schedule_.rests()) schedule_.settle(server_.config().timer_c);
   check_sessions();
   server_.check_rest();
   server_.count_cells();

@@ -33,13 +33,15 @@ bool Schedule::past(Instant when) const { return when < world_.agenda.now() && w
 void Schedule::out(const core::Address&, std::string_view bytes) {
   Head head;
   if (!look(bytes, head)) return;
+  if (!head.request && head.method == "INVITE" && head.status / 100 == 2) book_.accepted.insert(head.branch);
+  if (rests_) return;
   if (head.request && head.method != "ACK") sends_request(head, bytes);
   if (!head.request && head.method == "INVITE" && head.status >= 300) sends_final(head, bytes);
 }
 
 void Schedule::in(const core::Address&, std::string_view bytes) {
   Head head;
-  if (!look(bytes, head)) return;
+  if (rests_ || !look(bytes, head)) return;
   const Instant now = world_.agenda.now();
   if (!head.request) {
     const auto found = requests_.find(head.branch + " " + head.method);

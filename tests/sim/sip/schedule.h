@@ -17,12 +17,16 @@ namespace parley::sim::sip {
 
 class Schedule final : public DatagramWatch {
  public:
-  Schedule(World& world, const Book& book) : world_(world), book_(book) {}
+  Schedule(World& world, Book& book) : world_(world), book_(book) {}
 
   void out(const core::Address& to, std::string_view bytes) override;
   void in(const core::Address& from, std::string_view bytes) override;
   // The server is new: what the old one owed is nobody's debt.
   void forget(Duration timer_c);
+  // From then on nothing is checked, or everything again: where what a shard was given may not have come to the one that it
+  // is for, and where a server ends. What was answered is noted all the time (Book::accepted).
+  void rest(bool rests) { rests_ = rests; }
+  [[nodiscard]] bool rests() const { return rests_; }
   // What should have been sent by now. An INVITE is given up after `timer_c` without a response (RFC 3261
   // section 16.8).
   void settle(Duration timer_c);
@@ -63,7 +67,8 @@ class Schedule final : public DatagramWatch {
   void check(const Final& f);
 
   World& world_;
-  const Book& book_;
+  Book& book_;
+  bool rests_ = false;
   std::map<std::string, Request> requests_;  // by branch and method
   std::map<std::string, Final> finals_;      // by branch
   std::map<std::string, unsigned> invites_;  // that have come, by branch

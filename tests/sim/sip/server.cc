@@ -70,7 +70,8 @@ void ServerPlace::add_addresses_and_users(std::uint32_t users) {
   udp_ = tcp;
   config_->transport.listeners = {{core::Transport::tcp, "127.0.0.1", 5060, tcp},
                                   {core::Transport::tls, "127.0.0.1", 5061, tls},
-                                  {core::Transport::udp, "127.0.0.1", 5060, udp_}};
+                                  {core::Transport::udp, "127.0.0.1", 5060, udp_},
+                                  {core::Transport::wss, "127.0.0.1", 5060, tcp}};
   config_->domains = {book_.domain};
   config_->realm = book_.domain;
   config_->plain_digest = policy::PlainDigest::always;

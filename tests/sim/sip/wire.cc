@@ -2,14 +2,22 @@
 #include "tests/sim/sip/wire.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "tests/sim/sip/message.h"
 
 namespace parley::sim::sip {
 
-Wire::Wire(World& world, Place& place, const core::Address& own, const core::Address& server_udp, Receiver& receiver)
-    : world_(world), place_(place), own_(own), server_udp_(server_udp), receiver_(receiver) {
+namespace {
+
+constexpr std::uint16_t websocket_listener = 3;  // among those of SIP, see server.cc
+
+}  // namespace
+
+Wire::Wire(World& world, Place& place, const core::Address& own, const core::Address& server_udp, Receiver& receiver,
+           bool websocket)
+    : world_(world), place_(place), own_(own), server_udp_(server_udp), websocket_(websocket), receiver_(receiver) {
   world_.net.datagrams.attach(own_, this);
   world_.listen(own_, this);
   world_.allow_dial(own_);
@@ -27,7 +35,14 @@ Way Wire::stream() {
     core::Address from = own_;
     from.port = next_port_++;
     main_ = next_number_++;
-    connections_[main_] = std::make_unique<Connection>(*this, *world_.connect(place_, place_.sip_listener, from), Side{0}, main_);
+    const auto listener = static_cast<std::uint16_t>(place_.sip_listener + (websocket_ ? websocket_listener : 0));
+    auto made = std::make_unique<Connection>(*this, *world_.connect(place_, listener, from), Side{0}, main_);
+    Connection& c = *(connections_[main_] = std::move(made));
+    if (websocket_) {
+      c.websocket = std::make_unique<WebSocketClient>(world_.seed, own_.port * 100U + main_, WebSocketClient::Speaks::sip);
+      c.out = c.websocket->take_owed();
+      pump(c);
+    }
   }
   return {true, {}, main_};
 }
@@ -40,8 +55,15 @@ bool Wire::send(const Way& way, const std::string& bytes) {
   }
   const auto found = connections_.find(way.number);
   if (found == connections_.end()) return false;
-  found->second->out += bytes;
-  pump(*found->second);
+  Connection& c = *found->second;
+  if (c.websocket == nullptr) {
+    c.out += bytes;
+  } else if (c.websocket->open()) {
+    c.out += c.websocket->wrap_message(bytes);
+  } else {
+    c.waiting.push_back(bytes);
+  }
+  pump(c);
   return true;
 }
 
@@ -56,23 +78,45 @@ void Wire::pump(Connection& c) {
   }
 }
 
-void Wire::read(std::uint32_t number) {
-  auto found = connections_.find(number);
-  if (found == connections_.end()) return;
-  Connection& c = *found->second;
+// What has come whole.
+std::vector<std::string> Wire::messages_of(Connection& c) {
+  std::vector<std::string> whole;
   c.in += c.stream.read(c.side, ~std::uint64_t{0});
-  const bool end = c.stream.at_end(c.side);
   std::string complaint;
   for (;;) {
     std::size_t skip = 0;
     const std::size_t size = first_message(c.in, skip, complaint);
     if (size == 0) break;
-    const std::string message = c.in.substr(skip, size);
+    whole.push_back(c.in.substr(skip, size));
     c.in.erase(0, skip + size);
+  }
+  if (!complaint.empty()) world_.journal.fail("the server sends %s", complaint.c_str());
+  return whole;
+}
+
+std::vector<std::string> Wire::websocket_messages_of(Connection& c) {
+  (void)c.websocket->feed(c.stream.read(c.side, ~std::uint64_t{0}));
+  if (!c.websocket->violation().empty()) world_.journal.fail("the server sends %s", c.websocket->violation().c_str());
+  c.out += c.websocket->take_owed();
+  if (c.websocket->open()) {
+    for (const std::string& message : std::exchange(c.waiting, {})) c.out += c.websocket->wrap_message(message);
+  }
+  pump(c);
+  std::vector<std::string> whole = c.websocket->take_messages();
+  std::erase(whole, "\r\n");  // keep-alives (RFC 7118 section 6)
+  return whole;
+}
+
+void Wire::read(std::uint32_t number) {
+  auto found = connections_.find(number);
+  if (found == connections_.end()) return;
+  Connection& c = *found->second;
+  const std::vector<std::string> whole = c.websocket == nullptr ? messages_of(c) : websocket_messages_of(c);
+  const bool end = c.stream.at_end(c.side);
+  for (const std::string& message : whole) {
     receiver_.on_bytes({true, {}, number}, message);
     if (!connections_.contains(number)) return;
   }
-  if (!complaint.empty()) world_.journal.fail("the server sends %s", complaint.c_str());
   if (end) {
     c.stream.close(c.side);
     lose(number);

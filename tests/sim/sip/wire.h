@@ -1,4 +1,5 @@
-// tests/sim/sip/wire.h - how a user agent reaches the server and is reached: a UDP address, and connections both ways.
+// tests/sim/sip/wire.h - how a user agent reaches the server and is reached: a UDP address, and connections both ways; or
+// connections of WebSocket that it makes.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +7,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "tests/sim/websocket.h"
 #include "tests/sim/world.h"
 
 namespace parley::sim::sip {
@@ -27,7 +30,8 @@ class Receiver {
 
 class Wire final : public DatagramEnd, public Acceptor {
  public:
-  Wire(World& world, Place& place, const core::Address& own, const core::Address& server_udp, Receiver& receiver);
+  Wire(World& world, Place& place, const core::Address& own, const core::Address& server_udp, Receiver& receiver,
+       bool websocket = false);
   ~Wire() override;
 
   [[nodiscard]] Way datagram() const { return {false, server_udp_, 0}; }
@@ -60,8 +64,12 @@ class Wire final : public DatagramEnd, public Acceptor {
     Side side;
     std::uint32_t number;
     std::string in, out;
+    std::unique_ptr<WebSocketClient> websocket;
+    std::vector<std::string> waiting;  // messages, for the handshake
   };
   void read(std::uint32_t number);
+  [[nodiscard]] std::vector<std::string> messages_of(Connection& c);
+  [[nodiscard]] std::vector<std::string> websocket_messages_of(Connection& c);
   void pump(Connection& c);
   void lose(std::uint32_t number);
 
@@ -69,6 +77,7 @@ class Wire final : public DatagramEnd, public Acceptor {
   Place& place_;
   core::Address own_;
   core::Address server_udp_;
+  const bool websocket_;
   Receiver& receiver_;
   std::map<std::uint32_t, std::unique_ptr<Connection>> connections_;
   std::uint32_t next_number_ = 1;
