@@ -23,7 +23,7 @@ struct Switch {
   bool negated = false;  // active="false" is what the value says (OMA-SET-5)
   bool of_rfc_4354 = false;
 };
-constexpr std::array<Switch, 6> switches = {{
+constexpr std::array<Switch, 6> settings_switches = {{
     {"isb-settings", "incoming-session-barring", &PocEntity::session_barred, false, true},  // SEED3-5.2.4-8 a
     {"ipab-settings", "incoming-personal-alert-barring", &PocEntity::pager_large_barred, false, true},  // b
     {"sss-settings", "simultaneous-sessions-support", &PocEntity::simultaneous_sessions, false, true},
@@ -87,7 +87,7 @@ XmlError read_answer_mode(XmlElement element, PocEntity& out) {
 XmlError read_setting(XmlElement element, PocEntity& out, bool& understood) {
   understood = known_space(element.space());
   if (!understood) return {};
-  for (const Switch& known : switches) {
+  for (const Switch& known : settings_switches) {
     if (element.name() != known.name) continue;
     std::optional<bool> active;
     if (XmlError error = read_active(element, active)) return error;
@@ -104,7 +104,7 @@ bool is_holder(XmlElement element) {
   if (!known_space(element.space())) return false;
   if (element.name() == "am-settings" || element.name() == "hist-settings" || element.name() == "his-settings")
     return true;
-  return std::any_of(switches.begin(), switches.end(),
+  return std::any_of(settings_switches.begin(), settings_switches.end(),
                      [element](const Switch& s) { return s.group == element.name(); });
 }
 
@@ -234,16 +234,16 @@ void put_poc_settings(const PocSettings& settings, std::string& out) {
       xml.boolean("active", *value != known.negated).close().close();
     };
     // The order of RFC 4354's schema, then that of OMA-SET-10.
-    put(switches[0]);
+    put(settings_switches[0]);
     if (entity.answer_mode) {
       xml.open("am-settings")
           .leaf("answer-mode", *entity.answer_mode == AnswerMode::automatic ? "automatic" : "manual")
           .close();
     }
-    put(switches[1]);
-    put(switches[2]);
-    put(switches[3]);
-    put(switches[4]);
+    put(settings_switches[1]);
+    put(settings_switches[2]);
+    put(settings_switches[3]);
+    put(settings_switches[4]);
     if (entity.history_session || entity.history_pager_large) {
       xml.open("im:hist-settings");
       const auto put_kind = [&xml](std::string_view kind, const std::optional<bool>& active) {
@@ -253,7 +253,7 @@ void put_poc_settings(const PocSettings& settings, std::string& out) {
       put_kind("pager-large-mode", entity.history_pager_large);
       xml.close();
     }
-    put(switches[5]);
+    put(settings_switches[5]);
     xml.raw(entity.extension).close();
   }
 }
