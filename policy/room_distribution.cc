@@ -50,7 +50,7 @@ void Rooms::State::drop_stalled(Room& room) {
     if (legs.waiting_bytes(leg.end) == 0) member->heard = now.mono;
     if (now.mono - member->heard < config->lag_time) continue;
     metrics.add(Metric::room_too_slow);
-    go_down(room, *member);
+    go_down(room, *member, true);
     tell(RoomFact::Kind::too_slow, room, member);
     legs.close(leg.end);
   }
