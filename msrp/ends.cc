@@ -369,6 +369,7 @@ void Ends::leave(End& end) {
   const bool used = conn->ends->count != 0 || conn->session_count != 0 || conn->route_count != 0 || conn->relay_peer;
   if (conn->is_pipe() || conn->gone()) return;
   if (used) {
+    links_->release_held(*conn);  // for whom the others on it are slow will be held for them
     links_->arm_timer(*conn);  // idleness counts again
   } else {
     links_->close(*conn);

@@ -63,7 +63,7 @@ void Ends::fan_out(std::span<const EndHandle> legs, const EndSend& message, std:
     // What the next legs need is on its way while this one is written.
     if (i + 8 < legs.size()) ends_.prefetch(legs[i + 8]);
     if (i + 4 < legs.size()) {
-      if (const End* soon = ends_.get(legs[i + 4])) {
+      if (const End* soon = ends_.get(legs[i + 4]); soon != nullptr && soon->conn != nullptr) {
         __builtin_prefetch(soon->conn, 1);
         __builtin_prefetch(reinterpret_cast<const char*>(soon->conn) + 64, 1);
         __builtin_prefetch(soon->out_paths.data());

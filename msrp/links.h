@@ -61,6 +61,7 @@ class Links {
   void report(Conn& conn, std::string_view paths, std::string_view message_id, std::uint16_t status, const ByteRange& range) {
     r_.report(&conn, paths, {message_id, status, range.end != ByteRange::unknown, range.start, range.end, range.total});
   }
+  void release_held(Conn& dest) { r_.release_held(dest); }
   void release_if_read(Conn& dest) { r_.release_if_read(dest); }
   [[nodiscard]] bool hold_until_read(Conn& source, Conn& dest) { return r_.hold_until_read(source, dest); }
 

@@ -215,6 +215,10 @@ void Focus::leave(Participant& p) {
   }
   if (p.expelled_by != 0) refer_outcome(s, std::exchange(p.expelled_by, 0), 200);
   if (p.invited_by_us() && !was_in) outcome(s, p, p.refusal == 0 ? std::uint16_t{480} : p.refusal);
+  if (was_in && s.distribution && !s.begun) {  // the others need wait for him no longer
+    all_have_answered(s);
+    if (Participant* const originator = participants_.get(s.originator)) nobody_came(s, *originator);
+  }
   look_at_end(s);
   stop_watching(s, p);
 }
@@ -235,7 +239,7 @@ void Focus::look_at_end(FocusSession& s) {
   if (s.distribution) {
     // Who has sent all of it may go; who has yet to read it is waited for.
     const bool sends = originator != nullptr && originator->stand != Participant::Stand::gone;
-    const bool receives = s.in > (sends ? 1U : 0U);
+    const bool receives = s.in > (sends && originator->stand == Participant::Stand::in ? 1U : 0U);
     if (receives && (sends || rooms_->delivering(s.room))) return;
     end_session(s, "SIP;cause=200;text=\"Session Ended\"");
     return;
@@ -419,7 +423,10 @@ void Focus::on_room_fact(const RoomFact& fact) {
   if (p == nullptr || p->member != fact.member) return;
   const core::SlotId session = p->session;
   switch (fact.kind) {
-    case Kind::connected: p->lost_until = core::never; break;
+    case Kind::connected:
+      p->lost_until = core::never;
+      all_have_answered(session_of(*p));
+      break;
     case Kind::lost: p->lost_until = now_ + config_->focus.lost_max; break;  // he may come again with another path
     case Kind::failed:
       metrics_.add(Metric::sip_sessions_media_failed);

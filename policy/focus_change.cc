@@ -12,6 +12,19 @@ using sip::HeaderId;
 using sip::InviteEvent;
 
 // What we ask for as UAC: DEC-8, SEED4-6.1.2.2.2-5.
+namespace {
+
+// Empty: it is of no file.
+std::string_view file_transfer_id(const MediaTerms& terms) {
+  sip::SdpAttributes attributes(terms.file_section);
+  for (sip::SdpAttribute found; attributes.next(found);) {
+    if (found.name == "file-transfer-id") return found.value;
+  }
+  return {};
+}
+
+}  // namespace
+
 sip::SessionTimerConfig Focus::timer_config() const {
   sip::SessionTimerConfig config = config_->calls.timer;
   config.ask = sip::Refresher::uas;
@@ -83,6 +96,8 @@ std::uint16_t Focus::take_change(Participant& p, const InviteBody& body) {
   MediaTerms terms;
   if (const std::uint16_t status = read_terms(body.sdp, true, terms); status != 0) return status;
   if (terms.secure != p.terms.secure) return 488;  // our end is the one it was
+  // OMA-FT-3: another transfer is another session.
+  if (session_of(p).distribution && file_transfer_id(terms) != file_transfer_id(p.terms)) return 488;
   if (!p.offer.keep(pool_, body.sdp)) return 503;
   p.terms = std::move(terms);
   FocusSession& s = session_of(p);

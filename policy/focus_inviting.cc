@@ -50,7 +50,8 @@ void put_part(std::string& out, std::string_view boundary, std::string_view head
 
 // As many at a time as may wait.
 void Focus::invite_more(FocusSession& s) {
-  while (!s.ending && !s.waiting.empty() && s.inviting < config_->focus.invite_parallel) {
+  // Who is to get what is distributed is asked at once: there is one time for all of them.
+  while (!s.ending && !s.waiting.empty() && (s.distribution || s.inviting < config_->focus.invite_parallel)) {
     const Invitee invitee = std::move(s.waiting.front());
     s.waiting.pop_front();
     if (!invite_one(s, invitee)) {
@@ -244,6 +245,7 @@ void Focus::accepted(Participant& p, const Received& response) {
   MediaTerms terms;
   std::uint16_t status = body.has_sdp ? read_terms(body.sdp, false, terms) : std::uint16_t{488};
   (void)p.changes.offers().received(SdpCarrier::invite_ok, body.has_sdp);
+  if (status == 0 && s.distribution && !terms.may_receive) status = 488;
   if (status == 0) {
     terms.secure = p.terms.secure;
     p.terms = std::move(terms);
@@ -287,9 +289,15 @@ void Focus::outcome(FocusSession& s, Participant& p, std::uint16_t status) {
   if (Participant* const originator = participants_.get(s.originator)) nobody_came(s, *originator);
 }
 
-// What is sent to several while it comes in begins when it is known who gets it.
+// What is sent to several while it comes in begins when it is known who gets it, and the MSRP sessions of all of them are
+// bound: the first SEND of its sender may have its first bytes.
 void Focus::all_have_answered(FocusSession& s) {
   if (!s.distribution || s.begun || s.ending || s.inviting != 0 || !s.waiting.empty() || s.in == 0) return;
+  const auto is_bound = [this](core::SlotId id) {
+    const Participant* const p = participants_.get(id);
+    return p == nullptr || p->stand != Participant::Stand::in || rooms_->state_of(p->member).connected;
+  };
+  if (!std::all_of(s.participants.begin(), s.participants.end(), is_bound)) return;
   Participant* const originator = participants_.get(s.originator);
   if (originator == nullptr || originator->stand != Participant::Stand::inviting) return;
   s.gather_until = core::never;
@@ -305,7 +313,8 @@ void Focus::gather_no_longer(FocusSession& s) {
   const std::vector<core::SlotId> all = s.participants;
   for (const core::SlotId id : all) {
     Participant* const p = participants_.get(id);
-    if (p == nullptr || !p->invited_by_us() || p->stand != Participant::Stand::inviting) continue;
+    if (p == nullptr || !p->invited_by_us() || p->stand == Participant::Stand::gone) continue;
+    if (p->stand == Participant::Stand::in && rooms_->state_of(p->member).connected) continue;
     hang_up(*p, "SIP;cause=408;text=\"No Answer In Time\"");
     if (Participant* const left = participants_.get(id)) settle(*left);
   }

@@ -198,6 +198,7 @@ JoinFacts Focus::facts_of(const Received& request, const Invitation& invitation,
     of_group.group = group;
     judge_group(of_group, who, facts);
     facts.active = facts.active || who.distribution;  // it begins no session of the group
+    facts.member = facts.member || (who.among != nullptr && is_in(*who.among, who.key));
   } else if (who.among != nullptr) {  // OMA-PAG-3
     facts.member = is_in(*who.among, who.key);
   } else if (who.session != nullptr) {  // OMA-SES-9: who was in it, or was to be
@@ -305,7 +306,7 @@ std::uint16_t Focus::invite(const Received& request, const sip::RequestMatch& ma
   Newcomer who;
   const JoinFacts facts = facts_of(request, invitation, who);
   if (const JoinRefusal* const why = first_refusal(facts)) {
-    return refuse_join(*why, who.kind == SessionKind::one_to_one, who.body.sdp);
+    return refuse_join(*why, who.kind == SessionKind::one_to_one || who.distribution, who.body.sdp);
   }
   if (who.named_unknown) return 481;
   sip::SessionTimer timers;

@@ -133,7 +133,7 @@ std::string_view Focus::describe_media(const FocusSession& s, Participant& p, st
     own.accept_wrapped_types = group_wrapped_types;
     own.has_max_size = config_->focus.message_bytes_max != 0;
     own.max_size = config_->focus.message_bytes_max;
-    own.direction = s.distribution ? sip::SdpDirection::recvonly : sip::SdpDirection::sendrecv;
+    own.direction = direction_for(!s.distribution || p.self != s.originator, !s.distribution || p.self == s.originator);
     if (s.distribution) own.file_section = p.terms.file_section;  // OMA-FT-2: the answer says it again
     if (!s.passes_on() && rooms_ != nullptr) chatroom = rooms_->chatroom_tokens(s.room);
     own.has_chatroom = !chatroom.empty();

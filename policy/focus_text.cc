@@ -33,7 +33,7 @@ void Focus::describe(const sip::Flow& flow, core::SlotId session, sip::HeaderLin
     contact.append(">").append(features_toward(*s, true));
   }
   lines.add(HeaderId::allow, focus_methods);
-  lines.add(HeaderId::allow_events, "conference");
+  if (s == nullptr || !s->distribution) lines.add(HeaderId::allow_events, "conference");
   lines.add(HeaderId::accept, invite_body_types);
   lines.add(HeaderId::supported, focus_options);
   lines.add(HeaderId::server, config_->im.product);

@@ -137,7 +137,8 @@ struct RoomFact {
     too_slow,   // member: behind for --room-lag-time; its end is closed, the focus ends the dialog
     idle,       // room: no message for RoomTraits::idle
     delivered,  // member (the sender; not valid() when he has left), message_id, count: people reached, where the count
-                // was asked for (OMA-DR-3); in an exchange: the other one has taken it all; in a distribution: always
+                // was asked for (OMA-DR-3); in an exchange: the other one has taken it all; in a distribution: when all
+                // have answered its last piece
     recorded,  // room, member (the sender), a piece of a message for the history
     replaced,  // member: its device has joined again and is connected; it is in no more and its end is closed
   };

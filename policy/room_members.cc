@@ -205,6 +205,10 @@ JoinResult Rooms::change(MemberHandle handle, const Member& about) {
   old.may_ask_count = about.may_ask_count;
   s.place(*member);
   s.catch_up(room, *member);
+  if (room.traits.kind == RoomKind::distribution) {
+    s.update_alone(room);
+    s.give_up(room);
+  }
   return JoinResult::joined;
 }
 

@@ -136,6 +136,7 @@ RoomMessage* Rooms::State::begin_message(Room& room, RoomMember& member, const m
     if (message == nullptr) return nullptr;
     message->success = whole.success;
   }
+  if (distribution) begin_distribution(room);
   start_message(room, *message, &member, fact.head->failure, fact.message_id);
   message->tell_count = counted && message != &whole;
   message->count = message->tell_count || distribution;

@@ -24,7 +24,7 @@ void Rooms::State::on_answered(Room& room, RoomMember& member, const msrp::EndFa
     }
   };
   if (switches(room)) {
-    member.heard = now.mono;
+    if (settled) member.heard = now.mono;
     const std::uint64_t number = fact.mark >> 8;
     const bool last = (fact.mark & 2) != 0;
     if (last && settled) got(number);
@@ -35,7 +35,8 @@ void Rooms::State::on_answered(Room& room, RoomMember& member, const msrp::EndFa
     if (message != nullptr && last && message->state == RoomMessage::State::counting && message->number == number) {
       if (fact.status != 200) message->refusal = fact.status;
       leg_done(room, *message, leg, fact.status == 200);
-    } else if (message != nullptr && !last && settled && fact.status != 200 && message->id == number) {
+    } else if (message != nullptr && !last && (settled || room.traits.kind == RoomKind::distribution) &&
+               fact.status != 200 && message->id == number) {
       leg.never |= std::uint64_t{1} << slot;  // R4975-11: it wants no more of this message
       if (room.traits.kind == RoomKind::distribution) refused_by(room, *message, fact.status);
     }
@@ -64,6 +65,7 @@ void Rooms::State::on_answered(Room& room, RoomMember& member, const msrp::EndFa
 void Rooms::State::on_report(Room& room, RoomMember& member, const msrp::EndFact& fact) {
   RoomLeg& leg = room.legs[member.index];
   if (!switches(room)) return pass_report(room, member, fact);
+  if (room.traits.kind == RoomKind::distribution) return not_delivered(room, leg, fact);
   // A relay on his way says that what it had taken did not come through.
   const std::string_view prefix(room.id_prefix.data(), room.id_prefix.size());
   if (fact.status == 200 || !fact.message_id.starts_with(prefix)) return;

@@ -427,6 +427,7 @@ void Rooms::State::note_not_sent(Room& room, RoomMessage& message, std::uint64_t
       --message.awaited;
     }
     fall_behind(room, leg, number);
+    member->cut = room.traits.kind == RoomKind::distribution;
     if (each.why == Sent::full) {
       metrics.add(Metric::room_lagging);
       if (!member->lagging) tell(RoomFact::Kind::lagging, room, member);

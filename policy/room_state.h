@@ -114,6 +114,7 @@ struct RoomMember {
   std::vector<RoomPause> pauses;  // not behind what it is certain to have; the last one may be open
   std::uint64_t missed = 0;      // not told yet
   core::Instant behind_since{};  // connected and behind
+  bool cut = false;              // in a distribution: it lacks a piece of what is under way
   core::Instant heard{};         // in a distribution: when it last took something, or nothing waited for it
   core::Instant held_since{};
   core::Instant no_hold_until{};
@@ -348,6 +349,8 @@ struct Rooms::State {
   void record(Room& room, RoomMessage& message, std::string_view prefix, core::Slice body, bool last, bool aborted);
 
   // room_distribution.cc
+  void begin_distribution(const Room& room);
+  void not_delivered(Room& room, RoomLeg& leg, const msrp::EndFact& fact);
   void hold_until_all_there(Room& room);
   void set_alone(RoomLeg& leg, bool alone);
   void drop_stalled(Room& room);

@@ -174,6 +174,60 @@ TEST_F(Distribution, OMA_MSRP_6_TheSlowestIsWaitedForAndTheDeadIsNot) {
   w.end_all();
 }
 
+// What had waited before it began, nobody was slow with.
+TEST_F(Distribution, OMA_MSRP_6_NobodyIsSlowBeforeItBegins) {
+  const auto alice = sender(), bob = receiver("bob");
+  w.advance(std::chrono::seconds(300));
+  bob.phone->keeps_up = false;
+  EXPECT_EQ(piece(alice, 1, a, false), 200);
+  w.advance(std::chrono::seconds(30));
+  EXPECT_FALSE(bob.phone->closed);
+  w.end_all();
+}
+
+// Who reads and never answers is not waited for again and again.
+TEST_F(Distribution, R4975_8_WhoNeverAnswersGetsNoMore) {
+  const auto alice = sender(), bob = receiver("bob"), carol = receiver("carol");
+  carol.phone->answer = 0;
+  EXPECT_EQ(piece(alice, 1, a, false, "Success-Report: yes\r\n"), 200);
+  w.answers(*carol.phone, carol.phone->frames.back().mark, 408);
+  EXPECT_EQ(piece(alice, 40'001, b + c, true, "Success-Report: yes\r\n"), 200);
+  EXPECT_EQ(carol.phone->frames.size(), 1U);
+  ASSERT_EQ(alice.phone->reports.size(), 1U);
+  EXPECT_EQ(alice.phone->reports[0].status, 200);
+  w.end_all();
+}
+
+// A relay on the way of one of them says that it could not deliver.
+TEST_F(Distribution, R4975_10_AReportThatItDidNotComeCounts) {
+  const auto alice = sender(), bob = receiver("bob"), carol = receiver("carol");
+  carol.phone->answer = bob.phone->answer = 0;
+  const std::string wishes = "Success-Report: yes\r\nInclude-Sent-Count: yes\r\n";
+  EXPECT_EQ(w.sends(alice, {.id = "f1", .body = a, .type = "image/jpeg", .headers = wishes}), 200);
+  w.answers(*carol.phone, carol.phone->frames.back().mark, 200);
+  w.reports(*carol.phone, "f1", 408);
+  EXPECT_TRUE(alice.phone->reports.empty());
+  w.reports(*bob.phone, "f1", 481);
+  ASSERT_EQ(alice.phone->reports.size(), 1U);
+  EXPECT_EQ(alice.phone->reports[0].status, 200) << "OMA-DR-3: the count may be 0";
+  EXPECT_EQ(alice.phone->reports[0].headers, "Distribution-Count: 0\r\n");
+  w.end_all();
+}
+
+TEST_F(Distribution, OMA_CONF_5_WhoHoldsEndsWhatIsUnderWay) {
+  const auto alice = sender(), bob = receiver("bob");
+  EXPECT_EQ(piece(alice, 1, a, false), 200);
+  Member held = RoomWorld::member("bob");
+  held.may_send = held.may_receive = false;
+  held.end = bob.phone->named;
+  EXPECT_EQ(w.rooms.change(bob.handle, held), JoinResult::joined);
+  EXPECT_EQ(alice.phone->holds, 1);
+  held.may_receive = true;
+  EXPECT_EQ(w.rooms.change(bob.handle, held), JoinResult::joined);
+  EXPECT_EQ(alice.phone->holds, 0);
+  w.end_all();
+}
+
 TEST_F(Distribution, OMA_FT_7_ItIsNotOverBeforeTheLastHasIt) {
   const auto alice = sender(), bob = receiver("bob"), carol = receiver("carol");
   carol.phone->keeps_up = false;

@@ -43,6 +43,7 @@ class FakeMedia final : public policy::SessionMedia {
     session->we_connect = peer.we_connect;
     session->loose = peer.loose;
     session->address = peer.address;
+    if (binds) bound.push_back(end);
     return true;
   }
   bool change_peer(msrp::EndHandle end, const msrp::EndPeer& peer) override {
@@ -64,6 +65,8 @@ class FakeMedia final : public policy::SessionMedia {
   core::SlotMap<Session> sessions{1 << 16};
   std::size_t sessions_max = 1 << 16;
   int opened = 0;
+  bool binds = false;                   // peers connect as soon as their description has come, and the room hears of it
+  std::vector<msrp::EndHandle> bound;   // that it has yet to hear of
   bool plain = true;
   bool tls = false;
 };

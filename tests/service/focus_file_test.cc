@@ -14,6 +14,11 @@ const std::string file_lines =
     "a=file-transfer-id:vBnG916bdberum2fFEABR1FR3ExZMUrd\r\na=file-disposition:attachment\r\n";
 
 struct Files : Party {
+  void SetUp() override { start(focus_config()); }
+  void start(const std::shared_ptr<policy::SipConfig>& config) {
+    make(config);
+    line->world.media().binds = true;
+  }
   std::string offer(Phone& by, const std::string& more = file_lines) { return msrp_sdp(by.user(), more, "*"); }
   void send_to(Phone& by, const std::string& uri) { by.invite_uri(uri, offer(by), im_lines); }
   void send_to_list(Phone& by, const std::vector<std::string>& others, const std::string& lines = im_lines,
@@ -80,6 +85,70 @@ TEST_F(Files, OMA_FT_7_WhoDoesNotAnswerInTimeGetsNothing) {
   at_rest();
 }
 
+// RFC 4975 section 5.4: her first SEND may have the first bytes, so everybody is to be there before her 200.
+TEST_F(Files, OMA_FT_7_ItBeginsWhenAllAreBound) {
+  line->world.media().binds = false;
+  send_to_list(*alice, {"bob", "carol"});
+  takes(*bob);
+  takes(*carol);
+  alice->quiet();
+  line->pass(59s);
+  alice->want("100 INVITE");
+  alice->quiet();
+  // One of them in time; the other one is not waited for.
+  line->world.media().binds = true;
+  bob->request("UPDATE", msrp_sdp("bob", "a=recvonly\r\na=setup:active\r\na=more\r\n", "*"), "Contact: <sip:bob@127.0.0.1:40002>\r\n");
+  bob->want("200 UPDATE");
+  alice->quiet();
+  line->pass(1050ms);
+  ended(*carol);
+  begins(*alice);
+  leaves(*alice);
+  ended(*bob);
+  at_rest();
+}
+
+TEST_F(Files, OMA_FT_7_WhoWouldNotReceiveIsLetGo) {
+  send_to_list(*alice, {"bob", "carol"});
+  takes(*bob);
+  const std::string invite = carol->want("INVITE");
+  carol->call_id.clear();
+  carol->respond(invite, 200, msrp_sdp("carol", "a=inactive\r\na=setup:active\r\n", "*"));
+  carol->want("ACK");
+  ended(*carol);
+  begins(*alice);
+  leaves(*alice);
+  ended(*bob);
+  at_rest();
+}
+
+TEST_F(Files, OMA_FT_3_AnotherTransferIsAnotherSession) {
+  send_to_list(*alice, {"bob", "carol"});
+  takes(*bob);
+  takes(*carol);
+  begins(*alice);
+  std::string other = file_lines;
+  other.replace(other.find("vBnG916"), 7, "another");
+  alice->request("INVITE", offer(*alice, other), im_lines);
+  alice->invite_text = alice->last;
+  alice->ack_refused(alice->want("488 INVITE"));
+  leaves(*alice);
+  ended(*bob);
+  ended(*carol);
+  at_rest();
+}
+
+// All are asked at once, however many.
+TEST_F(Files, OMA_FT_7_NobodyIsAskedTooLate) {
+  auto config = focus_config();
+  config->focus.invite_parallel = 1;
+  start(config);
+  send_to_list(*alice, {"bob", "carol", "dave"});
+  bob->want("INVITE");
+  carol->want("INVITE");
+  dave->want("INVITE");
+}
+
 TEST_F(Files, OMA_FT_7_NobodyTakesIt) {
   send_to_list(*alice, {"bob", "carol"});
   bob->respond(bob->want("INVITE"), 486);
@@ -140,7 +209,7 @@ struct GroupFiles : Files {
     const policy::DocumentsResult read = policy::read_documents({}, {&spec, 1}, "example.org");
     ASSERT_EQ(read.error, "");
     config->documents = read.documents;
-    make(config);
+    start(config);
   }
 };
 

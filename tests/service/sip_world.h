@@ -300,8 +300,16 @@ class SipWorld {
     shard.rooms.begin(now);
     shard.service().begin(now, shard.out);
     for (const core::Input& input : inputs) shard.service().take(input);
-    shard.rooms.expire();
-    for (policy::RoomFact fact; shard.rooms.next_fact(fact);) shard.service().on_room_fact(fact);
+    do {
+      for (const msrp::EndHandle end : std::exchange(shard.media.bound, {})) {
+        msrp::EndFact fact;
+        fact.kind = msrp::EndFact::Kind::connected;
+        fact.end = end;
+        (void)shard.rooms.on_fact(fact);
+      }
+      shard.rooms.expire();
+      for (policy::RoomFact fact; shard.rooms.next_fact(fact);) shard.service().on_room_fact(fact);
+    } while (!shard.media.bound.empty());
     shard.service().end();
     for (policy::HistoryFact fact; shard.service().next_history(fact);) histories.push_back(fact);
     if (shard.relay != nullptr) shard.relay->finish();
