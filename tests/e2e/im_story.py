@@ -194,7 +194,10 @@ class Story:
         c.msrp.tolerate_cut = True
         c.own_path, c.answer = own, response.body
         c.connect()
-        self.everyone_hears([a, b, c, f], a, "by the new path")
+        # What he had answered last may come again: his answer may have been on its way.
+        a.say("by the new path")
+        for session, late in ((b, False), (c, True), (f, False)):
+            self.hears_all(session, [b"by the new path"], late)
         self.everyone_hears([a, b, c, f], c, "from the new path")
         self.assertEqual(b.roster.full, 1, "one full document is enough")
 

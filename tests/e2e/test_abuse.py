@@ -328,7 +328,8 @@ class Connections(RelayCase):
                 peer.auth_once(self.server.uri())
             except Gone:
                 pass
-        self.assertEqual(len([p for p in extra if p.closed]), 12)
+        # 18 of them have room; one that has just gone takes its place until its loop has noticed.
+        self.assertIn(len([p for p in extra if p.closed]), (12, 13))
         self.assertGreaterEqual(self.server.metric("parley_accept_refused_total", reason="connections_max"), 12)
         self.fence(a, b)
         for peer in extra:

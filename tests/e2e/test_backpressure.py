@@ -9,10 +9,17 @@ from base import RelayCase, path
 from peer import make_request, new_id
 from server import MEMORY_CHECKS
 
-FILE = 64 << 20
-# What may be on the way when nothing moves: the kernel's buffers of four sockets (up to 6 MiB to receive and 4 MiB to
-# send each, by Debian's tcp_rmem and tcp_wmem) and the relay's own 256 KiB.
-ON_THE_WAY_MAX = 24 << 20
+
+
+def kernel_buffer_max(name):
+    with open(f"/proc/sys/net/ipv4/{name}", encoding="ascii") as file:
+        return int(file.read().split()[2])
+
+
+# What may be on the way when nothing moves: the kernel's buffers of the relay's two sockets, as large as this host lets them
+# grow, those of its peers, which are small, and the relay's own 256 KiB.
+ON_THE_WAY_MAX = kernel_buffer_max("tcp_rmem") + kernel_buffer_max("tcp_wmem") + (4 << 20)
+FILE = max(64, 2 * ON_THE_WAY_MAX >> 20) << 20
 # Pool memory is taken at start but resident only once used; heap blocks and transactions come on top.
 MEMORY_GROWTH_MAX = 16 << 20
 
