@@ -57,7 +57,7 @@ void add_focus(FlagTable& flags, Settings& s) {
                  "How long who is invited may ring before he is cancelled. Below Timer C.");
   flags.duration("--distribution-wait", c.distribution_wait, 1s, 180s,
                  "How long all who are to get a file or a large message for several have to accept it; then it begins with "
-                 "those who have, and the others are cancelled. Below --invite-timeout.");
+                 "those who have, and the others are cancelled, or at --invite-timeout if that is shorter.");
   flags.duration("--im-session-idle", c.idle, 0ms, hours(24),
                  "An IM session without a message for this long is ended. 0: never.");
   flags.duration("--im-lost-timeout", c.lost_max, 0ms, hours(24),
