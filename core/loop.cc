@@ -272,6 +272,13 @@ void Loop::take_post(Post& post) {
       input.resolution = &post.resolution;
       input.token = post.resolution.token;
       break;
+    case Post::Kind::stored:
+      for (const StoreResult& result : post.stored) {
+        input.kind = Input::Kind::stored;
+        input.stored = &result;
+        inputs_.push_back(input);
+      }
+      return;
     case Post::Kind::reload:
       input.kind = Input::Kind::reload;
       input.snapshot = std::move(post.snapshot);

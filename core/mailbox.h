@@ -59,10 +59,11 @@ struct Mail {
 
 // From a thread that is no shard.
 struct Post {
-  enum class Kind : std::uint8_t { stop, drain, admin, reload, resolved, tls };
+  enum class Kind : std::uint8_t { stop, drain, admin, reload, resolved, stored, tls };
   Kind kind = Kind::stop;
   AdminRequest admin{};
   Resolution resolution{};
+  std::vector<StoreResult> stored{};
   std::shared_ptr<const ConfigSnapshot> snapshot{};
   // tls: new contexts for connections made from now on; null keeps the old one.
   std::shared_ptr<TlsContext> server_tls{};

@@ -30,7 +30,8 @@
 // 12. `mail` brings bytes to the Worker of a shard, the own one included: whole, in order for each pair of shards, no
 //     answer. Too much that waits, or a shard without memory for it, loses some, counted: who must know asks again.
 //     Not so what is `kept`: it is carried out as long as both shards run, and its sender bounds what is on its way.
-// 13. `store` is carried out some time later, by another thread, in the order in which one shard said it.
+// 13. `store` is carried out some time later, by another thread, in the order in which one shard said it. What has a
+//     token is answered by a `stored` each: in that order, and only when no crash can undo it.
 #pragma once
 
 #include <cstdint>
@@ -133,6 +134,7 @@ struct Input {
     drain,           // stop taking new work; the Worker finishes by Outbox::drained()
     datagram,        // socket, source, slice: one whole datagram, perhaps of no bytes
     mail,            // from_shard, slice: what the Worker of that shard gave Outbox::mail, perhaps no bytes
+    stored,          // stored: what became of an Outbox::store with a token
   };
   Kind kind = Kind::bytes;
   CloseReason close_reason = CloseReason::peer_closed;
@@ -148,6 +150,7 @@ struct Input {
   const Address* source = nullptr;
   const Resolution* resolution = nullptr;
   const AdminRequest* admin = nullptr;
+  const StoreResult* stored = nullptr;
   std::shared_ptr<const ConfigSnapshot> snapshot;
 };
 

@@ -73,7 +73,8 @@ void Relay::take(std::span<const core::Input> batch) {
       case Kind::reload: break;  // see reload()
       case Kind::drain: on_drain(); break;
       case Kind::datagram:
-      case Kind::mail: break;  // MSRP has neither
+      case Kind::mail:
+      case Kind::stored: break;  // MSRP has none of these
     }
   }
   run_timers();

@@ -6,6 +6,8 @@
 
 #include "core/check.h"
 #include "core/id_text.h"
+#include "policy/carried_lines.h"
+#include "policy/imdn.h"
 #include "policy/own_names.h"
 #include "policy/user_key.h"
 #include "sip/identity.h"
@@ -53,7 +55,7 @@ ListMessageFacts Exploder::facts_of(const Received& request, const To& to, const
     const sip::Privacy privacy = sip::privacy_of(request.head, request.bytes);
     const Group::Asker asker{.uri = to.identity,
                              .anonymous = privacy.id && !privacy.none,
-                             .wall_ms = to.wall_ms,
+                             .wall_ms = wall_ms_,
                              .lists = config_->documents == nullptr ? nullptr : &config_->documents->lists};
     const GroupVerdict verdict = to.group->judge(asker, GroupAction::join);
     facts.understood = to.group->not_understood().empty();
@@ -95,68 +97,160 @@ std::uint16_t Exploder::message(const Received& request, const sip::RequestMatch
     sendings_.erase(id);
     return 503;
   }
-  texts_.clear();
-  add(HeaderId::server, config_->im.product);
+  Sending& s = *sendings_.get(id);
+  s.self = id;
+  s.server = server;
   if (!transactions_.claim(server, request)) {  // R3261-4: by another way it is here already
-    (void)give_response(server, 482, "im");
+    answer(s, 482);
     sendings_.erase(id);
     return 0;
   }
-  Sending& s = *sendings_.get(id);
-  s.self = id;
-  s.sender = to.identity;
-  s.list = to.group != nullptr ? to.group->uri() : config_->focus.factory;
-  s.hidden = to.group != nullptr;
-  s.wall_ms = to.wall_ms;
+  core::SendingRow row;
+  row.id = ids_.next(wall_ms_);
+  row.sender = to.identity;
+  row.list = to.group != nullptr ? to.group->uri() : config_->focus.factory;
+  row.hidden = to.group != nullptr;
+  row.arrived_ms = wall_ms_;
   const sip::Address& from = request.essentials.from;
-  if (!from.display.empty()) s.from.append(from.display).append(" ");
-  s.from.append("<").append(from.uri).append(">");
-  take_lines(s, request);
+  if (!from.display.empty()) row.from.append(from.display).append(" ");
+  row.from.append("<").append(from.uri).append(">");
+  take_lines(row, request);
   char boundary[core::letters64_chars];
   core::letters_encode64(random_.next(), boundary);
   const std::vector<ListEntry> history = to.group != nullptr ? std::vector<ListEntry>{} : recipient_history(recipients);
-  s.copy = copy_of(message, s.list, history, {boundary, sizeof boundary});
-  for (const Recipient& recipient : recipients.list) s.waiting.push_back(bare_uri(recipient.uri));
-  waiting_ += s.waiting.size();
-  (void)give_response(server, 202, "im");  // OMA-PAG-1: it is ours to bring from here on
+  ListCopy copy = copy_of(message, row.list, history, {boundary, sizeof boundary});
+  row.type = std::move(copy.type);
+  row.body = std::move(copy.body);
+  row.notices = copy.notices;
+  row.message_id = std::move(copy.message_id);
+  for (const Recipient& recipient : recipients.list) {
+    row.copies.push_back({static_cast<std::uint32_t>(row.copies.size()), bare_uri(recipient.uri)});
+  }
+  take_row(s, std::move(row));
   metrics_.add(Metric::im_list_messages);
+  if (config_->stores_messages) {
+    store(s);
+    return 0;
+  }
+  answer(s, 202);
   send_more(s);
   return 0;
 }
 
-// What goes on beside what a request of ours says itself (OMA-PAG-2).
-void Exploder::take_lines(Sending& s, const Received& request) const {
-  for (std::size_t i = 0; i < request.head.header_count; ++i) {
-    const sip::Header& header = request.head.headers[i];
-    const std::string_view name = header.name.of(request.bytes);
-    const bool privacy = header.id == HeaderId::privacy;
-    const bool ours = header.id == HeaderId::user_agent || header.id == HeaderId::require;
-    if (ours || (!privacy && sip::header_pass(header.id, name, config_->calls.pass_unknown) != sip::HeaderPass::pass)) {
-      continue;
-    }
-    s.lines.push_back({header.id, std::string(name), std::string(header.value.of(request.bytes))});
+void Exploder::begin(const core::Now& now, core::Outbox& out) {
+  UserAgent::begin(now.mono);
+  wall_ms_ = now.wall_ms;
+  out_ = &out;
+  for (core::SendingRow& row : std::exchange(restored_, {})) {
+    const core::SlotId id = sendings_.emplace();
+    if (!id.valid()) return;  // more than may be at one time: the next start takes them
+    Sending& s = *sendings_.get(id);
+    s.self = id;
+    take_row(s, std::move(row));
+    send_more(s);
   }
+}
+
+void Exploder::take_row(Sending& s, core::SendingRow row) {
+  s.row = std::move(row);
+  waiting_ += s.row.copies.size();
+  s.waiting.assign(std::make_move_iterator(s.row.copies.begin()), std::make_move_iterator(s.row.copies.end()));
+  s.row.copies.clear();
+}
+
+bool Exploder::drained() const { return config_->stores_messages ? waits_.empty() && running_ == 0 : sendings_.empty(); }
+
+// --- the store
+
+void Exploder::store(Sending& s) {
+  core::PutSending put{s.row};
+  put.row.copies.assign(s.waiting.begin(), s.waiting.end());
+  const std::uint64_t number = ++numbers_;
+  waits_.emplace(number, Waits{s.self, now_ + config_->store_answer});
+  out_->store({store_token(StoreOwner::exploder, number), std::move(put)});
+}
+
+void Exploder::on_stored(const core::StoreResult& result) {
+  const auto found = waits_.find(store_number(result.token));
+  if (found == waits_.end()) return;
+  Sending* const s = sendings_.get(found->second.sending);
+  waits_.erase(found);
+  CHECK(s != nullptr);
+  if (result.status != core::StoreResult::Status::done) {
+    metrics_.add(Metric::im_list_messages_unstored);
+    answer(*s, 503);
+    forget(*s);
+    return;
+  }
+  answer(*s, 202);  // OMA-PAG-1: it is ours to bring from here on
+  send_more(*s);
+}
+
+// The disk takes longer than a sender waits.
+void Exploder::give_up_waiting() {
+  while (!waits_.empty() && waits_.begin()->second.until <= now_) {
+    Sending* const s = sendings_.get(waits_.begin()->second.sending);
+    waits_.erase(waits_.begin());
+    CHECK(s != nullptr);
+    metrics_.add(Metric::im_list_messages_unstored);
+    answer(*s, 503);
+    out_->store({0, core::RemoveSending{s->row.id}});
+    forget(*s);
+  }
+}
+
+void Exploder::forget(Sending& s) {
+  waiting_ -= s.waiting.size();
+  sendings_.erase(core::SlotId(s.self));
+}
+
+void Exploder::answer(Sending& s, std::uint16_t status) {
+  texts_.clear();
+  add(HeaderId::server, config_->im.product);
+  (void)give_response(s.server, status, "im");
+}
+
+// --- what is sent
+
+// What goes on beside what a request of ours says itself (OMA-PAG-2).
+void Exploder::take_lines(core::SendingRow& row, const Received& request) const {
+  put_carried_lines(
+      request,
+      [this](HeaderId id, std::string_view name) {
+        if (id == HeaderId::privacy) return true;
+        return id != HeaderId::user_agent && id != HeaderId::require &&
+               sip::header_pass(id, name, config_->calls.pass_unknown) == sip::HeaderPass::pass;
+      },
+      row.head);
 }
 
 void Exploder::send_more(Sending& s) {
+  if (draining_ && config_->stores_messages) return;  // the next process goes on
   while (!s.waiting.empty() && s.running.size() < config_->focus.invite_parallel) {
-    std::string uri = std::move(s.waiting.front());
+    core::SendingRow::Copy copy = std::move(s.waiting.front());
     s.waiting.pop_front();
     --waiting_;
-    send(s, std::move(uri), s.copy.type, s.copy.body, false);
+    send(s, {.copy = std::move(copy)}, s.row.type, s.row.body);
   }
 }
 
-// OMA-PAG-2, R5365-1: a request of its own, from the same user.
-void Exploder::send(Sending& s, std::string uri, std::string_view type, std::string_view body, bool notice) {
-  std::string call_id;
-  put_call_id(call_id);
+// OMA-PAG-2, R5365-1: a request of its own, from the same user. Who gets it twice, because a process ended in between, sees
+// the same Call-ID.
+void Exploder::send(Sending& s, Running running, std::string_view type, std::string_view body) {
+  const bool notice = running.notice;
+  char id[core::letters64_chars];
+  core::letters_encode64(s.row.id, id);
+  std::string call_id(notice ? "notice-" : "list-");
+  call_id.append(id, sizeof id).append("-");
+  put_number(call_id, running.copy.number);
+  call_id.append("@").append(config_->domains.empty() ? config_->realm : config_->domains.front());
   char tag[core::letters64_chars];
   core::letters_encode64(random_.next(), tag);
-  std::string from = notice ? "<" + s.list + ">" : s.from;
+  std::string from = notice ? "<" + s.row.list + ">" : s.row.from;
   from.append(";tag=").append(tag, sizeof tag);
+  const std::string uri = notice ? s.row.sender : running.copy.uri;
   const std::string to = "<" + uri + ">";
-  const std::string asserted = "<" + (notice ? s.list : s.sender) + ">";
+  const std::string asserted = "<" + (notice ? s.row.list : s.row.sender) + ">";
   texts_.clear();
   add(HeaderId::max_forwards, "70");
   add(HeaderId::from, from);
@@ -165,61 +259,67 @@ void Exploder::send(Sending& s, std::string uri, std::string_view type, std::str
   add(HeaderId::cseq, "1 MESSAGE");
   add(HeaderId::user_agent, config_->im.product);
   add(HeaderId::p_asserted_identity, asserted);
-  bool tagged = false;
-  if (!notice) {
-    for (const Line& line : s.lines) {
-      texts_.push_back({.id = line.id, .value = line.value, .name = line.name});
-      tagged = tagged || line.id == HeaderId::accept_contact;
-    }
-  }
-  if (!tagged) add(HeaderId::accept_contact, "*;+g.oma.sip-im");
+  if (!notice) add_carried_lines(s.row.head, texts_);
+  add(HeaderId::accept_contact, "*;+g.oma.sip-im");
   add(HeaderId::content_type, type);
   Errand errand;
   errand.client = Errand::Client::copy;
   errand.call = s.self;
-  errand.number = ++s.numbers;
+  errand.number = running.number = ++s.numbers;
   errand.method = Method::message;
   put_opening("MESSAGE", uri, texts_, body, errand.text);
   errand.by_uri = true;
   errand.in_dialog = false;
   errand.from_trusted = true;
-  s.running.push_back({.number = errand.number, .uri = std::move(uri), .notice = notice});
+  s.running.push_back(std::move(running));
+  ++running_;
   errands_.push_back(std::move(errand));
 }
 
-// R5438-2: it was taken, so its failure is told, once for each who did not get it.
 void Exploder::on_response(core::SlotId id, std::uint32_t number, std::uint16_t status) {
   Sending* const s = sendings_.get(id);
   if (s == nullptr || status < 200) return;
   const auto found = std::find_if(s->running.begin(), s->running.end(),
                                   [number](const Running& running) { return running.number == number; });
-  if (found == s->running.end()) return;
-  const Running done = std::move(*found);
-  s->running.erase(found);
-  if (done.notice) return;
-  if (status < 300) {
-    metrics_.add(Metric::im_list_copies);
-    return;
-  }
-  metrics_.add(Metric::im_list_copies_failed);
-  if (!s->copy.notice.negative || s->copy.notice.message_id.empty()) return;
+  if (found == s->running.end() || found->told) return;
+  found->told = true;
+  if (found->notice) return;
+  metrics_.add(status < 300 ? Metric::im_list_copies : Metric::im_list_copies_failed);
+  if (status >= 300) tell_failed(*s, core::SendingRow::Copy(found->copy));
+}
+
+// R5438-2: it was taken, so its failure is told, once for each who did not get it.
+void Exploder::tell_failed(Sending& s, const core::SendingRow::Copy& copy) {
+  if (!wants(s.row.notices, Notice::negative)) return;
   std::string own_id;
   put_call_id(own_id);
   std::string text;
-  put_failure_notice({.from = s->list,
-                      .to = s->sender,
-                      .message_id = s->copy.notice.message_id,
-                      .own_id = own_id,
-                      .recipient = s->hidden ? std::string_view{} : std::string_view(done.uri),
-                      .wall_ms = s->wall_ms},
-                     text);
-  send(*s, s->sender, "message/cpim", text, true);
+  put_notice({.status = NoticeText::Status::failed,
+              .from = s.row.list,
+              .to = s.row.sender,
+              .message_id = s.row.message_id,
+              .own_id = own_id,
+              .recipient = s.row.hidden ? std::string_view{} : std::string_view(copy.uri),
+              .original_recipient = s.row.list,
+              .wall_ms = wall_ms_},
+             text);
+  send(s, {.copy = copy, .notice = true}, "message/cpim", text);
 }
 
 void Exploder::on_over(core::SlotId id, std::uint32_t number) {
   on_response(id, number, 408);  // unless it has been answered
   Sending* const s = sendings_.get(id);
   if (s == nullptr) return;
+  const auto found = std::find_if(s->running.begin(), s->running.end(),
+                                  [number](const Running& running) { return running.number == number; });
+  if (found == s->running.end()) return;
+  const core::SendingRow::Copy copy = std::move(found->copy);
+  s->running.erase(found);
+  --running_;
+  // A copy that failed comes to its end when that has been told.
+  const bool told_of = std::any_of(s->running.begin(), s->running.end(),
+                                   [&copy](const Running& running) { return running.copy.number == copy.number; });
+  if (!told_of && config_->stores_messages) out_->store({0, core::RemoveCopy{s->row.id, copy.number}});
   send_more(*s);
   if (s->waiting.empty() && s->running.empty()) sendings_.erase(id);
 }

@@ -2,82 +2,108 @@
 // taken with 202 and goes to each of them as a MESSAGE of its own (RFC 5365; OMA-PAG-1 to -3, OMA-ID-8, OMA-DR-5).
 //
 // One per shard, used by its thread alone. A request comes in as message(); what is sent comes out as Errands, as those
-// of Focus and Calls do, `invite_parallel` of one message at a time. Copies wait in memory, at most list_copies_max of
-// a shard. A copy that can not be brought is told to a sender who has asked for that (negative-delivery of RFC 5438),
-// and counted.
+// of Focus and Calls do, `invite_parallel` of one message at a time. With a store the message stands there before it is
+// answered, and each copy until it has come to its end: what one process does not bring, the next one does, under the
+// same Call-ID. Without, copies wait in memory alone, at most list_copies_max of a shard in both cases. A copy that can
+// not be brought is told to a sender who has asked for that (negative-delivery of RFC 5438), and counted.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/seam.h"
 #include "core/slot_map.h"
 #include "policy/group_document.h"
 #include "policy/list_message.h"
+#include "policy/message_ids.h"
+#include "policy/store_owner.h"
 #include "policy/user_agent.h"
 
 namespace parley::policy {
 
 class Exploder : public UserAgent {
  public:
-  explicit Exploder(const Parts& parts) : UserAgent(parts), sendings_(parts.config->focus.list_copies_max) {}
+  Exploder(const Parts& parts, MessageIds& ids)
+      : UserAgent(parts), ids_(ids), sendings_(parts.config->focus.list_copies_max) {}
+
+  void begin(const core::Now& now, core::Outbox& out);
+  void end() { give_up_waiting(); }
 
   struct To {
     const Group* group = nullptr;  // null: the list in its body
     std::string_view identity;     // AO-IMA of the sender
-    std::int64_t wall_ms = 0;
   };
   // 0: it has been answered. Else what it is to be answered without a transaction, with headers().
   [[nodiscard]] std::uint16_t message(const sip::Received& request, const sip::RequestMatch& match, const To& to);
 
+  // What an earlier process has not brought; before the first step.
+  void restore(core::SendingRow row) { restored_.push_back(std::move(row)); }
+
+  void on_stored(const core::StoreResult& result);
   // What has become of an errand.
   void on_response(core::SlotId sending, std::uint32_t number, std::uint16_t status);
   void on_over(core::SlotId sending, std::uint32_t number);
 
   void reload(std::shared_ptr<const SipConfig> config) { config_ = std::move(config); }
-  [[nodiscard]] bool drained() const { return sendings_.empty(); }
+  void drain() { draining_ = true; }
+  // What is stored need not be brought before.
+  [[nodiscard]] bool drained() const;
+  [[nodiscard]] core::Instant next_deadline() const {
+    return waits_.empty() ? core::never : waits_.begin()->second.until;
+  }
 
   // For tests at rest.
   [[nodiscard]] std::uint32_t sendings() const { return sendings_.size(); }
   [[nodiscard]] std::uint64_t waiting() const { return waiting_; }
 
  private:
-  struct Line {
-    sip::HeaderId id = sip::HeaderId::other;
-    std::string name;
-    std::string value;
-  };
   // A copy on its way.
   struct Running {
-    std::uint32_t number = 0;
-    std::string uri;
-    bool notice = false;  // it tells the sender of another one that failed
+    std::uint32_t number = 0;  // of its errand
+    core::SendingRow::Copy copy;
+    bool notice = false;  // it tells the sender that this copy failed
+    bool told = false;    // no: it is the copy, and its end is known
   };
   // One message, until all its copies have come or failed.
   struct Sending {
     core::SlotId self;
-    std::string from;     // value of From, without tag
-    std::string sender;   // AO-IMA
-    std::string list;     // URI of the list or group
-    bool hidden = false;  // nobody is told who is in it
-    std::int64_t wall_ms = 0;
-    std::vector<Line> lines;  // that go with each copy
-    ListCopy copy;
-    std::deque<std::string> waiting;  // URIs
+    core::SendingRow row;  // but for `copies`
+    sip::TransactionId server;  // that waits for the store
+    std::deque<core::SendingRow::Copy> waiting;
     std::vector<Running> running;
     std::uint32_t numbers = 0;
+  };
+  struct Waits {  // for the store
+    core::SlotId sending;
+    core::Instant until{};
   };
 
   [[nodiscard]] ListMessageFacts facts_of(const Received& request, const To& to, const ListMessage& message,
                                           Recipients& recipients) const;
-  void take_lines(Sending& s, const Received& request) const;
+  void take_lines(core::SendingRow& row, const Received& request) const;
+  void take_row(Sending& s, core::SendingRow row);
+  void store(Sending& s);
+  void answer(Sending& s, std::uint16_t status);
+  void give_up_waiting();
+  void forget(Sending& s);
   void send_more(Sending& s);
-  void send(Sending& s, std::string uri, std::string_view type, std::string_view body, bool notice);
+  void send(Sending& s, Running running, std::string_view type, std::string_view body);
+  void tell_failed(Sending& s, const core::SendingRow::Copy& copy);
 
+  MessageIds& ids_;
+  core::Outbox* out_ = nullptr;
+  std::int64_t wall_ms_ = 0;
+  bool draining_ = false;
+  std::uint32_t running_ = 0;  // copies and notices of all of them that are on their way
   core::SlotMap<Sending> sendings_;
-  std::uint64_t waiting_ = 0;  // copies of all of them that have not been sent
+  std::uint64_t waiting_ = 0;             // copies of all of them that have not been sent
+  std::uint64_t numbers_ = 0;             // of tokens
+  std::map<std::uint64_t, Waits> waits_;  // by number, the oldest first
+  std::vector<core::SendingRow> restored_;
 };
 
 }  // namespace parley::policy

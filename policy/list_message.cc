@@ -5,7 +5,7 @@
 
 #include "core/text.h"
 #include "policy/cpim.h"
-#include "policy/xml_writer.h"
+#include "policy/imdn.h"
 #include "sip/content_type.h"
 #include "sip/multipart.h"
 #include "sip/params.h"
@@ -68,14 +68,15 @@ bool is_cpim_type(std::string_view type) {
 
 // RFC 5438 section 8: with a request for notifications goes whom the message was for. The line takes the prefix that
 // the request has.
-std::string with_original_to(std::string_view body, std::string_view to, WantedNotice& notice) {
+std::string with_original_to(std::string_view body, std::string_view to, ListCopy& copy) {
   CpimParser parser;
   std::string out(body);
   if (parser.parse(body, true, cpim_head_bytes_max) != CpimParser::Progress::done) return out;
   const CpimHead& head = parser.head();
   if (!head.disposition_notification.present()) return out;
-  notice.negative = head.disposition_notification.of(body).find("negative-delivery") != std::string_view::npos;
-  if (head.imdn_message_id.present()) notice.message_id = head.imdn_message_id.of(body);
+  const WantedNotices wanted = wanted_notices("message/cpim", body);
+  copy.notices = wanted.notices;
+  copy.message_id = wanted.message_id;
   if (head.original_to.present()) return out;
   const auto value = static_cast<std::size_t>(head.disposition_notification.of(body).data() - body.data());
   const std::size_t before = body.rfind('\n', value);
@@ -156,7 +157,7 @@ ListCopy copy_of(const ListMessage& message, std::string_view to, std::span<cons
   ListCopy out;
   std::vector<std::string> bodies;
   for (const BodyPart& part : message.parts) {
-    bodies.push_back(is_cpim_type(part.type) ? with_original_to(part.body, to, out.notice) : std::string(part.body));
+    bodies.push_back(is_cpim_type(part.type) ? with_original_to(part.body, to, out) : std::string(part.body));
   }
   const bool one = bodies.size() == 1 && history.empty();
   if (one && (!message.several || only_type(message.parts.front().headers))) {
@@ -181,22 +182,6 @@ ListCopy copy_of(const ListMessage& message, std::string_view to, std::span<cons
   }
   out.body.append("--").append(boundary).append("--\r\n");
   return out;
-}
-
-void put_failure_notice(const FailureNotice& notice, std::string& out) {
-  std::string when;
-  append_date_time(when, notice.wall_ms);
-  out.append("From: <").append(notice.from).append(">\r\nTo: <").append(notice.to);
-  out.append(">\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: ").append(notice.own_id);
-  out.append("\r\nDateTime: ").append(when);
-  out.append("\r\n\r\nContent-Type: message/imdn+xml\r\nContent-Disposition: notification\r\n\r\n");
-  XmlWriter xml(out);
-  xml.open("imdn").attribute("xmlns", "urn:ietf:params:xml:ns:imdn");
-  xml.leaf("message-id", notice.message_id).leaf("datetime", when);
-  if (!notice.recipient.empty()) xml.leaf("recipient-uri", notice.recipient);
-  xml.leaf("original-recipient-uri", notice.from);
-  xml.open("delivery-notification").open("status").open("failed").close().close().close();
-  xml.close();
 }
 
 }  // namespace parley::policy

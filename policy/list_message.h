@@ -26,33 +26,17 @@ struct ListMessage {
 // `with_lists` false: whatever it holds is for the others.
 [[nodiscard]] ListMessage read_list_message(const sip::Received& request, bool with_lists);
 
-// What of a part is message/cpim asks for (RFC 5438).
-struct WantedNotice {
-  bool negative = false;     // negative-delivery
-  std::string message_id{};  // imdn.Message-ID
-};
-
 struct ListCopy {
   std::string type;  // value of Content-Type
   std::string body;
-  WantedNotice notice;
+  // What of it that is message/cpim asks for: bits of Notice, and the name under which it does.
+  std::uint32_t notices = 0;
+  std::string message_id{};
 };
 // `to`: the list's own URI, which a request for notifications is to name. `history`: who else is told of; empty: nobody
 // is. `boundary` is used where several parts are to be put together.
 [[nodiscard]] ListCopy copy_of(const ListMessage& message, std::string_view to, std::span<const ListEntry> history,
                                std::string_view boundary);
-
-// What the sender of such a message is told when a copy could not be brought: a message/cpim with message/imdn+xml, the
-// status `failed` (R5438-2).
-struct FailureNotice {
-  std::string_view from;        // URI of the list
-  std::string_view to;          // URI of the sender
-  std::string_view message_id;  // of the message that it is about
-  std::string_view own_id;
-  std::string_view recipient;  // URI; empty: who was meant is hidden (OMA-DR-5)
-  std::int64_t wall_ms = 0;
-};
-void put_failure_notice(const FailureNotice& notice, std::string& out);
 
 // Who may have it sent, as an ordered list of checks.
 struct ListMessageFacts {

@@ -167,7 +167,8 @@ void Service::tell_histories(core::Outbox& out) {
 bool Service::is_sip(const core::Input& input) {
   switch (input.kind) {
     case InputKind::datagram:
-    case InputKind::mail: return true;
+    case InputKind::mail:
+    case InputKind::stored: return true;
     case InputKind::connect_failed: return (input.token & sip::sip_token_bit) != 0;
     case InputKind::resolved: return (input.resolution->token & sip::sip_token_bit) != 0;
     case InputKind::opened:

@@ -39,8 +39,8 @@ class Service final : public core::Worker {
   explicit Service(const Parts& parts);
 
   // What an earlier process has stored, of all shards, before the first step. How many bindings came back here.
-  std::size_t restore(std::span<const core::BindingRow> rows, const core::Now& now) {
-    return sip_ == nullptr ? 0 : sip_->restore(rows, now);
+  std::size_t restore(const core::StoreContents& stored, const core::Now& now) {
+    return sip_ == nullptr ? 0 : sip_->restore(stored, now);
   }
   void step(std::span<const core::Input> batch, const core::Now& now, core::Outbox& out) override;
 

@@ -133,7 +133,8 @@ void SipService::look_beyond(Routing& routing) {
 // --- errands
 
 void SipService::run_errands() {
-  for (Errand errand; calls_.next_errand(errand) || focus_.next_errand(errand) || exploder_.next_errand(errand);) {
+  for (Errand errand; calls_.next_errand(errand) || focus_.next_errand(errand) || exploder_.next_errand(errand) ||
+                      deferred_.next_errand(errand);) {
     switch (errand.kind) {
       case Errand::Kind::request: start_errand(std::move(errand)); break;
       case Errand::Kind::ack: send_call_ack(errand); break;
@@ -157,6 +158,7 @@ void SipService::start_errand(Errand errand) {
   Proxied& p = *proxied_.get(id);
   ++unanswered_;
   p.self = id;
+  p.answer_timer.owner = id.packed();
   p.method = errand.method;
   p.from_trusted = errand.from_trusted;  // what its responses tell goes on to there
   p.has_to_tag = errand.in_dialog;
@@ -263,6 +265,8 @@ void SipService::tell_response(const Errand& errand, std::string_view text, cons
     case Errand::Client::participant: focus_.on_response(errand.call, errand.number, text, flow, by_flow); return;
     case Errand::Client::session: return;
     case Errand::Client::copy: exploder_.on_response(errand.call, errand.number, status_of(text)); return;
+    case Errand::Client::deferred: deferred_.on_response(errand.call, errand.number, status_of(text)); return;
+    case Errand::Client::nobody: return;
   }
 }
 
@@ -272,6 +276,8 @@ void SipService::tell_failed(const Errand& errand, std::uint16_t status) {
     case Errand::Client::participant: focus_.on_failed(errand.call, errand.number, status); return;
     case Errand::Client::session: return;
     case Errand::Client::copy: exploder_.on_response(errand.call, errand.number, status); return;
+    case Errand::Client::deferred: deferred_.on_response(errand.call, errand.number, status); return;
+    case Errand::Client::nobody: return;
   }
 }
 
@@ -281,6 +287,8 @@ void SipService::tell_over(const Errand& errand) {
     case Errand::Client::participant: focus_.on_over(errand.call, errand.number); return;
     case Errand::Client::session: focus_.on_session_over(errand.call); return;
     case Errand::Client::copy: exploder_.on_over(errand.call, errand.number); return;
+    case Errand::Client::deferred: deferred_.on_over(errand.call, errand.number); return;
+    case Errand::Client::nobody: return;
   }
 }
 

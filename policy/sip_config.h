@@ -11,6 +11,7 @@
 #include "core/address.h"
 #include "core/credentials.h"
 #include "core/time.h"
+#include "policy/deferred_config.h"
 #include "policy/documents.h"
 #include "policy/media_config.h"
 #include "policy/focus_config.h"
@@ -58,8 +59,9 @@ struct ImConfig {
   MediaConfig media;
   std::string product = "IM-serv/OMA1.0 parley";  // Server in responses, User-Agent in requests of ours (OMA-ID-5)
   std::string error_info = "https://localhost/im-errors/";  // Error-Info: this, and the name of the reason (DEC-21)
-  // Identities of deferred messaging functions: user without case, and host (DEC-1).
+  // Identities of deferred messaging functions: user without case, and host (DEC-1). The first one is ours.
   std::vector<std::string> deferred_uris;
+  DeferredConfig deferred;
   InviteHandling access_default = InviteHandling::pass;  // of users without access rules, or where none matches (OMA-ACC-4)
   std::uint32_t rate_users_max = 100'000;                // users whose rates are counted, per shard
   std::uint32_t overdue_answers_max = 100'000;           // users who owe an answer to a system message, per shard
@@ -98,7 +100,10 @@ struct SipConfig {
   sip::TransactionConfig transactions;
   sip::DigestAuthConfig digest;
   sip::LocationConfig location;
-  bool stores_bindings = false;  // somebody takes what Outbox::store says of them
+  // Somebody takes what Outbox::store says of bindings, and of messages.
+  bool stores_bindings = false;
+  bool stores_messages = false;
+  core::Duration store_answer = std::chrono::seconds(5);  // how long a sender is let wait for the disk
   sip::RegistrarConfig registrar;
   sip::UntrustedConfig untrusted;
   RegEventsConfig reg_events;

@@ -380,13 +380,4 @@ bool SipService::may_terminate(Proxied& p, const Received& request, const ImSett
   return false;
 }
 
-// SEED4-6.1.2.1-5, OMA-PAG-5: none of his devices could be reached. There is nobody yet who would keep it for him.
-// True: it is one to defer.
-bool SipService::note_unreachable(const Proxied& p, std::uint16_t status) {
-  if (!p.im || !p.to_user || !means_unreachable(status) || when_unreachable(*p.im) != WhenUnreachable::defer)
-    return false;
-  count(Metric::im_deferrals);
-  return true;
-}
-
 }  // namespace parley::policy

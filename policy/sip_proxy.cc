@@ -48,6 +48,7 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   Proxied& p = *proxied_.get(id);
   ++unanswered_;
   p.self = id;
+  p.answer_timer.owner = id.packed();
   p.server = transactions_.open_server(request, match, owner_number(Owner::proxied, id), now_.mono);
   if (!p.server.valid()) {
     settled(p);
@@ -107,7 +108,7 @@ const sip::Received* SipService::request_of(const Proxied& p) {
 void SipService::carry_out(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch) {
   const core::SlotId self = p.self;
   if (decision.forward && response != nullptr) {
-    if (response->head.status >= 200) settled(p);
+    if (response->head.status >= 200 && p.kept == 0) settled(p);
     if (response->head.status >= 200 && response->head.status < 300) p.answered_2xx = true;
     give_upstream(p, *response, branch);
   }
@@ -135,6 +136,7 @@ bool SipService::set_timer(Proxied& p, const Received& request) {
 }
 
 void SipService::give_upstream(Proxied& p, const Received& response, unsigned branch) {
+  if (!answers_kept(p, response.head.status)) return;
   if (p.errand != nullptr) {
     give_call(p, response, branch);
     return;
@@ -143,21 +145,31 @@ void SipService::give_upstream(Proxied& p, const Received& response, unsigned br
 }
 
 void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch) {
+  std::uint16_t status = decision.status;
+  switch (decision.final) {
+    case sip::FinalResponse::none: break;
+    case sip::FinalResponse::generate:
+      // 500 is what is left of nothing but 503: of a user of ours that he can not be reached (OMA-PAG-5).
+      if (status == 500 && is_unreached(p, 503)) status = 480;
+      break;
+    case sip::FinalResponse::silence: status = 408; break;
+    case sip::FinalResponse::branch: {
+      const Branch& chosen = *p.branches[decision.branch];
+      status = chosen.kept.empty() && response != nullptr ? response->head.status : chosen.kept_status;
+      break;
+    }
+  }
+  if (!answers_kept(p, status) || (is_unreached(p, status) && defer(p, true))) return;
   settled(p);
   switch (decision.final) {
     case sip::FinalResponse::none: return;
-    // 500 is what is left of nothing but 503: of a user of ours that he can not be reached (OMA-PAG-5).
-    case sip::FinalResponse::generate:
-      final_of_ours(p, decision.status == 500 && note_unreachable(p, 503) ? std::uint16_t{480} : decision.status);
-      return;
+    case sip::FinalResponse::generate: final_of_ours(p, status); return;
     case sip::FinalResponse::silence:  // R3261-11, RFC 4320 section 4.2
-      (void)note_unreachable(p, 408);
       if (p.errand != nullptr) tell_failed(*p.errand, 408);
       return;
     case sip::FinalResponse::branch: break;
   }
   Branch& chosen = *p.branches[decision.branch];
-  (void)note_unreachable(p, chosen.kept.empty() && response != nullptr ? response->head.status : chosen.kept_status);
   if (chosen.kept.empty()) {
     CHECK(response != nullptr);
     CHECK(decision.branch == branch);
@@ -411,7 +423,7 @@ void SipService::settled(Proxied& p) {
 
 void SipService::finish_if_over(core::SlotId id) {
   Proxied* const p = proxied_.get(id);
-  if (p == nullptr || !p->fork.over()) return;
+  if (p == nullptr || !p->fork.over() || p->waits_for_store) return;
   // Further 2xx of an INVITE go upstream for as long as its server transaction takes them, or a call's client
   // transactions bring them; the end is told as a fact.
   if (p->method == Method::invite && p->answered_2xx) {
@@ -426,6 +438,7 @@ void SipService::finish_if_over(core::SlotId id) {
 
 void SipService::drop(Proxied& p) {
   settled(p);
+  wheel_.cancel(p.answer_timer);
   if (p.errand != nullptr) end_errand(p);
   for (auto& branch : p.branches) recycle(std::move(branch));
   proxied_.erase(p.self);

@@ -18,13 +18,14 @@ namespace {
 // What shards say to each other, behind sip::MailKind::service. Bytes of this process, checked for their length.
 enum class ServiceMail : std::uint8_t {
   look_up,      // context, aor                     answered by `bindings`
-  bindings,     // context, settings of that user, encode_bindings
+  bindings,     // context, settings of that user, whether messages wait for him, encode_bindings
   register_,    // server transaction, flow, third party, aor, request   answered by `registered`
   registered,   // server transaction, Registered, header lines
   flow_closed,  // flow
   keep,         // flow, until, longest silence: somebody relies on that connection
   settings,     // call, aor                        answered by `settled`
   settled,      // call, settings of the user who began it
+  deferred,     // whether he was tried, aor: a message has been kept for him
 };
 
 class MailWriter {
@@ -196,7 +197,7 @@ void SipService::keep(const Flow& flow, core::Instant until, core::Duration sile
 void SipService::look_up(Proxied& p, const Received& request) {
   const std::uint32_t owner_shard = shard_of(p.aor);
   if (owner_shard == shard_) {
-    on_bindings(p, request, location_.bindings(p.aor), settings_.of(p.aor));
+    on_bindings(p, request, location_.bindings(p.aor), settings_.of(p.aor), deferred_.comes_after_others(p.aor));
     return;
   }
   if (!may_ask()) {
@@ -221,6 +222,17 @@ void SipService::ask_settings(core::SlotId call, std::string_view aor) {
   transport_.send_mail(owner_shard, mail_);
 }
 
+// To whoever has the user. Should it be lost, the message waits until he registers.
+void SipService::tell_added(std::string_view aor, bool tried) {
+  const std::uint32_t owner_shard = shard_of(aor);
+  if (owner_shard == shard_) {
+    deferred_.added(aor, tried);
+    return;
+  }
+  MailWriter(mail_, ServiceMail::deferred).put(tried).text(aor);
+  transport_.send_mail(owner_shard, mail_);
+}
+
 void SipService::tell_flow_closed(std::uint32_t shard, const Flow& flow) {
   MailWriter(mail_, ServiceMail::flow_closed).put(flow);
   transport_.send_mail(shard, mail_);
@@ -235,13 +247,18 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       if (!in.good()) return;
       value_.clear();
       sip::encode_bindings(value_, location_.bindings(aor));
-      MailWriter(mail_, ServiceMail::bindings).put(context).put(settings_.of(aor)).text(value_);
+      MailWriter(mail_, ServiceMail::bindings)
+          .put(context)
+          .put(settings_.of(aor))
+          .put(deferred_.comes_after_others(aor))
+          .text(value_);
       transport_.send_mail(from, mail_);
       return;
     }
     case ServiceMail::bindings: {
       Proxied* const p = proxied_.get(core::SlotId::unpack(in.take<std::uint64_t>()));
       const auto settings = in.take<ImSettings>();
+      const bool others_wait = in.take<bool>();
       const std::string_view encoded = in.text();
       if (p == nullptr || !p->waits_for_bindings || !in.good()) return;
       p->waits_for_bindings = false;
@@ -251,7 +268,7 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
         return;
       }
       if (!sip::decode_bindings(encoded, decoded_)) decoded_.clear();
-      on_bindings(*p, *request, decoded_, settings);
+      on_bindings(*p, *request, decoded_, settings, others_wait);
       return;
     }
     case ServiceMail::register_: {
@@ -313,6 +330,12 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       const auto call = core::SlotId::unpack(in.take<std::uint64_t>());
       const auto settings = in.take<ImSettings>();
       if (in.good()) calls_.on_settings(call, Leg::a, settings);
+      return;
+    }
+    case ServiceMail::deferred: {
+      const bool tried = in.take<bool>();
+      const std::string_view aor = in.text();
+      if (in.good()) deferred_.added(aor, tried);
       return;
     }
   }

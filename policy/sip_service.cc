@@ -98,6 +98,7 @@ SipService::SipService(const Parts& parts)
                     .transactions = transactions_,
                     .transport = transport_,
                     .config = parts.config}),
+      ids_(parts.shard),
       exploder_({.shard = parts.shard,
                  .pool = parts.pool,
                  .metrics = parts.metrics,
@@ -105,7 +106,17 @@ SipService::SipService(const Parts& parts)
                  .name_key = owner_key_,
                  .transactions = transactions_,
                  .transport = transport_,
-                 .config = parts.config}),
+                 .config = parts.config},
+                ids_),
+      deferred_({.shard = parts.shard,
+                 .pool = parts.pool,
+                 .metrics = parts.metrics,
+                 .random = parts.random,
+                 .name_key = owner_key_,
+                 .transactions = transactions_,
+                 .transport = transport_,
+                 .config = parts.config},
+                location_, settings_, ids_),
       failed_(parts.metrics),
       sources_(parts.config->sources.sources_max, parts.random, parts.metrics),
       refresh_times_(parts.random),
@@ -119,6 +130,7 @@ SipService::SipService(const Parts& parts)
 
 SipService::~SipService() {
   proxied_.for_each([this](core::SlotId, Proxied& p) {
+    wheel_.cancel(p.answer_timer);
     for (const auto& branch : p.branches) wheel_.cancel(branch->timer);
   });
   for (const auto& [token, wanted] : names_) {
@@ -134,7 +146,8 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   look_at_overload();
   calls_.begin(now.mono);
   focus_.begin(now);
-  exploder_.begin(now.mono);
+  exploder_.begin(now, out);
+  deferred_.begin(now, out);
   conferences_.begin(now.mono);
 }
 
@@ -142,6 +155,10 @@ void SipService::take(const core::Input& input) {
   if (input.kind == core::Input::Kind::resolved) {
     on_resolved(*input.resolution);
     run_errands();
+    return;
+  }
+  if (input.kind == core::Input::Kind::stored) {
+    on_stored(*input.stored);
     return;
   }
   if (input.kind == core::Input::Kind::datagram && !wanted(input)) return;
@@ -158,6 +175,9 @@ void SipService::end() {
   run_timers();
   calls_.run_timers();
   focus_.run_timers();
+  exploder_.end();
+  deferred_.end();
+  tell_kept();
   run_errands();
   close_idle_strangers();
   transport_.end();
@@ -176,13 +196,22 @@ void SipService::end() {
   while (location_.next_fact(now_.mono, change)) {
     store_binding(change);
     reg_events_.on_binding(change);
+    if (!sip::ends_binding(change.event)) {
+      deferred_.available(change.aor, change.event == sip::BindingEvent::registered);
+    }
   }
-  while (settings_.next_change(now_.mono, value_)) reg_events_.on_settings(value_);
+  while (settings_.next_change(now_.mono, value_)) {
+    reg_events_.on_settings(value_);
+    deferred_.available(value_, true);
+  }
+  run_errands();
   if (draining_) {
     transport_.drain();
     reg_events_.drain();
     calls_.drain();
     focus_.drain();
+    exploder_.drain();
+    deferred_.drain();
   }
   reg_events_.end();
   conferences_.end();
@@ -190,20 +219,22 @@ void SipService::end() {
 
 void SipService::store_binding(const sip::LocationFact& change) {
   if (!config_->stores_bindings) return;
-  if (change.lost_row != 0) {
-    core::StoreOp remove{.kind = core::StoreOp::Kind::remove_binding, .binding = {}};
-    remove.binding.aor = change.aor;
-    remove.binding.id = change.lost_row;
-    out_->store(std::move(remove));
-  }
+  if (change.lost_row != 0) out_->store({0, core::RemoveBinding{change.aor, change.lost_row}});
   if (sip::ends_binding(change.event) || change.binding.row == 0) return;
-  out_->store({core::StoreOp::Kind::put_binding,
-               sip::to_row(change.aor, change.binding, now_, config_->transport.listeners)});
+  out_->store(
+      {0, core::PutBinding{sip::to_row(change.aor, change.binding, now_, config_->transport.listeners)}});
 }
 
-std::size_t SipService::restore(std::span<const core::BindingRow> rows, const core::Now& now) {
+std::size_t SipService::restore(const core::StoreContents& stored, const core::Now& now) {
+  ids_.begin_after(stored.newest_id);
+  for (const std::string& aor : stored.deferred_users) {
+    if (shard_of(aor) == shard_) deferred_.restore(aor);
+  }
+  for (const core::SendingRow& row : stored.sendings) {
+    if (row.id % shard_count_ == shard_) exploder_.restore(row);
+  }
   std::size_t count = 0;
-  for (const core::BindingRow& row : rows) {
+  for (const core::BindingRow& row : stored.bindings) {
     if (shard_of(row.aor) != shard_) continue;
     auto binding = sip::from_row(row, now, static_cast<std::uint16_t>(shard_), config_->transport.listeners);
     if (!binding) continue;
@@ -216,8 +247,8 @@ core::Instant SipService::next_deadline() const {
   const core::Instant question = questions_.empty() ? core::never : questions_.front().until;
   return std::min({transport_.next_deadline(), transactions_.next_deadline(), location_.next_deadline(),
                    settings_.next_deadline(), reg_events_.next_deadline(), calls_.next_deadline(),
-                   focus_.next_deadline(), conferences_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(),
-                   question});
+                   focus_.next_deadline(), conferences_.next_deadline(), exploder_.next_deadline(),
+                   deferred_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(), question});
 }
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
@@ -229,6 +260,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   calls_.reload(config_);
   focus_.reload(config_);
   exploder_.reload(config_);
+  deferred_.reload(config_);
   conferences_.reload(config_);
   name_ourselves();
 }
@@ -337,7 +369,11 @@ void SipService::run_timers() {
   while (core::Timer* const timer = wheel_.expire_one(now_.mono)) {
     Proxied* const p = proxied_.get(core::SlotId::unpack(timer->owner));
     CHECK(p != nullptr);
-    on_timer_c(*p, timer->kind);
+    if (timer == &p->answer_timer) {
+      on_no_answer(*p);
+    } else {
+      on_timer_c(*p, timer->kind);
+    }
   }
 }
 

@@ -11,6 +11,7 @@
 //   sip_subscribe.cc  SUBSCRIBE to what this server knows itself
 //   sip_publish.cc    PUBLISH of IM service settings
 //   sip_participating.cc  the checks on IM requests from and to our users
+//   sip_deferred.cc   what is kept for users who can not be reached (deferred.h), and answers of the store
 //   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
 //   sip_proxy.cc      requests on their way: branches, responses, CANCEL, Timer C
 //   sip_stateless.cc  requests that are forwarded and forgotten
@@ -41,11 +42,13 @@
 #include "core/timer_wheel.h"
 #include "policy/calls.h"
 #include "policy/content_policy.h"
+#include "policy/deferred.h"
 #include "policy/conference_events.h"
 #include "policy/errand.h"
 #include "policy/exploder.h"
 #include "policy/focus.h"
 #include "policy/hop.h"
+#include "policy/message_ids.h"
 #include "policy/originating.h"
 #include "policy/overdue_answers.h"
 #include "policy/overload.h"
@@ -95,7 +98,7 @@ class SipService {
   SipService& operator=(const SipService&) = delete;
 
   // What an earlier process has stored, as far as it is this shard's, before the first step. How many bindings came back.
-  std::size_t restore(std::span<const core::BindingRow> rows, const core::Now& now);
+  std::size_t restore(const core::StoreContents& stored, const core::Now& now);
 
   // A step: begin, then take for each Input of SIP, then end.
   void begin(const core::Now& now, core::Outbox& out);
@@ -118,7 +121,7 @@ class SipService {
   // Nothing waits any more that would be lost by ending now.
   [[nodiscard]] bool drained() const {
     return draining_ && unanswered_ == 0 && reg_events_.drained() && calls_.drained() && focus_.drained() && conferences_.drained() &&
-           exploder_.drained();
+           exploder_.drained() && deferred_.drained();
   }
   [[nodiscard]] core::Instant next_deadline() const;
   // PeerInfo::listener from which on connections are SIP's.
@@ -136,6 +139,7 @@ class SipService {
   [[nodiscard]] std::uint32_t live_calls() const { return calls_.live(); }
   [[nodiscard]] const Focus& focus() const { return focus_; }
   [[nodiscard]] const Exploder& exploder() const { return exploder_; }
+  [[nodiscard]] const Deferred& deferred() const { return deferred_; }
   [[nodiscard]] std::uint32_t live_subscribers() const { return reg_events_.subscribers(); }
   [[nodiscard]] std::uint32_t live_publications() const { return settings_.publications(); }
   [[nodiscard]] std::uint64_t live_bindings() const { return location_.binding_count(); }
@@ -229,6 +233,9 @@ class SipService {
     bool routed = false;   // the core has the bindings of `aor`: checked, it goes where its Route says
     std::optional<ImKind> im;  // the checks on its way to a user of ours are due
     bool to_user = false;      // and it has passed them
+    std::uint64_t kept = 0;    // the id under which it is kept for him (deferred.h); 0: it is not
+    bool waits_for_store = false;  // to keep it
+    core::Timer answer_timer;      // when he counts as one who can not be reached
     sip::ProxyTimer timer;  // R4028-4
     sip::ProxyTimerEdit timer_edit;
     std::string user;      // who proved to be its sender
@@ -391,11 +398,22 @@ class SipService {
   [[nodiscard]] const TerminatingCheck* terminating_refusal(const Received& request, const Arrival& arrival, ImKind kind,
                                                             std::string_view aor, const ImSettings& settings);
   [[nodiscard]] bool may_terminate(Proxied& p, const Received& request, const ImSettings& settings);
-  bool note_unreachable(const Proxied& p, std::uint16_t status);
+
+  // --- sip_deferred.cc
+  void on_stored(const core::StoreResult& result);
+  [[nodiscard]] bool may_defer(const Proxied& p) const;
+  [[nodiscard]] bool is_unreached(const Proxied& p, std::uint16_t status) const;
+  [[nodiscard]] bool defer(Proxied& p, bool tried);
+  [[nodiscard]] bool keep_for(Proxied& p, bool tried);
+  [[nodiscard]] bool answers_kept(Proxied& p, std::uint16_t status);
+  void tell_kept();
+  void refuse_kept(Proxied& p, Deferred::Kept::Outcome outcome);
+  void tell_added(std::string_view aor, bool tried);
+  void on_no_answer(Proxied& p);
 
   // --- sip_targets.cc
   void on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings,
-                   const ImSettings& settings);
+                   const ImSettings& settings, bool others_wait);
   static void take_way(Branch& branch, Alternative way);
   static void find_first_route(Branch& branch);
   [[nodiscard]] bool goes_by_core(const Received& request, const Routing& routing, const Sender& sender) const;
@@ -534,7 +552,9 @@ class SipService {
   Calls calls_;
   Focus focus_;
   ConferenceEvents conferences_;  // goes before the rosters of focus_
+  MessageIds ids_;
   Exploder exploder_;
+  Deferred deferred_;
   sip::FailedTargets failed_;
   Overload overload_;
   SourceBudget sources_;

@@ -143,12 +143,14 @@ void SipService::on_route(Proxied& p, const Received& request) {
 // All devices that the sender's preferences leave (OMA-PAG-4); where they leave none, as for services that are not ours,
 // he can not be reached (OMA-REG-3, OMA-X-7).
 void SipService::on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings,
-                             const ImSettings& settings) {
+                             const ImSettings& settings, bool others_wait) {
   sip::Uri uri;
   const bool known = p.routed || !bindings.empty() ||
                      (sip::parse_uri(p.aor, uri) && config_->users.find(uri.user) != config_->users.end());
   if (known && !may_terminate(p, request, settings)) return;
   p.to_user = known;
+  if (others_wait && may_defer(p) && keep_for(p, false)) return;  // the order of each sender
+  if (may_defer(p)) wheel_.arm(p.answer_timer, now_.mono + config_->im.deferred.answer_max);
   if (p.routed) {
     on_route(p, request);
     return;
@@ -162,7 +164,7 @@ void SipService::on_bindings(Proxied& p, const Received& request, std::span<cons
     return;
   }
   if (plan_.targets.empty()) {
-    (void)note_unreachable(p, 480);
+    if (is_unreached(p, 480) && defer(p, false)) return;
     final_of_ours(p, known ? 480 : 404);
     drop(p);
     return;

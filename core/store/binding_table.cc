@@ -8,12 +8,12 @@
 namespace parley::core {
 namespace {
 
-// In the order of put() and read().
+// In the order of put() and read_binding().
 #define PARLEY_BINDING_COLUMNS                                                                                  \
   "aor, id, contact, display, params, instance, reg_id, q, call_id, cseq, path, user_agent, listener, remote, " \
   "over_flow, server, granted_s, registered_ms, refreshed_ms, expires_ms"
 
-BindingRow read(Statement& row) {
+BindingRow read_binding(Statement& row) {
   BindingRow b;
   b.aor = row.text();
   b.id = static_cast<std::uint64_t>(row.number());
@@ -66,7 +66,7 @@ int BindingTable::remove_expired(std::int64_t now_ms) { return remove_expired_.p
 
 int BindingTable::for_each(const std::function<void(BindingRow&&)>& visit) {
   int result = SQLITE_DONE;
-  while (all_.next(result)) visit(read(all_));
+  while (all_.next(result)) visit(read_binding(all_));
   return result == SQLITE_DONE ? SQLITE_OK : result;
 }
 

@@ -22,6 +22,20 @@ constexpr const char* steps[] = {
          over_flow INTEGER NOT NULL, server INTEGER NOT NULL, granted_s INTEGER NOT NULL, registered_ms INTEGER NOT NULL,
          refreshed_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
          PRIMARY KEY(aor, id)) STRICT, WITHOUT ROWID;)",
+    // Ids grow with time, so rows of messages lie in the order in which they came.
+    R"(CREATE TABLE deferred(
+         id INTEGER PRIMARY KEY, aor TEXT NOT NULL, sender TEXT NOT NULL, key BLOB NOT NULL UNIQUE,
+         message_id TEXT NOT NULL, notices INTEGER NOT NULL, arrived_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
+         head TEXT NOT NULL, body BLOB NOT NULL) STRICT;
+       CREATE INDEX deferred_of_user ON deferred(aor, id);
+       CREATE INDEX deferred_by_end ON deferred(expires_ms);
+       CREATE TABLE sending(
+         id INTEGER PRIMARY KEY, from_value TEXT NOT NULL, sender TEXT NOT NULL, list TEXT NOT NULL, hidden INTEGER NOT NULL,
+         arrived_ms INTEGER NOT NULL, message_id TEXT NOT NULL, notices INTEGER NOT NULL, head TEXT NOT NULL,
+         type TEXT NOT NULL, body BLOB NOT NULL) STRICT;
+       CREATE TABLE sending_copy(
+         sending INTEGER NOT NULL, number INTEGER NOT NULL, uri TEXT NOT NULL,
+         PRIMARY KEY(sending, number)) STRICT, WITHOUT ROWID;)",
 };
 
 }  // namespace

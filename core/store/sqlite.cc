@@ -28,6 +28,12 @@ Statement& Statement::put(std::int64_t number) {
   return *this;
 }
 
+Statement& Statement::put_bytes(std::string_view bytes) {
+  const char* const from = bytes.data() == nullptr ? "" : bytes.data();
+  sqlite3_bind_blob(statement_, ++parameter_, from, static_cast<int>(bytes.size()), SQLITE_STATIC);
+  return *this;
+}
+
 int Statement::run() {
   const int result = sqlite3_step(statement_);
   reset();
@@ -46,6 +52,12 @@ std::string_view Statement::text() {
   const auto* const bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column_));
   const int size = sqlite3_column_bytes(statement_, column_++);
   return bytes == nullptr ? std::string_view{} : std::string_view(bytes, static_cast<std::size_t>(size));
+}
+
+std::string_view Statement::bytes() {
+  const auto* const from = static_cast<const char*>(sqlite3_column_blob(statement_, column_));
+  const int size = sqlite3_column_bytes(statement_, column_++);
+  return from == nullptr ? std::string_view{} : std::string_view(from, static_cast<std::size_t>(size));
 }
 
 std::int64_t Statement::number() { return sqlite3_column_int64(statement_, column_++); }
@@ -82,6 +94,8 @@ std::int64_t Sqlite::number(std::string_view sql, std::int64_t missing) {
   int result = 0;
   return statement.valid() && statement.next(result) ? statement.number() : missing;
 }
+
+std::int64_t Sqlite::changes() const { return sqlite3_changes64(db_); }
 
 std::string Sqlite::last_error() const { return db_ == nullptr ? "no memory" : sqlite3_errmsg(db_); }
 

@@ -24,12 +24,14 @@ class Statement {
   // Parameters, in their order from the first; text is not copied and must stay until run() or the last next().
   Statement& put(std::string_view text);
   Statement& put(std::int64_t number);
+  Statement& put_bytes(std::string_view bytes);
   // Carries it out once and makes it ready for the next time. SQLITE_OK, or why not.
   int run();
   // One row after the other; false after the last or when it fails, with the code in `result`: SQLITE_DONE or why.
   bool next(int& result);
-  // Columns of the row, in their order from the first. Texts are valid until the next call of next().
+  // Columns of the row, in their order from the first. Texts and bytes are valid until the next call of next().
   [[nodiscard]] std::string_view text();
+  [[nodiscard]] std::string_view bytes();
   [[nodiscard]] std::int64_t number();
   void reset();
 
@@ -51,6 +53,8 @@ class Sqlite {
   // Several statements without parameters. SQLITE_OK or why not.
   int run(const char* sql);
   [[nodiscard]] Statement prepare(std::string_view sql);
+  // How many rows the last statement has put in, changed or taken out.
+  [[nodiscard]] std::int64_t changes() const;
   // The first column of the first row; `missing` when there is none.
   [[nodiscard]] std::int64_t number(std::string_view sql, std::int64_t missing);
   [[nodiscard]] std::string last_error() const;

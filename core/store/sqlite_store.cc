@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -13,10 +14,14 @@
 #include <iterator>
 #include <mutex>
 #include <thread>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "core/store/binding_table.h"
+#include "core/store/deferred_table.h"
 #include "core/store/schema.h"
+#include "core/store/sending_table.h"
 #include "core/store/sqlite.h"
 
 namespace parley::core {
@@ -32,6 +37,13 @@ constexpr std::int64_t page_bytes = 4096;
 // Bits that SQLite keeps apart for the reason of a failure.
 int primary(int result) { return result & 0xff; }
 
+// Takes room that other operations may need.
+bool adds(const StoreOp& op) {
+  return std::holds_alternative<PutBinding>(op.what) || std::holds_alternative<PutDeferred>(op.what) ||
+         std::holds_alternative<PutSending>(op.what) || std::holds_alternative<LoadDeferred>(op.what) ||
+         std::holds_alternative<LoadExpired>(op.what);
+}
+
 }  // namespace
 
 struct SqliteStore::State {
@@ -39,7 +51,15 @@ struct SqliteStore::State {
   Sqlite writer;
   Sqlite checkpointer;  // its own connection: a commit never waits for it
   BindingTable bindings;
-  moodycamel::BlockingConcurrentQueue<StoreOp> queue;
+  DeferredTable deferred;
+  SendingTable sendings;
+  // `shard` of an operation that only wakes the thread.
+  static constexpr std::uint32_t nobody = 0xffffffffU;
+  struct Submitted {
+    std::uint32_t shard = nobody;
+    StoreOp op;
+  };
+  moodycamel::BlockingConcurrentQueue<Submitted> queue;
   std::thread thread;
   std::thread checkpoint_thread;
   std::mutex mutex;  // of the two that end the checkpoints
@@ -53,14 +73,17 @@ struct SqliteStore::State {
   std::atomic<std::uint64_t> dropped{0};
   std::atomic<std::uint64_t> wal_bytes{0};
 
-  std::vector<StoreOp> batch;
+  std::vector<Submitted> batch;
+  std::vector<std::vector<StoreResult>> results;  // of this batch, by shard
   bool troubled = false;  // the last commit was refused
 
   void run();
   void run_checkpoints();
   void take_batch();
   [[nodiscard]] int commit();
-  [[nodiscard]] int carry_out(const StoreOp& op);
+  [[nodiscard]] int carry_out(const Submitted& submitted);
+  [[nodiscard]] int carry_out(const StoreOp& op, StoreResult& result);
+  void answer();
   void note(int result);
   void checkpoint(Sqlite& by, int mode);
 };
@@ -79,7 +102,8 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
     return nullptr;
   }
   if (error = state->checkpointer.open(file); !error.empty()) return nullptr;
-  if (!state->bindings.prepare(state->writer)) {
+  if (!state->bindings.prepare(state->writer) || !state->deferred.prepare(state->writer) ||
+      !state->sendings.prepare(state->writer)) {
     error = file + ": " + state->writer.last_error();
     return nullptr;
   }
@@ -91,7 +115,7 @@ SqliteStore::SqliteStore(std::unique_ptr<State> state) : state_(std::move(state)
 SqliteStore::~SqliteStore() {
   if (!state_->thread.joinable()) return;
   state_->ending.store(true);
-  state_->queue.enqueue(StoreOp{.kind = StoreOp::Kind::remove_binding, .binding = {}});  // wakes it: a row that no aor has
+  state_->queue.enqueue({});  // wakes it
   state_->thread.join();
   {
     const std::lock_guard lock(state_->mutex);
@@ -102,11 +126,15 @@ SqliteStore::~SqliteStore() {
   state_->checkpoint(state_->writer, SQLITE_CHECKPOINT_TRUNCATE);
 }
 
-std::string SqliteStore::for_each_binding(std::int64_t now_ms, const std::function<void(BindingRow&&)>& visit) {
+std::string SqliteStore::read(std::int64_t now_ms, StoreContents& contents) {
   State& s = *state_;
-  if (s.bindings.remove_expired(now_ms) != SQLITE_OK || s.bindings.for_each(visit) != SQLITE_OK) {
-    return s.config.directory + ": " + s.writer.last_error();
-  }
+  const bool good =
+      s.bindings.remove_expired(now_ms) == SQLITE_OK &&
+      s.bindings.for_each([&](BindingRow&& row) { contents.bindings.push_back(std::move(row)); }) == SQLITE_OK &&
+      s.deferred.for_each_user([&](std::string_view aor) { contents.deferred_users.emplace_back(aor); }) == SQLITE_OK &&
+      s.sendings.for_each([&](SendingRow&& row) { contents.sendings.push_back(std::move(row)); }) == SQLITE_OK;
+  if (!good) return s.config.directory + ": " + s.writer.last_error();
+  contents.newest_id = std::max(s.deferred.newest_id(), s.sendings.newest_id());
   return "";
 }
 
@@ -121,16 +149,24 @@ void SqliteStore::start() {
   });
 }
 
-void SqliteStore::submit(std::uint32_t, std::vector<StoreOp>& ops) {
+void SqliteStore::submit(std::uint32_t shard, std::vector<StoreOp>& ops) {
   State& s = *state_;
   const std::uint64_t waiting = s.submitted.load(std::memory_order_relaxed) - s.committed.load(std::memory_order_relaxed);
-  if (waiting + ops.size() > s.config.waiting_max) {
-    s.dropped.fetch_add(ops.size(), std::memory_order_relaxed);
-  } else {
-    s.submitted.fetch_add(ops.size(), std::memory_order_relaxed);
-    s.queue.enqueue_bulk(std::make_move_iterator(ops.begin()), ops.size());
+  std::vector<State::Submitted> taken;
+  taken.reserve(ops.size());
+  std::vector<StoreResult> refused;
+  for (StoreOp& op : ops) {
+    if (waiting + taken.size() < s.config.waiting_max || !adds(op)) {
+      taken.push_back({shard, std::move(op)});
+      continue;
+    }
+    s.dropped.fetch_add(1, std::memory_order_relaxed);
+    if (op.token != 0) refused.push_back({.token = op.token, .status = StoreResult::Status::refused});
   }
   ops.clear();
+  s.submitted.fetch_add(taken.size(), std::memory_order_relaxed);
+  s.queue.enqueue_bulk(std::make_move_iterator(taken.begin()), taken.size());
+  if (!refused.empty() && s.config.answer) s.config.answer(shard, std::move(refused));
 }
 
 StoreCounts SqliteStore::counts() const {
@@ -166,6 +202,7 @@ void SqliteStore::State::run() {
         commits.fetch_add(1, std::memory_order_relaxed);
         committed.fetch_add(batch.size(), std::memory_order_release);
         batch.clear();
+        answer();
       } else if (ending.load()) {
         break;  // the disk takes nothing, and nobody waits for it any more
       } else {
@@ -200,23 +237,70 @@ void SqliteStore::State::take_batch() {
   }
   batch.resize(count);
   // What only wakes was never submitted.
-  std::erase_if(batch, [](const StoreOp& op) { return op.binding.aor.empty(); });
+  std::erase_if(batch, [](const Submitted& submitted) { return submitted.shard == nobody; });
 }
 
 int SqliteStore::State::commit() {
+  for (std::vector<StoreResult>& of_shard : results) of_shard.clear();
   int result = writer.run("BEGIN IMMEDIATE");
   for (std::size_t i = 0; result == SQLITE_OK && i < batch.size(); ++i) result = carry_out(batch[i]);
   if (result == SQLITE_OK) result = writer.run("COMMIT");
-  if (result != SQLITE_OK) writer.run("ROLLBACK");
+  if (result != SQLITE_OK) {
+    writer.run("ROLLBACK");
+    deferred.forget();
+  }
   return result;
 }
 
-int SqliteStore::State::carry_out(const StoreOp& op) {
-  switch (op.kind) {
-    case StoreOp::Kind::put_binding: return bindings.put(op.binding);
-    case StoreOp::Kind::remove_binding: return bindings.remove(op.binding.aor, op.binding.id);
+// What a row itself is the reason for does not hold up the others.
+int SqliteStore::State::carry_out(const Submitted& submitted) {
+  StoreResult result{.token = submitted.op.token};
+  int code = carry_out(submitted.op, result);
+  if (primary(code) == SQLITE_CONSTRAINT || primary(code) == SQLITE_TOOBIG || primary(code) == SQLITE_MISMATCH) {
+    dropped.fetch_add(1, std::memory_order_relaxed);
+    result.status = StoreResult::Status::refused;
+    code = SQLITE_OK;
   }
-  return SQLITE_MISUSE;
+  if (code == SQLITE_OK && result.token != 0) {
+    if (results.size() <= submitted.shard) results.resize(submitted.shard + std::size_t{1});
+    results[submitted.shard].push_back(std::move(result));
+  }
+  return code;
+}
+
+int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
+  return std::visit(
+      [&](const auto& what) {
+        using What = std::decay_t<decltype(what)>;
+        if constexpr (std::is_same_v<What, PutBinding>) {
+          return bindings.put(what.row);
+        } else if constexpr (std::is_same_v<What, RemoveBinding>) {
+          return bindings.remove(what.aor, what.id);
+        } else if constexpr (std::is_same_v<What, PutDeferred>) {
+          return deferred.put(what, result.status);
+        } else if constexpr (std::is_same_v<What, RemoveDeferred>) {
+          return deferred.remove(what.id);
+        } else if constexpr (std::is_same_v<What, LoadDeferred>) {
+          return deferred.load(what, result);
+        } else if constexpr (std::is_same_v<What, LoadExpired>) {
+          return deferred.load_expired(what, result);
+        } else if constexpr (std::is_same_v<What, PutSending>) {
+          return sendings.put(what.row);
+        } else if constexpr (std::is_same_v<What, RemoveCopy>) {
+          return sendings.remove_copy(what.sending, what.copy);
+        } else {
+          static_assert(std::is_same_v<What, RemoveSending>);
+          return sendings.remove(what.id);
+        }
+      },
+      op.what);
+}
+
+void SqliteStore::State::answer() {
+  if (!config.answer) return;
+  for (std::uint32_t shard = 0; shard < results.size(); ++shard) {
+    if (!results[shard].empty()) config.answer(shard, std::exchange(results[shard], {}));
+  }
 }
 
 void SqliteStore::State::note(int result) {

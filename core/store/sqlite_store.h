@@ -24,6 +24,8 @@ struct SqliteStoreConfig {
   Duration retry = std::chrono::milliseconds(200);
   // From the store's thread: something an operator has to know, once when it begins and once when it is over.
   std::function<void(bool good, std::string text)> tell{};
+  // Whatever a shard waits for, from the store's thread or, when it has no room, from the shard's own.
+  std::function<void(std::uint32_t shard, std::vector<StoreResult>&& results)> answer{};
 };
 
 // For reports. Each a count since the start but the last two.
@@ -31,7 +33,7 @@ struct StoreCounts {
   std::uint64_t committed = 0;   // operations
   std::uint64_t commits = 0;     // of batches
   std::uint64_t failures = 0;    // commits that the disk refused, and that are tried again
-  std::uint64_t dropped = 0;     // operations that found the queue full
+  std::uint64_t dropped = 0;     // operations that found the queue full, or that it could not do
   std::uint64_t waiting = 0;
   std::uint64_t wal_bytes = 0;  // of the log, while some of it has still to be moved
 };
@@ -43,8 +45,9 @@ class SqliteStore final : public StoreSink {
   // Commits what was submitted, as far as the disk takes it at once, and closes.
   ~SqliteStore() override;
 
-  // Every binding that is not over at `now_ms`, before start(). Empty, or what went wrong.
-  [[nodiscard]] std::string for_each_binding(std::int64_t now_ms, const std::function<void(BindingRow&&)>& visit);
+  // What the process before has left, before start(); bindings that are over at `now_ms` are taken out. Empty, or what went
+  // wrong.
+  [[nodiscard]] std::string read(std::int64_t now_ms, StoreContents& contents);
   // From here on operations are taken.
   void start();
 

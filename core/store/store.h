@@ -1,12 +1,14 @@
 // core/store/store.h - what outlives the process: rows, what is done to them, and who takes what is to be done.
 //
 // A Worker says what is to be stored by Outbox::store; its loop gives that to the StoreSink, which works on threads of its
-// own: no shard ever waits for a disk. Operations of one shard on one row are carried out in their order. Times are
-// milliseconds since 1970, since no other clock outlives a process.
+// own: no shard ever waits for a disk. Operations of one shard are carried out in their order. One with a token is
+// answered, as Input `stored`, when what it did can not be lost any more; others are not. Times are milliseconds since
+// 1970, since no other clock outlives a process.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace parley::core {
@@ -36,19 +38,118 @@ struct BindingRow {
   bool operator==(const BindingRow&) const = default;
 };
 
-struct StoreOp {
-  enum class Kind : std::uint8_t {
-    put_binding,     // in place of the row of that key, if there is one
-    remove_binding,  // aor and id; nothing happens if it is not there
+// A message that waits for a user. Table `deferred`; its key is id.
+struct DeferredRow {
+  std::uint64_t id = 0;  // below 2^63, larger than that of any message that came before
+  std::string aor;       // whom it waits for
+  std::string sender;    // policy::user_key of who sent it; order is kept for each of them
+  std::string key;       // two messages with the same one are one message that was sent twice
+  std::string message_id;    // imdn.Message-ID; empty: it has none
+  std::uint32_t notices = 0;  // bits of policy::Notice that its sender wants
+  std::int64_t arrived_ms = 0;
+  std::int64_t expires_ms = 0;
+  std::string head;  // header lines that go with it, each with its line end
+  std::string body;
+  bool operator==(const DeferredRow&) const = default;
+};
+
+// A message to several, of which some have yet to get it. Tables `sending`, whose key is id, and `sending_copy`.
+struct SendingRow {
+  struct Copy {
+    std::uint32_t number = 0;  // names it in its message
+    std::string uri;
+    bool operator==(const Copy&) const = default;
   };
-  Kind kind = Kind::put_binding;
-  BindingRow binding;
+  std::uint64_t id = 0;  // as that of DeferredRow
+  std::string from;      // value of From, without tag
+  std::string sender;    // AO-IMA
+  std::string list;      // URI of the list or group
+  bool hidden = false;   // nobody is told who is in it
+  std::int64_t arrived_ms = 0;
+  std::string message_id;
+  std::uint32_t notices = 0;
+  std::string head;  // header lines that go with each copy
+  std::string type;  // value of Content-Type
+  std::string body;
+  std::vector<Copy> copies;  // those that have not come to their end
+  bool operator==(const SendingRow&) const = default;
+};
+
+// --- what is done to them
+
+struct PutBinding {  // in place of the row of that key, if there is one
+  BindingRow row;
+};
+struct RemoveBinding {  // nothing happens if it is not there
+  std::string aor;
+  std::uint64_t id = 0;
+};
+// `duplicate` when a message with that `key` waits already; `full` when its user has that many, or that many bytes, and
+// nothing is stored.
+struct PutDeferred {
+  DeferredRow row;
+  std::uint32_t count_max = 0;
+  std::uint64_t bytes_max = 0;
+};
+struct RemoveDeferred {
+  std::uint64_t id = 0;
+};
+// The oldest messages of a user with an id above `after`: at most count_max, and no more behind the one that passes
+// bytes_max.
+struct LoadDeferred {
+  std::string aor;
+  std::uint64_t after = 0;
+  std::uint32_t count_max = 0;
+  std::uint64_t bytes_max = 0;
+};
+// Messages whose time is over, as above, of whatever user. They stay until they are removed.
+struct LoadExpired {
+  std::int64_t now_ms = 0;
+  std::uint32_t count_max = 0;
+};
+struct PutSending {
+  SendingRow row;
+};
+struct RemoveCopy {  // with the last one goes the message
+  std::uint64_t sending = 0;
+  std::uint32_t copy = 0;
+};
+struct RemoveSending {  // with all its copies
+  std::uint64_t id = 0;
+};
+
+struct StoreOp {
+  std::uint64_t token = 0;  // 0: nobody waits for it
+  std::variant<PutBinding, RemoveBinding, PutDeferred, RemoveDeferred, LoadDeferred, LoadExpired, PutSending, RemoveCopy,
+               RemoveSending>
+      what;
+};
+
+struct StoreResult {
+  enum class Status : std::uint8_t {
+    done,
+    duplicate,
+    full,
+    refused,  // the store has no room to wait in, or can not do such a thing
+  };
+  std::uint64_t token = 0;
+  Status status = Status::done;
+  std::vector<DeferredRow> rows{};  // LoadDeferred, LoadExpired: in the order of their ids
+  bool more = false;                // LoadDeferred, LoadExpired: there are others behind these
+};
+
+// What an earlier process has left, as the next one needs it at its start.
+struct StoreContents {
+  std::vector<BindingRow> bindings;         // not over yet
+  std::vector<std::string> deferred_users;  // for whom messages wait
+  std::vector<SendingRow> sendings;
+  std::uint64_t newest_id = 0;  // of DeferredRow and SendingRow
 };
 
 struct StoreSink {
   virtual ~StoreSink() = default;
-  // Takes the operations over and leaves `ops` empty. Called on the shard's thread; must not block. What finds no room is
-  // lost and counted: what it was about is stored anew with the next change of the same row.
+  // Takes the operations over and leaves `ops` empty. Called on the shard's thread; must not block. What would be stored
+  // and finds no room is lost, counted, and `refused` if somebody waits for it; what takes something out always finds room.
   virtual void submit(std::uint32_t shard, std::vector<StoreOp>& ops) = 0;
 };
 

@@ -24,6 +24,7 @@
 #include "policy/media_pair.h"
 #include "policy/sip_service.h"
 #include "tests/service/fake_media.h"
+#include "tests/service/fake_store.h"
 #include "tests/sip/transaction_world.h"
 
 namespace parley::tests {
@@ -205,6 +206,20 @@ class SipWorld {
   std::vector<core::ConnId> closes;  // that we asked for
   std::vector<policy::HistoryFact> histories;
 
+  // The process is killed and another one begins with what is on the disk; connections are gone.
+  void crash(const std::shared_ptr<const policy::SipConfig>& config) {
+    const auto count = static_cast<std::uint32_t>(shards_.size());
+    shards_.clear();
+    mails_.clear();
+    store.lose_waiting();
+    const core::StoreContents left = store.contents();
+    for (std::uint32_t i = 0; i < count; ++i) {
+      shards_.push_back(std::make_unique<Shard>(config, i, count, 64 << 20, count > 1 ? &invites : nullptr));
+      (void)shards_.back()->service().restore(left, now);
+    }
+    wake();
+  }
+
   // As the peer that got it: back where it came from.
   void answer(const Sent& request, std::uint16_t status, std::string_view from = {}, std::uint32_t shard = 0) {
     const std::string text = response_text(request.text, status, {});
@@ -218,6 +233,7 @@ class SipWorld {
   core::Now now{core::Instant{} + 1h, 1'700'000'000'000};
   bool lose_mail = false;
   core::SessionTable invites{1024, 1};
+  FakeStore store;
 
  private:
   struct Shard {
@@ -337,12 +353,23 @@ class SipWorld {
     for (core::ShardMail& mail : shard.out.mails()) {
       if (!lose_mail) mails_.push_back({number, mail.shard, std::string(mail.bytes.get(), mail.length)});
     }
+    store.submit(number, shard.out.stores());
     for (const core::ConnectRequest& request : shard.out.connects()) connects.push_back(request);
     for (const core::ResolveRequest& request : shard.out.resolves()) resolves.push_back(request);
     shard.out.clear();
     if (!credit.empty()) step(number, credit);
   }
   void settle() {
+    deliver_mails();
+    for (FakeStore::Answer answer; store.next(answer);) {
+      core::Input input;
+      input.kind = core::Input::Kind::stored;
+      input.stored = &answer.result;
+      step(answer.shard, input);
+      deliver_mails();
+    }
+  }
+  void deliver_mails() {
     while (!mails_.empty()) {
       const Mail mail = std::move(mails_.front());
       mails_.pop_front();

@@ -82,6 +82,7 @@ void Client::take(const core::Input& input, std::string_view bytes) {
     case Kind::closed: media = msrp_.owns(input.conn); break;
     case Kind::datagram: break;
     case Kind::mail:
+    case Kind::stored:
     case Kind::admin:
     case Kind::reload:
     case Kind::drain: return;

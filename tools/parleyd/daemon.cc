@@ -49,16 +49,16 @@ Daemon::Daemon(Settings settings, Origin origin, Loaded loaded, Notify notify)
       log_level_(settings_.log_level) {}
 
 Daemon::~Daemon() {
-  // Who asks goes before who answers; the resolver answers shards by mail, so their threads end before it and their
-  // mailboxes after it.
+  // Who asks goes before who answers; resolver and store answer shards by mail, so their threads end before these and their
+  // mailboxes after them.
   end_admin();
   if (shards_ != nullptr) {
     shards_->stop();
     shards_->join();
   }
   resolver_.reset();
-  shards_.reset();
   store_.reset();  // what the shards said last is committed
+  shards_.reset();
   if (event_fd_ >= 0) ::close(event_fd_);
 }
 
@@ -93,13 +93,13 @@ std::string Daemon::start() {
     return true;
   });
   take_documents(settings_, loaded_);
-  std::vector<core::BindingRow> bindings;
-  if (std::string why = open_store(bindings); !why.empty()) return "--store: " + why;
+  core::StoreContents stored;
+  if (std::string why = open_store(stored); !why.empty()) return "--store: " + why;
   shards_->start({.admin = *this,
                   .log = *this,
                   .resolver = *resolver_,
                   .store = store_.get(),
-                  .bindings = std::move(bindings),
+                  .stored = std::move(stored),
                   .config = make_config(settings_, listeners_, sip_listeners_, std::move(loaded_.users)),
                   .tls = loaded_.tls,
                   .listeners = std::move(bound.per_shard),
@@ -129,16 +129,19 @@ std::string Daemon::start() {
   return "";
 }
 
-std::string Daemon::open_store(std::vector<core::BindingRow>& bindings) {
+std::string Daemon::open_store(core::StoreContents& stored) {
   if (settings_.store.directory.empty()) return "";
   core::SqliteStoreConfig config = settings_.store;
   config.tell = [this](bool good, std::string text) { log(good ? Level::info : Level::error, text); };
+  config.answer = [this](std::uint32_t shard, std::vector<core::StoreResult>&& results) {
+    shards_->mailboxes().post(shard, {.kind = core::Post::Kind::stored, .stored = std::move(results)});
+  };
   std::string error;
   store_ = core::SqliteStore::open(std::move(config), error);
   if (store_ == nullptr) return error;
   const auto now_ms =
       std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  error = store_->for_each_binding(now_ms, [&](core::BindingRow&& row) { bindings.push_back(std::move(row)); });
+  error = store_->read(now_ms, stored);
   if (error.empty()) store_->start();
   return error;
 }

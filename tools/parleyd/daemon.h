@@ -64,7 +64,7 @@ class Daemon final : public AdminBackend, public core::AdminSink, public core::L
   using Clock = std::chrono::steady_clock;
 
   void log(core::LogRecord::Level level, const std::string& text) { logger_->write_from_outside(level, text); }
-  [[nodiscard]] std::string open_store(std::vector<core::BindingRow>& bindings);
+  [[nodiscard]] std::string open_store(core::StoreContents& stored);
   [[nodiscard]] bool every_shard_answers(std::chrono::milliseconds limit);
   void begin_drain();
   void end_admin();

@@ -11,6 +11,7 @@
 
 #include "core/digest.h"
 #include "tools/parleyd/flag_table.h"
+#include "tools/parleyd/flags_deferred.h"
 #include "tools/parleyd/flags_documents.h"
 #include "tools/parleyd/flags_store.h"
 #include "tools/parleyd/flags_focus.h"
@@ -45,8 +46,10 @@ struct Raw {
   std::vector<std::string> dial_deny;
   std::vector<std::string> explicit_ranges_for;
   std::string algorithms = "SHA-256,MD5";
-  std::string roles = "relay,registrar,participating,controlling";
-  bool controlling_asked = false;  // the role was named, and is not only there because nothing was said
+  std::string roles = "relay,registrar,participating,controlling,deferred";
+  // The role was named, and is not only there because nothing was said.
+  bool controlling_asked = false;
+  bool deferred_asked = false;
   bool check_config = false;
   RawSip sip;
   RawIm im;
@@ -69,7 +72,8 @@ void add_listeners(FlagTable& flags, Settings&, Raw& raw) {
   flags.text("--roles", raw.roles, "LIST",
              "What this process is, of those that have a listener: relay (RFC 4976; --msrp), registrar (SIP registrar and "
              "proxy; --sip), participating (checks IM requests from and to the users served here, and keeps their settings; "
-             "--sip, with --pf-media-path always --msrp, too), controlling (focus of IM sessions; --sip and --msrp).");
+             "--sip, with --pf-media-path always --msrp, too), controlling (focus of IM sessions; --sip and --msrp), deferred "
+             "(keeps messages for users who can not be reached; participating and --store sqlite:DIR).");
 }
 
 // Whom WebSocket listeners let in is one policy for both protocols: finish_rest gives it to SIP too.
@@ -227,8 +231,10 @@ void keep_roles(Settings& s, std::string_view list) {
       s.sip.im.participating = true;
     } else if (name == "controlling") {
       s.sip.focus.on = true;
+    } else if (name == "deferred") {
+      s.sip.im.deferred.on = true;
     } else {
-      bad("--roles", "'" + std::string(name) + "' is not one of relay, registrar, participating, controlling");
+      bad("--roles", "'" + std::string(name) + "' is not one of relay, registrar, participating, controlling, deferred");
     }
     if (comma == std::string_view::npos) break;
     list.remove_prefix(comma + 1);
@@ -247,7 +253,9 @@ void finish_listeners(Settings& s, Raw& raw) {
   for (const std::string& text : raw.msrp) s.msrp.push_back(parse_listen_spec("--msrp", text, false));
   finish_sip_listeners(s, raw.sip);
   keep_roles(s, raw.roles);
-  raw.controlling_asked = raw.roles != Raw().roles && s.sip.focus.on;
+  const bool named = raw.roles != Raw().roles;
+  raw.controlling_asked = named && s.sip.focus.on;
+  raw.deferred_asked = named && s.sip.im.deferred.on;
   std::vector<ListenSpec> all = s.msrp;
   all.insert(all.end(), s.sip_listeners.begin(), s.sip_listeners.end());
   if (all.empty()) bad("--msrp", "or --sip: at least one listener is needed");
@@ -405,6 +413,7 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
   add_users(flags, s, raw);
   add_documents(flags, s, raw.documents);
   add_store(flags, s, raw.store);
+  add_deferred(flags, s);
   add_routing(flags, s, raw);
   add_timers(flags, s);
   add_limits(flags, s);
@@ -432,6 +441,7 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
     finish_sip(s, raw.sip);
     finish_documents(s, raw.documents);
     finish_store(s, raw.store);
+    finish_deferred(s, raw.deferred_asked);
     finish_im(s, raw.im);
     finish_rooms(s);
     finish_focus(s, raw.controlling_asked);

@@ -6,12 +6,18 @@
 
 namespace parley::parleyd {
 
+using namespace std::chrono_literals;
+
 void add_store(FlagTable& flags, Settings& s, RawStore& raw) {
   flags.group("What outlives the process");
   flags.text("--store", raw.store, "memory|sqlite:DIR",
-             "Where registrations are kept for the next start. 'memory': nowhere. 'sqlite:DIR': in DIR/parley.db, which one "
+             "Where registrations and messages are kept, also for the next start. 'memory': nowhere; then messages to lists and groups wait in "
+             "memory, and none waits for who can not be reached. 'sqlite:DIR': in DIR/parley.db, which one "
              "parleyd has for itself; DIR is made if its parent is there. A shard never waits for the disk: a registration "
-             "is stored within milliseconds of its 200.");
+             "is stored within milliseconds of its 200; the 202 to a message is sent when it is on the disk.");
+  flags.duration("--store-answer-max", s.sip.store_answer, 100ms, 20s,
+                 "How long the sender of a message that is to be stored is let wait for the disk; then it is answered 480, or 503 "
+                 "if it goes to several.");
   flags.count("--store-waiting-max", s.store.waiting_max, 1000, 100'000'000,
               "Changes that may wait for the disk; more are dropped and counted, and stored with the next change of the same "
               "registration. Each costs about 1 KiB.");
@@ -27,7 +33,7 @@ void finish_store(Settings& s, const RawStore& raw) {
     FlagTable::refuse("--store", "'" + raw.store + "' is neither memory nor sqlite:DIR");
   }
   s.store.directory = raw.store.substr(sqlite.size());
-  s.sip.stores_bindings = true;
+  s.sip.stores_bindings = s.sip.stores_messages = true;
 }
 
 }  // namespace parley::parleyd

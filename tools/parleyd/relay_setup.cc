@@ -97,6 +97,7 @@ std::string needs_restart(const Settings& running, const Settings& fresh) {
   check(std::equal(running.advertise.begin(), running.advertise.end(), fresh.advertise.begin(), fresh.advertise.end(),
                    same_name),
         "--advertise");
+  check(running.sip.im.deferred.users_max == fresh.sip.im.deferred.users_max, "--deferred-users-max");
   check(running.store.directory == fresh.store.directory, "--store");
   check(running.store.waiting_max == fresh.store.waiting_max, "--store-waiting-max");
   check(running.store.wal_max_bytes == fresh.store.wal_max_bytes, "--store-wal-max");

@@ -115,7 +115,7 @@ void ShardSet::run(std::uint32_t shard) {
                            .process_seed = process_seed_,
                            .invites = invites_.get(),
                            .config = parts_->config});
-  const std::size_t restored = service.restore(parts_->bindings, clock_now());
+  const std::size_t restored = service.restore(parts_->stored, clock_now());
   if (restored != 0) {
     parts_->log.write(shard, {core::LogRecord::Level::info, "registrations_restored count=" + std::to_string(restored)});
   }

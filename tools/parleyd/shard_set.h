@@ -26,7 +26,7 @@ class ShardSet {
     core::LogSink& log;
     core::ResolveSink& resolver;
     core::StoreSink* store = nullptr;          // null: nothing outlives the process
-    std::vector<core::BindingRow> bindings{};  // what an earlier process has left
+    core::StoreContents stored{};              // what an earlier process has left
     std::shared_ptr<const policy::Config> config;
     TlsContexts tls;
     std::vector<std::vector<core::Listener>> listeners;       // per shard

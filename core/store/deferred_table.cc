@@ -1,0 +1,147 @@
+// core/store/deferred_table.cc - see deferred_table.h.
+#include "core/store/deferred_table.h"
+
+#include <sqlite3.h>
+
+#include <utility>
+
+namespace parley::core {
+namespace {
+
+constexpr std::size_t held_max = 100'000;  // users whose sums are remembered
+
+// In the order of put() and read_deferred().
+#define PARLEY_DEFERRED_COLUMNS "id, aor, sender, key, message_id, notices, arrived_ms, expires_ms, head, body"
+
+DeferredRow read_deferred(Statement& row) {
+  DeferredRow d;
+  d.id = static_cast<std::uint64_t>(row.number());
+  d.aor = row.text();
+  d.sender = row.text();
+  d.key = row.bytes();
+  d.message_id = row.text();
+  d.notices = static_cast<std::uint32_t>(row.number());
+  d.arrived_ms = row.number();
+  d.expires_ms = row.number();
+  d.head = row.text();
+  d.body = row.bytes();
+  return d;
+}
+
+std::uint64_t size_of(const DeferredRow& row) { return row.head.size() + row.body.size(); }
+
+}  // namespace
+
+bool DeferredTable::prepare(Sqlite& db) {
+  db_ = &db;
+  put_ = db.prepare("INSERT INTO deferred(" PARLEY_DEFERRED_COLUMNS
+                    ") VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO NOTHING");
+  remove_ = db.prepare("DELETE FROM deferred WHERE id=? RETURNING aor, length(CAST(head AS BLOB)) + length(body)");
+  load_ = db.prepare("SELECT " PARLEY_DEFERRED_COLUMNS " FROM deferred WHERE aor=? AND id>? ORDER BY id LIMIT ?");
+  expired_ = db.prepare("SELECT " PARLEY_DEFERRED_COLUMNS " FROM deferred WHERE expires_ms<=? ORDER BY expires_ms LIMIT ?");
+  users_ = db.prepare("SELECT DISTINCT aor FROM deferred");
+  held_of_ = db.prepare("SELECT count(*), coalesce(sum(length(CAST(head AS BLOB)) + length(body)), 0) FROM deferred WHERE aor=?");
+  newest_ = db.prepare("SELECT coalesce(max(id), 0) FROM deferred");
+  return put_.valid() && remove_.valid() && load_.valid() && expired_.valid() && users_.valid() && held_of_.valid() &&
+         newest_.valid();
+}
+
+#undef PARLEY_DEFERRED_COLUMNS
+
+int DeferredTable::held_by(const std::string& aor, Held*& held) {
+  if (const auto found = held_.find(aor); found != held_.end()) {
+    held = &found->second;
+    return SQLITE_OK;
+  }
+  held_of_.put(aor);
+  int result = SQLITE_DONE;
+  Held sums;
+  while (held_of_.next(result)) {
+    sums.count = static_cast<std::uint64_t>(held_of_.number());
+    sums.bytes = static_cast<std::uint64_t>(held_of_.number());
+  }
+  if (result != SQLITE_DONE) return result;
+  if (held_.size() >= held_max) held_.clear();
+  held = &held_.emplace(aor, sums).first->second;
+  return SQLITE_OK;
+}
+
+int DeferredTable::put(const PutDeferred& op, StoreResult::Status& status) {
+  const DeferredRow& d = op.row;
+  Held* held = nullptr;
+  if (const int result = held_by(d.aor, held); result != SQLITE_OK) return result;
+  if (held->count >= op.count_max || held->bytes + size_of(d) > op.bytes_max) {
+    status = StoreResult::Status::full;
+    return SQLITE_OK;
+  }
+  put_.put(static_cast<std::int64_t>(d.id)).put(d.aor).put(d.sender).put_bytes(d.key).put(d.message_id).put(d.notices);
+  put_.put(d.arrived_ms).put(d.expires_ms).put(d.head).put_bytes(d.body);
+  if (const int result = put_.run(); result != SQLITE_OK) return result;
+  if (db_->changes() == 0) {
+    status = StoreResult::Status::duplicate;
+    return SQLITE_OK;
+  }
+  ++held->count;
+  held->bytes += size_of(d);
+  status = StoreResult::Status::done;
+  return SQLITE_OK;
+}
+
+int DeferredTable::remove(std::uint64_t id) {
+  remove_.put(static_cast<std::int64_t>(id));
+  int result = SQLITE_DONE;
+  while (remove_.next(result)) {
+    const auto found = held_.find(std::string(remove_.text()));
+    const auto bytes = static_cast<std::uint64_t>(remove_.number());
+    if (found == held_.end()) continue;
+    --found->second.count;
+    found->second.bytes -= bytes;
+  }
+  return result == SQLITE_DONE ? SQLITE_OK : result;
+}
+
+int DeferredTable::load(const LoadDeferred& op, StoreResult& out) {
+  // One more than wanted tells whether there are others.
+  load_.put(op.aor).put(static_cast<std::int64_t>(op.after)).put(std::int64_t{op.count_max} + 1);
+  int result = SQLITE_DONE;
+  std::uint64_t bytes = 0;
+  while (load_.next(result)) {
+    if (out.rows.size() == op.count_max || bytes > op.bytes_max) {
+      out.more = true;
+      load_.reset();
+      return SQLITE_OK;
+    }
+    out.rows.push_back(read_deferred(load_));
+    bytes += size_of(out.rows.back());
+  }
+  return result == SQLITE_DONE ? SQLITE_OK : result;
+}
+
+int DeferredTable::load_expired(const LoadExpired& op, StoreResult& out) {
+  expired_.put(op.now_ms).put(std::int64_t{op.count_max} + 1);
+  int result = SQLITE_DONE;
+  while (expired_.next(result)) {
+    if (out.rows.size() == op.count_max) {
+      out.more = true;
+      expired_.reset();
+      return SQLITE_OK;
+    }
+    out.rows.push_back(read_deferred(expired_));
+  }
+  return result == SQLITE_DONE ? SQLITE_OK : result;
+}
+
+int DeferredTable::for_each_user(const std::function<void(std::string_view)>& visit) {
+  int result = SQLITE_DONE;
+  while (users_.next(result)) visit(users_.text());
+  return result == SQLITE_DONE ? SQLITE_OK : result;
+}
+
+std::uint64_t DeferredTable::newest_id() {
+  int result = SQLITE_DONE;
+  std::uint64_t newest = 0;
+  while (newest_.next(result)) newest = static_cast<std::uint64_t>(newest_.number());
+  return newest;
+}
+
+}  // namespace parley::core

@@ -1,0 +1,49 @@
+// core/store/deferred_table.h - the rows of table `deferred`.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/store/sqlite.h"
+#include "core/store/store.h"
+
+namespace parley::core {
+
+class DeferredTable {
+ public:
+  // The database is migrated and outlives this. False: its statements do not fit.
+  [[nodiscard]] bool prepare(Sqlite& db);
+
+  // SQLITE_OK or why not; within whatever transaction is open.
+  int put(const PutDeferred& op, StoreResult::Status& status);
+  int remove(std::uint64_t id);
+  int load(const LoadDeferred& op, StoreResult& result);
+  int load_expired(const LoadExpired& op, StoreResult& result);
+  int for_each_user(const std::function<void(std::string_view aor)>& visit);
+  [[nodiscard]] std::uint64_t newest_id();
+
+  // The transaction was taken back: what is remembered of it is not true.
+  void forget() { held_.clear(); }
+
+ private:
+  struct Held {  // by one user
+    std::uint64_t count = 0;
+    std::uint64_t bytes = 0;
+  };
+  int held_by(const std::string& aor, Held*& held);
+
+  Sqlite* db_ = nullptr;
+  Statement put_;
+  Statement remove_;
+  Statement load_;
+  Statement expired_;
+  Statement users_;
+  Statement held_of_;
+  Statement newest_;
+  std::unordered_map<std::string, Held> held_;  // of those who were asked about last
+};
+
+}  // namespace parley::core

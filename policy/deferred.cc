@@ -1,0 +1,284 @@
+// policy/deferred.cc - messages into the store, and out of it when their time is over. See deferred.h.
+#include "policy/deferred.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/check.h"
+#include "core/id_text.h"
+#include "policy/carried_lines.h"
+#include "policy/imdn.h"
+#include "sip/date.h"
+#include "sip/leg_pair.h"
+#include "sip/reason_headers.h"
+#include "sip/value.h"
+
+namespace parley::policy {
+
+using core::Metric;
+using sip::HeaderId;
+
+namespace {
+
+constexpr core::Duration expiry_every = std::chrono::seconds(10);
+constexpr std::uint32_t expired_at_once = 64;
+constexpr std::int64_t skew_ms = 60'000;  // OMA-PAG-6
+
+// What a message says of itself goes with it; what its hop or its sender's dialog with us says does not.
+bool goes_along(HeaderId id, std::string_view name, bool unknown) {
+  switch (id) {
+    case HeaderId::accept_contact:
+    case HeaderId::expires:
+    case HeaderId::from:
+    case HeaderId::privacy:  // OMA-DEF-15
+    case HeaderId::reject_contact:
+    case HeaderId::reply_to:
+    case HeaderId::request_disposition: return true;
+    default: break;
+  }
+  const sip::HeaderPass pass = sip::header_pass(id, name, unknown);
+  return pass == sip::HeaderPass::pass || pass == sip::HeaderPass::body;
+}
+
+}  // namespace
+
+Deferred::Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, MessageIds& ids)
+    : UserAgent(parts),
+      location_(location),
+      settings_(settings),
+      ids_(ids),
+      boxes_(parts.config->im.deferred.users_max) {}
+
+Deferred::~Deferred() {
+  boxes_.for_each([this](core::SlotId, Box& box) { wheel_.cancel(box.timer); });
+  wheel_.cancel(push_timer_);
+  wheel_.cancel(expiry_timer_);
+}
+
+void Deferred::begin(const core::Now& now, core::Outbox& out) {
+  UserAgent::begin(now.mono);
+  wall_ms_ = now.wall_ms;
+  out_ = &out;
+  if (!config_->im.deferred.on) return;
+  if (shard_ == 0 && !expiry_timer_.armed() && expiry_load_ == 0) wheel_.arm(expiry_timer_, now_ + expiry_every);
+  for (const std::string& aor : std::exchange(restored_, {})) {
+    users_.insert(aor);
+    available(aor, true);
+  }
+}
+
+void Deferred::end() {
+  give_up_waiting();
+  while (core::Timer* const timer = wheel_.expire_one(now_)) {
+    switch (static_cast<TimerKind>(timer->kind)) {
+      case TimerKind::box: {
+        Box* const box = boxes_.get(core::SlotId::unpack(timer->owner));
+        CHECK(box != nullptr);
+        if (draining_) break;
+        begin_round(*box);
+        break;
+      }
+      case TimerKind::push: go_on_pushing(); break;
+      case TimerKind::expiry:
+        expiry_load_ = ++numbers_;
+        out_->store({token(expiry_load_), core::LoadExpired{.now_ms = wall_ms_, .count_max = expired_at_once}});
+        break;
+    }
+  }
+}
+
+core::Instant Deferred::next_deadline() const {
+  const core::Instant waits = waiting_.empty() ? core::never : waiting_.begin()->second.until;
+  return std::min(waits, wheel_.next_deadline());
+}
+
+// --- into the store
+
+// When it is worth nothing any more (OMA-DEF-6, DEC-14).
+std::int64_t Deferred::end_of(const Received& request) const {
+  const std::int64_t most = wall_ms_ + std::chrono::duration_cast<std::chrono::milliseconds>(config_->im.deferred.age_max).count();
+  std::uint32_t expires = 0;
+  if (!sip::clamped_number(request.head.value(HeaderId::expires, request.bytes), expires)) return most;
+  std::int64_t sent_ms = wall_ms_;
+  if (std::int64_t sent = 0; sip::parse_date(request.head.value(HeaderId::date, request.bytes), sent)) {
+    sent_ms = sent * 1000 > wall_ms_ + skew_ms ? wall_ms_ : sent * 1000;  // T-88: its clock is wrong
+  }
+  return std::min(most, sent_ms + std::int64_t{expires} * 1000);
+}
+
+// What a sender sends again because he got no answer has its Message-ID, or is the very same request.
+std::string Deferred::key_of(const Received& request, const Message& message, std::string_view message_id) {
+  const sip::Essentials& e = request.essentials;
+  std::string text;
+  const auto put = [&text](std::string_view part) {
+    text.append(std::to_string(part.size())).append(":").append(part);
+  };
+  put(message.aor);
+  put(message.sender);
+  if (!message_id.empty()) {
+    put(message_id);
+  } else {
+    put(e.call_id);
+    put(e.from_tag);
+    put(std::to_string(e.cseq.number));
+  }
+  constexpr std::size_t letters = 32;
+  return std::string(digest_.hash(core::DigestAlgorithm::sha256, text).view().substr(0, letters));
+}
+
+std::uint64_t Deferred::keep(const Message& message) {
+  const Received& request = message.request;
+  const DeferredConfig& config = config_->im.deferred;
+  if (!config.on || request.head.method != Method::message) return 0;
+  const std::string_view type = request.head.value(HeaderId::content_type, request.bytes);
+  if (is_composing(type, request.body)) return 0;
+  if (users_.size() >= config.users_max && !users_.contains(std::string(message.aor))) {
+    metrics_.add(Metric::im_deferred_users_limit);
+    return 0;
+  }
+  const WantedNotices wanted = wanted_notices(type, request.body);
+  core::PutDeferred put{.row = {}, .count_max = config.count_max, .bytes_max = config.bytes_max};
+  core::DeferredRow& row = put.row;
+  row.id = ids_.next(wall_ms_);
+  row.aor = message.aor;
+  row.sender = message.sender;
+  row.key = key_of(request, message, wanted.message_id);
+  row.message_id = wanted.message_id;
+  row.notices = wanted.notices;
+  row.arrived_ms = wall_ms_;
+  row.expires_ms = end_of(request);
+  put_carried_lines(
+      request, [this](HeaderId id, std::string_view name) { return goes_along(id, name, config_->calls.pass_unknown); },
+      row.head);
+  if (request.head.first(HeaderId::date) == nullptr) {  // OMA-DEF-8
+    row.head.append("Date: ");
+    sip::put_date(row.head, wall_ms_);
+    row.head.append("\r\n");
+  }
+  row.body = request.body;
+  const std::uint64_t id = row.id;
+  const std::uint64_t number = ++numbers_;
+  waiting_.emplace(number, Waiting{.id = id,
+                                   .until = now_ + config_->store_answer,
+                                   .kept = {.asker = message.asker, .aor = row.aor, .tried = message.tried},
+                                   .told = wants(row.notices, Notice::processing) ? row : core::DeferredRow{}});
+  out_->store({token(number), std::move(put)});
+  return id;
+}
+
+void Deferred::forget(std::uint64_t id) { out_->store({0, core::RemoveDeferred{id}}); }
+
+bool Deferred::next_kept(Kept& kept) {
+  if (kept_.empty()) return false;
+  kept = std::move(kept_.front());
+  kept_.pop_front();
+  return true;
+}
+
+void Deferred::on_stored(const core::StoreResult& result) {
+  const std::uint64_t number = store_number(result.token);
+  if (number == expiry_load_) {
+    on_expired(result);
+  } else if (const auto load = loads_.find(number); load != loads_.end()) {
+    const core::SlotId box = load->second;
+    loads_.erase(load);
+    on_loaded(box, result);
+  } else if (const auto waits = waiting_.find(number); waits != waiting_.end()) {
+    Waiting waiting = std::move(waits->second);
+    waiting_.erase(waits);
+    on_kept(std::move(waiting), result.status);
+  }
+}
+
+void Deferred::on_kept(Waiting waiting, core::StoreResult::Status status) {
+  using Status = core::StoreResult::Status;
+  switch (status) {
+    case Status::done:
+      metrics_.add(Metric::im_deferred_kept);
+      if (wants(waiting.told.notices, Notice::processing)) notify(waiting.told, false);  // OMA-DEF-4
+      break;
+    case Status::duplicate: metrics_.add(Metric::im_deferred_duplicates); break;  // it is kept, so it is no lie
+    case Status::full:
+      metrics_.add(Metric::im_deferred_full);
+      waiting.kept.outcome = Kept::Outcome::full;
+      break;
+    case Status::refused:
+      metrics_.add(Metric::im_deferred_failed);
+      waiting.kept.outcome = Kept::Outcome::failed;
+      break;
+  }
+  kept_.push_back(std::move(waiting.kept));
+}
+
+// The disk takes longer than a sender waits. What he is told is not to be true of half of it.
+void Deferred::give_up_waiting() {
+  while (!waiting_.empty() && waiting_.begin()->second.until <= now_) {
+    Waiting waiting = std::move(waiting_.begin()->second);
+    waiting_.erase(waiting_.begin());
+    forget(waiting.id);
+    on_kept(std::move(waiting), core::StoreResult::Status::refused);
+  }
+}
+
+// --- whose time is over
+
+// OMA-DEF-6. Told first: should we end in between, it is told again.
+void Deferred::on_expired(const core::StoreResult& result) {
+  expiry_load_ = 0;
+  for (const core::DeferredRow& row : result.rows) {
+    metrics_.add(Metric::im_deferred_expired);
+    if (wants(row.notices, Notice::negative)) notify(row, true);
+    forget(row.id);
+  }
+  if (!result.more) return;
+  expiry_load_ = ++numbers_;
+  out_->store({token(expiry_load_), core::LoadExpired{.now_ms = wall_ms_, .count_max = expired_at_once}});
+}
+
+// Who wrote to a list or group is not told who in it was meant (OMA-DR-5).
+void Deferred::notify(const core::DeferredRow& row, bool failed) {
+  std::vector<sip::HeaderText> lines;
+  add_carried_lines(row.head, lines);
+  const auto type = std::find_if(lines.begin(), lines.end(), [](const auto& l) { return l.id == HeaderId::content_type; });
+  const std::string_view to_list =
+      type == lines.end() ? std::string_view{} : wanted_notices(type->value, row.body).original_to;
+  const std::string_view sender = row.sender;
+  put_call_id(own_id_);
+  std::string text;
+  put_notice({.status = failed ? NoticeText::Status::failed : NoticeText::Status::stored,
+              .from = own_uri(),
+              .to = sender,
+              .message_id = row.message_id,
+              .own_id = own_id_,
+              .recipient = to_list.empty() ? std::string_view(row.aor) : std::string_view{},
+              .original_recipient = to_list.empty() ? std::string_view(row.aor) : to_list,
+              .wall_ms = wall_ms_},
+             text);
+  std::string call_id;
+  put_call_id(call_id);
+  char tag[core::letters64_chars];
+  core::letters_encode64(random_.next(), tag);
+  const std::string us = "<" + std::string(own_uri()) + ">";
+  const std::string from = us + ";tag=" + std::string(tag, sizeof tag);
+  const std::string to = "<" + std::string(sender) + ">";
+  texts_.clear();
+  add(HeaderId::max_forwards, "70");
+  add(HeaderId::from, from);
+  add(HeaderId::to, to);
+  add(HeaderId::call_id, call_id);
+  add(HeaderId::cseq, "1 MESSAGE");
+  add(HeaderId::user_agent, config_->im.product);
+  add(HeaderId::p_asserted_identity, us);
+  add(HeaderId::accept_contact, "*;+g.oma.sip-im");
+  add(HeaderId::content_type, "message/cpim");
+  Errand errand;
+  errand.client = Errand::Client::nobody;
+  errand.method = Method::message;
+  put_opening("MESSAGE", sender, texts_, text, errand.text);
+  errand.by_uri = true;
+  errand.in_dialog = false;
+  errand.from_trusted = true;
+  errands_.push_back(std::move(errand));
+}
+
+}  // namespace parley::policy

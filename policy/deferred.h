@@ -1,0 +1,178 @@
+// policy/deferred.h - the deferred messaging function: pager messages for users who can not be reached are kept until they
+// can (OMA-DEF-4 to OMA-DEF-9, OMA-DEF-15, OMA-PAG-5, SEED4-6.1.2.1-5).
+//
+// One per shard, used by its thread alone. A message is kept by whichever shard had to bring it; its user belongs to the
+// shard that his address of record names, which sends him what waits. Rows lie in the store (core/store/store.h): here is
+// only who has some, and the few that are under way. What is sent comes out as Errands, as those of Calls do.
+//
+//   keep()          a message; kept() tells what became of it, when it can not be lost any more
+//   added()         by the shard that kept it, to the shard of its user
+//   available()     he has registered, or wants to be sent what waits again
+//   on_stored()     answers of the store
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "core/digest.h"
+#include "core/seam.h"
+#include "core/slot_map.h"
+#include "core/timer_wheel.h"
+#include "policy/message_ids.h"
+#include "policy/settings.h"
+#include "policy/store_owner.h"
+#include "policy/user_agent.h"
+#include "sip/location.h"
+
+namespace parley::policy {
+
+class Deferred : public UserAgent {
+ public:
+  Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, MessageIds& ids);
+  ~Deferred();
+
+  void begin(const core::Now& now, core::Outbox& out);
+  void end();
+
+  // --- what is to be kept
+
+  struct Message {
+    const sip::Received& request;
+    std::string_view aor;     // of whom it is for
+    std::string_view sender;  // policy::user_key of whom it comes from
+    core::SlotId asker;       // who is told by next_kept()
+    bool tried = false;       // devices of his are there and did not answer: they are left alone for a while
+  };
+  // Its id, which forget() takes; 0: it is none to keep.
+  [[nodiscard]] std::uint64_t keep(const Message& message);
+  // It has been brought after all, or nobody wants it kept any more.
+  void forget(std::uint64_t id);
+
+  struct Kept {
+    enum class Outcome : std::uint8_t { kept, full, failed };
+    core::SlotId asker;
+    Outcome outcome = Outcome::kept;
+    std::string aor;
+    bool tried = false;
+  };
+  [[nodiscard]] bool next_kept(Kept& kept);
+
+  // --- whom it is for, on the shard that his address of record names
+
+  // Who had messages when the process began; before the first step.
+  void restore(std::string_view aor) { restored_.emplace_back(aor); }
+  void added(std::string_view aor, bool tried);
+  // `anew`: he was not there before, or has changed what he wants.
+  void available(std::string_view aor, bool anew);
+  // What comes for him now has to wait behind what is there (order for each sender).
+  [[nodiscard]] bool comes_after_others(std::string_view aor) const {
+    return !users_.empty() && users_.contains(std::string(aor)) && wants_it(aor);
+  }
+
+  // --- what comes of it
+
+  void on_stored(const core::StoreResult& result);
+  void on_response(core::SlotId id, std::uint32_t number, std::uint16_t status);
+  void on_over(core::SlotId id, std::uint32_t number);
+
+  void reload(std::shared_ptr<const SipConfig> config) { config_ = std::move(config); }
+  void drain() { draining_ = true; }
+  [[nodiscard]] bool drained() const { return waiting_.empty() && running_ == 0; }
+  [[nodiscard]] core::Instant next_deadline() const;
+
+  // For tests at rest.
+  [[nodiscard]] std::size_t users() const { return users_.size(); }
+  [[nodiscard]] std::uint32_t boxes() const { return boxes_.size(); }
+
+ private:
+  // A message on its way into the store.
+  struct Waiting {
+    std::uint64_t id = 0;
+    core::Instant until{};
+    Kept kept;
+    core::DeferredRow told;  // of it what a notice has to say; nothing where none is wanted
+  };
+  // A user who is being sent what waits, or will be when his time comes.
+  struct Box {
+    enum class State : std::uint8_t {
+      resting,  // until its timer
+      queued,   // until others are done
+      loading,
+      sending,
+      paused,  // until more may be sent
+    };
+    core::SlotId self;
+    std::string aor;
+    State state = State::resting;
+    bool more = false;       // behind what is loaded
+    bool again = false;      // another round, as something has changed since this one began
+    bool unreached = false;  // in this round: no device answered
+    bool refused = false;    // in this round: a device did not take something
+    std::deque<core::DeferredRow> rows;
+    std::uint64_t after = 0;        // id of what has been loaded last in this round
+    std::vector<std::string> held;  // senders of what was refused: what else they sent keeps its place behind it
+    std::uint32_t number = 0;       // of the errand that runs
+    std::uint16_t status = 0;       // what came of it
+    std::uint32_t failures = 0;     // rounds in a row
+    core::Instant rested{};         // since when
+    core::Timer timer;
+  };
+  enum class TimerKind : std::uint32_t { box, push, expiry };
+
+  [[nodiscard]] Box* box_of(std::string_view aor);
+  void open_box(std::string_view aor, core::Duration delay);
+  void close(Box& box);
+  [[nodiscard]] bool wants_it(std::string_view aor) const;
+  void begin_round(Box& box);
+  void run_queue();
+  void load(Box& box);
+  void next_message(Box& box);
+  [[nodiscard]] bool may_push();
+  void push(Box& box);
+  void go_on_pushing();
+  void end_round(Box& box);
+  void on_loaded(core::SlotId box, const core::StoreResult& result);
+  void on_kept(Waiting waiting, core::StoreResult::Status status);
+  void give_up_waiting();
+  void on_expired(const core::StoreResult& result);
+  void notify(const core::DeferredRow& row, bool failed);
+  [[nodiscard]] std::string_view own_uri() const { return config_->im.deferred_uris.front(); }
+  [[nodiscard]] std::int64_t end_of(const Received& request) const;
+  [[nodiscard]] std::string key_of(const Received& request, const Message& message, std::string_view message_id);
+  [[nodiscard]] static std::uint64_t token(std::uint64_t number) { return store_token(StoreOwner::deferred, number); }
+
+  const sip::Location& location_;
+  const Settings& settings_;
+  MessageIds& ids_;
+  core::Digest digest_;
+  core::Outbox* out_ = nullptr;
+  std::int64_t wall_ms_ = 0;
+  bool draining_ = false;
+
+  std::uint64_t numbers_ = 0;                 // of tokens
+  std::map<std::uint64_t, Waiting> waiting_;  // by number, the oldest first
+  std::deque<Kept> kept_;
+
+  std::unordered_set<std::string> users_;  // who has messages, as far as is known
+  std::vector<std::string> restored_;      // them, until the first step
+  core::SlotMap<Box> boxes_;
+  std::map<std::string, core::SlotId, std::less<>> by_aor_;
+  std::map<std::uint64_t, core::SlotId> loads_;  // by number
+  std::deque<core::SlotId> queue_;               // State::queued
+  std::deque<core::SlotId> paused_;              // State::paused
+  std::uint32_t running_ = 0;                    // boxes in the states behind queued
+  core::TimerWheel wheel_;
+  core::Instant next_push_{};  // when the next message is due at --deferred-push-rate
+  core::Timer push_timer_{0, static_cast<std::uint32_t>(TimerKind::push)};
+  core::Timer expiry_timer_{0, static_cast<std::uint32_t>(TimerKind::expiry)};
+  std::uint64_t expiry_load_ = 0;  // its number; 0: none is on its way
+  std::string own_id_;             // scratch
+};
+
+}  // namespace parley::policy

@@ -1,0 +1,28 @@
+// policy/deferred_config.h - what an operator decides about deferred messages. The flags stand in
+// tools/parleyd/flags_deferred.cc.
+#pragma once
+
+#include <cstdint>
+
+#include "core/time.h"
+
+namespace parley::policy {
+
+struct DeferredConfig {
+  bool on = false;  // the role, and a store that keeps what it is told
+  // Of one user (OMA-DEF-5).
+  std::uint32_t count_max = 500;
+  std::uint64_t bytes_max = 50 << 20;
+  core::Duration age_max = std::chrono::hours(7 * 24);
+  // OMA-PAG-5: a device that has not answered by then is one that can not be reached; well below Timer F, which is as long
+  // as the sender waits.
+  core::Duration answer_max = std::chrono::seconds(10);
+  std::uint32_t users_max = 1'000'000;  // for whom messages wait, per shard
+  std::uint32_t push_parallel = 64;     // users who are sent theirs at one time, per shard
+  std::uint32_t push_rate = 1000;       // messages a second, per shard
+  // OMA-DEF-9: how long until a user is tried again: first, and at most.
+  core::Duration retry_first = std::chrono::seconds(30);
+  core::Duration retry_max = std::chrono::hours(1);
+};
+
+}  // namespace parley::policy

@@ -1,0 +1,287 @@
+// policy/deferred_push.cc - what waits for a user is sent to him: in order, one at a time, and when he did not take it
+// later again (OMA-DEF-7 to OMA-DEF-9). See deferred.h.
+#include <algorithm>
+#include <utility>
+
+#include "core/check.h"
+#include "core/id_text.h"
+#include "policy/carried_lines.h"
+#include "policy/deferred.h"
+#include "policy/own_names.h"
+#include "policy/terminating.h"
+
+namespace parley::policy {
+
+using core::Metric;
+using sip::HeaderId;
+
+namespace {
+
+constexpr std::uint32_t load_count = 16;
+constexpr std::uint64_t load_bytes = 64 * 1024;
+// How far the rate may be ahead of itself, so that a step sends more than one.
+constexpr core::Duration push_burst = std::chrono::milliseconds(20);
+
+}  // namespace
+
+// --- who has something to get
+
+Deferred::Box* Deferred::box_of(std::string_view aor) {
+  const auto found = by_aor_.find(aor);
+  return found == by_aor_.end() ? nullptr : boxes_.get(found->second);
+}
+
+// Its first round begins after `delay`.
+void Deferred::open_box(std::string_view aor, core::Duration delay) {
+  const core::SlotId id = boxes_.emplace();
+  if (!id.valid()) return;  // as many as users: he has one already
+  Box& box = *boxes_.get(id);
+  box.self = id;
+  box.aor = aor;
+  box.rested = now_;
+  box.timer.owner = id.packed();
+  box.timer.kind = static_cast<std::uint32_t>(TimerKind::box);
+  by_aor_.emplace(box.aor, id);
+  if (delay > core::Duration{}) {
+    wheel_.arm(box.timer, now_ + delay);
+  } else {
+    begin_round(box);
+  }
+}
+
+void Deferred::close(Box& box) {
+  wheel_.cancel(box.timer);
+  by_aor_.erase(box.aor);
+  boxes_.erase(box.self);
+}
+
+// OMA-DEF-7. Who is not registered will be `available` when he is.
+bool Deferred::wants_it(std::string_view aor) const {
+  return config_->im.deferred.on && settings_.of(aor).offline_delivery && !location_.bindings(aor).empty();
+}
+
+void Deferred::added(std::string_view aor, bool tried) {
+  users_.emplace(aor);
+  if (!wants_it(aor) || draining_) return;
+  Box* const box = box_of(aor);
+  const core::Duration first = config_->im.deferred.retry_first;
+  if (box == nullptr) {
+    open_box(aor, tried ? first : core::Duration{});
+  } else if (box->state != Box::State::resting) {
+    box->again = true;
+  } else if (box->failures == 0 || box->rested + first <= now_) {
+    // It need not wait as long as those before it have to by now; they go first.
+    begin_round(*box);
+  } else if (box->timer.due() > box->rested + first) {
+    wheel_.arm(box->timer, box->rested + first);
+  }
+}
+
+void Deferred::available(std::string_view aor, bool anew) {
+  if (draining_ || users_.empty() || !users_.contains(std::string(aor)) || !wants_it(aor)) return;
+  Box* const box = box_of(aor);
+  if (box == nullptr) {
+    open_box(aor, core::Duration{});
+  } else if (box->state != Box::State::resting) {
+    box->again = box->again || anew;
+  } else if (anew || box->unreached) {
+    if (anew) box->failures = 0;
+    begin_round(*box);
+  }
+}
+
+// --- a round: all that waits for him, once
+
+void Deferred::begin_round(Box& box) {
+  CHECK(box.state == Box::State::resting);
+  wheel_.cancel(box.timer);
+  box.more = box.again = box.unreached = box.refused = false;
+  box.after = 0;
+  box.rows.clear();
+  box.held.clear();
+  box.state = Box::State::queued;
+  queue_.push_back(box.self);
+  run_queue();
+}
+
+void Deferred::run_queue() {
+  while (!queue_.empty() && running_ < config_->im.deferred.push_parallel && !draining_) {
+    Box* const box = boxes_.get(queue_.front());
+    queue_.pop_front();
+    CHECK(box != nullptr);
+    ++running_;
+    load(*box);
+  }
+}
+
+void Deferred::load(Box& box) {
+  box.state = Box::State::loading;
+  const std::uint64_t number = ++numbers_;
+  loads_.emplace(number, box.self);
+  out_->store({token(number), core::LoadDeferred{.aor = box.aor,
+                                                 .after = box.after,
+                                                 .count_max = load_count,
+                                                 .bytes_max = load_bytes}});
+}
+
+void Deferred::on_loaded(core::SlotId id, const core::StoreResult& result) {
+  Box* const box = boxes_.get(id);
+  CHECK(box != nullptr);
+  if (result.status != core::StoreResult::Status::done) {
+    box->unreached = true;  // not by him, but it is too early as well
+    end_round(*box);
+    return;
+  }
+  for (const core::DeferredRow& row : result.rows) box->rows.push_back(row);
+  if (!result.rows.empty()) box->after = result.rows.back().id;
+  box->more = result.more;
+  next_message(*box);
+}
+
+void Deferred::next_message(Box& box) {
+  while (!box.rows.empty() && !draining_) {
+    const core::DeferredRow& row = box.rows.front();
+    const bool held = std::find(box.held.begin(), box.held.end(), row.sender) != box.held.end();
+    if (!held && row.expires_ms > wall_ms_) {
+      if (may_push()) {
+        push(box);
+      } else {
+        box.state = Box::State::paused;
+        paused_.push_back(box.self);
+      }
+      return;
+    }
+    box.rows.pop_front();
+  }
+  if (box.more && !draining_) {
+    load(box);
+  } else {
+    end_round(box);
+  }
+}
+
+void Deferred::end_round(Box& box) {
+  --running_;
+  box.state = Box::State::resting;
+  box.rested = now_;
+  const bool left = box.unreached || box.refused;
+  box.failures = left ? box.failures + 1 : 0;
+  if (draining_) {
+    // The next process goes on.
+  } else if (box.again) {
+    begin_round(box);
+  } else if (left) {
+    const DeferredConfig& config = config_->im.deferred;
+    core::Duration delay = config.retry_first;
+    for (std::uint32_t i = 1; i < box.failures && delay < config.retry_max; ++i) delay *= 2;
+    wheel_.arm(box.timer, now_ + std::min(delay, config.retry_max));
+    box.rows.clear();
+  } else {
+    users_.erase(box.aor);
+    close(box);
+  }
+  run_queue();
+}
+
+// --- one message
+
+bool Deferred::may_push() {
+  const core::Duration each = core::Duration(std::chrono::seconds(1)) / config_->im.deferred.push_rate;
+  if (next_push_ > now_ + push_burst) {
+    if (!push_timer_.armed()) wheel_.arm(push_timer_, next_push_ - push_burst);
+    return false;
+  }
+  next_push_ = std::max(next_push_, now_) + each;
+  return true;
+}
+
+void Deferred::go_on_pushing() {
+  for (std::size_t left = paused_.size(); left != 0 && !paused_.empty() && next_push_ <= now_ + push_burst; --left) {
+    Box* const box = boxes_.get(paused_.front());
+    paused_.pop_front();
+    CHECK(box != nullptr);
+    next_message(*box);
+  }
+  if (!paused_.empty() && !push_timer_.armed()) wheel_.arm(push_timer_, next_push_ - push_burst);
+}
+
+// OMA-DEF-8: from whom it came, by us. The same message has the same Call-ID each time.
+void Deferred::push(Box& box) {
+  const core::DeferredRow& row = box.rows.front();
+  box.state = Box::State::sending;
+  box.status = 0;
+  ++box.number;
+  char id[core::letters64_chars];
+  core::letters_encode64(row.id, id);
+  char tag[core::letters64_chars];
+  core::letters_encode64(random_.next(), tag);
+  std::string call_id("deferred-");
+  call_id.append(id, sizeof id).append("@").append(config_->domains.empty() ? config_->realm : config_->domains.front());
+  std::string cseq;
+  put_number(cseq, box.failures + std::uint64_t{1});
+  cseq.append(" MESSAGE");
+  const std::string to = "<" + box.aor + ">";
+  const std::string us = "<" + std::string(own_uri()) + ">";
+  texts_.clear();
+  add(HeaderId::max_forwards, "70");
+  add(HeaderId::to, to);
+  add(HeaderId::call_id, call_id);
+  add(HeaderId::cseq, cseq);
+  add(HeaderId::user_agent, config_->im.product);
+  add(HeaderId::p_asserted_identity, us);
+  const std::size_t first = texts_.size();
+  add_carried_lines(row.head, texts_);
+  // Its From had the tag of another request.
+  std::string from;
+  for (std::size_t i = first; i < texts_.size(); ++i) {
+    if (texts_[i].id != HeaderId::from) continue;
+    sip::Address address;
+    std::string_view rest = texts_[i].value;
+    if (sip::take_address(rest, address)) {
+      if (!address.display.empty()) from.append(address.display).append(" ");
+      from.append("<").append(address.uri).append(">;tag=").append(tag, sizeof tag);
+      texts_[i].value = from;
+    }
+    break;
+  }
+  Errand errand;
+  errand.client = Errand::Client::deferred;
+  errand.call = box.self;
+  errand.number = box.number;
+  errand.method = Method::message;
+  put_opening("MESSAGE", box.aor, texts_, row.body, errand.text);
+  errand.aor = box.aor;
+  errand.in_dialog = false;
+  errand.from_trusted = true;
+  errands_.push_back(std::move(errand));
+  metrics_.add(Metric::im_deferred_pushed);
+}
+
+void Deferred::on_response(core::SlotId id, std::uint32_t number, std::uint16_t status) {
+  Box* const box = boxes_.get(id);
+  if (box == nullptr || box->state != Box::State::sending || box->number != number || status < 200) return;
+  if (box->status == 0) box->status = status;
+}
+
+void Deferred::on_over(core::SlotId id, std::uint32_t number) {
+  Box* const box = boxes_.get(id);
+  if (box == nullptr || box->state != Box::State::sending || box->number != number) return;
+  const std::uint16_t status = box->status == 0 ? std::uint16_t{408} : box->status;
+  if (status < 300) {  // OMA-DEF-9
+    metrics_.add(Metric::im_deferred_delivered);
+    forget(box->rows.front().id);
+    box->rows.pop_front();
+    box->failures = 0;
+    next_message(*box);
+  } else if (means_unreachable(status) || status >= 500) {
+    box->unreached = true;
+    end_round(*box);
+  } else {
+    box->refused = true;
+    box->held.push_back(std::move(box->rows.front().sender));
+    box->rows.pop_front();
+    next_message(*box);
+  }
+}
+
+}  // namespace parley::policy

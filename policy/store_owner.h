@@ -1,0 +1,22 @@
+// policy/store_owner.h - tokens of store operations say whose they are (core/store/store.h).
+#pragma once
+
+#include <cstdint>
+
+namespace parley::policy {
+
+enum class StoreOwner : std::uint8_t { deferred = 1, exploder = 2 };
+
+inline constexpr unsigned store_owner_shift = 62;
+
+[[nodiscard]] constexpr std::uint64_t store_token(StoreOwner owner, std::uint64_t number) {
+  return static_cast<std::uint64_t>(owner) << store_owner_shift | number;
+}
+[[nodiscard]] constexpr StoreOwner store_owner(std::uint64_t token) {
+  return static_cast<StoreOwner>(token >> store_owner_shift);
+}
+[[nodiscard]] constexpr std::uint64_t store_number(std::uint64_t token) {
+  return token & ((std::uint64_t{1} << store_owner_shift) - 1);
+}
+
+}  // namespace parley::policy

@@ -1,0 +1,135 @@
+// tests/service/fake_store.h - a store in memory for SipWorld: what core/store/store.h promises, with a disk that does as the
+// test says.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/store/store.h"
+
+namespace parley::tests {
+
+class FakeStore {
+ public:
+  struct Answer {
+    std::uint32_t shard = 0;
+    core::StoreResult result;
+  };
+  bool stopped = false;  // nothing reaches the disk and nothing is answered
+  bool full = false;     // it refuses what would be stored
+
+  std::map<std::uint64_t, core::DeferredRow> deferred;
+  std::map<std::uint64_t, core::SendingRow> sendings;
+  std::map<std::pair<std::string, std::uint64_t>, core::BindingRow> bindings;
+
+  void submit(std::uint32_t shard, std::vector<core::StoreOp>& ops) {
+    for (core::StoreOp& op : ops) waiting_.push_back({shard, std::move(op)});
+    ops.clear();
+  }
+  // What is answered next. False: nothing.
+  bool next(Answer& answer) {
+    while (!stopped && !waiting_.empty()) {
+      const Submitted submitted = std::move(waiting_.front());
+      waiting_.pop_front();
+      answer = {submitted.shard, {}};
+      answer.result.token = submitted.op.token;
+      std::visit([&](const auto& what) { carry_out(what, answer.result); }, submitted.op.what);
+      if (submitted.op.token != 0) return true;
+    }
+    return false;
+  }
+  // A crash: what was not on the disk is gone.
+  void lose_waiting() { waiting_.clear(); }
+  [[nodiscard]] core::StoreContents contents() const {
+    core::StoreContents all;
+    for (const auto& [key, row] : bindings) all.bindings.push_back(row);
+    for (const auto& [id, row] : deferred) {
+      if (std::find(all.deferred_users.begin(), all.deferred_users.end(), row.aor) == all.deferred_users.end()) {
+        all.deferred_users.push_back(row.aor);
+      }
+      all.newest_id = std::max(all.newest_id, id);
+    }
+    for (const auto& [id, row] : sendings) {
+      all.sendings.push_back(row);
+      all.newest_id = std::max(all.newest_id, id);
+    }
+    return all;
+  }
+
+ private:
+  using Status = core::StoreResult::Status;
+  struct Submitted {
+    std::uint32_t shard = 0;
+    core::StoreOp op;
+  };
+
+  void carry_out(const core::PutBinding& put, core::StoreResult&) { bindings[{put.row.aor, put.row.id}] = put.row; }
+  void carry_out(const core::RemoveBinding& remove, core::StoreResult&) { bindings.erase({remove.aor, remove.id}); }
+  void carry_out(const core::PutDeferred& put, core::StoreResult& result) {
+    std::uint64_t count = 0;
+    std::uint64_t bytes = put.row.head.size() + put.row.body.size();
+    for (const auto& [id, row] : deferred) {
+      if (row.key == put.row.key) {
+        result.status = Status::duplicate;
+        return;
+      }
+      if (row.aor != put.row.aor) continue;
+      ++count;
+      bytes += row.head.size() + row.body.size();
+    }
+    if (full) {
+      result.status = Status::refused;
+    } else if (count >= put.count_max || bytes > put.bytes_max) {
+      result.status = Status::full;
+    } else {
+      deferred[put.row.id] = put.row;
+    }
+  }
+  void carry_out(const core::RemoveDeferred& remove, core::StoreResult&) { deferred.erase(remove.id); }
+  void carry_out(const core::LoadDeferred& load, core::StoreResult& result) {
+    std::uint64_t bytes = 0;
+    for (auto at = deferred.upper_bound(load.after); at != deferred.end(); ++at) {
+      if (at->second.aor != load.aor) continue;
+      if (result.rows.size() == load.count_max || bytes > load.bytes_max) {
+        result.more = true;
+        return;
+      }
+      result.rows.push_back(at->second);
+      bytes += at->second.head.size() + at->second.body.size();
+    }
+  }
+  void carry_out(const core::LoadExpired& load, core::StoreResult& result) {
+    for (const auto& [id, row] : deferred) {
+      if (row.expires_ms > load.now_ms) continue;
+      if (result.rows.size() == load.count_max) {
+        result.more = true;
+        return;
+      }
+      result.rows.push_back(row);
+    }
+  }
+  void carry_out(const core::PutSending& put, core::StoreResult& result) {
+    if (full) {
+      result.status = Status::refused;
+    } else {
+      sendings[put.row.id] = put.row;
+    }
+  }
+  void carry_out(const core::RemoveCopy& remove, core::StoreResult&) {
+    const auto found = sendings.find(remove.sending);
+    if (found == sendings.end()) return;
+    std::erase_if(found->second.copies, [&](const auto& copy) { return copy.number == remove.copy; });
+    if (found->second.copies.empty()) sendings.erase(found);
+  }
+  void carry_out(const core::RemoveSending& remove, core::StoreResult&) { sendings.erase(remove.id); }
+
+  std::deque<Submitted> waiting_;
+};
+
+}  // namespace parley::tests
