@@ -2,9 +2,12 @@
 #include "core/store/sqlite_store.h"
 
 #include <concurrentqueue/blockingconcurrentqueue.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -47,7 +50,11 @@ bool adds(const StoreOp& op) {
 }  // namespace
 
 struct SqliteStore::State {
+  ~State() {
+    if (lock >= 0) ::close(lock);
+  }
   SqliteStoreConfig config;
+  int lock = -1;  // of the directory, for as long as this process has it
   Sqlite writer;
   Sqlite checkpointer;  // its own connection: a commit never waits for it
   BindingTable bindings;
@@ -84,6 +91,7 @@ struct SqliteStore::State {
   [[nodiscard]] int carry_out(const Submitted& submitted);
   [[nodiscard]] int carry_out(const StoreOp& op, StoreResult& result);
   void answer();
+  void refuse_adding();
   void note(int result);
   void checkpoint(Sqlite& by, int mode);
 };
@@ -96,6 +104,11 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
   const std::string file = config.directory + "/parley.db";
   auto state = std::make_unique<State>();
   state->config = std::move(config);
+  state->lock = ::open((state->config.directory + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  if (state->lock < 0 || ::flock(state->lock, LOCK_EX | LOCK_NB) != 0) {
+    error = state->config.directory + (errno == EWOULDBLOCK ? std::string(": another process has it") : "/lock: " + std::string(std::strerror(errno)));
+    return nullptr;
+  }
   if (error = state->writer.open(file); !error.empty()) return nullptr;
   if (error = migrate(state->writer); !error.empty()) {
     error = file + ": " + error;
@@ -206,6 +219,7 @@ void SqliteStore::State::run() {
       } else if (ending.load()) {
         break;  // the disk takes nothing, and nobody waits for it any more
       } else {
+        refuse_adding();
         std::this_thread::sleep_for(config.retry);
       }
     }
@@ -294,6 +308,23 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
         }
       },
       op.what);
+}
+
+// A batch was taken back. Who waits to hear that something is stored hears that it is not, instead of nothing.
+void SqliteStore::State::refuse_adding() {
+  for (std::vector<StoreResult>& of_shard : results) of_shard.clear();
+  std::size_t refused = 0;
+  std::erase_if(batch, [&](const Submitted& submitted) {
+    const std::uint64_t token = submitted.op.token;
+    if (token == 0 || !adds(submitted.op)) return false;
+    if (results.size() <= submitted.shard) results.resize(submitted.shard + std::size_t{1});
+    results[submitted.shard].push_back({.token = token, .status = StoreResult::Status::refused});
+    ++refused;
+    return true;
+  });
+  committed.fetch_add(refused, std::memory_order_release);  // nobody waits for them any more
+  dropped.fetch_add(refused, std::memory_order_relaxed);
+  answer();
 }
 
 void SqliteStore::State::answer() {

@@ -1,8 +1,8 @@
 // core/store/sqlite_store.h - the store in a directory of this host: one SQLite file, one thread that alone writes it.
 //
 // Operations wait in a bounded queue without a lock; the thread takes up to 256 of them, or what came in a millisecond, and
-// commits them together. What the disk refuses is tried again until it is taken, oldest first, while the queue lasts: a full
-// disk costs nothing that fits into it. The log of the file is moved into it by a second connection, off the way of commits.
+// commits them together. What the disk refuses is answered so where somebody waits to hear that it is stored; the rest is
+// tried again until it is taken, oldest first, while the queue lasts: a full disk costs nothing that fits into it. The log of the file is moved into it by a second connection, off the way of commits.
 #pragma once
 
 #include <atomic>

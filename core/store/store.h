@@ -130,7 +130,7 @@ struct StoreResult {
     done,
     duplicate,
     full,
-    refused,  // the store has no room to wait in, or can not do such a thing
+    refused,  // the disk does not take it, the store has no room to wait in, or it can not do such a thing: nothing is stored
   };
   std::uint64_t token = 0;
   Status status = Status::done;

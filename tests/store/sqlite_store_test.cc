@@ -17,13 +17,16 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace parley::tests {
 namespace {
 
 using core::BindingRow;
+using core::DeferredRow;
 using core::SqliteStore;
+using Status = core::StoreResult::Status;
 using core::StoreOp;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
@@ -51,8 +54,27 @@ BindingRow row(const std::string& aor, std::uint64_t id, const std::string& cont
           .expires_ms = 1'700'003'600'000};
 }
 
-StoreOp put(BindingRow binding) { return {StoreOp::Kind::put_binding, std::move(binding)}; }
-StoreOp removal(const std::string& aor, std::uint64_t id) { return {StoreOp::Kind::remove_binding, row(aor, id)}; }
+StoreOp put(BindingRow binding) { return {0, core::PutBinding{std::move(binding)}}; }
+StoreOp removal(const std::string& aor, std::uint64_t id) { return {0, core::RemoveBinding{aor, id}}; }
+
+DeferredRow message(std::uint64_t id, const std::string& aor = "sip:bob@example.org", const std::string& body = "hello") {
+  return {.id = id,
+          .aor = aor,
+          .sender = "sip:alice@example.org",
+          .key = "key" + std::to_string(id),
+          .message_id = "m" + std::to_string(id),
+          .notices = 3,
+          .arrived_ms = 1'700'000'000'000,
+          .expires_ms = 1'700'000'600'000,
+          .head = "From: <sip:alice@example.org>\r\n",
+          .body = body};
+}
+StoreOp keep(std::uint64_t token, DeferredRow row, std::uint32_t count_max = 100, std::uint64_t bytes_max = 1 << 20) {
+  return {token, core::PutDeferred{std::move(row), count_max, bytes_max}};
+}
+StoreOp load(std::uint64_t token, std::uint64_t after = 0, std::uint32_t count_max = 100, std::uint64_t bytes_max = 1 << 20) {
+  return {token, core::LoadDeferred{"sip:bob@example.org", after, count_max, bytes_max}};
+}
 
 class SqliteStoreTest : public testing::Test {
  protected:
@@ -75,6 +97,14 @@ class SqliteStoreTest : public testing::Test {
                                     [this](bool good, const std::string&) {
                                       const std::lock_guard lock(mutex_);
                                       told_.push_back(good);
+                                    },
+                                .answer =
+                                    [this](std::uint32_t shard, std::vector<core::StoreResult>&& results) {
+                                      const std::lock_guard lock(mutex_);
+                                      for (core::StoreResult& result : results) {
+                                        order_.push_back(result.token);
+                                        answers_[{shard, result.token}] = std::move(result);
+                                      }
                                     }},
                                error);
     ASSERT_NE(store_, nullptr) << error;
@@ -86,9 +116,27 @@ class SqliteStoreTest : public testing::Test {
   // What the next start would find.
   std::vector<BindingRow> rows(std::int64_t now_ms = 0) {
     open();
-    std::vector<BindingRow> found;
-    EXPECT_EQ(store_->for_each_binding(now_ms, [&](BindingRow&& b) { found.push_back(std::move(b)); }), "");
+    core::StoreContents found;
+    EXPECT_EQ(store_->read(now_ms, found), "");
+    return found.bindings;
+  }
+  core::StoreContents contents() {
+    open();
+    core::StoreContents found;
+    EXPECT_EQ(store_->read(0, found), "");
     return found;
+  }
+  // What became of that operation; waited for.
+  core::StoreResult answer(std::uint64_t token, std::uint32_t shard = 0) {
+    for (int i = 0; i < 4000; ++i) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (const auto found = answers_.find({shard, token}); found != answers_.end()) return found->second;
+      }
+      std::this_thread::sleep_for(5ms);
+    }
+    ADD_FAILURE() << "no answer to " << token;
+    return {};
   }
   std::string refusal() {
     std::string error;
@@ -116,6 +164,8 @@ class SqliteStoreTest : public testing::Test {
   std::unique_ptr<SqliteStore> store_;
   std::mutex mutex_;
   std::vector<bool> told_;
+  std::map<std::pair<std::uint32_t, std::uint64_t>, core::StoreResult> answers_;
+  std::vector<std::uint64_t> order_;  // of tokens, as they were answered
 };
 
 TEST_F(SqliteStoreTest, EveryFieldComesBackAsItWas) {
@@ -198,11 +248,183 @@ TEST_F(SqliteStoreTest, AFullQueueDropsAndCounts) {
   for (std::uint64_t id = 0; id < 8; ++id) ops.push_back(put(row("sip:a@example.org", id)));
   submit(std::move(ops));
   submit({put(row("sip:a@example.org", 100)), put(row("sip:a@example.org", 101)), put(row("sip:a@example.org", 102))});
-  EXPECT_EQ(store_->counts().waiting, 8U);
-  EXPECT_EQ(store_->counts().dropped, 3U);
+  submit({keep(7, message(1)), removal("sip:a@example.org", 0)});
+  EXPECT_EQ(store_->counts().waiting, 11U);  // what takes something out always finds room
+  EXPECT_EQ(store_->counts().dropped, 2U);
+  EXPECT_EQ(answer(7).status, Status::refused);
   store_->start();
   EXPECT_TRUE(store_->flush(10s));
-  EXPECT_EQ(rows().size(), 8U);
+  EXPECT_EQ(rows().size(), 9U);
+}
+
+TEST_F(SqliteStoreTest, AMessageIsAnsweredWhenItIsOnTheDiskAndComesBackAsItWas) {
+  open();
+  store_->start();
+  DeferredRow odd = message(2);
+  odd.body = std::string("\0\r\n\xff\xfe", 5);
+  odd.head = std::string("Subject: \xc3\xa4\r\nX: \0\r\n", 20);
+  submit({keep(1, message(1)), keep(2, odd), load(3)});
+  EXPECT_EQ(answer(1).status, Status::done);
+  EXPECT_EQ(answer(2).status, Status::done);
+  EXPECT_EQ(sql("SELECT count(*) FROM deferred"), "2");
+  const core::StoreResult all = answer(3);
+  ASSERT_EQ(all.rows.size(), 2U);
+  EXPECT_EQ(all.rows[0], message(1));
+  EXPECT_EQ(all.rows[1], odd);
+  EXPECT_FALSE(all.more);
+  EXPECT_EQ(order_, (std::vector<std::uint64_t>{1, 2, 3}));
+  submit({{0, core::RemoveDeferred{1}}, load(4)});
+  EXPECT_EQ(answer(4).rows, std::vector<DeferredRow>{odd});
+  const core::StoreContents left = contents();
+  EXPECT_EQ(left.deferred_users, std::vector<std::string>{"sip:bob@example.org"});
+  EXPECT_EQ(left.newest_id, 2U);
+}
+
+TEST_F(SqliteStoreTest, MessagesAreLoadedInPartsInTheirOrder) {
+  open();
+  store_->start();
+  for (std::uint64_t id = 1; id <= 9; ++id) submit({keep(0, message(10 - id, "sip:bob@example.org", std::string(1000, 'x')))});
+  submit({keep(0, message(20, "sip:carol@example.org")), load(1, 0, 4), load(2, 4, 100), load(3, 7, 100, 500)});
+  const core::StoreResult first = answer(1);
+  ASSERT_EQ(first.rows.size(), 4U);
+  EXPECT_EQ(first.rows.front().id, 1U);
+  EXPECT_EQ(first.rows.back().id, 4U);
+  EXPECT_TRUE(first.more);
+  EXPECT_EQ(answer(2).rows.size(), 5U);
+  EXPECT_FALSE(answer(2).more);
+  EXPECT_EQ(answer(3).rows.size(), 1U) << "the one that passes the bytes is the last one";
+  EXPECT_TRUE(answer(3).more);
+}
+
+TEST_F(SqliteStoreTest, OMA_DEF_5_ShareOfAUserIsCountedAlsoOfWhatWasThereBefore) {
+  open();
+  store_->start();
+  submit({keep(1, message(1), 2), keep(2, message(2), 2), keep(3, message(3), 2)});
+  EXPECT_EQ(answer(2).status, Status::done);
+  EXPECT_EQ(answer(3).status, Status::full);
+  open();
+  store_->start();
+  submit({keep(4, message(4), 2), keep(5, message(5, "sip:carol@example.org"), 2), {0, core::RemoveDeferred{1}},
+          keep(6, message(6), 2), keep(7, message(7), 2)});
+  EXPECT_EQ(answer(4).status, Status::full);
+  EXPECT_EQ(answer(5).status, Status::done);
+  EXPECT_EQ(answer(6).status, Status::done) << "one has gone";
+  EXPECT_EQ(answer(7).status, Status::full);
+  const std::uint64_t each = message(1).head.size() + 100;
+  const auto sized = [](std::uint64_t id) { return message(id, "sip:dave@example.org", std::string(100, 'x')); };
+  submit({keep(8, sized(8), 100, 2 * each), keep(9, sized(9), 100, 2 * each), keep(10, sized(10), 100, 2 * each)});
+  EXPECT_EQ(answer(9).status, Status::done);
+  EXPECT_EQ(answer(10).status, Status::full);
+}
+
+TEST_F(SqliteStoreTest, P_07_TheSameMessageIsStoredOnce) {
+  open();
+  store_->start();
+  DeferredRow again = message(2);
+  again.key = message(1).key;
+  submit({keep(1, message(1)), keep(2, again), load(3)});
+  EXPECT_EQ(answer(2).status, Status::duplicate);
+  EXPECT_EQ(answer(3).rows.size(), 1U);
+  // Whose id is taken is a mistake of ours; it does not stop the others.
+  DeferredRow clash = message(1);
+  clash.key = "other";
+  submit({keep(4, clash), keep(5, message(5))});
+  EXPECT_EQ(answer(4).status, Status::refused);
+  EXPECT_EQ(answer(5).status, Status::done);
+}
+
+TEST_F(SqliteStoreTest, OMA_DEF_6_WhoseTimeIsOver) {
+  open();
+  store_->start();
+  for (std::uint64_t id = 1; id <= 5; ++id) {
+    DeferredRow row = message(id);
+    row.expires_ms = 1000 + static_cast<std::int64_t>(6 - id);
+    submit({keep(0, row)});
+  }
+  submit({{1, core::LoadExpired{1003, 2}}, {2, core::LoadExpired{1003, 10}}});
+  EXPECT_EQ(answer(1).rows.size(), 2U);
+  EXPECT_TRUE(answer(1).more);
+  EXPECT_EQ(answer(1).rows[0].id, 5U) << "the one that ends first";
+  EXPECT_EQ(answer(2).rows.size(), 3U);
+  EXPECT_FALSE(answer(2).more);
+}
+
+TEST_F(SqliteStoreTest, AMessageToSeveralStaysUntilItsLastCopy) {
+  open();
+  store_->start();
+  core::SendingRow sending{.id = 5,
+                           .from = "\"A\" <sip:alice@example.org>",
+                           .sender = "sip:alice@example.org",
+                           .list = "sip:team@example.org",
+                           .hidden = true,
+                           .arrived_ms = 1'700'000'000'000,
+                           .message_id = "m",
+                           .notices = 1,
+                           .head = "Subject: x\r\n",
+                           .type = "text/plain",
+                           .body = std::string("a\0b", 3),
+                           .copies = {{0, "sip:bob@example.org"}, {1, "sip:carol@example.org"}}};
+  core::SendingRow other = sending;
+  other.id = 6;
+  submit({{1, core::PutSending{sending}}, {2, core::PutSending{other}}});
+  EXPECT_EQ(answer(1).status, Status::done);
+  EXPECT_EQ(answer(2).status, Status::done);
+  ASSERT_EQ(contents().sendings.size(), 2U);
+  EXPECT_EQ(contents().sendings[0], sending);
+  store_->start();
+  submit({{0, core::RemoveCopy{5, 0}}, {0, core::RemoveSending{6}}});
+  ASSERT_TRUE(store_->flush(10s));
+  sending.copies.erase(sending.copies.begin());
+  EXPECT_EQ(contents().sendings, std::vector<core::SendingRow>{sending});
+  store_->start();
+  submit({{0, core::RemoveCopy{5, 1}}});
+  ASSERT_TRUE(store_->flush(10s));
+  EXPECT_EQ(contents().sendings.size(), 0U);
+  store_.reset();
+  EXPECT_EQ(sql("SELECT count(*) FROM sending_copy"), "0");
+}
+
+TEST_F(SqliteStoreTest, AFullDiskIsToldToWhoWaitsAndCostsNothingThatWasPromised) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  open(100'000);
+  store_->start();
+  submit({keep(1, message(1))});
+  EXPECT_EQ(answer(1).status, Status::done);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit full{.rlim_cur = 64 * 1024, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+  const DeferredRow large = message(2, "sip:carol@example.org", std::string(100'000, 'x'));
+  submit({keep(2, large), put(row("sip:a@example.org", 1))});
+  EXPECT_EQ(answer(2).status, Status::refused);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  submit({keep(3, large)});
+  EXPECT_EQ(answer(3).status, Status::done);
+  ASSERT_TRUE(store_->flush(20s));
+  EXPECT_EQ(rows().size(), 1U) << "what nobody waits for was tried again";
+  store_->start();
+  submit({load(4)});
+  EXPECT_EQ(answer(4).rows.size(), 1U);
+  store_.reset();
+  EXPECT_EQ(sql("PRAGMA integrity_check"), "ok");
+}
+
+TEST_F(SqliteStoreTest, OneProcessAtATime) {
+  open();
+  EXPECT_NE(refusal().find("another process has it"), std::string::npos);
+}
+
+TEST_F(SqliteStoreTest, AFileOfTheFirstSchemaGoesOn) {
+  open();
+  store_->start();
+  submit({put(row("sip:a@example.org", 1))});
+  ASSERT_TRUE(store_->flush(10s));
+  store_.reset();
+  sql("DROP TABLE deferred; DROP TABLE sending; DROP TABLE sending_copy; PRAGMA user_version=1");
+  EXPECT_EQ(rows().size(), 1U);
+  store_->start();
+  submit({keep(1, message(1))});
+  EXPECT_EQ(answer(1).status, Status::done);
 }
 
 TEST_F(SqliteStoreTest, AnotherReaderDoesNotStopCommits) {
