@@ -1,0 +1,177 @@
+"""test_deferred.py - messages for users who can not be reached, and messages to groups, with a real store: kept, brought in
+their order, and not lost when the process is killed at any moment (OMA-DEF-4, OMA-DEF-8, OMA-PAG-1, P-06, P-07).
+
+PARLEY_E2E_KILLS: how often the process is killed under load."""
+import os
+import random
+import re
+import sqlite3
+import threading
+import time
+import unittest
+from contextlib import closing
+
+from sip_text import NoAnswer
+from store_base import StoreCase
+
+KILLS = int(os.environ.get("PARLEY_E2E_KILLS", "12"))
+DMF = "<sip:Deferred@example.org>"
+IM = ("Accept-Contact", "*;+g.oma.sip-im")
+
+
+def cpim(who, mid, wanted=""):
+    return (f"From: <sip:{who}@example.org>\r\nTo: <sip:x@example.org>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
+            f"imdn.Message-ID: {mid}\r\nDateTime: 2026-01-01T00:00:00Z\r\n{wanted}\r\nContent-Type: text/plain\r\n\r\n"
+            f"{mid}").encode()
+
+
+def mid_of(message):
+    return re.search(rb"imdn\.Message-ID: (\S+)", message.body)[1].decode()
+
+
+class DeferredCase(StoreCase):
+    MSRP = ("tcp:127.0.0.1:0",)
+
+    def begin(self, *flags, **how):
+        super().begin("--group", "sip:team@example.org=alice,bob,carol", *flags, **how)
+
+    def sql(self, text):
+        with closing(sqlite3.connect(f"{self.store}/parley.db")) as db:
+            return db.execute(text).fetchone()
+
+    def waiting(self):
+        return self.sql("SELECT (SELECT count(*) FROM deferred), (SELECT count(*) FROM sending)")
+
+    def until(self, ready, what, seconds=30):
+        deadline = time.monotonic() + seconds
+        while not ready():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.02)
+
+
+class Deferred(DeferredCase):
+    def test_OMA_DEF_4_kept_brought_in_order_and_gone(self):
+        alice, bob = self.user("alice"), self.user("bob")
+        self.code(bob.register(0), 200)
+        for text in (b"one", b"two", b"three"):
+            self.code(alice.message("sip:bob@example.org", text), 202)
+        self.assertEqual(self.waiting(), (3, 0))
+        self.code(bob.register(600), 200)
+        for text in (b"one", b"two", b"three"):
+            got = bob.take_request("MESSAGE")
+            self.assertEqual(got.body, text)
+            self.assertEqual(got.get("p-asserted-identity"), DMF)
+            self.assertEqual(got.from_.uri, "sip:alice@example.org")
+            self.assertTrue(got.get("date"), got.show())
+        self.until(lambda: self.waiting() == (0, 0), "what was brought is still there")
+        self.reached(alice, bob, b"four")
+        self.assertEqual(self.server.metric("parley_im_deferred_delivered_total"), 3)
+
+    def test_P_06_what_was_202_outlives_the_process(self):
+        alice, bob = self.user("alice"), self.user("bob")
+        self.code(bob.register(0), 200)
+        self.code(alice.message("sip:bob@example.org", b"one"), 202)
+        self.server.kill()
+        self.begin()
+        self.code(bob.register(600), 200)
+        self.assertEqual(bob.take_request("MESSAGE").body, b"one")
+
+    def test_OMA_DEF_5_a_full_box_is_said(self):
+        self.server.stop()
+        self.begin("--deferred-count-max", "1")
+        alice = self.user("alice")
+        self.code(alice.message("sip:bob@example.org", b"one"), 202)
+        refused = self.code(alice.message("sip:bob@example.org", b"two"), 480)
+        self.assertIn("no more is kept", refused.get("warning"))
+
+    def test_OMA_DEF_6_what_is_over_is_told(self):
+        alice = self.user("alice")
+        wanted = "imdn.Disposition-Notification: negative-delivery\r\n"
+        self.code(alice.message("sip:bob@example.org", cpim("alice", "m-1", wanted), "message/cpim",
+                                headers=[IM, ("Expires", "1")]), 202)
+        told = alice.take_request("MESSAGE", timeout=20)
+        self.assertEqual(told.from_.uri, "sip:Deferred@example.org")
+        self.assertIn(b"<message-id>m-1</message-id>", told.body)
+        self.assertIn(b"<failed/>", told.body)
+        self.until(lambda: self.waiting() == (0, 0), "it is still there")
+
+    def test_roles_say_who_keeps(self):
+        self.server.stop()
+        self.begin("--roles", "registrar,participating,controlling")
+        self.code(self.user("alice").message("sip:bob@example.org", b"one"), 480)
+
+
+class TwoShards(Deferred):
+    SHARDS = 2
+
+
+class Killed(DeferredCase):
+    """Killed at any moment, with senders who send on, a receiver who is there, one who comes and goes, and a group."""
+
+    SHARDS = 2
+
+    def begin(self, *flags, **how):
+        super().begin("--deferred-count-max", "100000", *flags, **how)
+
+    def sender(self, name, targets):
+        """One message after the other; what was promised and what became of the rest."""
+        peer = self.senders[name]
+        number = 0
+        while not self.over.is_set():
+            number += 1
+            target = targets[number % len(targets)]
+            mid = f"{name}-{target}-{number}"
+            request = peer.ask("MESSAGE", f"sip:{target}@example.org", body=cpim(name, mid), content_type="message/cpim",
+                               headers=[IM])
+            try:
+                code = request.final(40).code
+            except NoAnswer:
+                code = None
+            self.outcomes[mid] = code
+
+    def test_P_06_P_07_nothing_promised_is_lost(self):
+        self.over, self.outcomes = threading.Event(), {}
+        self.senders = {"alice": self.user("alice"), "carol": self.user("carol")}
+        bob = self.user("bob")
+        threads = [threading.Thread(target=self.sender, args=(name, ["bob", "team"]), daemon=True) for name in self.senders]
+        for thread in threads:
+            thread.start()
+        chance = random.Random(KILLS)
+        try:
+            for _ in range(KILLS):
+                time.sleep(chance.uniform(0.05, 0.7))
+                if chance.random() < 0.5:
+                    try:
+                        bob.register(chance.choice((0, 600)))
+                    except NoAnswer:
+                        pass
+                self.server.kill()
+                self.assertEqual(self.sql("PRAGMA integrity_check"), ("ok",))
+                self.begin()
+        finally:
+            self.over.set()
+            for thread in threads:
+                thread.join(60)
+        self.code(bob.register(600), 200)
+        self.until(lambda: self.waiting() == (0, 0), "something still waits", 60)
+        promised = [mid for mid, code in self.outcomes.items() if code in (200, 202)]
+        self.assertGreater(len(promised), KILLS, self.outcomes)
+        got = {name: [mid_of(m) for m in peer.seen if m.code is None and m.method == "MESSAGE"]
+               for name, peer in (("bob", bob), *self.senders.items())}
+        for mid in promised:
+            name, target, _ = mid.split("-")
+            who = ["bob"] if target == "bob" else [n for n in got if n != name]
+            for one in who:
+                if mid not in got[one]:
+                    self.fail(f"{one} never got {mid}, which was {self.outcomes[mid]}")
+        # In the order in which each sender was answered, whatever came twice.
+        for name in self.senders:
+            first = list(dict.fromkeys(mid for mid in got["bob"] if mid.startswith(f"{name}-bob-")))
+            first = [mid for mid in first if mid in promised]
+            self.assertEqual(first, sorted(first, key=lambda mid: int(mid.split("-")[2])))
+
+
+del StoreCase  # it is no test
+
+if __name__ == "__main__":
+    unittest.main()
