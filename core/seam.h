@@ -271,7 +271,7 @@ class Outbox {
   // The same by reference.
   void send_datagram(std::uint16_t socket, const Address& to, Slice slice);
   // Copies `bytes` for the Worker of a shard. A shard that does not exist loses them.
-  void mail(std::uint32_t shard, std::string_view bytes);
+  void mail(std::uint32_t shard, std::string_view bytes, bool kept = false);
   void mail(ShardMail mail) { mails_.push_back(std::move(mail)); }
 
   void close(ConnId conn) { push({Output::Kind::close, conn, {}}); }

@@ -2,19 +2,22 @@
 // stored: "Name: value\r\n" each, without folds.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sip/flow.h"
+#include "sip/head.h"
 #include "sip/header_id.h"
 #include "sip/writer.h"
 
 namespace parley::policy {
 
-// Appends those lines of `request` that `goes` takes.
+// Appends those lines of `request` that `goes` takes. How many there were.
 template <class Goes>
-void put_carried_lines(const sip::Received& request, Goes&& goes, std::string& out) {
+std::size_t put_carried_lines(const sip::Received& request, Goes&& goes, std::string& out) {
+  std::size_t count = 0;
   for (std::size_t i = 0; i < request.head.header_count; ++i) {
     const sip::Header& header = request.head.headers[i];
     const std::string_view name = header.name.of(request.bytes);
@@ -22,7 +25,16 @@ void put_carried_lines(const sip::Received& request, Goes&& goes, std::string& o
     out.append(name).append(": ");
     for (const char c : header.value.of(request.bytes)) out.push_back(c == '\r' || c == '\n' ? ' ' : c);
     out.append("\r\n");
+    ++count;
   }
+  return count;
+}
+
+// Whether a request with these lines can be read again, here and by the next hop: with those that it gets besides them.
+[[nodiscard]] inline bool fits_again(const sip::HeadLimits& limits, std::size_t lines, std::size_t bytes) {
+  constexpr std::size_t own_lines = 16;
+  constexpr std::size_t own_bytes = 4096;
+  return lines + own_lines <= limits.headers_max && bytes + own_bytes <= limits.head_bytes_max;
 }
 
 // Views into `lines`, appended.

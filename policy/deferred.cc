@@ -8,7 +8,9 @@
 #include "core/id_text.h"
 #include "policy/carried_lines.h"
 #include "policy/imdn.h"
+#include "policy/user_key.h"
 #include "sip/date.h"
+#include "sip/identity.h"
 #include "sip/leg_pair.h"
 #include "sip/reason_headers.h"
 #include "sip/value.h"
@@ -22,6 +24,7 @@ namespace {
 
 constexpr core::Duration expiry_every = std::chrono::seconds(10);
 constexpr std::uint32_t expired_at_once = 64;
+constexpr core::Duration expiry_pause = std::chrono::milliseconds(100);  // between them: each may be told to somebody
 constexpr std::int64_t skew_ms = 60'000;  // OMA-PAG-6
 
 // What a message says of itself goes with it; what its hop or its sender's dialog with us says does not.
@@ -29,7 +32,6 @@ bool goes_along(HeaderId id, std::string_view name, bool unknown) {
   switch (id) {
     case HeaderId::accept_contact:
     case HeaderId::expires:
-    case HeaderId::from:
     case HeaderId::privacy:  // OMA-DEF-15
     case HeaderId::reject_contact:
     case HeaderId::reply_to:
@@ -95,13 +97,15 @@ core::Instant Deferred::next_deadline() const {
 // --- into the store
 
 // When it is worth nothing any more (OMA-DEF-6, DEC-14).
-std::int64_t Deferred::end_of(const Received& request) const {
-  const std::int64_t most = wall_ms_ + std::chrono::duration_cast<std::chrono::milliseconds>(config_->im.deferred.age_max).count();
+std::int64_t Deferred::end_of(const Message& message) const {
+  const Received& request = message.request;
+  const std::int64_t most =
+      message.wall_ms + std::chrono::duration_cast<std::chrono::milliseconds>(config_->im.deferred.age_max).count();
   std::uint32_t expires = 0;
   if (!sip::clamped_number(request.head.value(HeaderId::expires, request.bytes), expires)) return most;
-  std::int64_t sent_ms = wall_ms_;
+  std::int64_t sent_ms = message.wall_ms;
   if (std::int64_t sent = 0; sip::parse_date(request.head.value(HeaderId::date, request.bytes), sent)) {
-    sent_ms = sent * 1000 > wall_ms_ + skew_ms ? wall_ms_ : sent * 1000;  // T-88: its clock is wrong
+    sent_ms = sent * 1000 > sent_ms + skew_ms ? sent_ms : sent * 1000;  // T-88: its clock is wrong
   }
   return std::min(most, sent_ms + std::int64_t{expires} * 1000);
 }
@@ -126,47 +130,56 @@ std::string Deferred::key_of(const Received& request, const Message& message, st
   return std::string(digest_.hash(core::DigestAlgorithm::sha256, text).view().substr(0, letters));
 }
 
-std::uint64_t Deferred::keep(const Message& message) {
+// As he calls himself, where nobody else is named by that: who it really is goes with what is brought at once, as
+// P-Asserted-Identity, and there it will be ours.
+void Deferred::put_from(const Message& message, std::string& out) {
+  const sip::Address& from = message.request.essentials.from;
+  const sip::Privacy privacy = sip::privacy_of(message.request.head, message.request.bytes);
+  const bool another = message.proven && !(privacy.id && !privacy.none) && user_key(from.uri) != message.sender;
+  out.append("From: ");
+  if (!another && !from.display.empty()) out.append(from.display).append(" ");
+  out.append("<").append(another ? message.sender : from.uri).append(">\r\n");
+}
+
+bool Deferred::keep(const Message& message) {
   const Received& request = message.request;
   const DeferredConfig& config = config_->im.deferred;
-  if (!config.on || request.head.method != Method::message) return 0;
+  if (!config.on || request.head.method != Method::message || message.sender.empty()) return false;
   const std::string_view type = request.head.value(HeaderId::content_type, request.bytes);
-  if (is_composing(type, request.body)) return 0;
-  if (users_.size() >= config.users_max && !users_.contains(std::string(message.aor))) {
-    metrics_.add(Metric::im_deferred_users_limit);
-    return 0;
-  }
+  const std::int64_t end = end_of(message);
+  if (is_composing(type, request.body) || end <= wall_ms_) return false;
   const WantedNotices wanted = wanted_notices(type, request.body);
   core::PutDeferred put{.row = {}, .count_max = config.count_max, .bytes_max = config.bytes_max};
   core::DeferredRow& row = put.row;
-  row.id = ids_.next(wall_ms_);
+  row.id = message.id;
   row.aor = message.aor;
   row.sender = message.sender;
   row.key = key_of(request, message, wanted.message_id);
   row.message_id = wanted.message_id;
   row.notices = wanted.notices;
-  row.arrived_ms = wall_ms_;
-  row.expires_ms = end_of(request);
-  put_carried_lines(
+  row.arrived_ms = message.wall_ms;
+  row.expires_ms = end;
+  put_from(message, row.head);
+  const std::size_t lines = put_carried_lines(
       request, [this](HeaderId id, std::string_view name) { return goes_along(id, name, config_->calls.pass_unknown); },
       row.head);
+  if (!fits_again(config_->transport.head, lines, row.head.size())) return false;
   if (request.head.first(HeaderId::date) == nullptr) {  // OMA-DEF-8
     row.head.append("Date: ");
-    sip::put_date(row.head, wall_ms_);
+    sip::put_date(row.head, message.wall_ms);
     row.head.append("\r\n");
   }
   row.body = request.body;
-  const std::uint64_t id = row.id;
   const std::uint64_t number = ++numbers_;
-  waiting_.emplace(number, Waiting{.id = id,
+  waiting_.emplace(number, Waiting{.id = row.id,
                                    .until = now_ + config_->store_answer,
-                                   .kept = {.asker = message.asker, .aor = row.aor, .tried = message.tried},
+                                   .kept = {.asker = message.asker, .aor = row.aor, .sender = row.sender, .tried = message.tried},
                                    .told = wants(row.notices, Notice::processing) ? row : core::DeferredRow{}});
   out_->store({token(number), std::move(put)});
-  return id;
+  return true;
 }
 
-void Deferred::forget(std::uint64_t id) { out_->store({0, core::RemoveDeferred{id}}); }
+void Deferred::forget(std::uint64_t id) { out_->store({0, core::RemoveDeferred{.id = id}}); }
 
 bool Deferred::next_kept(Kept& kept) {
   if (kept_.empty()) return false;
@@ -215,7 +228,7 @@ void Deferred::give_up_waiting() {
   while (!waiting_.empty() && waiting_.begin()->second.until <= now_) {
     Waiting waiting = std::move(waiting_.begin()->second);
     waiting_.erase(waiting_.begin());
-    forget(waiting.id);
+    out_->store({0, core::RemoveDeferred{.id = waiting.id, .unless_claimed = true}});
     on_kept(std::move(waiting), core::StoreResult::Status::refused);
   }
 }
@@ -230,9 +243,7 @@ void Deferred::on_expired(const core::StoreResult& result) {
     if (wants(row.notices, Notice::negative)) notify(row, true);
     forget(row.id);
   }
-  if (!result.more) return;
-  expiry_load_ = ++numbers_;
-  out_->store({token(expiry_load_), core::LoadExpired{.now_ms = wall_ms_, .count_max = expired_at_once}});
+  if (result.more) wheel_.arm(expiry_timer_, now_ + expiry_pause);
 }
 
 // Who wrote to a list or group is not told who in it was meant (OMA-DR-5).

@@ -5,7 +5,7 @@
 // shard that his address of record names, which sends him what waits. Rows lie in the store (core/store/store.h): here is
 // only who has some, and the few that are under way. What is sent comes out as Errands, as those of Calls do.
 //
-//   keep()          a message; kept() tells what became of it, when it can not be lost any more
+//   keep()          a message; next_kept() tells what became of it, when it can not be lost any more
 //   added()         by the shard that kept it, to the shard of its user
 //   available()     he has registered, or wants to be sent what waits again
 //   on_stored()     answers of the store
@@ -47,10 +47,13 @@ class Deferred : public UserAgent {
     std::string_view aor;     // of whom it is for
     std::string_view sender;  // policy::user_key of whom it comes from
     core::SlotId asker;       // who is told by next_kept()
+    std::uint64_t id = 0;     // of MessageIds, when it came
+    std::int64_t wall_ms = 0;  // likewise
     bool tried = false;       // devices of his are there and did not answer: they are left alone for a while
+    bool proven = false;      // `sender` is who it is, whatever he calls himself
   };
-  // Its id, which forget() takes; 0: it is none to keep.
-  [[nodiscard]] std::uint64_t keep(const Message& message);
+  // False: it is none to keep. forget() takes its id.
+  [[nodiscard]] bool keep(const Message& message);
   // It has been brought after all, or nobody wants it kept any more.
   void forget(std::uint64_t id);
 
@@ -59,6 +62,7 @@ class Deferred : public UserAgent {
     core::SlotId asker;
     Outcome outcome = Outcome::kept;
     std::string aor;
+    std::string sender;
     bool tried = false;
   };
   [[nodiscard]] bool next_kept(Kept& kept);
@@ -67,13 +71,13 @@ class Deferred : public UserAgent {
 
   // Who had messages when the process began; before the first step.
   void restore(std::string_view aor) { restored_.emplace_back(aor); }
-  void added(std::string_view aor, bool tried);
+  // A message of that sender was kept for him.
+  void added(std::string_view aor, std::string_view sender, bool tried);
   // `anew`: he was not there before, or has changed what he wants.
   void available(std::string_view aor, bool anew);
-  // What comes for him now has to wait behind what is there (order for each sender).
-  [[nodiscard]] bool comes_after_others(std::string_view aor) const {
-    return !users_.empty() && users_.contains(std::string(aor)) && wants_it(aor);
-  }
+  // What comes for him from that sender (policy::user_key) now has to wait behind what is there: each sender's messages
+  // keep their order.
+  [[nodiscard]] bool comes_after_others(std::string_view aor, std::string_view sender) const;
 
   // --- what comes of it
 
@@ -116,7 +120,8 @@ class Deferred : public UserAgent {
     bool refused = false;    // in this round: a device did not take something
     std::deque<core::DeferredRow> rows;
     std::uint64_t after = 0;        // id of what has been loaded last in this round
-    std::vector<std::string> held;  // senders of what was refused: what else they sent keeps its place behind it
+    // Senders of what was refused, and of what came when the round was over: what else they send goes behind it.
+    std::vector<std::string> held;
     std::uint32_t number = 0;       // of the errand that runs
     std::uint16_t status = 0;       // what came of it
     std::uint32_t failures = 0;     // rounds in a row
@@ -125,7 +130,9 @@ class Deferred : public UserAgent {
   };
   enum class TimerKind : std::uint32_t { box, push, expiry };
 
+  static void hold(Box& box, std::string_view sender);
   [[nodiscard]] Box* box_of(std::string_view aor);
+  [[nodiscard]] const Box* box_of(std::string_view aor) const { return const_cast<Deferred*>(this)->box_of(aor); }
   void open_box(std::string_view aor, core::Duration delay);
   void close(Box& box);
   [[nodiscard]] bool wants_it(std::string_view aor) const;
@@ -143,7 +150,8 @@ class Deferred : public UserAgent {
   void on_expired(const core::StoreResult& result);
   void notify(const core::DeferredRow& row, bool failed);
   [[nodiscard]] std::string_view own_uri() const { return config_->im.deferred_uris.front(); }
-  [[nodiscard]] std::int64_t end_of(const Received& request) const;
+  [[nodiscard]] std::int64_t end_of(const Message& message) const;
+  static void put_from(const Message& message, std::string& out);
   [[nodiscard]] std::string key_of(const Received& request, const Message& message, std::string_view message_id);
   [[nodiscard]] static std::uint64_t token(std::uint64_t number) { return store_token(StoreOwner::deferred, number); }
 
@@ -166,6 +174,7 @@ class Deferred : public UserAgent {
   std::map<std::uint64_t, core::SlotId> loads_;  // by number
   std::deque<core::SlotId> queue_;               // State::queued
   std::deque<core::SlotId> paused_;              // State::paused
+  std::deque<std::string> crowded_out_;          // who found no box
   std::uint32_t running_ = 0;                    // boxes in the states behind queued
   core::TimerWheel wheel_;
   core::Instant next_push_{};  // when the next message is due at --deferred-push-rate

@@ -17,7 +17,7 @@ struct DeferredConfig {
   // OMA-PAG-5: a device that has not answered by then is one that can not be reached; well below Timer F, which is as long
   // as the sender waits.
   core::Duration answer_max = std::chrono::seconds(10);
-  std::uint32_t users_max = 1'000'000;  // for whom messages wait, per shard
+  std::uint32_t users_max = 1'000'000;  // who are sent theirs, or tried again, per shard
   std::uint32_t push_parallel = 64;     // users who are sent theirs at one time, per shard
   std::uint32_t push_rate = 1000;       // messages a second, per shard
   // OMA-DEF-9: how long until a user is tried again: first, and at most.

@@ -34,7 +34,11 @@ Deferred::Box* Deferred::box_of(std::string_view aor) {
 // Its first round begins after `delay`.
 void Deferred::open_box(std::string_view aor, core::Duration delay) {
   const core::SlotId id = boxes_.emplace();
-  if (!id.valid()) return;  // as many as users: he has one already
+  if (!id.valid()) {
+    metrics_.add(Metric::im_deferred_users_limit);
+    crowded_out_.emplace_back(aor);
+    return;
+  }
   Box& box = *boxes_.get(id);
   box.self = id;
   box.aor = aor;
@@ -52,7 +56,11 @@ void Deferred::open_box(std::string_view aor, core::Duration delay) {
 void Deferred::close(Box& box) {
   wheel_.cancel(box.timer);
   by_aor_.erase(box.aor);
-  boxes_.erase(box.self);
+  boxes_.erase(core::SlotId(box.self));
+  if (crowded_out_.empty()) return;
+  const std::string next = std::move(crowded_out_.front());
+  crowded_out_.pop_front();
+  available(next, true);
 }
 
 // OMA-DEF-7. Who is not registered will be `available` when he is.
@@ -60,21 +68,37 @@ bool Deferred::wants_it(std::string_view aor) const {
   return config_->im.deferred.on && settings_.of(aor).offline_delivery && !location_.bindings(aor).empty();
 }
 
-void Deferred::added(std::string_view aor, bool tried) {
+void Deferred::hold(Box& box, std::string_view sender) {
+  if (std::find(box.held.begin(), box.held.end(), sender) == box.held.end()) box.held.emplace_back(sender);
+}
+
+void Deferred::added(std::string_view aor, std::string_view sender, bool tried) {
   users_.emplace(aor);
-  if (!wants_it(aor) || draining_) return;
   Box* const box = box_of(aor);
+  if (box != nullptr && box->state != Box::State::resting) {
+    box->again = true;  // whoever is being sent his messages now has one more, registered or not
+    return;
+  }
+  if (box != nullptr) hold(*box, sender);
+  if (!wants_it(aor) || draining_) return;
   const core::Duration first = config_->im.deferred.retry_first;
   if (box == nullptr) {
     open_box(aor, tried ? first : core::Duration{});
-  } else if (box->state != Box::State::resting) {
-    box->again = true;
   } else if (box->failures == 0 || box->rested + first <= now_) {
     // It need not wait as long as those before it have to by now; they go first.
     begin_round(*box);
   } else if (box->timer.due() > box->rested + first) {
     wheel_.arm(box->timer, box->rested + first);
   }
+}
+
+// While they are on their way nobody knows whose they are. Where a device has refused something of somebody, the others
+// need not wait for him.
+bool Deferred::comes_after_others(std::string_view aor, std::string_view sender) const {
+  if (users_.empty() || !users_.contains(std::string(aor)) || !wants_it(aor)) return false;
+  const Box* const box = box_of(aor);
+  if (box == nullptr || box->state != Box::State::resting || box->unreached || !box->refused) return true;
+  return std::find(box->held.begin(), box->held.end(), sender) != box->held.end();
 }
 
 void Deferred::available(std::string_view aor, bool anew) {
@@ -168,8 +192,10 @@ void Deferred::end_round(Box& box) {
   box.failures = left ? box.failures + 1 : 0;
   if (draining_) {
     // The next process goes on.
-  } else if (box.again) {
+  } else if (box.again && wants_it(box.aor)) {
     begin_round(box);
+  } else if (box.again || (left && !wants_it(box.aor))) {
+    close(box);  // until he is available
   } else if (left) {
     const DeferredConfig& config = config_->im.deferred;
     core::Duration delay = config.retry_first;
@@ -231,17 +257,11 @@ void Deferred::push(Box& box) {
   add(HeaderId::p_asserted_identity, us);
   const std::size_t first = texts_.size();
   add_carried_lines(row.head, texts_);
-  // Its From had the tag of another request.
   std::string from;
   for (std::size_t i = first; i < texts_.size(); ++i) {
     if (texts_[i].id != HeaderId::from) continue;
-    sip::Address address;
-    std::string_view rest = texts_[i].value;
-    if (sip::take_address(rest, address)) {
-      if (!address.display.empty()) from.append(address.display).append(" ");
-      from.append("<").append(address.uri).append(">;tag=").append(tag, sizeof tag);
-      texts_[i].value = from;
-    }
+    from.append(texts_[i].value).append(";tag=").append(tag, sizeof tag);
+    texts_[i].value = from;
     break;
   }
   Errand errand;
@@ -273,12 +293,12 @@ void Deferred::on_over(core::SlotId id, std::uint32_t number) {
     box->rows.pop_front();
     box->failures = 0;
     next_message(*box);
-  } else if (means_unreachable(status) || status >= 500) {
+  } else if (means_unreachable(status)) {
     box->unreached = true;
     end_round(*box);
   } else {
     box->refused = true;
-    box->held.push_back(std::move(box->rows.front().sender));
+    hold(*box, box->rows.front().sender);
     box->rows.pop_front();
     next_message(*box);
   }

@@ -21,6 +21,8 @@ using sip::HeaderId;
 
 namespace {
 
+constexpr core::Duration no_room_pause = std::chrono::seconds(1);
+
 // What a recipient's URI has behind '?' is no part of whom it names.
 std::string bare_uri(std::string_view uri) { return std::string(uri.substr(0, uri.find('?'))); }
 
@@ -114,7 +116,11 @@ std::uint16_t Exploder::message(const Received& request, const sip::RequestMatch
   const sip::Address& from = request.essentials.from;
   if (!from.display.empty()) row.from.append(from.display).append(" ");
   row.from.append("<").append(from.uri).append(">");
-  take_lines(row, request);
+  if (!take_lines(row, request)) {
+    answer(s, 513);
+    sendings_.erase(id);
+    return 0;
+  }
   char boundary[core::letters64_chars];
   core::letters_encode64(random_.next(), boundary);
   const std::vector<ListEntry> history = to.group != nullptr ? std::vector<ListEntry>{} : recipient_history(recipients);
@@ -141,14 +147,41 @@ void Exploder::begin(const core::Now& now, core::Outbox& out) {
   UserAgent::begin(now.mono);
   wall_ms_ = now.wall_ms;
   out_ = &out;
-  for (core::SendingRow& row : std::exchange(restored_, {})) {
+  while (!restored_.empty()) {
     const core::SlotId id = sendings_.emplace();
-    if (!id.valid()) return;  // more than may be at one time: the next start takes them
+    if (!id.valid()) return;  // as many as may be at one time: when some of them are over
     Sending& s = *sendings_.get(id);
     s.self = id;
-    take_row(s, std::move(row));
+    take_row(s, std::move(restored_.front()));
+    restored_.pop_front();
     send_more(s);
   }
+}
+
+void Exploder::end() {
+  give_up_waiting();
+  if (later_.empty() || later_at_ > now_) return;
+  for (const core::SlotId id : std::exchange(later_, {})) {
+    if (Sending* const s = sendings_.get(id)) send_more(*s);
+  }
+}
+
+void Exploder::on_no_room(core::SlotId id, std::uint32_t number) {
+  Sending* const s = sendings_.get(id);
+  if (s == nullptr) return;
+  const auto found = std::find_if(s->running.begin(), s->running.end(),
+                                  [number](const Running& running) { return running.number == number; });
+  if (found == s->running.end()) return;
+  if (found->notice) {
+    on_over(id, number);
+    return;
+  }
+  s->waiting.push_front(std::move(found->copy));
+  ++waiting_;
+  s->running.erase(found);
+  --running_;
+  if (later_.empty()) later_at_ = now_ + no_room_pause;
+  later_.push_back(id);
 }
 
 void Exploder::take_row(Sending& s, core::SendingRow row) {
@@ -213,8 +246,9 @@ void Exploder::answer(Sending& s, std::uint16_t status) {
 // --- what is sent
 
 // What goes on beside what a request of ours says itself (OMA-PAG-2).
-void Exploder::take_lines(core::SendingRow& row, const Received& request) const {
-  put_carried_lines(
+// False: there are more than could be read again.
+bool Exploder::take_lines(core::SendingRow& row, const Received& request) const {
+  const std::size_t lines = put_carried_lines(
       request,
       [this](HeaderId id, std::string_view name) {
         if (id == HeaderId::privacy) return true;
@@ -222,6 +256,7 @@ void Exploder::take_lines(core::SendingRow& row, const Received& request) const 
                sip::header_pass(id, name, config_->calls.pass_unknown) == sip::HeaderPass::pass;
       },
       row.head);
+  return fits_again(config_->transport.head, lines, row.head.size());
 }
 
 void Exploder::send_more(Sending& s) {
@@ -245,7 +280,7 @@ void Exploder::send(Sending& s, Running running, std::string_view type, std::str
   put_number(call_id, running.copy.number);
   call_id.append("@").append(config_->domains.empty() ? config_->realm : config_->domains.front());
   char tag[core::letters64_chars];
-  core::letters_encode64(random_.next(), tag);
+  core::letters_encode64(s.row.id + (std::uint64_t{running.copy.number} << 32), tag);
   std::string from = notice ? "<" + s.row.list + ">" : s.row.from;
   from.append(";tag=").append(tag, sizeof tag);
   const std::string uri = notice ? s.row.sender : running.copy.uri;

@@ -8,6 +8,7 @@
 // not be brought is told to a sender who has asked for that (negative-delivery of RFC 5438), and counted.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -31,7 +32,7 @@ class Exploder : public UserAgent {
       : UserAgent(parts), ids_(ids), sendings_(parts.config->focus.list_copies_max) {}
 
   void begin(const core::Now& now, core::Outbox& out);
-  void end() { give_up_waiting(); }
+  void end();
 
   struct To {
     const Group* group = nullptr;  // null: the list in its body
@@ -44,6 +45,8 @@ class Exploder : public UserAgent {
   void restore(core::SendingRow row) { restored_.push_back(std::move(row)); }
 
   void on_stored(const core::StoreResult& result);
+  // It could not even be begun, for want of room of ours: it is sent later.
+  void on_no_room(core::SlotId sending, std::uint32_t number);
   // What has become of an errand.
   void on_response(core::SlotId sending, std::uint32_t number, std::uint16_t status);
   void on_over(core::SlotId sending, std::uint32_t number);
@@ -53,7 +56,7 @@ class Exploder : public UserAgent {
   // What is stored need not be brought before.
   [[nodiscard]] bool drained() const;
   [[nodiscard]] core::Instant next_deadline() const {
-    return waits_.empty() ? core::never : waits_.begin()->second.until;
+    return std::min(later_.empty() ? core::never : later_at_, waits_.empty() ? core::never : waits_.begin()->second.until);
   }
 
   // For tests at rest.
@@ -84,7 +87,7 @@ class Exploder : public UserAgent {
 
   [[nodiscard]] ListMessageFacts facts_of(const Received& request, const To& to, const ListMessage& message,
                                           Recipients& recipients) const;
-  void take_lines(core::SendingRow& row, const Received& request) const;
+  [[nodiscard]] bool take_lines(core::SendingRow& row, const Received& request) const;
   void take_row(Sending& s, core::SendingRow row);
   void store(Sending& s);
   void answer(Sending& s, std::uint16_t status);
@@ -103,7 +106,9 @@ class Exploder : public UserAgent {
   std::uint64_t waiting_ = 0;             // copies of all of them that have not been sent
   std::uint64_t numbers_ = 0;             // of tokens
   std::map<std::uint64_t, Waits> waits_;  // by number, the oldest first
-  std::vector<core::SendingRow> restored_;
+  std::deque<core::SendingRow> restored_;
+  std::vector<core::SlotId> later_;  // those that found no room
+  core::Instant later_at_{};         // when they try again
 };
 
 }  // namespace parley::policy

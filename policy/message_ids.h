@@ -1,8 +1,10 @@
-// policy/message_ids.h - ids of what is stored: they grow with time, and no two shards make the same.
+// policy/message_ids.h - ids of what is stored: they grow with time, and no two of the at most 256 shards make the same.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+
+#include "core/check.h"
 
 namespace parley::policy {
 
@@ -12,7 +14,12 @@ class MessageIds {
   static constexpr unsigned shard_bits = 8;
   static constexpr unsigned number_bits = 13;
 
-  explicit MessageIds(std::uint32_t shard) : shard_(shard & ((1U << shard_bits) - 1)) {}
+  explicit MessageIds(std::uint32_t shard) : shard_(shard) { CHECK(shard < (1U << shard_bits)); }
+
+  // Who has made it.
+  [[nodiscard]] static std::uint32_t shard_of(std::uint64_t id) {
+    return static_cast<std::uint32_t>(id >> number_bits) & ((1U << shard_bits) - 1);
+  }
 
   // Every id from now on is above that one, which an earlier process has made, whatever the clock says.
   void begin_after(std::uint64_t id) { last_ = std::max(last_, id >> (shard_bits + number_bits) << number_bits | number_mask); }

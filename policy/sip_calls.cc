@@ -151,7 +151,11 @@ void SipService::start_errand(Errand errand) {
       proxied_.emplace(sip::ForkConfig{.invite = invite, .breadth = sip::breadth_default, .may_wait = invite});
   if (!id.valid()) {
     count(Metric::sip_proxied_limit);
-    tell_failed(errand, 503);
+    if (errand.client == Errand::Client::copy) {
+      exploder_.on_no_room(errand.call, errand.number);
+      return;
+    }
+    tell_outcome(errand, 503);
     tell_over(errand);
     return;
   }
@@ -166,7 +170,11 @@ void SipService::start_errand(Errand errand) {
   const Errand& e = *p.errand;
   if (invite) invites_.insert_or_assign({e.client, e.call.packed(), e.number}, id);
   const Received* const request = request_of(p);
-  CHECK(request != nullptr);  // we wrote it
+  if (request == nullptr) {  // we wrote it, but what came from others in it is more than is read here by now
+    final_of_ours(p, 513);
+    drop(p);
+    return;
+  }
   if (!e.in_dialog) p.im = im_request(*request);
   sip::Uri uri;
   const bool ours = e.by_uri && sip::parse_uri(request->head.uri.of(request->bytes), uri) &&
@@ -270,7 +278,7 @@ void SipService::tell_response(const Errand& errand, std::string_view text, cons
   }
 }
 
-void SipService::tell_failed(const Errand& errand, std::uint16_t status) {
+void SipService::tell_outcome(const Errand& errand, std::uint16_t status) {
   switch (errand.client) {
     case Errand::Client::calls: calls_.on_failed(errand.call, errand.number, status); return;
     case Errand::Client::participant: focus_.on_failed(errand.call, errand.number, status); return;

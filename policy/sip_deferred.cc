@@ -25,6 +25,17 @@ bool SipService::may_defer(const Proxied& p) const {
          !(p.errand != nullptr && p.errand->client == Errand::Client::deferred);
 }
 
+// It may have to be kept some time later; its place among others is that of now. True: that time has come, since others
+// from its sender wait already.
+bool SipService::begin_keeping(Proxied& p, bool others_wait) {
+  if (!may_defer(p)) return false;
+  p.message_id = ids_.next(now_.wall_ms);
+  p.message_ms = now_.wall_ms;
+  if (others_wait && keep_for(p, false)) return true;
+  wheel_.arm(p.answer_timer, now_.mono + config_->im.deferred.answer_max);
+  return false;
+}
+
 // SEED4-6.1.2.1-5, OMA-PAG-5: that answer says that he can not be reached, and it is a request that may wait for him.
 bool SipService::is_unreached(const Proxied& p, std::uint16_t status) const {
   return p.im && p.to_user && means_unreachable(status) && when_unreachable(*p.im) == WhenUnreachable::defer &&
@@ -33,24 +44,32 @@ bool SipService::is_unreached(const Proxied& p, std::uint16_t status) const {
 
 // True: it is kept for him, or will be when the store has it; its sender is answered then.
 bool SipService::defer(Proxied& p, bool tried) {
-  if (p.kept != 0) return true;
   count(Metric::im_deferrals);
-  return may_defer(p) && keep_for(p, tried);
+  return keep_for(p, tried);
+}
+
+// The policy::user_key of whom a message comes from; empty: nobody who could be told of it.
+std::string_view SipService::message_sender(const Proxied& p, const Received& request) {
+  const bool asserted = p.errand != nullptr || p.from_trusted;
+  senders_of(request, p.errand == nullptr ? std::string_view(p.user) : std::string_view(p.errand->user), asserted, senders_);
+  return senders_.empty() ? std::string_view{} : std::string_view(senders_.front());
 }
 
 bool SipService::keep_for(Proxied& p, bool tried) {
-  const Received* const request = request_of(p);
+  const Received* const request = p.message_id == 0 ? nullptr : request_of(p);
   if (request == nullptr) return false;
-  const bool asserted = p.errand == nullptr ? p.from_trusted : true;
-  senders_of(*request, p.errand == nullptr ? std::string_view(p.user) : std::string_view(p.errand->user), asserted, senders_);
-  p.kept = deferred_.keep({.request = *request,
-                           .aor = p.aor,
-                           .sender = senders_.empty() ? std::string_view{} : std::string_view(senders_.front()),
-                           .asker = p.self,
-                           .tried = tried});
-  p.waits_for_store = p.kept != 0;
+  const bool kept = deferred_.keep({.request = *request,
+                                    .aor = p.aor,
+                                    .sender = message_sender(p, *request),
+                                    .asker = p.self,
+                                    .id = p.message_id,
+                                    .wall_ms = p.message_ms,
+                                    .tried = tried,
+                                    .proven = p.errand != nullptr || !p.from_trusted});
+  if (!kept) return false;
+  p.keeping = Proxied::Keeping::asked;
   wheel_.cancel(p.answer_timer);
-  return p.waits_for_store;
+  return true;
 }
 
 // A device takes longer than its user is waited for. It may still answer.
@@ -61,30 +80,27 @@ void SipService::on_no_answer(Proxied& p) {
 // What a device says of a message that is kept, or about to be: only that it has it after all is news. False: nobody is
 // told.
 bool SipService::answers_kept(Proxied& p, std::uint16_t status) {
-  if (p.kept == 0) return true;
-  if (status < 200 || status >= 300) return false;
-  deferred_.forget(p.kept);
-  const bool waits = std::exchange(p.waits_for_store, false);
-  if (waits) p.kept = 0;
+  using Keeping = Proxied::Keeping;
+  if (p.keeping == Keeping::no) return true;
+  if (p.keeping == Keeping::refused || status < 200 || status >= 300) return false;
+  deferred_.forget(p.message_id);
+  const bool waits = p.keeping == Keeping::asked;
+  p.keeping = waits ? Keeping::no : Keeping::done;
   return waits;
 }
 
 void SipService::tell_kept() {
   using Outcome = Deferred::Kept::Outcome;
   for (Deferred::Kept kept; deferred_.next_kept(kept);) {
-    if (kept.outcome == Outcome::kept) tell_added(kept.aor, kept.tried);
+    if (kept.outcome == Outcome::kept) tell_added(kept.aor, kept.sender, kept.tried);
     Proxied* const p = proxied_.get(kept.asker);
-    if (p == nullptr || !std::exchange(p->waits_for_store, false)) continue;  // its sender waits no more
-    if (kept.outcome != Outcome::kept) {
-      refuse_kept(*p, kept.outcome);
-    } else if (p->errand != nullptr) {
-      settled(*p);
-      tell_failed(*p->errand, 202);
+    if (p == nullptr || p->keeping != Proxied::Keeping::asked) continue;  // its sender waits no more
+    settled(*p);
+    p->keeping = kept.outcome == Outcome::kept ? Proxied::Keeping::done : Proxied::Keeping::refused;
+    if (p->errand != nullptr) {
+      tell_outcome(*p->errand, kept.outcome == Outcome::kept ? 202 : 480);
     } else if (const Received* const request = request_of(*p)) {
-      settled(*p);
-      lines_.clear();
-      lines_.add(HeaderId::server, config_->im.product);
-      answer(*request, p->server, 202, lines_.headers());  // OMA-DEF-4
+      answer_kept(*request, p->server, kept.outcome);
     }
     if (p->branches.empty()) {
       drop(*p);
@@ -94,21 +110,19 @@ void SipService::tell_kept() {
   }
 }
 
-// OMA-DEF-5. Devices that have not answered may yet.
-void SipService::refuse_kept(Proxied& p, Deferred::Kept::Outcome outcome) {
-  p.kept = 0;
-  if (!p.branches.empty() && !p.fork.over()) return;
-  settled(p);
-  if (p.errand != nullptr) {
-    tell_failed(*p.errand, 480);
+// OMA-DEF-4, OMA-DEF-5.
+void SipService::answer_kept(const Received& request, sip::TransactionId server, Deferred::Kept::Outcome outcome) {
+  using Outcome = Deferred::Kept::Outcome;
+  if (outcome == Outcome::kept) {
+    lines_.clear();
+    lines_.add(HeaderId::server, config_->im.product);
+    answer(request, server, 202, lines_.headers());
     return;
   }
-  const Received* const request = request_of(p);
-  if (request == nullptr) return;
-  const bool full = outcome == Deferred::Kept::Outcome::full;
-  const std::string_view why = full ? "no more is kept for the recipient" : "it can not be stored now";
-  put_refusal({.status = 480, .tells = Tells::warning, .text = why, .page = {}}, policy_of({}), {}, ImKind::pager, *request);
-  answer(*request, p.server, 480, lines_.headers());
+  const std::string_view why =
+      outcome == Outcome::full ? "no more is kept for the recipient" : "it can not be stored now";
+  put_refusal({.status = 480, .tells = Tells::warning, .text = why, .page = {}}, policy_of({}), {}, ImKind::pager, request);
+  answer(request, server, 480, lines_.headers());
 }
 
 }  // namespace parley::policy

@@ -333,6 +333,17 @@ bool SipService::is_deferred_delivery(const Received& request, bool from_trusted
   });
 }
 
+// Who may say that he delivers what was deferred: a trusted peer, or our own function; not who sends copies of others' messages.
+bool SipService::may_be_deferred(const Proxied& p) {
+  if (p.errand == nullptr) return p.from_trusted;
+  switch (p.errand->client) {
+    case Errand::Client::calls: return p.errand->from_trusted;
+    case Errand::Client::deferred:
+    case Errand::Client::nobody: return true;
+    default: return false;
+  }
+}
+
 // Null: it may go to his devices. Else why not, with lines_ and refusal_body_.
 const TerminatingCheck* SipService::terminating_refusal(const Received& request, const Arrival& arrival, ImKind kind,
                                                         std::string_view aor, const ImSettings& settings) {
@@ -347,7 +358,7 @@ const TerminatingCheck* SipService::terminating_refusal(const Received& request,
   }
   ContentVerdict content;
   TerminatingFacts facts = terminating_facts(request, kind, user, settings, content);
-  facts.deferred_delivery = is_deferred_delivery(request, arrival.asserted);
+  facts.deferred_delivery = is_deferred_delivery(request, arrival.deferred);
   const TerminatingCheck* const check = refusal(facts);
   if (check == nullptr) return nullptr;
   count(check->counter);
@@ -363,7 +374,7 @@ bool SipService::may_terminate(Proxied& p, const Received& request, const ImSett
   const bool asserted = p.errand == nullptr ? p.from_trusted : !of_call || p.errand->from_trusted;
   const std::string_view user = p.errand == nullptr ? std::string_view(p.user) : std::string_view(p.errand->user);
   const TerminatingCheck* const check =
-      terminating_refusal(request, {.user = user, .asserted = asserted}, *p.im, p.aor, settings);
+      terminating_refusal(request, {.user = user, .asserted = asserted, .deferred = may_be_deferred(p)}, *p.im, p.aor, settings);
   if (check == nullptr) {
     if (of_call) calls_.on_settings(p.errand->call, Leg::b, settings);
     return true;

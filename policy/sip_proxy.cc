@@ -108,7 +108,7 @@ const sip::Received* SipService::request_of(const Proxied& p) {
 void SipService::carry_out(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch) {
   const core::SlotId self = p.self;
   if (decision.forward && response != nullptr) {
-    if (response->head.status >= 200 && p.kept == 0) settled(p);
+    if (response->head.status >= 200 && p.keeping == Proxied::Keeping::no) settled(p);
     if (response->head.status >= 200 && response->head.status < 300) p.answered_2xx = true;
     give_upstream(p, *response, branch);
   }
@@ -137,6 +137,7 @@ bool SipService::set_timer(Proxied& p, const Received& request) {
 
 void SipService::give_upstream(Proxied& p, const Received& response, unsigned branch) {
   if (!answers_kept(p, response.head.status)) return;
+  if (response.head.status >= 200) settled(p);
   if (p.errand != nullptr) {
     give_call(p, response, branch);
     return;
@@ -165,7 +166,7 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
     case sip::FinalResponse::none: return;
     case sip::FinalResponse::generate: final_of_ours(p, status); return;
     case sip::FinalResponse::silence:  // R3261-11, RFC 4320 section 4.2
-      if (p.errand != nullptr) tell_failed(*p.errand, 408);
+      if (p.errand != nullptr) tell_outcome(*p.errand, 408);
       return;
     case sip::FinalResponse::branch: break;
   }
@@ -213,7 +214,7 @@ void SipService::add_challenges(std::string_view from, std::string& to) {
 
 void SipService::final_of_ours(Proxied& p, std::uint16_t status) {
   if (p.errand != nullptr) {
-    tell_failed(*p.errand, status);
+    tell_outcome(*p.errand, status);
     return;
   }
   const Received* const request = request_of(p);
@@ -423,7 +424,7 @@ void SipService::settled(Proxied& p) {
 
 void SipService::finish_if_over(core::SlotId id) {
   Proxied* const p = proxied_.get(id);
-  if (p == nullptr || !p->fork.over() || p->waits_for_store) return;
+  if (p == nullptr || !p->fork.over() || p->keeping == Proxied::Keeping::asked) return;
   // Further 2xx of an INVITE go upstream for as long as its server transaction takes them, or a call's client
   // transactions bring them; the end is told as a fact.
   if (p->method == Method::invite && p->answered_2xx) {

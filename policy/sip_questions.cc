@@ -24,6 +24,13 @@ bool SipService::answered(const Question& question) {
   return p == nullptr || !p->waits_for_bindings;
 }
 
+// What has been promised to several is not given up for trouble of ours. True: it is sent again some time later.
+bool SipService::later(const Proxied& p) {
+  if (p.errand == nullptr || p.errand->client != Errand::Client::copy) return false;
+  exploder_.on_no_room(p.errand->call, p.errand->number);
+  return true;
+}
+
 void SipService::give_up_questions() {
   while (!questions_.empty()) {
     const Question question = questions_.front();
@@ -37,7 +44,7 @@ void SipService::give_up_questions() {
       if (request != nullptr) answer(*request, question.id, 503);
     } else {
       Proxied& p = *proxied_.get(question.id);
-      final_of_ours(p, 503);
+      if (!later(p)) final_of_ours(p, 503);
       drop(p);
     }
   }

@@ -17,15 +17,15 @@ namespace {
 
 // What shards say to each other, behind sip::MailKind::service. Bytes of this process, checked for their length.
 enum class ServiceMail : std::uint8_t {
-  look_up,      // context, aor                     answered by `bindings`
-  bindings,     // context, settings of that user, whether messages wait for him, encode_bindings
+  look_up,      // context, aor, sender of a message  answered by `bindings`
+  bindings,     // context, settings of that user, whether messages of that sender wait for him, encode_bindings
   register_,    // server transaction, flow, third party, aor, request   answered by `registered`
   registered,   // server transaction, Registered, header lines
   flow_closed,  // flow
   keep,         // flow, until, longest silence: somebody relies on that connection
   settings,     // call, aor                        answered by `settled`
   settled,      // call, settings of the user who began it
-  deferred,     // whether he was tried, aor: a message has been kept for him
+  deferred,     // whether he was tried, aor, sender: a message has been kept for him
 };
 
 class MailWriter {
@@ -196,18 +196,21 @@ void SipService::keep(const Flow& flow, core::Instant until, core::Duration sile
 
 void SipService::look_up(Proxied& p, const Received& request) {
   const std::uint32_t owner_shard = shard_of(p.aor);
+  const bool keeps = config_->im.deferred.on && p.im == ImKind::pager && p.method == sip::Method::message;
   if (owner_shard == shard_) {
-    on_bindings(p, request, location_.bindings(p.aor), settings_.of(p.aor), deferred_.comes_after_others(p.aor));
+    on_bindings(p, request, location_.bindings(p.aor), settings_.of(p.aor),
+                keeps && deferred_.users() != 0 && deferred_.comes_after_others(p.aor, message_sender(p, request)));
     return;
   }
   if (!may_ask()) {
-    final_of_ours(p, 503);
+    if (!later(p)) final_of_ours(p, 503);
     drop(p);
     return;
   }
   p.waits_for_bindings = true;
   asked(false, p.self);
-  MailWriter(mail_, ServiceMail::look_up).put(p.self.packed()).text(p.aor);
+  const std::string_view sender = keeps ? message_sender(p, request) : std::string_view{};
+  MailWriter(mail_, ServiceMail::look_up).put(p.self.packed()).text(p.aor).text(sender);
   transport_.send_mail(owner_shard, mail_);
 }
 
@@ -222,15 +225,15 @@ void SipService::ask_settings(core::SlotId call, std::string_view aor) {
   transport_.send_mail(owner_shard, mail_);
 }
 
-// To whoever has the user. Should it be lost, the message waits until he registers.
-void SipService::tell_added(std::string_view aor, bool tried) {
+// To whoever has the user. Who does not know of a message does not send it, so this is not lost.
+void SipService::tell_added(std::string_view aor, std::string_view sender, bool tried) {
   const std::uint32_t owner_shard = shard_of(aor);
   if (owner_shard == shard_) {
-    deferred_.added(aor, tried);
+    deferred_.added(aor, sender, tried);
     return;
   }
-  MailWriter(mail_, ServiceMail::deferred).put(tried).text(aor);
-  transport_.send_mail(owner_shard, mail_);
+  MailWriter(mail_, ServiceMail::deferred).put(tried).text(aor).text(sender);
+  transport_.send_mail(owner_shard, mail_, true);
 }
 
 void SipService::tell_flow_closed(std::uint32_t shard, const Flow& flow) {
@@ -244,13 +247,14 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
     case ServiceMail::look_up: {
       const auto context = in.take<std::uint64_t>();
       const std::string_view aor = in.text();
+      const std::string_view sender = in.text();
       if (!in.good()) return;
       value_.clear();
       sip::encode_bindings(value_, location_.bindings(aor));
       MailWriter(mail_, ServiceMail::bindings)
           .put(context)
           .put(settings_.of(aor))
-          .put(deferred_.comes_after_others(aor))
+          .put(!sender.empty() && deferred_.comes_after_others(aor, sender))
           .text(value_);
       transport_.send_mail(from, mail_);
       return;
@@ -335,7 +339,8 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
     case ServiceMail::deferred: {
       const bool tried = in.take<bool>();
       const std::string_view aor = in.text();
-      if (in.good()) deferred_.added(aor, tried);
+      const std::string_view sender = in.text();
+      if (in.good()) deferred_.added(aor, sender, tried);
       return;
     }
   }

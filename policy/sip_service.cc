@@ -231,7 +231,7 @@ std::size_t SipService::restore(const core::StoreContents& stored, const core::N
     if (shard_of(aor) == shard_) deferred_.restore(aor);
   }
   for (const core::SendingRow& row : stored.sendings) {
-    if (row.id % shard_count_ == shard_) exploder_.restore(row);
+    if (MessageIds::shard_of(row.id) % shard_count_ == shard_) exploder_.restore(row);
   }
   std::size_t count = 0;
   for (const core::BindingRow& row : stored.bindings) {

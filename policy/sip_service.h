@@ -233,8 +233,16 @@ class SipService {
     bool routed = false;   // the core has the bindings of `aor`: checked, it goes where its Route says
     std::optional<ImKind> im;  // the checks on its way to a user of ours are due
     bool to_user = false;      // and it has passed them
-    std::uint64_t kept = 0;    // the id under which it is kept for him (deferred.h); 0: it is not
-    bool waits_for_store = false;  // to keep it
+    // Of a message that may be kept for him (deferred.h): its id, and when it came; 0: it is none.
+    std::uint64_t message_id = 0;
+    std::int64_t message_ms = 0;
+    enum class Keeping : std::uint8_t {
+      no,
+      asked,    // the store is to have it
+      done,     // its sender has his 202
+      refused,  // and his 480
+    };
+    Keeping keeping = Keeping::no;
     core::Timer answer_timer;      // when he counts as one who can not be reached
     sip::ProxyTimer timer;  // R4028-4
     sip::ProxyTimerEdit timer_edit;
@@ -325,6 +333,7 @@ class SipService {
   void asked(bool registers, core::SlotId id);
   [[nodiscard]] bool answered(const Question& question);
   void give_up_questions();
+  [[nodiscard]] bool later(const Proxied& p);
 
   // --- sip_register.cc
   void on_register(const Received& request, const sip::RequestMatch& match, const Sender& sender);
@@ -361,6 +370,7 @@ class SipService {
   struct Arrival {  // whose request it is
     std::string_view user;  // of our realm, who has proved to be that; or
     bool asserted = false;  // somebody whom its P-Asserted-Identity may name
+    bool deferred = false;  // somebody who may be a deferred messaging function
   };
   struct Told {
     std::uint16_t status = 0;
@@ -395,6 +405,7 @@ class SipService {
   [[nodiscard]] TerminatingFacts terminating_facts(const Received& request, ImKind kind, std::string_view user,
                                                    const ImSettings& settings, ContentVerdict& content);
   [[nodiscard]] bool is_deferred_delivery(const Received& request, bool from_trusted) const;
+  [[nodiscard]] static bool may_be_deferred(const Proxied& p);
   [[nodiscard]] const TerminatingCheck* terminating_refusal(const Received& request, const Arrival& arrival, ImKind kind,
                                                             std::string_view aor, const ImSettings& settings);
   [[nodiscard]] bool may_terminate(Proxied& p, const Received& request, const ImSettings& settings);
@@ -404,11 +415,13 @@ class SipService {
   [[nodiscard]] bool may_defer(const Proxied& p) const;
   [[nodiscard]] bool is_unreached(const Proxied& p, std::uint16_t status) const;
   [[nodiscard]] bool defer(Proxied& p, bool tried);
+  [[nodiscard]] bool begin_keeping(Proxied& p, bool others_wait);
+  [[nodiscard]] std::string_view message_sender(const Proxied& p, const Received& request);
   [[nodiscard]] bool keep_for(Proxied& p, bool tried);
   [[nodiscard]] bool answers_kept(Proxied& p, std::uint16_t status);
   void tell_kept();
-  void refuse_kept(Proxied& p, Deferred::Kept::Outcome outcome);
-  void tell_added(std::string_view aor, bool tried);
+  void answer_kept(const Received& request, sip::TransactionId server, Deferred::Kept::Outcome outcome);
+  void tell_added(std::string_view aor, std::string_view sender, bool tried);
   void on_no_answer(Proxied& p);
 
   // --- sip_targets.cc
@@ -470,7 +483,8 @@ class SipService {
   void give_call(Proxied& p, const Received& response, unsigned branch);
   void end_errand(const Proxied& p);
   void tell_response(const Errand& errand, std::string_view text, const Flow& flow, bool by_flow);
-  void tell_failed(const Errand& errand, std::uint16_t status);
+  // An outcome of ours: no response came, or none is told.
+  void tell_outcome(const Errand& errand, std::uint16_t status);
   void tell_over(const Errand& errand);
 
   // --- sip_focus.cc

@@ -149,8 +149,7 @@ void SipService::on_bindings(Proxied& p, const Received& request, std::span<cons
                      (sip::parse_uri(p.aor, uri) && config_->users.find(uri.user) != config_->users.end());
   if (known && !may_terminate(p, request, settings)) return;
   p.to_user = known;
-  if (others_wait && may_defer(p) && keep_for(p, false)) return;  // the order of each sender
-  if (may_defer(p)) wheel_.arm(p.answer_timer, now_.mono + config_->im.deferred.answer_max);
+  if (begin_keeping(p, others_wait)) return;
   if (p.routed) {
     on_route(p, request);
     return;

@@ -34,15 +34,17 @@ std::uint64_t size_of(const DeferredRow& row) { return row.head.size() + row.bod
 
 bool DeferredTable::prepare(Sqlite& db) {
   db_ = &db;
-  put_ = db.prepare("INSERT INTO deferred(" PARLEY_DEFERRED_COLUMNS
-                    ") VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO NOTHING");
-  remove_ = db.prepare("DELETE FROM deferred WHERE id=? RETURNING aor, length(CAST(head AS BLOB)) + length(body)");
+  // `claim`: id of the last operation that wanted it there.
+  put_ = db.prepare("INSERT INTO deferred(" PARLEY_DEFERRED_COLUMNS ", claim) VALUES(?,?,?,?,?,?,?,?,?,?,?)");
+  claim_ = db.prepare("UPDATE deferred SET claim=? WHERE key=?");
+  remove_ = db.prepare(
+      "DELETE FROM deferred WHERE id=? AND (claim=id OR NOT ?) RETURNING aor, length(CAST(head AS BLOB)) + length(body)");
   load_ = db.prepare("SELECT " PARLEY_DEFERRED_COLUMNS " FROM deferred WHERE aor=? AND id>? ORDER BY id LIMIT ?");
   expired_ = db.prepare("SELECT " PARLEY_DEFERRED_COLUMNS " FROM deferred WHERE expires_ms<=? ORDER BY expires_ms LIMIT ?");
   users_ = db.prepare("SELECT DISTINCT aor FROM deferred");
   held_of_ = db.prepare("SELECT count(*), coalesce(sum(length(CAST(head AS BLOB)) + length(body)), 0) FROM deferred WHERE aor=?");
   newest_ = db.prepare("SELECT coalesce(max(id), 0) FROM deferred");
-  return put_.valid() && remove_.valid() && load_.valid() && expired_.valid() && users_.valid() && held_of_.valid() &&
+  return put_.valid() && claim_.valid() && remove_.valid() && load_.valid() && expired_.valid() && users_.valid() && held_of_.valid() &&
          newest_.valid();
 }
 
@@ -68,6 +70,12 @@ int DeferredTable::held_by(const std::string& aor, Held*& held) {
 
 int DeferredTable::put(const PutDeferred& op, StoreResult::Status& status) {
   const DeferredRow& d = op.row;
+  claim_.put(static_cast<std::int64_t>(d.id)).put_bytes(d.key);
+  if (const int result = claim_.run(); result != SQLITE_OK) return result;
+  if (db_->changes() != 0) {
+    status = StoreResult::Status::duplicate;
+    return SQLITE_OK;
+  }
   Held* held = nullptr;
   if (const int result = held_by(d.aor, held); result != SQLITE_OK) return result;
   if (held->count >= op.count_max || held->bytes + size_of(d) > op.bytes_max) {
@@ -75,20 +83,16 @@ int DeferredTable::put(const PutDeferred& op, StoreResult::Status& status) {
     return SQLITE_OK;
   }
   put_.put(static_cast<std::int64_t>(d.id)).put(d.aor).put(d.sender).put_bytes(d.key).put(d.message_id).put(d.notices);
-  put_.put(d.arrived_ms).put(d.expires_ms).put(d.head).put_bytes(d.body);
+  put_.put(d.arrived_ms).put(d.expires_ms).put(d.head).put_bytes(d.body).put(static_cast<std::int64_t>(d.id));
   if (const int result = put_.run(); result != SQLITE_OK) return result;
-  if (db_->changes() == 0) {
-    status = StoreResult::Status::duplicate;
-    return SQLITE_OK;
-  }
   ++held->count;
   held->bytes += size_of(d);
   status = StoreResult::Status::done;
   return SQLITE_OK;
 }
 
-int DeferredTable::remove(std::uint64_t id) {
-  remove_.put(static_cast<std::int64_t>(id));
+int DeferredTable::remove(const RemoveDeferred& op) {
+  remove_.put(static_cast<std::int64_t>(op.id)).put(op.unless_claimed ? 1 : 0);
   int result = SQLITE_DONE;
   while (remove_.next(result)) {
     const auto found = held_.find(std::string(remove_.text()));

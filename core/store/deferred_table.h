@@ -19,7 +19,7 @@ class DeferredTable {
 
   // SQLITE_OK or why not; within whatever transaction is open.
   int put(const PutDeferred& op, StoreResult::Status& status);
-  int remove(std::uint64_t id);
+  int remove(const RemoveDeferred& op);
   int load(const LoadDeferred& op, StoreResult& result);
   int load_expired(const LoadExpired& op, StoreResult& result);
   int for_each_user(const std::function<void(std::string_view aor)>& visit);
@@ -37,6 +37,7 @@ class DeferredTable {
 
   Sqlite* db_ = nullptr;
   Statement put_;
+  Statement claim_;
   Statement remove_;
   Statement load_;
   Statement expired_;

@@ -26,7 +26,7 @@ constexpr const char* steps[] = {
     R"(CREATE TABLE deferred(
          id INTEGER PRIMARY KEY, aor TEXT NOT NULL, sender TEXT NOT NULL, key BLOB NOT NULL UNIQUE,
          message_id TEXT NOT NULL, notices INTEGER NOT NULL, arrived_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
-         head TEXT NOT NULL, body BLOB NOT NULL) STRICT;
+         head TEXT NOT NULL, body BLOB NOT NULL, claim INTEGER NOT NULL) STRICT;
        CREATE INDEX deferred_of_user ON deferred(aor, id);
        CREATE INDEX deferred_by_end ON deferred(expires_ms);
        CREATE TABLE sending(

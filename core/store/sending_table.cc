@@ -56,6 +56,7 @@ int SendingTable::put(const SendingRow& s) {
   for (std::size_t i = 0; result == SQLITE_OK && i < s.copies.size(); ++i) {
     result = put_copy_.put(id).put(s.copies[i].number).put(s.copies[i].uri).run();
   }
+  if (result != SQLITE_OK) (void)remove(s.id);  // all of it or nothing
   return result;
 }
 

@@ -47,6 +47,17 @@ bool adds(const StoreOp& op) {
          std::holds_alternative<LoadExpired>(op.what);
 }
 
+// What it costs to keep one waiting, besides the operation itself.
+std::uint64_t bytes_of(const StoreOp& op) {
+  if (const auto* put = std::get_if<PutDeferred>(&op.what)) return put->row.head.size() + put->row.body.size();
+  if (const auto* put = std::get_if<PutSending>(&op.what)) {
+    std::uint64_t bytes = put->row.head.size() + put->row.body.size();
+    for (const SendingRow::Copy& copy : put->row.copies) bytes += sizeof copy + copy.uri.size();
+    return bytes;
+  }
+  return 0;
+}
+
 }  // namespace
 
 struct SqliteStore::State {
@@ -78,11 +89,14 @@ struct SqliteStore::State {
   std::atomic<std::uint64_t> commits{0};
   std::atomic<std::uint64_t> failures{0};
   std::atomic<std::uint64_t> dropped{0};
+  std::atomic<std::uint64_t> refused{0};        // of those that are counted as committed: they wait no more
+  std::atomic<std::uint64_t> waiting_bytes{0};  // of texts in the queue and the batch
   std::atomic<std::uint64_t> wal_bytes{0};
+  std::atomic<bool> refusing{false};  // the last commit was refused, and what waits for another one is not to be added to
+  bool troubled = false;              // the same, until one succeeds
 
   std::vector<Submitted> batch;
   std::vector<std::vector<StoreResult>> results;  // of this batch, by shard
-  bool troubled = false;  // the last commit was refused
 
   void run();
   void run_checkpoints();
@@ -92,6 +106,7 @@ struct SqliteStore::State {
   [[nodiscard]] int carry_out(const StoreOp& op, StoreResult& result);
   void answer();
   void refuse_adding();
+  void forget_batch();
   void note(int result);
   void checkpoint(Sqlite& by, int mode);
 };
@@ -106,7 +121,8 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
   state->config = std::move(config);
   state->lock = ::open((state->config.directory + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
   if (state->lock < 0 || ::flock(state->lock, LOCK_EX | LOCK_NB) != 0) {
-    error = state->config.directory + (errno == EWOULDBLOCK ? std::string(": another process has it") : "/lock: " + std::string(std::strerror(errno)));
+    const bool taken = state->lock >= 0 && errno == EWOULDBLOCK;
+    error = state->config.directory + (taken ? ": another process has it" : "/lock: " + std::string(std::strerror(errno)));
     return nullptr;
   }
   if (error = state->writer.open(file); !error.empty()) return nullptr;
@@ -164,12 +180,21 @@ void SqliteStore::start() {
 
 void SqliteStore::submit(std::uint32_t shard, std::vector<StoreOp>& ops) {
   State& s = *state_;
-  const std::uint64_t waiting = s.submitted.load(std::memory_order_relaxed) - s.committed.load(std::memory_order_relaxed);
+  const std::uint64_t committed = s.committed.load(std::memory_order_relaxed);  // first: the other one is never behind it
+  const std::uint64_t waiting = s.submitted.load(std::memory_order_relaxed) - committed;
+  const std::uint64_t bytes = s.waiting_bytes.load(std::memory_order_relaxed);
+  const bool refusing = s.refusing.load(std::memory_order_relaxed);
   std::vector<State::Submitted> taken;
   taken.reserve(ops.size());
   std::vector<StoreResult> refused;
+  std::uint64_t taken_bytes = 0;
   for (StoreOp& op : ops) {
-    if (waiting + taken.size() < s.config.waiting_max || !adds(op)) {
+    const bool adding = adds(op);
+    const std::uint64_t room = adding ? s.config.waiting_max : 2ULL * s.config.waiting_max;
+    const std::uint64_t size = bytes_of(op);
+    const bool fits = waiting + taken.size() < room && (!adding || bytes + taken_bytes + size <= s.config.waiting_bytes_max);
+    if (fits && !(adding && refusing && op.token != 0)) {
+      taken_bytes += size;
       taken.push_back({shard, std::move(op)});
       continue;
     }
@@ -178,6 +203,7 @@ void SqliteStore::submit(std::uint32_t shard, std::vector<StoreOp>& ops) {
   }
   ops.clear();
   s.submitted.fetch_add(taken.size(), std::memory_order_relaxed);
+  s.waiting_bytes.fetch_add(taken_bytes, std::memory_order_relaxed);
   s.queue.enqueue_bulk(std::make_move_iterator(taken.begin()), taken.size());
   if (!refused.empty() && s.config.answer) s.config.answer(shard, std::move(refused));
 }
@@ -186,7 +212,7 @@ StoreCounts SqliteStore::counts() const {
   const State& s = *state_;
   const auto read = [](const std::atomic<std::uint64_t>& cell) { return cell.load(std::memory_order_relaxed); };
   const std::uint64_t committed = read(s.committed);  // first: the other one is never behind it
-  return {.committed = committed,
+  return {.committed = committed - std::min(committed, read(s.refused)),
           .commits = read(s.commits),
           .failures = read(s.failures),
           .dropped = read(s.dropped),
@@ -213,14 +239,14 @@ void SqliteStore::State::run() {
       note(result);
       if (result == SQLITE_OK) {
         commits.fetch_add(1, std::memory_order_relaxed);
-        committed.fetch_add(batch.size(), std::memory_order_release);
-        batch.clear();
+        forget_batch();
         answer();
       } else if (ending.load()) {
         break;  // the disk takes nothing, and nobody waits for it any more
       } else {
         refuse_adding();
         std::this_thread::sleep_for(config.retry);
+        if (batch.empty()) refusing.store(false, std::memory_order_relaxed);  // nothing else would find out
       }
     }
     if (ending.load() && batch.empty() && submitted.load() == committed.load()) break;
@@ -236,6 +262,15 @@ void SqliteStore::State::run_checkpoints() {
     checkpoint(checkpointer, SQLITE_CHECKPOINT_PASSIVE);
     lock.lock();
   }
+}
+
+// They wait no more.
+void SqliteStore::State::forget_batch() {
+  std::uint64_t bytes = 0;
+  for (const Submitted& submitted : batch) bytes += bytes_of(submitted.op);
+  waiting_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  committed.fetch_add(batch.size(), std::memory_order_release);
+  batch.clear();
 }
 
 // Leaves a batch that was refused as it is.
@@ -293,7 +328,7 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
         } else if constexpr (std::is_same_v<What, PutDeferred>) {
           return deferred.put(what, result.status);
         } else if constexpr (std::is_same_v<What, RemoveDeferred>) {
-          return deferred.remove(what.id);
+          return deferred.remove(what);
         } else if constexpr (std::is_same_v<What, LoadDeferred>) {
           return deferred.load(what, result);
         } else if constexpr (std::is_same_v<What, LoadExpired>) {
@@ -310,20 +345,29 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
       op.what);
 }
 
-// A batch was taken back. Who waits to hear that something is stored hears that it is not, instead of nothing.
+// A batch was taken back. Who waits to hear that something is stored hears that it is not, instead of nothing; also who is
+// in the queue behind it. What nobody waits for is tried again.
 void SqliteStore::State::refuse_adding() {
   for (std::vector<StoreResult>& of_shard : results) of_shard.clear();
-  std::size_t refused = 0;
-  std::erase_if(batch, [&](const Submitted& submitted) {
-    const std::uint64_t token = submitted.op.token;
-    if (token == 0 || !adds(submitted.op)) return false;
-    if (results.size() <= submitted.shard) results.resize(submitted.shard + std::size_t{1});
-    results[submitted.shard].push_back({.token = token, .status = StoreResult::Status::refused});
-    ++refused;
-    return true;
+  Submitted more;
+  while (batch.size() < 2ULL * config.waiting_max && queue.try_dequeue(more)) {
+    if (more.shard != nobody) batch.push_back(std::move(more));
+  }
+  std::vector<Submitted> kept;
+  std::swap(kept, batch);
+  const auto hopeless = std::stable_partition(kept.begin(), kept.end(), [](const Submitted& submitted) {
+    return submitted.op.token == 0 || !adds(submitted.op);
   });
-  committed.fetch_add(refused, std::memory_order_release);  // nobody waits for them any more
-  dropped.fetch_add(refused, std::memory_order_relaxed);
+  for (auto each = hopeless; each != kept.end(); ++each) {
+    if (results.size() <= each->shard) results.resize(each->shard + std::size_t{1});
+    results[each->shard].push_back({.token = each->op.token, .status = StoreResult::Status::refused});
+    batch.push_back(std::move(*each));
+  }
+  refused.fetch_add(batch.size(), std::memory_order_relaxed);
+  dropped.fetch_add(batch.size(), std::memory_order_relaxed);
+  kept.erase(hopeless, kept.end());
+  forget_batch();
+  batch = std::move(kept);
   answer();
 }
 
@@ -337,6 +381,7 @@ void SqliteStore::State::answer() {
 void SqliteStore::State::note(int result) {
   const bool bad = result != SQLITE_OK;
   if (bad) failures.fetch_add(1, std::memory_order_relaxed);
+  refusing.store(bad, std::memory_order_relaxed);
   if (bad == troubled) return;
   troubled = bad;
   if (!config.tell) return;

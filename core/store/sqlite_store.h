@@ -1,8 +1,9 @@
 // core/store/sqlite_store.h - the store in a directory of this host: one SQLite file, one thread that alone writes it.
 //
 // Operations wait in a bounded queue without a lock; the thread takes up to 256 of them, or what came in a millisecond, and
-// commits them together. What the disk refuses is answered so where somebody waits to hear that it is stored; the rest is
-// tried again until it is taken, oldest first, while the queue lasts: a full disk costs nothing that fits into it. The log of the file is moved into it by a second connection, off the way of commits.
+// commits them together. What the disk refuses is answered so where somebody waits to hear that it is stored, and so is
+// whatever comes then; the rest is tried again until it is taken, oldest first, while the queue lasts: a full disk costs
+// nothing that fits into it. The log of the file is moved into it by a second connection, off the way of commits.
 #pragma once
 
 #include <atomic>
@@ -19,7 +20,8 @@ namespace parley::core {
 
 struct SqliteStoreConfig {
   std::string directory;  // made if it is not there; its parent has to be
-  std::uint32_t waiting_max = 1'000'000;   // operations, about 1 KiB each
+  std::uint32_t waiting_max = 1'000'000;         // operations, about 1 KiB each; twice as many when half take something out
+  std::uint64_t waiting_bytes_max = 256 << 20;  // of messages among them
   std::uint64_t wal_max_bytes = 256 << 20;  // above it commits wait for one checkpoint
   Duration retry = std::chrono::milliseconds(200);
   // From the store's thread: something an operator has to know, once when it begins and once when it is over.

@@ -84,8 +84,8 @@ struct RemoveBinding {  // nothing happens if it is not there
   std::string aor;
   std::uint64_t id = 0;
 };
-// `duplicate` when a message with that `key` waits already; `full` when its user has that many, or that many bytes, and
-// nothing is stored.
+// `duplicate` when a message with that `key` waits already, which then is this operation's as well; `full` when its user has
+// that many, or that many bytes, and nothing is stored.
 struct PutDeferred {
   DeferredRow row;
   std::uint32_t count_max = 0;
@@ -93,6 +93,8 @@ struct PutDeferred {
 };
 struct RemoveDeferred {
   std::uint64_t id = 0;
+  // Only if no later PutDeferred found it there: its sender was told that it is stored.
+  bool unless_claimed = false;
 };
 // The oldest messages of a user with an id above `after`: at most count_max, and no more behind the one that passes
 // bytes_max.

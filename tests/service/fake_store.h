@@ -76,6 +76,7 @@ class FakeStore {
     std::uint64_t bytes = put.row.head.size() + put.row.body.size();
     for (const auto& [id, row] : deferred) {
       if (row.key == put.row.key) {
+        claims_[id] = put.row.id;
         result.status = Status::duplicate;
         return;
       }
@@ -91,7 +92,9 @@ class FakeStore {
       deferred[put.row.id] = put.row;
     }
   }
-  void carry_out(const core::RemoveDeferred& remove, core::StoreResult&) { deferred.erase(remove.id); }
+  void carry_out(const core::RemoveDeferred& remove, core::StoreResult&) {
+    if (!remove.unless_claimed || !claims_.contains(remove.id)) deferred.erase(remove.id);
+  }
   void carry_out(const core::LoadDeferred& load, core::StoreResult& result) {
     std::uint64_t bytes = 0;
     for (auto at = deferred.upper_bound(load.after); at != deferred.end(); ++at) {
@@ -130,6 +133,7 @@ class FakeStore {
   void carry_out(const core::RemoveSending& remove, core::StoreResult&) { sendings.erase(remove.id); }
 
   std::deque<Submitted> waiting_;
+  std::map<std::uint64_t, std::uint64_t> claims_;
 };
 
 }  // namespace parley::tests

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/sim/mail/scenario.h"
 #include "tests/sim/rooms/scenario.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/sip/scenario.h"
@@ -24,15 +25,16 @@ namespace {
 using Wide = unsigned long long;
 
 constexpr const char* usage =
-    "usage: sim [--msrp] [--sip] [--rooms] [--seed=N] [--count=M | --seconds=S] [--trace] [--twice] [--quiet] [--keep-going]\n"
+    "usage: sim [--msrp] [--sip] [--rooms] [--mail] [--seed=N] [--count=M | --seconds=S] [--trace] [--twice] [--quiet] [--keep-going]\n"
     "           [--vacuous] [--cells] [--cells=FILE] [--plant=early-release|lost-response|wrong-order] "
     "[--expect-caught]\n"
-    "Without --msrp, --sip or --rooms each seed is run in all three worlds. --cells says how many machines took each row of the tables\n"
+    "Without --msrp, --sip, --rooms or --mail each seed is run in all four worlds. --cells says how many machines took each row of the tables\n"
     "of SIP transactions and calls; --cells=FILE fails unless those that none took are the lines of FILE up to a colon.\n";
 
-enum class Which : std::uint8_t { msrp, sip, rooms };
+enum class Which : std::uint8_t { msrp, sip, rooms, mail };
 constexpr const char* name_of(Which world) {
-  return world == Which::sip ? "sip" : world == Which::rooms ? "rooms" : "msrp";
+  constexpr const char* names[] = {"msrp", "sip", "rooms", "mail"};
+  return names[static_cast<std::size_t>(world)];
 }
 
 volatile std::uint64_t current_seed = 0;
@@ -56,7 +58,7 @@ std::uint64_t number(const std::string& text) { return std::strtoull(text.c_str(
 
 struct Wishes {
   Options options;
-  std::vector<Which> worlds = {Which::msrp, Which::sip, Which::rooms};
+  std::vector<Which> worlds = {Which::msrp, Which::sip, Which::rooms, Which::mail};
   std::uint64_t count = 1;
   std::uint64_t seconds = 0;
   bool twice = false, caught = false, quiet = false, keep_going = false, list_vacuous = false, cell_counts = false;
@@ -96,6 +98,8 @@ bool read(int argc, char** argv, Wishes& w) {
       w.choose(Which::sip);
     else if (arg == "--rooms")
       w.choose(Which::rooms);
+    else if (arg == "--mail")
+      w.choose(Which::mail);
     else if (arg == "--cells")
       w.cell_counts = true;
     else if (arg.starts_with("--cells="))
@@ -150,6 +154,7 @@ class Runner {
  private:
   Outcome once(bool count_cells) {
     if (world_ == Which::rooms) return rooms::run_rooms_seed(options_);
+    if (world_ == Which::mail) return mail::run_mail_seed(options_);
     return world_ == Which::sip ? sip::run_sip_seed(options_, count_cells ? &cells_ : nullptr) : run_seed(options_);
   }
 

@@ -116,6 +116,14 @@ void Shard::admin(core::AdminRequest request) {
   wake(net_.agenda.now());
 }
 
+void Shard::stored(core::StoreResult result) {
+  Note note;
+  note.input.kind = core::Input::Kind::stored;
+  note.stored = std::make_unique<core::StoreResult>(std::move(result));
+  notes_.push_back(std::move(note));
+  wake(net_.agenda.now());
+}
+
 void Shard::reload(std::shared_ptr<const core::ConfigSnapshot> snapshot) {
   Note note;
   note.input.kind = core::Input::Kind::reload;
@@ -292,6 +300,7 @@ void Shard::collect() {
     note.input.peer = note.peer.get();
     note.input.resolution = note.resolution.get();
     note.input.admin = note.admin.get();
+    note.input.stored = note.stored.get();
     if (note.input.kind == core::Input::Kind::sent) {
       const Link* link = find(note.input.conn);
       if (link == nullptr || (link->lost && !link->stream->local())) continue;

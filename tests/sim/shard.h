@@ -110,6 +110,8 @@ class Outside {
   virtual void drained(Shard& from) = 0;   // its Worker says that nothing is left to finish
   virtual void log(Shard& from, const core::LogRecord& record) = 0;
   virtual void admin_reply(Shard& from, const core::AdminReply& reply) = 0;
+  // What its Worker wants stored; nothing is, unless somebody takes it.
+  virtual void store(Shard& /*from*/, std::vector<core::StoreOp>& /*ops*/) {}
   // Datagrams as the Worker gave them and got them; for those who watch it.
   virtual void datagram_out(Shard&, const core::Address& /*to*/, std::string_view /*bytes*/) {}
   virtual void datagram_in(Shard&, const core::Address& /*from*/, std::string_view /*bytes*/) {}
@@ -137,6 +139,7 @@ class Shard {
   void connect_failed(std::uint64_t token, core::ConnectError error);
   void resolved(core::Resolution resolution);
   void admin(core::AdminRequest request);
+  void stored(core::StoreResult result);
   void reload(std::shared_ptr<const core::ConfigSnapshot> snapshot);
   void drain();
   // Ends every connection, then the loop.
@@ -180,6 +183,7 @@ class Shard {
     std::unique_ptr<core::PeerInfo> peer;
     std::unique_ptr<core::Resolution> resolution;
     std::unique_ptr<core::AdminRequest> admin;
+    std::unique_ptr<core::StoreResult> stored;
   };
 
   struct MailLane {  // from one shard

@@ -74,6 +74,7 @@ void Shard::carry_out() {
     dialling_.insert(request.token);
     outside_.pipe(*this, std::move(request));
   }
+  if (!out_.stores().empty()) outside_.store(*this, out_.stores());
   for (const core::AdminReply& reply : out_.replies()) outside_.admin_reply(*this, reply);
   for (const core::LogRecord& record : out_.logs()) {
     net_.journal.line("%s log %s", name_.c_str(), record.text.c_str());

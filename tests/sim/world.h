@@ -124,6 +124,9 @@ class World final : public Outside {
   void drained(Shard& from) override;
   void log(Shard& from, const core::LogRecord& record) override;
   void admin_reply(Shard& from, const core::AdminReply& reply) override;
+  void store(Shard& from, std::vector<core::StoreOp>& ops) override {
+    if (on_store) on_store(from, ops);
+  }
   std::int64_t wall_ms() override;
   void datagram_out(Shard&, const core::Address& to, std::string_view bytes) override {
     if (watch != nullptr) watch->out(to, bytes);
@@ -143,6 +146,7 @@ class World final : public Outside {
   DatagramWatch* watch = nullptr;
   std::function<void(Shard&)> on_drained;
   std::function<void(Shard&, const core::AdminReply&)> on_admin_reply;
+  std::function<void(Shard&, std::vector<core::StoreOp>&)> on_store;
   std::uint32_t mail_loss_permille = 0;  // of mail between shards
   std::set<std::string> spared_users;  // not to be revoked: they come when all is quiet
   std::vector<Client*> clients;

@@ -109,6 +109,7 @@ std::string Daemon::start() {
     const std::string why = shards_->error();
     return why.empty() ? "a shard does not come up" : why;
   }
+  shards_->forget_stored();
 
   Ready ready;
   for (const RelayListenerAt& listener : listeners_) ready.msrp.push_back(to_string(listener));

@@ -20,8 +20,8 @@ void add_deferred(FlagTable& flags, Settings& s) {
                  "A user whose devices have not answered a message by then can not be reached: it is stored, and its sender is "
                  "answered 202. Senders wait for 32 s.");
   flags.count("--deferred-users-max", c.users_max, 1, 100'000'000,
-              "Users for whom messages wait, per shard; a message for one more is answered 480. Each costs about 100 bytes of "
-              "memory.");
+              "Registered users for whom messages wait who are sent them or will be tried again, per shard; others have to wait for "
+              "one of these. Each costs about 400 bytes.");
   flags.count("--deferred-push-parallel", c.push_parallel, 1, 100'000,
               "Users who are sent what waits for them at one time, per shard: each one message after the other. Each costs about "
               "64 KiB.");
@@ -38,6 +38,9 @@ void finish_deferred(Settings& s, bool asked) {
   const bool can = !s.sip_listeners.empty() && s.sip.im.participating && s.sip.stores_messages;
   if (asked && !can) FlagTable::refuse("--roles", "deferred needs the role participating, --sip and --store sqlite:DIR");
   c.on = asked || (c.on && can);
+  if (c.answer_max + s.sip.store_answer > 30s) {  // Timer F is 32 s
+    FlagTable::refuse("--deferred-after", "with --store-answer-max it is longer than senders wait: more than 30s");
+  }
   if (c.retry_first > c.retry_max) FlagTable::refuse("--deferred-retry-max", "is less than --deferred-retry-first");
 }
 

@@ -11,8 +11,8 @@ using namespace std::chrono_literals;
 void add_store(FlagTable& flags, Settings& s, RawStore& raw) {
   flags.group("What outlives the process");
   flags.text("--store", raw.store, "memory|sqlite:DIR",
-             "Where registrations and messages are kept, also for the next start. 'memory': nowhere; then messages to lists and groups wait in "
-             "memory, and none waits for who can not be reached. 'sqlite:DIR': in DIR/parley.db, which one "
+             "Where registrations and messages are kept, also for the next start. 'memory': nowhere; then messages to lists and "
+             "groups wait in memory, and none waits for who can not be reached. 'sqlite:DIR': in DIR/parley.db, which one "
              "parleyd has for itself; DIR is made if its parent is there. A shard never waits for the disk: a registration "
              "is stored within milliseconds of its 200; the 202 to a message is sent when it is on the disk.");
   flags.duration("--store-answer-max", s.sip.store_answer, 100ms, 20s,
@@ -21,6 +21,8 @@ void add_store(FlagTable& flags, Settings& s, RawStore& raw) {
   flags.count("--store-waiting-max", s.store.waiting_max, 1000, 100'000'000,
               "Changes that may wait for the disk; more are dropped and counted, and stored with the next change of the same "
               "registration. Each costs about 1 KiB.");
+  flags.size("--store-waiting-bytes-max", s.store.waiting_bytes_max, mib, 65'536 * mib,
+             "The same in bytes of messages; what finds no room is answered 480 or 503.");
   flags.size("--store-wal-max", s.store.wal_max_bytes, 4 * mib, 65'536 * mib,
              "Size of the write-ahead log above which commits stop until it has been moved into the file. Raising it costs "
              "disk and the time of the next start.");

@@ -76,7 +76,7 @@ std::string needs_restart(const Settings& running, const Settings& fresh) {
                    fresh.sip_listeners.end(), same_listener),
         "--sip");
   check(running.sip.registers_users == fresh.sip.registers_users && running.sip.im.participating == fresh.sip.im.participating &&
-            running.sip.focus.on == fresh.sip.focus.on,
+            running.sip.focus.on == fresh.sip.focus.on && running.sip.im.deferred.on == fresh.sip.im.deferred.on,
         "--roles");
   check(running.sip.settings.publications.publications_max == fresh.sip.settings.publications.publications_max,
         "--publications-max");
@@ -100,6 +100,7 @@ std::string needs_restart(const Settings& running, const Settings& fresh) {
   check(running.sip.im.deferred.users_max == fresh.sip.im.deferred.users_max, "--deferred-users-max");
   check(running.store.directory == fresh.store.directory, "--store");
   check(running.store.waiting_max == fresh.store.waiting_max, "--store-waiting-max");
+  check(running.store.waiting_bytes_max == fresh.store.waiting_bytes_max, "--store-waiting-bytes-max");
   check(running.store.wal_max_bytes == fresh.store.wal_max_bytes, "--store-wal-max");
   check(running.realm == fresh.realm, "--realm");
   check(running.shards == fresh.shards, "--shards");

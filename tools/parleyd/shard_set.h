@@ -53,6 +53,8 @@ class ShardSet {
   void reload(const std::shared_ptr<const policy::Config>& config);
   void reload(const TlsContexts& tls);
 
+  // Every shard has what an earlier process has left.
+  void forget_stored() { parts_->stored = {}; }
   [[nodiscard]] bool all_ended() const { return ended_.load() == count_; }
   // What made a shard end other than drain or stop; valid once all have ended or the first has not come up.
   [[nodiscard]] std::string error();

@@ -148,6 +148,7 @@ World::MakeWorker ServerPlace::maker() {
                                                                  .process_seed = process,
                                                                  .invites = shards_ > 1 ? invites.get() : nullptr,
                                                                  .config = config});
+    if (stored) (void)brain->restore(stored(), {world_.agenda.now(), world_.wall_ms()});
     brains_.push_back(brain.get());
     return brain;
   };
@@ -223,6 +224,9 @@ void ServerPlace::restart() {
   world_.journal.line("the server begins anew");
   world_.restart(*place_, pool_, {}, maker());
   world_.bind(*place_, udp_socket, udp_);
+  if (!stored) return;
+  // Whoever starts a process asks each shard whether it is there; what was left for them goes on with that.
+  for (auto& shard : place_->shards) shard->admin({.id = 0, .kind = core::AdminRequest::Kind::summary, .argument = {}});
 }
 
 std::uint64_t ServerPlace::counted(core::Metric metric) const {
@@ -244,6 +248,9 @@ void ServerPlace::check_rest() {
                 {"calls", sip.live_calls()},
                 {"subscribers", sip.live_subscribers()},
                 {"bindings", sip.live_bindings()},
+                {"messages to several", sip.exploder().sendings()},
+                {"users with deferred messages", sip.deferred().users()},
+                {"users who are sent them", sip.deferred().boxes()},
                 {"sessions of the focus", sip.focus().sessions()},
                 {"participants", sip.focus().participants()},
                 {"rooms", brain.rooms()->rooms()},

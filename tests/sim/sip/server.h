@@ -36,6 +36,7 @@ class ServerPlace {
   void count_cells();
 
   std::function<void()> before_end;  // of a drained server
+  std::function<core::StoreContents()> stored;  // what one that begins anew finds; null: nothing
 
   [[nodiscard]] Place& place() { return *place_; }
   [[nodiscard]] const core::Address& udp() const { return udp_; }
