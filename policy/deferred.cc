@@ -96,7 +96,7 @@ core::Instant Deferred::next_deadline() const {
 
 // --- into the store
 
-// When it is worth nothing any more (OMA-DEF-6, DEC-14).
+// When it is worth nothing any more (OMA-DEF-6, OMA-PAG-6, DEC-14).
 std::int64_t Deferred::end_of(const Message& message) const {
   const Received& request = message.request;
   const std::int64_t most =

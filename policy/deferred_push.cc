@@ -63,7 +63,7 @@ void Deferred::close(Box& box) {
   available(next, true);
 }
 
-// OMA-DEF-7. Who is not registered will be `available` when he is.
+// OMA-DEF-7, OMA-SET-11. Who is not registered will be `available` when he is.
 bool Deferred::wants_it(std::string_view aor) const {
   return config_->im.deferred.on && settings_.of(aor).offline_delivery && !location_.bindings(aor).empty();
 }

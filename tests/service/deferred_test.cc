@@ -19,6 +19,13 @@ std::string cpim(const std::string& id, const std::string& wanted, const std::st
          "\r\n\r\n" + text;
 }
 
+std::string offline(bool active) {
+  return std::string("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<poc-settings xmlns=\"urn:oma:params:xml:ns:poc:poc-settings\" "
+                     "xmlns:im=\"urn:oma:xml:im:service-settings\"><entity id=\"e\"><im:deferred-settings><im:offline-delivery "
+                     "active=\"") +
+         (active ? "true" : "false") + "\"/></im:deferred-settings></entity></poc-settings>\r\n";
+}
+
 struct Deferring : Party {
   void SetUp() override { start({}); }
   void start(const std::function<void(policy::SipConfig&)>& change, std::uint32_t shards = 1) {
@@ -258,7 +265,7 @@ TEST_F(Deferring, OMA_DEF_5_MoreThanHisShareIsRefused) {
   EXPECT_EQ(world->metric(Metric::im_deferred_full), 1U);
 }
 
-TEST_F(Deferring, OMA_DEF_6_AtItsEndItIsDeletedAndItsSenderToldIfHeAsked) {
+TEST_F(Deferring, OMA_PAG_6_OMA_DEF_6_AtItsEndItIsDeletedAndItsSenderToldIfHeAsked) {
   leave(*bob);
   EXPECT_EQ(says(cpim("m-7", "negative-delivery"), "Expires: 60\r\n", "message/cpim"), "202 MESSAGE");
   EXPECT_EQ(says("nobody asked", "Expires: 60\r\n"), "202 MESSAGE");
@@ -489,6 +496,188 @@ TEST_F(Deferring, P_06_AGroupMessageThatIsNotStoredIsRefused) {
   carol->quiet();
   EXPECT_EQ(world->metric(Metric::im_list_messages_unstored), 2U);
   at_rest();
+}
+
+// R5365-1, P-01: what is stored can be read again, here and by whoever gets it.
+TEST_F(Deferring, P_01_AHeadThatLeavesNoRoomIsNotKept) {
+  leave(*bob);
+  std::string many;
+  for (int i = 0; i < 185; ++i) many += "X-" + std::to_string(i) + ": 1\r\n";
+  EXPECT_EQ(says("one", many), "480 MESSAGE");
+  send(*alice, "team", "to all", many);
+  alice->want("513 MESSAGE");
+  std::string fewer;
+  for (int i = 0; i < 170; ++i) fewer += "X-" + std::to_string(i) + ": 1\r\n";
+  EXPECT_EQ(says("two", fewer), "202 MESSAGE");
+  come(*bob);
+  EXPECT_EQ(body_of(takes(*bob)), "two");
+  at_rest();
+}
+
+TEST_F(Deferring, P_01_WhatCanNotBeReadAnyMoreAfterAStartHoldsUpNobody) {
+  leave(*bob);
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "X-" + std::to_string(i) + ": 1\r\n";
+  EXPECT_EQ(says("one", many), "202 MESSAGE");
+  auto smaller = std::make_shared<policy::SipConfig>(*config);
+  smaller->transport.head.headers_max = 60;
+  world->crash(smaller);
+  come(*bob);
+  bob->quiet();
+  send(*carol, "bob", "from carol");
+  EXPECT_EQ(body_of(takes(*bob)), "from carol");
+}
+
+TEST_F(Deferring, OMA_DEF_9_OnlyWhatSaysThatHeIsNotThereStopsTheRound) {
+  for (const int status : {603, 606, 500, 501, 513, 400}) {
+    SCOPED_TRACE(status);
+    start({});
+    leave(*bob);
+    EXPECT_EQ(says("poison"), "202 MESSAGE");
+    send(*carol, "bob", "from carol");
+    carol->want("202 MESSAGE");
+    come(*bob);
+    EXPECT_EQ(body_of(takes(*bob, status)), "poison");
+    EXPECT_EQ(body_of(takes(*bob)), "from carol");
+    send(*dave, "bob", "from dave");
+    EXPECT_EQ(body_of(takes(*bob)), "from dave") << "others need not wait for alice";
+    dave->want("200 MESSAGE");
+    EXPECT_EQ(says("behind it"), "202 MESSAGE");
+    bob->quiet();
+  }
+}
+
+TEST_F(Deferring, P_06_WhoSendsAgainWhileTheDiskStandsStillHasWhatHeIsTold) {
+  leave(*bob);
+  world->store.stopped = true;
+  EXPECT_EQ(says(cpim("m-1", "display"), "", "message/cpim"), "");
+  line->pass(3s);
+  EXPECT_EQ(says(cpim("m-1", "display"), "", "message/cpim"), "100 MESSAGE");
+  line->pass(2500ms);
+  EXPECT_EQ(Phone::kind(alice->next()), "480 MESSAGE") << "the first one: --store-answer-max";
+  world->store.stopped = false;
+  line->pass(1ms);
+  EXPECT_EQ(answer(*alice), "202 MESSAGE");
+  come(*bob);
+  EXPECT_EQ(body_of(takes(*bob)), cpim("m-1", "display"));
+  at_rest();
+}
+
+TEST_F(Deferring, OMA_DEF_7_LostMailBetweenShardsStrandsNothing) {
+  start({}, 2);
+  leave(*carol);
+  world->lose_mail = true;
+  send(*alice, "carol", "to carol");
+  std::string got = answer(*alice);
+  world->lose_mail = false;
+  if (got != "202 MESSAGE") return;  // it was the question for the bindings that was lost
+  come(*carol);
+  EXPECT_EQ(body_of(takes(*carol)), "to carol");
+}
+
+TEST_F(Deferring, DEC_14_WhatIsOverAlreadyIsNotKept) {
+  leave(*bob);
+  EXPECT_EQ(says("one", "Expires: 0\r\n"), "480 MESSAGE");
+  EXPECT_EQ(world->store.deferred.size(), 0U);
+}
+
+TEST_F(Deferring, OMA_DEF_8_ItsPlaceIsThatOfItsArrival) {
+  send(*alice, "bob", "first");
+  bob->want("MESSAGE");
+  line->boxes[bob->address()].clear();
+  line->pass(3s);
+  line->boxes[bob->address()].clear();
+  leave(*bob);
+  world->now.wall_ms += 3000;
+  send(*carol, "bob", "second");
+  carol->want("202 MESSAGE");
+  line->pass(8s);
+  EXPECT_EQ(answer(*alice), "202 MESSAGE");
+  line->boxes[bob->address()].clear();
+  come(*bob);
+  EXPECT_EQ(body_of(takes(*bob)), "first");
+  EXPECT_EQ(body_of(takes(*bob)), "second");
+}
+
+TEST_F(Deferring, OMA_DEF_5_WhoseDeviceIsSilentAndWhoseBoxIsFullIsSaidAtOnce) {
+  start([](policy::SipConfig& c) { c.im.deferred.count_max = 1; });
+  leave(*bob);
+  EXPECT_EQ(says("one"), "202 MESSAGE");
+  come(*bob);
+  EXPECT_EQ(body_of(takes(*bob, 480)), "one");
+  send(*alice, "bob", "two");
+  alice->want("480 MESSAGE");
+}
+
+TEST_F(Deferring, OMA_SET_11_WhoWantsToFetchThemIsNotSentThem) {
+  leave(*bob);
+  EXPECT_EQ(says("one"), "202 MESSAGE");
+  bob->send("PUBLISH sip:bob@example.org SIP/2.0\r\nVia: SIP/2.0/UDP " + bob->address() +
+            ";branch=z9hG4bKpub1\r\nMax-Forwards: 70\r\nFrom: <sip:bob@example.org>;tag=p\r\nTo: <sip:bob@example.org>\r\n"
+            "P-Asserted-Identity: <sip:bob@example.org>\r\nCall-ID: pub\r\nCSeq: 1 PUBLISH\r\nEvent: poc-settings\r\nExpires: "
+            "3600\r\nContent-Type: application/poc-settings+xml\r\nContent-Length: " +
+            std::to_string(offline(false).size()) + "\r\n\r\n" + offline(false));
+  const std::string published = bob->want("200 PUBLISH");
+  come(*bob);
+  bob->quiet();
+  send(*alice, "bob", "two");
+  EXPECT_EQ(body_of(takes(*bob)), "two") << "and what comes now has nothing to wait for";
+  alice->want("200 MESSAGE");
+  const std::string now = offline(true);
+  bob->send("PUBLISH sip:bob@example.org SIP/2.0\r\nVia: SIP/2.0/UDP " + bob->address() +
+            ";branch=z9hG4bKpub2\r\nMax-Forwards: 70\r\nFrom: <sip:bob@example.org>;tag=p\r\nTo: <sip:bob@example.org>\r\n"
+            "P-Asserted-Identity: <sip:bob@example.org>\r\nCall-ID: pub\r\nCSeq: 2 PUBLISH\r\nEvent: poc-settings\r\nExpires: "
+            "3600\r\nSIP-If-Match: " + header(published, "SIP-ETag") +
+            "\r\nContent-Type: application/poc-settings+xml\r\nContent-Length: " + std::to_string(now.size()) + "\r\n\r\n" + now);
+  bob->want("200 PUBLISH");
+  EXPECT_EQ(body_of(takes(*bob)), "one");
+}
+
+// DEC-2: what bars is passed by by what was deferred, and by nobody who only calls himself so.
+TEST_F(Deferring, DEC_1_ACopyThatCallsItselfDeferredIsNone) {
+  start([](policy::SipConfig& c) {
+    auto documents = std::make_shared<policy::Documents>(*c.documents);
+    documents->judge_requests = true;
+    c.documents = documents;
+    c.im.access_default = policy::InviteHandling::reject;
+  });
+  dave->call_id = "forged";
+  dave->local = "<sip:Deferred@example.org>;tag=x";
+  dave->remote = "<sip:factory@example.org>";
+  dave->target = "sip:factory@example.org";
+  dave->send_typed("MESSAGE", mixed_type,
+                   "--b1\r\nContent-Type: text/plain\r\n\r\nboo\r\n--b1\r\nContent-Type: application/resource-lists+xml\r\n"
+                   "Content-Disposition: recipient-list\r\n\r\n" +
+                       resource_list({"bob"}) + "\r\n--b1--\r\n",
+                   im + "Require: recipient-list-message\r\n");
+  EXPECT_EQ(Phone::kind(dave->next()), "202 MESSAGE");
+  bob->quiet();
+}
+
+TEST_F(Deferring, P_06_CopiesForWhichThereIsNoRoomAreSentLater) {
+  start([](policy::SipConfig& c) { c.proxied_max = 1; });
+  send(*alice, "team", "to all");
+  alice->want("202 MESSAGE");
+  takes(*bob);
+  carol->quiet();
+  line->pass(1100ms);
+  takes(*carol);
+  at_rest();
+}
+
+TEST_F(Deferring, P_08_ADrainEndsWithWhatIsUnderWay) {
+  leave(*bob);
+  EXPECT_EQ(says("one"), "202 MESSAGE");
+  EXPECT_EQ(says("two"), "202 MESSAGE");
+  come(*bob);
+  const std::string first = bob->want("MESSAGE");
+  world->drain();
+  EXPECT_FALSE(world->service().drained());
+  bob->respond(first, 200);
+  line->pass(1ms);
+  bob->quiet();
+  EXPECT_TRUE(world->service().drained());
+  EXPECT_EQ(world->store.deferred.size(), 1U) << "the next process goes on";
 }
 
 }  // namespace

@@ -392,7 +392,7 @@ TEST_F(SqliteStoreTest, AFullDiskIsToldToWhoWaitsAndCostsNothingThatWasPromised)
   EXPECT_EQ(answer(1).status, Status::done);
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const rlimit full{.rlim_cur = 64 * 1024, .rlim_max = before.rlim_max};
+  const rlimit full{.rlim_cur = 0, .rlim_max = before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
   const DeferredRow large = message(2, "sip:carol@example.org", std::string(100'000, 'x'));
   submit({keep(2, large), put(row("sip:a@example.org", 1))});
@@ -405,6 +405,7 @@ TEST_F(SqliteStoreTest, AFullDiskIsToldToWhoWaitsAndCostsNothingThatWasPromised)
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   std::uint64_t token = 3;
   do {
+    std::this_thread::sleep_for(5ms);
     submit({keep(++token, large)});
   } while (answer(token).status == Status::refused && token < 1000);
   EXPECT_EQ(answer(token).status, Status::done);
