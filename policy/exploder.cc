@@ -26,6 +26,10 @@ constexpr core::Duration no_room_pause = std::chrono::seconds(1);
 // What a recipient's URI has behind '?' is no part of whom it names.
 std::string bare_uri(std::string_view uri) { return std::string(uri.substr(0, uri.find('?'))); }
 
+std::string lane_of(std::string_view sender, const core::SendingRow::Copy& copy) {
+  return std::string(sender).append("\n").append(copy.uri);
+}
+
 }  // namespace
 
 ListMessageFacts Exploder::facts_of(const Received& request, const To& to, const ListMessage& message,
@@ -132,12 +136,14 @@ std::uint16_t Exploder::message(const Received& request, const sip::RequestMatch
   for (const Recipient& recipient : recipients.list) {
     row.copies.push_back({static_cast<std::uint32_t>(row.copies.size()), bare_uri(recipient.uri)});
   }
-  take_row(s, std::move(row));
   metrics_.add(Metric::im_list_messages);
   if (config_->stores_messages) {
-    store(s);
+    store(s, row);
+    take_row(s, std::move(row));
     return 0;
   }
+  take_row(s, std::move(row));
+  s.promised = true;
   answer(s, 202);
   send_more(s);
   return 0;
@@ -153,6 +159,7 @@ void Exploder::begin(const core::Now& now, core::Outbox& out) {
     Sending& s = *sendings_.get(id);
     s.self = id;
     take_row(s, std::move(restored_.front()));
+    s.promised = true;
     restored_.pop_front();
     send_more(s);
   }
@@ -187,20 +194,44 @@ void Exploder::on_no_room(core::SlotId id, std::uint32_t number) {
 void Exploder::take_row(Sending& s, core::SendingRow row) {
   s.row = std::move(row);
   waiting_ += s.row.copies.size();
-  s.waiting.assign(std::make_move_iterator(s.row.copies.begin()), std::make_move_iterator(s.row.copies.end()));
+  for (core::SendingRow::Copy& copy : s.row.copies) {
+    const auto lane = in_order_ ? lanes_.try_emplace(lane_of(s.row.sender, copy)) : std::pair{lanes_.end(), true};
+    if (lane.second) {
+      s.waiting.push_back(std::move(copy));
+    } else {
+      lane.first->second.push_back({s.self, std::move(copy)});
+      ++s.behind;
+    }
+  }
   s.row.copies.clear();
+}
+
+// That copy has come to its end: it is the next one's turn.
+void Exploder::let_next(std::string_view sender, const core::SendingRow::Copy& copy) {
+  if (!in_order_) return;
+  const auto lane = lanes_.find(lane_of(sender, copy));
+  if (lane == lanes_.end()) return;
+  while (!lane->second.empty()) {
+    Behind next = std::move(lane->second.front());
+    lane->second.pop_front();
+    Sending* const s = sendings_.get(next.sending);
+    if (s == nullptr) continue;  // it was not stored
+    --s->behind;
+    s->waiting.push_back(std::move(next.copy));
+    send_more(*s);
+    return;
+  }
+  lanes_.erase(lane);
 }
 
 bool Exploder::drained() const { return config_->stores_messages ? waits_.empty() && running_ == 0 : sendings_.empty(); }
 
 // --- the store
 
-void Exploder::store(Sending& s) {
-  core::PutSending put{s.row};
-  put.row.copies.assign(s.waiting.begin(), s.waiting.end());
+void Exploder::store(const Sending& s, const core::SendingRow& row) {
   const std::uint64_t number = ++numbers_;
   waits_.emplace(number, Waits{s.self, now_ + config_->store_answer});
-  out_->store({store_token(StoreOwner::exploder, number), std::move(put)});
+  out_->store({store_token(StoreOwner::exploder, number), core::PutSending{row}});
 }
 
 void Exploder::on_stored(const core::StoreResult& result) {
@@ -215,6 +246,7 @@ void Exploder::on_stored(const core::StoreResult& result) {
     forget(*s);
     return;
   }
+  s->promised = true;
   answer(*s, 202);  // OMA-PAG-1: it is ours to bring from here on
   send_more(*s);
 }
@@ -233,8 +265,11 @@ void Exploder::give_up_waiting() {
 }
 
 void Exploder::forget(Sending& s) {
-  waiting_ -= s.waiting.size();
+  waiting_ -= s.waiting.size() + s.behind;
+  const std::string sender = std::move(s.row.sender);
+  const std::deque<core::SendingRow::Copy> front = std::move(s.waiting);
   sendings_.erase(core::SlotId(s.self));
+  for (const core::SendingRow::Copy& copy : front) let_next(sender, copy);
 }
 
 void Exploder::answer(Sending& s, std::uint16_t status) {
@@ -260,8 +295,11 @@ bool Exploder::take_lines(core::SendingRow& row, const Received& request) const 
 }
 
 void Exploder::send_more(Sending& s) {
-  if (draining_ && config_->stores_messages) return;  // the next process goes on
-  while (!s.waiting.empty() && s.running.size() < config_->focus.invite_parallel) {
+  if (!s.promised || (draining_ && config_->stores_messages)) return;  // the next process goes on
+  const auto unanswered = [&s] {
+    return std::count_if(s.running.begin(), s.running.end(), [](const Running& running) { return !running.told; });
+  };
+  for (auto running = unanswered(); !s.waiting.empty() && running < config_->focus.invite_parallel; ++running) {
     core::SendingRow::Copy copy = std::move(s.waiting.front());
     s.waiting.pop_front();
     --waiting_;
@@ -319,8 +357,11 @@ void Exploder::on_response(core::SlotId id, std::uint32_t number, std::uint16_t 
   if (found == s->running.end() || found->told) return;
   found->told = true;
   if (found->notice) return;
+  const core::SendingRow::Copy copy = found->copy;
   metrics_.add(status < 300 ? Metric::im_list_copies : Metric::im_list_copies_failed);
-  if (status >= 300) tell_failed(*s, core::SendingRow::Copy(found->copy));
+  if (status >= 300) tell_failed(*s, copy);
+  let_next(s->row.sender, copy);
+  send_more(*s);
 }
 
 // R5438-2: it was taken, so its failure is told, once for each who did not get it.
@@ -356,7 +397,7 @@ void Exploder::on_over(core::SlotId id, std::uint32_t number) {
                                    [&copy](const Running& running) { return running.copy.number == copy.number; });
   if (!told_of && config_->stores_messages) out_->store({0, core::RemoveCopy{s->row.id, copy.number}});
   send_more(*s);
-  if (s->waiting.empty() && s->running.empty()) sendings_.erase(id);
+  if (s->waiting.empty() && s->running.empty() && s->behind == 0) sendings_.erase(id);
 }
 
 }  // namespace parley::policy

@@ -5,7 +5,8 @@
 // of Focus and Calls do, `invite_parallel` of one message at a time. With a store the message stands there before it is
 // answered, and each copy until it has come to its end: what one process does not bring, the next one does, under the
 // same Call-ID. Without, copies wait in memory alone, at most list_copies_max of a shard in both cases. A copy that can
-// not be brought is told to a sender who has asked for that (negative-delivery of RFC 5438), and counted.
+// not be brought is told to a sender who has asked for that (negative-delivery of RFC 5438), and counted. Where who can not be
+// reached is no reason to wait for long (deferred.h), copies of one sender to one receiver go one after the other.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/seam.h"
@@ -29,7 +31,10 @@ namespace parley::policy {
 class Exploder : public UserAgent {
  public:
   Exploder(const Parts& parts, MessageIds& ids)
-      : UserAgent(parts), ids_(ids), sendings_(parts.config->focus.list_copies_max) {}
+      : UserAgent(parts),
+        ids_(ids),
+        in_order_(parts.config->im.deferred.on),
+        sendings_(parts.config->focus.list_copies_max) {}
 
   void begin(const core::Now& now, core::Outbox& out);
   void end();
@@ -76,7 +81,9 @@ class Exploder : public UserAgent {
     core::SlotId self;
     core::SendingRow row;  // but for `copies`
     sip::TransactionId server;  // that waits for the store
-    std::deque<core::SendingRow::Copy> waiting;
+    bool promised = false;      // its sender has his 202
+    std::deque<core::SendingRow::Copy> waiting;  // that may be sent
+    std::uint32_t behind = 0;                    // that wait for others, in lanes_
     std::vector<Running> running;
     std::uint32_t numbers = 0;
   };
@@ -89,10 +96,11 @@ class Exploder : public UserAgent {
                                           Recipients& recipients) const;
   [[nodiscard]] bool take_lines(core::SendingRow& row, const Received& request) const;
   void take_row(Sending& s, core::SendingRow row);
-  void store(Sending& s);
+  void store(const Sending& s, const core::SendingRow& row);
   void answer(Sending& s, std::uint16_t status);
   void give_up_waiting();
   void forget(Sending& s);
+  void let_next(std::string_view sender, const core::SendingRow::Copy& copy);
   void send_more(Sending& s);
   void send(Sending& s, Running running, std::string_view type, std::string_view body);
   void tell_failed(Sending& s, const core::SendingRow::Copy& copy);
@@ -100,10 +108,17 @@ class Exploder : public UserAgent {
   MessageIds& ids_;
   core::Outbox* out_ = nullptr;
   std::int64_t wall_ms_ = 0;
+  const bool in_order_;
   bool draining_ = false;
   std::uint32_t running_ = 0;  // copies and notices of all of them that are on their way
   core::SlotMap<Sending> sendings_;
   std::uint64_t waiting_ = 0;             // copies of all of them that have not been sent
+  struct Behind {
+    core::SlotId sending;
+    core::SendingRow::Copy copy;
+  };
+  // By sender and receiver: there is one whose turn it is, and these wait for it.
+  std::unordered_map<std::string, std::deque<Behind>> lanes_;
   std::uint64_t numbers_ = 0;             // of tokens
   std::map<std::uint64_t, Waits> waits_;  // by number, the oldest first
   std::deque<core::SendingRow> restored_;

@@ -501,14 +501,15 @@ TEST_F(Deferring, P_06_AGroupMessageThatIsNotStoredIsRefused) {
 // R5365-1, P-01: what is stored can be read again, here and by whoever gets it.
 TEST_F(Deferring, P_01_AHeadThatLeavesNoRoomIsNotKept) {
   leave(*bob);
-  std::string many;
-  for (int i = 0; i < 185; ++i) many += "X-" + std::to_string(i) + ": 1\r\n";
-  EXPECT_EQ(says("one", many), "480 MESSAGE");
-  send(*alice, "team", "to all", many);
+  const auto lines = [this](int besides) {
+    std::string text;
+    for (int i = config->transport.head.headers_max; i > besides; --i) text += "X-" + std::to_string(i) + ": 1\r\n";
+    return text;
+  };
+  EXPECT_EQ(says("one", lines(12)), "480 MESSAGE");
+  send(*alice, "team", "to all", lines(12));
   alice->want("513 MESSAGE");
-  std::string fewer;
-  for (int i = 0; i < 170; ++i) fewer += "X-" + std::to_string(i) + ": 1\r\n";
-  EXPECT_EQ(says("two", fewer), "202 MESSAGE");
+  EXPECT_EQ(says("two", lines(25)), "202 MESSAGE");
   come(*bob);
   EXPECT_EQ(body_of(takes(*bob)), "two");
   at_rest();
@@ -552,9 +553,9 @@ TEST_F(Deferring, P_06_WhoSendsAgainWhileTheDiskStandsStillHasWhatHeIsTold) {
   world->store.stopped = true;
   EXPECT_EQ(says(cpim("m-1", "display"), "", "message/cpim"), "");
   line->pass(3s);
-  EXPECT_EQ(says(cpim("m-1", "display"), "", "message/cpim"), "100 MESSAGE");
+  send(*alice, "bob", cpim("m-1", "display"), "", "message/cpim");
   line->pass(2500ms);
-  EXPECT_EQ(Phone::kind(alice->next()), "480 MESSAGE") << "the first one: --store-answer-max";
+  EXPECT_EQ(answer(*alice), "480 MESSAGE") << "the first one: --store-answer-max";
   world->store.stopped = false;
   line->pass(1ms);
   EXPECT_EQ(answer(*alice), "202 MESSAGE");
@@ -658,10 +659,13 @@ TEST_F(Deferring, P_06_CopiesForWhichThereIsNoRoomAreSentLater) {
   start([](policy::SipConfig& c) { c.proxied_max = 1; });
   send(*alice, "team", "to all");
   alice->want("202 MESSAGE");
-  takes(*bob);
-  carol->quiet();
+  const bool first = bob->boxed() != 0;
+  Phone& one = first ? *bob : *carol;
+  Phone& other = first ? *carol : *bob;
+  takes(one);
+  other.quiet();
   line->pass(1100ms);
-  takes(*carol);
+  takes(other);
   at_rest();
 }
 

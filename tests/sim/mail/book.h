@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "tests/sim/agenda.h"
@@ -22,8 +22,8 @@ struct Book {
   std::string domain = "sim.example";
   std::string group = "team";
   std::map<std::string, Mail> mails;  // by Message-ID
-  // In the order in which they were taken first, by sender and receiver; not those of the group, whose copies go side by side.
-  std::map<std::pair<std::string, std::string>, std::vector<std::string>> order;
+  // In the order in which they were taken first: by sender, to whom they were written, and who took them.
+  std::map<std::tuple<std::string, std::string, std::string>, std::vector<std::string>> order;
   bool calm = false;
   std::uint64_t written = 0, answered = 0, taken = 0;
 };

@@ -188,7 +188,7 @@ void Phone::take(const sip::Message& m, int status) {
   if (status == 415 || status == 486) ++mail.refused[user_];
   if (status != 200) return;
   ++book_.taken;
-  if (++mail.taken[user_] == 1 && !of_group) book_.order[{mail.from, user_}].push_back(id);
+  if (++mail.taken[user_] == 1) book_.order[{mail.from, mail.to, user_}].push_back(id);
 }
 
 std::string Phone::waiting() const {

@@ -177,7 +177,12 @@ void Scenario::check() {
       world_.journal.fail("%s was answered %d and never came to %s", id.c_str(), mail.status, user(n).c_str());
     }
   }
-  for (const auto& [pair, ids] : book_.order) {
+  // A copy that could not be kept has failed, and is followed by the next one although a slow device takes it yet; and what is
+  // left of a process may go on on another shard than what is written to the group now.
+  const bool copies_in_order = server_.config().im.deferred.count_max >= 500 && !disk_.refused_some() &&
+                               (crashes_ == 0 || server_.place().shards.size() == 1);
+  for (const auto& [way, ids] : book_.order) {
+    if (std::get<1>(way) == book_.group && !copies_in_order) continue;
     std::uint64_t last = 0;
     for (const std::string& id : ids) {
       const Book::Mail& mail = book_.mails.at(id);
