@@ -6,6 +6,8 @@ import os
 import random
 import re
 import sqlite3
+import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -169,6 +171,64 @@ class Killed(DeferredCase):
             first = list(dict.fromkeys(mid for mid in got["bob"] if mid.startswith(f"{name}-bob-")))
             first = [mid for mid in first if mid in promised]
             self.assertEqual(first, sorted(first, key=lambda mid: int(mid.split("-")[2])))
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root can mount a small file system")
+class DiskFull(DeferredCase):
+    """A disk that fills up in mid-load and has room again some time later."""
+
+    def setUp(self):
+        self.small = tempfile.mkdtemp(prefix="parley-e2e-disk-")
+        self.addCleanup(os.rmdir, self.small)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", self.small], check=False)
+        if mounted.returncode != 0:
+            self.skipTest("no file system can be mounted here")
+        self.addCleanup(subprocess.run, ["umount", self.small], check=True)
+        self.filler = os.path.join(self.small, "filler")
+        with open(self.filler, "wb") as file:
+            file.write(bytes(2 << 20))
+        super().setUp()
+
+    def begin(self, *flags, **how):
+        super().begin("--deferred-count-max", "100000", *flags, store=os.path.join(self.small, "store"), **how)
+
+    def test_P_06_a_full_disk_is_said_and_loses_nothing(self):
+        alice, carol = self.user("alice", "tcp"), self.user("carol")
+        bob = self.peer(user="bob")
+        promised, number = [], 0
+        while True:
+            number += 1
+            self.assertLess(number, 5000, "the disk does not fill up")
+            body = f"number {number} ".encode() + bytes(random.Random(number).choices(range(97, 122), k=1000))
+            response = alice.message("sip:bob@example.org", body)
+            if response.code != 202:
+                break
+            promised.append(body)
+        self.code(response, 480)
+        self.assertIn("stored", response.get("warning"))
+        self.assertGreater(len(promised), 100)
+        began = time.monotonic()
+        refused = [alice.message("sip:bob@example.org", b"x" * 1000).code for _ in range(20)]
+        self.assertEqual(set(refused), {480})
+        self.assertLess(time.monotonic() - began, 20, "each waits for its time-out")
+        self.code(alice.message("sip:team@example.org", b"to all " + b"x" * 1000), 503)
+        # Who is there is reached, and registers, as if nothing had happened.
+        self.reached(alice, carol, b"online")
+        self.code(carol.register(600), 200)
+        os.unlink(self.filler)
+        self.until(lambda: alice.message("sip:carol@example.org", b"ping").code == 200, "nothing passes any more")
+        after = b"there is room again"
+        self.until(lambda: alice.message("sip:bob@example.org", after).code == 202, "it does not recover")
+        self.code(bob.register(600), 200)
+        for body in [*promised, after]:
+            self.assertEqual(bob.take_request("MESSAGE").body, body)
+        self.until(lambda: self.server.metric("parley_store_waiting") == 0, "something still waits")
+        self.server.kill()
+        store = os.path.join(self.small, "store", "parley.db")
+        with closing(sqlite3.connect(store)) as db:
+            self.assertEqual(db.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+            self.assertEqual(db.execute("SELECT count(*) FROM deferred").fetchone(), (0,))
+        self.begin()
 
 
 del StoreCase  # it is no test

@@ -662,8 +662,10 @@ TEST_F(Deferring, P_06_CopiesForWhichThereIsNoRoomAreSentLater) {
   const bool first = bob->boxed() != 0;
   Phone& one = first ? *bob : *carol;
   Phone& other = first ? *carol : *bob;
-  takes(one);
+  other.quiet();  // there is room for one
+  line->pass(1100ms);
   other.quiet();
+  takes(one);
   line->pass(1100ms);
   takes(other);
   at_rest();
