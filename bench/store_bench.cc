@@ -61,8 +61,8 @@ void raw_group_commit(benchmark::State& state) {
       return;
     }
     put = db.prepare(
-        "INSERT INTO deferred(id, aor, sender, key, message_id, notices, arrived_ms, expires_ms, head, body) "
-        "VALUES(?,?,?,?,?,?,?,?,?,?)");
+        "INSERT INTO deferred(id, aor, sender, key, message_id, notices, arrived_ms, expires_ms, head, body, claim) "
+        "VALUES(?,?,?,?,?,?,?,?,?,?,0)");
     std::uint64_t id = 0;
     std::vector<core::DeferredRow> rows;
     for (auto _ : state) {

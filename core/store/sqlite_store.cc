@@ -14,6 +14,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
+#include <ctime>
 #include <iterator>
 #include <mutex>
 #include <thread>
@@ -125,6 +126,12 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
     error = state->config.directory + (taken ? ": another process has it" : "/lock: " + std::string(std::strerror(errno)));
     return nullptr;
   }
+  // Messages are nobody else's; what lies beside the file takes after it.
+  const int made = ::open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  if (made >= 0) {
+    (void)::fchmod(made, 0600);
+    ::close(made);
+  }
   if (error = state->writer.open(file); !error.empty()) return nullptr;
   if (error = migrate(state->writer); !error.empty()) {
     error = file + ": " + error;
@@ -218,6 +225,22 @@ StoreCounts SqliteStore::counts() const {
           .dropped = read(s.dropped),
           .waiting = read(s.submitted) - committed,
           .wal_bytes = read(s.wal_bytes)};
+}
+
+std::string SqliteStore::backup(std::string& file) const {
+  const std::string& directory = state_->config.directory;
+  char name[64];
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  std::strftime(name, sizeof name, "/backup-%Y%m%dT%H%M%SZ.db", &utc);
+  file = directory + name;
+  Sqlite reader;  // its own connection: it sees one state of the file, and stops nobody
+  if (std::string error = reader.open(directory + "/parley.db"); !error.empty()) return error;
+  Statement copy = reader.prepare("VACUUM INTO ?");
+  if (copy.put(file).run() != SQLITE_OK) return file + ": " + reader.last_error();
+  if (::chmod(file.c_str(), 0600) != 0) return file + ": " + std::strerror(errno);
+  return "";
 }
 
 bool SqliteStore::flush(Duration limit) {

@@ -51,12 +51,17 @@ class Backend : public AdminBackend {
   void set_log_level(Level level) override { level_ = level; }
   void drain() override { state_ = State::draining; }
   std::optional<std::string> reload() override { return reload_; }
+  std::string backup(std::string& file) override {
+    file = "/var/lib/parley/backup-1.db";
+    return backup_;
+  }
 
   std::atomic<State> state_ = State::serving;
   std::atomic<Level> level_ = Level::info;
   std::atomic<bool> silent_ = false;
   std::string argument_;
   std::optional<std::string> reload_ = "";
+  std::string backup_;
 };
 
 class Admin : public ::testing::Test {
@@ -135,6 +140,19 @@ TEST_F(Admin, a_message_is_looked_for_by_its_id) {
   EXPECT_EQ(list["messages"], json::parse(R"([{"room":"1-5.1","message_id":"m1"}])"));
   EXPECT_EQ(client_->Get("/api/v1/trace")->status, 400);
   EXPECT_EQ(client_->Get("/api/v1/trace?message-id=" + std::string(129, 'x'))->status, 400);
+}
+
+TEST_F(Admin, a_backup_says_where_it_is_or_why_there_is_none) {
+  run();
+  auto said = client_->Post("/api/v1/backup", "", "text/plain");
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->status, 200);
+  EXPECT_EQ(said->body, "{\"file\":\"/var/lib/parley/backup-1.db\"}\n");
+  backend_.backup_ = "there is no store";
+  said = client_->Post("/api/v1/backup", "", "text/plain");
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->status, 409);
+  EXPECT_NE(said->body.find("there is no store"), std::string::npos);
 }
 
 TEST_F(Admin, a_reload_says_why_it_was_refused) {

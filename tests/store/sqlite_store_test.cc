@@ -418,6 +418,28 @@ TEST_F(SqliteStoreTest, AFullDiskIsToldToWhoWaitsAndCostsNothingThatWasPromised)
   EXPECT_EQ(sql("PRAGMA integrity_check"), "ok");
 }
 
+TEST_F(SqliteStoreTest, ABackupHasWhatIsCommittedAndStopsNobody) {
+  open(100'000);
+  store_->start();
+  submit({keep(1, message(1)), put(row("sip:a@example.org", 1))});
+  EXPECT_EQ(answer(1).status, Status::done);
+  std::string file;
+  std::string error;
+  std::thread copies([&] { error = store_->backup(file); });
+  for (std::uint64_t id = 2; id < 200; ++id) submit({keep(id, message(id), 1000)});
+  copies.join();
+  EXPECT_EQ(error, "");
+  EXPECT_NE(file.find("/backup-20"), std::string::npos) << file;
+  EXPECT_NE(store_->backup(file), "") << "not twice in a second, or over another";
+  EXPECT_EQ(answer(199).status, Status::done);
+  store_.reset();
+  fs::rename(file, directory_ + "/parley.db");
+  EXPECT_EQ(sql("PRAGMA integrity_check"), "ok");
+  const core::StoreContents there = contents();
+  EXPECT_EQ(there.deferred_users.size(), 1U);
+  EXPECT_EQ(there.bindings.size(), 1U);
+}
+
 TEST_F(SqliteStoreTest, OneProcessAtATime) {
   open();
   EXPECT_NE(refusal().find("another process has it"), std::string::npos);

@@ -12,6 +12,7 @@
 //   parleyctl metrics | live | ready   what a monitoring system sees
 //   parleyctl reload                   what SIGHUP does; says what was refused
 //   parleyctl drain                    what SIGTERM does
+//   parleyctl backup                   copies the store to a file beside it, while parleyd runs
 //
 // Exit status: 0 done, 1 refused or not found, 2 bad usage, 3 parleyd does not answer.
 #include <httplib.h>
@@ -35,6 +36,8 @@ struct Options {
   bool json = false;
 };
 
+constexpr int backup_seconds = 3600;  // what a large store may take
+
 enum Exit : int { done = 0, refused = 1, usage = 2, silent = 3 };
 
 class Client {
@@ -57,6 +60,7 @@ class Client {
   // The body of a good answer; ends the program otherwise.
   std::string get(const std::string& path) { return good(http_.Get(path)); }
   std::string post(const std::string& path) { return good(http_.Post(path, "", "text/plain")); }
+  void wait_for(int seconds) { http_.set_read_timeout(seconds); }
   std::string put(const std::string& path, const std::string& body) {
     return good(http_.Put(path, body, "text/plain"));
   }
@@ -173,6 +177,7 @@ int main(int argc, char** argv) {
   auto* log_level = app.add_subcommand("log-level", "show or set the least level that is logged");
   log_level->add_option("LEVEL", level, "debug, info, warn or error");
   auto* reload = app.add_subcommand("reload", "read configuration, certificates, users and documents again");
+  auto* backup = app.add_subcommand("backup", "copy the store to a file beside it, while parleyd runs");
   auto* drain = app.add_subcommand("drain", "take no new sessions, end when the last is over");
   try {
     app.parse(argc, argv);
@@ -212,6 +217,9 @@ int main(int argc, char** argv) {
     print(level.empty() ? client.get("/api/v1/log-level") : client.put("/api/v1/log-level", level));
   } else if (reload->parsed()) {
     print(client.post("/api/v1/reload"));
+  } else if (backup->parsed()) {
+    client.wait_for(backup_seconds);
+    print(client.post("/api/v1/backup"));
   } else if (drain->parsed()) {
     print(client.post("/api/v1/drain"));
   }

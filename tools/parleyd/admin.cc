@@ -14,6 +14,7 @@
 
 #include "core/address.h"
 #include "core/digest.h"
+#include "core/json_text.h"
 #include "tools/parleyd/admin_json.h"
 #include "tools/parleyd/host_port.h"
 
@@ -237,6 +238,13 @@ void AdminServer::add_routes() {
   server.Post("/api/v1/drain", [this](const Request&, Response& response) {
     backend_.drain();
     answer_json(response, "{\"draining\":true}\n", 202);
+  });
+  server.Post("/api/v1/backup", [this](const Request&, Response& response) {
+    std::string file;
+    if (const std::string why = backend_.backup(file); !why.empty()) return answer_json(response, error_json(why), 409);
+    std::string json = "{\"file\":";
+    core::put_json_string(json, file);
+    answer_json(response, json + "}\n");
   });
   server.Post("/api/v1/reload", [this](const Request&, Response& response) {
     const std::optional<std::string> why = backend_.reload();

@@ -14,6 +14,7 @@
 //   GET  /api/v1/log-level            PUT the same with debug, info, warn or error as its body
 //   POST /api/v1/reload               what SIGHUP does; 409 says why nothing has changed
 //   POST /api/v1/drain                what SIGTERM does
+//   POST /api/v1/backup               copies the store to a file beside it; 409 without one, or why it could not be done
 //
 // Requests from web pages (Origin header, foreign Host) are refused; a token is asked for where one is configured.
 #pragma once
@@ -45,6 +46,8 @@ class AdminBackend {
   virtual void drain() = 0;
   // Waits until it has been done: empty, or why it was refused; nothing: not in time.
   virtual std::optional<std::string> reload() = 0;
+  // Waits until the store has been copied: empty, and which file it is, or why it has not.
+  virtual std::string backup(std::string& file) = 0;
 };
 
 struct AdminConfig {

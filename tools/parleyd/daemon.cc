@@ -147,6 +147,10 @@ std::string Daemon::open_store(core::StoreContents& stored) {
   return error;
 }
 
+std::string Daemon::backup(std::string& file) {
+  return store_ == nullptr ? std::string("there is no store: --store memory") : store_->backup(file);
+}
+
 bool Daemon::every_shard_answers(milliseconds limit) {
   const auto deadline = Clock::now() + limit;
   // In short rounds: a shard that could not start never answers.

@@ -64,6 +64,7 @@ class Daemon final : public AdminBackend, public core::AdminSink, public core::L
   using Clock = std::chrono::steady_clock;
 
   void log(core::LogRecord::Level level, const std::string& text) { logger_->write_from_outside(level, text); }
+  std::string backup(std::string& file) override;
   [[nodiscard]] std::string open_store(core::StoreContents& stored);
   [[nodiscard]] bool every_shard_answers(std::chrono::milliseconds limit);
   void begin_drain();
