@@ -15,9 +15,9 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "core/digest.h"
@@ -167,7 +167,7 @@ class Deferred : public UserAgent {
   std::map<std::uint64_t, Waiting> waiting_;  // by number, the oldest first
   std::deque<Kept> kept_;
 
-  std::unordered_set<std::string> users_;  // who has messages, as far as is known
+  std::set<std::string, std::less<>> users_; // who has messages, as far as is known
   std::vector<std::string> restored_;      // them, until the first step
   core::SlotMap<Box> boxes_;
   std::map<std::string, core::SlotId, std::less<>> by_aor_;

@@ -95,14 +95,14 @@ void Deferred::added(std::string_view aor, std::string_view sender, bool tried) 
 // While they are on their way nobody knows whose they are. Where a device has refused something of somebody, the others
 // need not wait for him.
 bool Deferred::comes_after_others(std::string_view aor, std::string_view sender) const {
-  if (users_.empty() || !users_.contains(std::string(aor)) || !wants_it(aor)) return false;
+  if (users_.empty() || !users_.contains(aor) || !wants_it(aor)) return false;
   const Box* const box = box_of(aor);
   if (box == nullptr || box->state != Box::State::resting || box->unreached || !box->refused) return true;
   return std::find(box->held.begin(), box->held.end(), sender) != box->held.end();
 }
 
 void Deferred::available(std::string_view aor, bool anew) {
-  if (draining_ || users_.empty() || !users_.contains(std::string(aor)) || !wants_it(aor)) return;
+  if (draining_ || users_.empty() || !users_.contains(aor) || !wants_it(aor)) return;
   Box* const box = box_of(aor);
   if (box == nullptr) {
     open_box(aor, core::Duration{});

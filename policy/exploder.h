@@ -15,7 +15,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/seam.h"
@@ -118,7 +117,7 @@ class Exploder : public UserAgent {
     core::SendingRow::Copy copy;
   };
   // By sender and receiver: there is one whose turn it is, and these wait for it.
-  std::unordered_map<std::string, std::deque<Behind>> lanes_;
+  std::map<std::string, std::deque<Behind>> lanes_;
   std::uint64_t numbers_ = 0;             // of tokens
   std::map<std::uint64_t, Waits> waits_;  // by number, the oldest first
   std::deque<core::SendingRow> restored_;

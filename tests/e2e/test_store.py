@@ -56,8 +56,9 @@ class Restart(Story, StoreCase):
         self.again()
         self.assertEqual(self.bindings(self.peer(user="bob")), {})
         alice = self.peer()
-        self.code(alice.message("sip:bob@example.org"), 480)
+        self.code(alice.message("sip:bob@example.org", b"are you there"), 202)  # he can not be reached: it waits for him
         back = self.user("bob", "tcp", outbound=True, name="bob again")
+        self.assertEqual(back.take_request("MESSAGE").body, b"are you there")
         self.reached(alice, back, b"welcome back")
         self.assertEqual(self.rows(), [])
 
