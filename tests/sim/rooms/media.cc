@@ -135,6 +135,10 @@ void Talk::take(Line* line, bool binds) {
   }
 }
 
+void Talk::forget_early_peer() {
+  if (early_ && early_life_ != book_.server.life) peer_.clear(), early_ = false;
+}
+
 void Talk::come_up() {
   if (up_) return;
   up_ = true;
@@ -242,7 +246,8 @@ void Talk::on_frame(const Frame& frame) {
   if (!frame.request || frame.has_body || frame.method != "SEND") seat_.known = std::min(seat_.known, world_.agenda.now());
   if (!frame.request) return take_answer(frame);
   if (frame.to_path != std::vector<std::string>{own_}) return fail("a request to " + frame.to_path.front());
-  if (peer_.empty()) peer_ = frame.from_path.front();
+  forget_early_peer();
+  if (peer_.empty()) peer_ = frame.from_path.front(), early_ = true, early_life_ = book_.server.life;
   if (frame.from_path != std::vector<std::string>{peer_}) return fail("a request from " + frame.from_path.front());
   if (frame.method == "SEND") return take_send(frame);
   if (frame.method == "REPORT") return take_report(frame);

@@ -88,7 +88,10 @@ class Talk {
  public:
   Talk(World& world, Book& book, Rng& rng, Seat& seat, TalkOwner& owner, const MediaTraits& traits, std::string own_uri);
 
-  void set_peer(const std::string& path) { peer_ = path; }
+  void set_peer(const std::string& path) { peer_ = path, early_ = false; }
+  // What has come before the answer to our INVITE came from a server that has died since: that INVITE has no answer, or
+  // has been asked for credentials and goes out anew (RFC 3261 section 22.2), and its offer makes another session.
+  void forget_early_peer();
   void set_own(const std::string& uri) { own_ = uri; }
   [[nodiscard]] const std::string& own() const { return own_; }
   [[nodiscard]] const std::string& peer() const { return peer_; }
@@ -150,6 +153,8 @@ class Talk {
   TalkOwner& owner_;
   MediaTraits traits_;
   std::string own_, peer_;
+  bool early_ = false;        // peer_ is known by its connection only, no answer has named it
+  unsigned early_life_ = 0;   // of the server, then
   Line* line_ = nullptr;
   bool up_ = false;
   unsigned connections_ = 0;
