@@ -153,9 +153,7 @@ void Talk::lost() {
   }
   pending_.clear();
   for (Plan& plan : plans_) plan.said->unsure = true;
-  for (auto& [id, one] : by_id_) {
-    if (one->failure != "yes") one->unsure = true;
-  }
+  stops_sending();
   plans_.clear();
   partial_.clear();
   const bool was = std::exchange(up_, false);
@@ -164,8 +162,9 @@ void Talk::lost() {
 }
 
 void Talk::stops_sending() {
-  for (auto& [id, one] : by_id_) {
-    if (one->failure != "yes" && world_.agenda.now() - one->begun < 10s) one->unsure = true;
+  for (const auto& [place, one] : std::exchange(silent_, {})) one->unsure = true;
+  for (const Plan& plan : plans_) {
+    if (plan.said->failure != "yes") plan.said->unsure = true;
   }
 }
 
@@ -218,7 +217,8 @@ void Talk::write_chunk(Plan& plan) {
   text += "Content-Type: message/cpim\r\n\r\n" + plan.bytes.substr(plan.at, take) + "\r\n-------" + tid +
           (aborts ? "#" : last ? "$" : "+") + "\r\n";
   plan.at += take;
-  if (one.failure == "yes") pending_[tid] = {.said = &one, .last = last || aborts};
+  ++written_;
+  if (one.failure == "yes") pending_[tid] = {.said = &one, .last = last || aborts, .place = written_};
   if (one.failure == "partial") pending_[tid] = {.said = &one, .last = last || aborts, .answered = false};
   world_.journal.line("seat %u says %u, %zu of %zu%c", seat_.number, one.number, plan.at, size,
                       aborts ? '#' : last ? '$' : '+');
@@ -226,7 +226,7 @@ void Talk::write_chunk(Plan& plan) {
   if (last) {
     one.complete = true;
     one.turn = ++seat_.turns;
-    if (one.failure != "yes") one.status = 200, one.answered = Instant::max();
+    if (one.failure != "yes") one.status = 200, one.answered = Instant::max(), silent_[written_] = &one;
   }
   line_->write(std::move(text));
 }
@@ -356,6 +356,7 @@ void Talk::take_answer(const Frame& frame) {
   }
   Said& one = *pending.said;
   if (!pending.answered && frame.status == 200) return fail("a 200 that nobody wants");
+  if (frame.status == 200) silent_.erase(silent_.begin(), silent_.upper_bound(pending.place));
   if (frame.status != 200) {
     world_.journal.line("message %u is answered %d", one.number, frame.status);
     ++book_.refused;

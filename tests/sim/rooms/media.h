@@ -118,7 +118,7 @@ class Talk {
   [[nodiscard]] std::string head(const std::string& tid, const char* method) const;
   void on_frame(const Frame& frame);
   [[nodiscard]] bool busy() const { return !plans_.empty() || !pending_.empty(); }
-  // It may send no more: of what nobody answers and may have been overtaken by that, nobody knows what became.
+  // It may send no more: of what nobody answers and may be overtaken by that, nobody knows what will become.
   void stops_sending();
   void behave() { traits_.mute_permille = traits_.refuse_permille = 0; }
   [[nodiscard]] std::string fresh();
@@ -130,6 +130,7 @@ class Talk {
     bool answered = true;   // an answer is owed for sure
     std::string what{};     // else
     bool binds = false;
+    std::uint64_t place = 0;  // among what was written
   };
   struct Partial {
     std::string bytes;
@@ -163,7 +164,11 @@ class Talk {
   std::set<std::string> lies_;
   std::map<std::string, Partial> partial_;  // by Message-ID
   std::map<std::string, Said*> by_id_;      // ours, by Message-ID
+  // What nobody answers, and nothing behind it in this session has been yet: it may still be on its way. By the last one of
+  // its SENDs.
+  std::map<std::uint64_t, Said*> silent_;
   std::uint64_t next_ = 1;
+  std::uint64_t written_ = 0;  // SENDs
 };
 
 }  // namespace parley::sim::rooms
