@@ -120,6 +120,7 @@ class Agent final : public Phone, public LineOwner, public TalkOwner, public Acc
     Dialog dialog;
     bool over = false;
     bool answered = false;
+    bool refreshing = false;  // it has been sent, or will be
     unsigned life = 0;
     unsigned last_seq = 0;
     Instant began{};
@@ -176,6 +177,8 @@ class Agent final : public Phone, public LineOwner, public TalkOwner, public Acc
   void on_conference(Watch& w, const std::string& key);
   void subscribe(const std::string& identity, Party* p, const Room* foreign);
   [[nodiscard]] bool may_watch(const Watch& w) const;
+  void refresh_watch(Watch& w, Duration delay);
+  void send_refresh(Watch& w);
   void unwatch(Watch& w);
   [[nodiscard]] const Room* foreign(std::uint64_t draw) const;
   [[nodiscard]] bool may_expel(const Party& p, const std::string& user) const;

@@ -159,6 +159,35 @@ void Agent::subscribe(const std::string& identity, Party* p, const Room* foreign
 // A session may become its own while the SUBSCRIBE is on its way.
 bool Agent::may_watch(const Watch& w) const { return w.foreign == nullptr || w.foreign->allowed.contains(user_); }
 
+// RFC 6665 section 4.2.2: upon reestablishment of a network connection clients refresh what may be stale; a NOTIFY that could
+// not be sent has ended it.
+void Agent::refresh_watch(Watch& w, Duration delay) {
+  if (std::exchange(w.refreshing, true)) return;
+  after(delay, [this, &w] { send_refresh(w); });
+}
+
+void Agent::send_refresh(Watch& w) {
+  w.refreshing = false;
+  if (w.over || !w.answered || ending_ || w.life != book_.server.life) return;
+  w.refreshing = true;
+  Message m = in_dialog(w.dialog, "SUBSCRIBE");
+  m.add("Event", "conference");
+  m.add("Accept", "application/conference-info+xml");
+  m.add("Expires", "3600");
+  m.add("Contact", contact());
+  (void)start(std::move(m), way_in(w.dialog), [this, &w](const Message* answer) {
+    w.refreshing = false;
+    if (answer != nullptr && answer->status < 300) return;
+    // Section 4.1.2.2: other errors leave it as it was.
+    const bool gone = answer != nullptr && (answer->status == 481 || answer->status == 403 || answer->status == 404);
+    if (gone) {
+      w.over = true;
+    } else {
+      refresh_watch(w, 2s);
+    }
+  });
+}
+
 void Agent::unwatch(Watch& w) {
   if (w.over || !w.answered) return;
   Message m = in_dialog(w.dialog, "SUBSCRIBE");
