@@ -120,7 +120,7 @@ class Talk {
   [[nodiscard]] bool busy() const { return !plans_.empty() || !pending_.empty(); }
   // It may send no more: of what nobody answers and may be overtaken by that, nobody knows what will become.
   void stops_sending();
-  void behave() { traits_.mute_permille = traits_.refuse_permille = 0; }
+  void behave() { traits_.mute_permille = traits_.refuse_permille = 0, traits_.answer_max = {}; }
   [[nodiscard]] std::string fresh();
 
  private:
