@@ -350,6 +350,7 @@ void Talk::take_answer(const Frame& frame) {
     owner_.on_status(*this, "bind", frame.status);
     return;
   }
+  if (frame.status != 200 && seat_.life == book_.server.life) ++book_.told_refusals;
   if (!pending.what.empty()) {
     owner_.on_status(*this, pending.what, frame.status);
     return pump();
