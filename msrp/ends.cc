@@ -504,7 +504,9 @@ void Ends::go_on_reading(End& end) {
 }
 
 // A connection that relays for others, too, has answers outstanding that are not the sessions' here.
+// Of one that is not read itself nobody knows: would two be held for each other's answers, neither would ever be read.
 bool Ends::answers(const Conn& conn) const {
+  if (conn.pausers != 0) return true;
   const std::uint32_t most = links_->config().end_unanswered_max / 2;
   return (is_shared(conn) || conn.tx_count <= most) && conn.ends->ring.size() <= most;
 }
@@ -523,12 +525,12 @@ bool Ends::hold_while_slow(EndHandle source_end, EndHandle slow_end) {
   return links_->hold_until_read(from, to);
 }
 
-// False: it can not be held back, so limits are what bounds it.
+// False: it can not be held back, or not for what is unanswered, so limits are what bounds it.
 bool Ends::pace(EndHandle source, Conn& slow) {
   const End* const end = ends_.get(source);
   if (end == nullptr || end->conn == nullptr || end->conn->gone() || is_shared(*end->conn)) return false;
   if (is_slow(slow)) (void)links_->hold_until_read(*end->conn, slow);
-  return true;
+  return slow.pausers == 0 || slow.tx_count + slow.ends->ring.size() < links_->config().end_unanswered_max;
 }
 
 std::uint64_t Ends::waiting_bytes(EndHandle handle) const {

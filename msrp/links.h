@@ -32,9 +32,7 @@ class Links {
   [[nodiscard]] bool same_relay(const Conn& a, const Conn& b) const { return Relay::same_relay(a, b); }
   void prove(Conn& conn) { r_.prove(conn); }
   void close(Conn& conn) { r_.close(conn); }
-  void pause(Conn& conn) {
-    if (++conn.pausers == 1) r_.out_->pause(conn.id);
-  }
+  void pause(Conn& conn) { r_.stop_reading(conn); }
   void go_on(Conn& conn) { r_.release_one(conn); }
   void arm_timer(Conn& conn) { r_.arm_conn_timer(conn); }
   // What was read of it and kept, as if it came now.

@@ -125,6 +125,7 @@ class Relay {
   void hold_if_slow(Conn& source, Conn& dest);
   void hold_if_not_reading(Conn& conn);
   void release_one(Conn& source);
+  void stop_reading(Conn& source);
   void release_held(Conn& dest);
   void release_if_read(Conn& dest);
   // What a relay's connection may make one receiver owe; such a source is not held back.

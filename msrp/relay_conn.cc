@@ -310,7 +310,7 @@ void Relay::hold_if_slow(Conn& source, Conn& dest) {
 bool Relay::hold_until_read(Conn& source, Conn& dest) {
   if (std::find(dest.held_sources.begin(), dest.held_sources.end(), source.self) != dest.held_sources.end()) return false;
   dest.held_sources.push_back(source.self);
-  if (++source.pausers == 1) out_->pause(source.id);
+  stop_reading(source);
   count(Metric::relay_paused);
   return true;
 }
@@ -330,8 +330,15 @@ void Relay::hold_if_not_reading(Conn& conn) {
   }
   if (conn.self_held) return;
   conn.self_held = true;
-  if (++conn.pausers == 1) out_->pause(conn.id);
+  stop_reading(conn);
   count(Metric::relay_paused);
+}
+
+// Its answers are not read any more either, so nobody is held back for these.
+void Relay::stop_reading(Conn& source) {
+  if (++source.pausers != 1) return;
+  out_->pause(source.id);
+  release_if_read(source);
 }
 
 void Relay::release_one(Conn& source) {

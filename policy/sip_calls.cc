@@ -102,7 +102,7 @@ bool SipService::on_call_request(const Received& request, const sip::RequestMatc
     return true;
   }
   const std::uint16_t status = calls_.on_request(*name, request, match, trusted(request.flow.remote));
-  if (status != 0) refuse(request, status, calls_.headers());
+  if (status != 0) refuse_once(request, match, status, calls_.headers());
   return true;
 }
 

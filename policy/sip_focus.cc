@@ -35,12 +35,12 @@ void SipService::on_dialog_request(const CallName& name, const Received& request
     if (!is_refer_event(request, event)) {
       on_watch(request, match, name, request.essentials.from.uri);
     } else if (const std::uint16_t status = focus_.subscribe_refer(name, request, match, event); status != 0) {
-      refuse(request, status, focus_.headers());
+      refuse_once(request, match, status, focus_.headers());
     }
     return;
   }
   const std::uint16_t status = focus_.on_request(name, request, match, trusted(request.flow.remote));
-  if (status != 0) refuse(request, status, focus_.headers());
+  if (status != 0) refuse_once(request, match, status, focus_.headers());
 }
 
 const Group* SipService::group_of(const Routing& routing) {
@@ -201,7 +201,7 @@ void SipService::on_watch(const Received& request, const sip::RequestMatch& matc
                           std::string_view identity) {
   const Focus::Watch watch = focus_.watch(request, named, identity);
   if (watch.roster == nullptr) {
-    refuse(request, watch.decision);
+    refuse_once(request, match, watch.decision);
     return;
   }
   const std::uint16_t status = conferences_.on_subscribe({.request = request,
@@ -212,7 +212,7 @@ void SipService::on_watch(const Received& request, const sip::RequestMatch& matc
                                                           .dialog = watch.dialog},
                                                          *watch.roster);
   if (status != 200) {
-    refuse(request, status, conferences_.headers());
+    refuse_once(request, match, status, conferences_.headers());
     return;
   }
   keep(request.flow, now_.mono + std::chrono::seconds(conferences_.granted_s()) + config_->transport.idle);

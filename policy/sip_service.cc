@@ -448,6 +448,21 @@ void SipService::refuse(const Received& request, std::uint16_t status, std::span
   if (!transport_.send(sip::response_flow(request), reply)) count(Metric::sip_responses_unsent);
 }
 
+// RFC 3261 section 8.2.7: who answers without a transaction must always come to the same answer. What is refused for how a
+// dialog stands is answered by one, for a copy may find that dialog changed, or over (17.2.2: it gets the same response
+// again). That there is none, and that there is no room, needs no memory.
+void SipService::refuse_once(const Received& request, const sip::RequestMatch& match, std::uint16_t status,
+                             std::span<const sip::HeaderText> headers) {
+  const bool plain = status == 481 || status == 503;
+  const sip::TransactionId server =
+      plain ? sip::TransactionId{} : transactions_.open_server(request, match, 0, now_.mono);
+  if (server.valid()) {
+    answer(request, server, status, headers);
+  } else {
+    refuse(request, plain ? status : std::uint16_t{503}, plain ? headers : std::span<const sip::HeaderText>{});
+  }
+}
+
 void SipService::answer(const Received& request, sip::TransactionId server, std::uint16_t status,
                         std::span<const sip::HeaderText> headers, std::string_view reason, std::string_view body) {
   count_refusal(status);

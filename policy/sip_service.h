@@ -275,6 +275,8 @@ class SipService {
   void run_timers();
   void refuse(const Received& request, std::uint16_t status, std::span<const sip::HeaderText> headers = {},
               std::string_view reason = {});
+  void refuse_once(const Received& request, const sip::RequestMatch& match, std::uint16_t status,
+                   std::span<const sip::HeaderText> headers = {});
   void answer(const Received& request, sip::TransactionId server, std::uint16_t status,
               std::span<const sip::HeaderText> headers = {}, std::string_view reason = {}, std::string_view body = {});
   [[nodiscard]] std::string_view compose(const Received& request, std::uint16_t status,

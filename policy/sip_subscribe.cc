@@ -44,6 +44,10 @@ void SipService::on_subscribe(const Received& request, const sip::RequestMatch& 
     if (status == 200 && !asks_within_rate(request, sender)) return;
     if (status == 200) status = reg_events_.subscribe(request, match, aor_, routing.parsed.user);
   }
+  if (status != 200 && !request.essentials.to_tag.empty()) {
+    refuse_once(request, match, status, reg_events_.headers());
+    return;
+  }
   if (status != 200) {
     refuse(request, status, reg_events_.headers());
     return;

@@ -219,6 +219,34 @@ TEST_F(EndsTest, OMA_MSRP_6_a_source_is_held_until_its_receiver_answers) {
   }
 }
 
+// Two that send to each other: their answers stand behind what they send, so one of them is always read.
+TEST_F(EndsTest, OMA_MSRP_6_of_two_that_send_to_each_other_one_is_read) {
+  const Leg legs[] = {make_leg(a_uri), make_leg(b_uri)};
+  std::vector<std::string> open[2];  // of SENDs to it
+  const auto say = [&](int from) {
+    const Sent sent = send(legs[1 - from].end, {.headers = plain, .prefix = "x", .source = legs[from].end});
+    if (sent == Sent::sent) open[1 - from].push_back(tid_of(relay.take(legs[1 - from].conn)));
+    return sent;
+  };
+  for (int n = 0; n < 200; ++n) {
+    for (int from : {0, 1}) EXPECT_EQ(say(from), Sent::sent) << n;
+    EXPECT_FALSE(relay.paused(legs[0].conn) && relay.paused(legs[1].conn)) << n;
+  }
+  const int held = relay.paused(legs[0].conn) ? 0 : 1;
+  EXPECT_TRUE(relay.paused(legs[held].conn));
+  // What it can not answer is bounded all the same.
+  for (int n = 0; n < 100 && open[held].size() < 256; ++n) EXPECT_EQ(say(1 - held), Sent::sent);
+  EXPECT_EQ(say(1 - held), Sent::full);
+  for (const int who : {1 - held, held}) {
+    for (const std::string& tid : open[who]) {
+      ASSERT_FALSE(relay.paused(legs[who].conn)) << "its answers are awaited";
+      relay.send(legs[who].conn, ok(tid, legs[who].uri, who == 0 ? a_uri : b_uri));
+    }
+  }
+  EXPECT_FALSE(relay.paused(legs[0].conn) || relay.paused(legs[1].conn));
+  EXPECT_EQ(say(1 - held), Sent::sent);
+}
+
 // --- limits -----------------------------------------------------------------------------------------------------------
 
 class FewEnds : public EndsTest {

@@ -129,10 +129,14 @@ TEST_F(Calls, R3261_11_SoManyRequestsAtATime) {
   for (int n = 0; n < 4; ++n) alice->request("INFO");
   alice->quiet();
   alice->request("INFO");
+  const std::string refused = alice->last;
   EXPECT_EQ(header(alice->want("500 INFO"), "Retry-After"), "10") << "T-86";
   EXPECT_EQ(line->world.metric(Metric::sip_call_requests_limit), 1U);
   for (int n = 0; n < 4; ++n) bob->respond(bob->want("INFO"), 200);
   for (int n = 0; n < 4; ++n) alice->want("200 INFO");
+  alice->send(refused);
+  alice->want("500 INFO");  // RFC 3261 section 8.2.7: a copy does not find that there is room now
+  bob->quiet();
   hang_up();
   at_rest();
 }

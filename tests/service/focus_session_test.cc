@@ -177,6 +177,32 @@ TEST_F(Party, R3261_6_ARefusedReInviteIsNotAnsweredTwice) {
   EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 2U);
 }
 
+// RFC 3261 sections 8.2.7 and 17.2.2: what is refused for how the dialog stands is so for all its copies.
+TEST_F(Party, R3261_5_ACopyOfWhatWasTooLateGetsTheSameAnswerWhenTheDialogIsOver) {
+  gather({bob.get(), carol.get()});
+  alice->request("SUBSCRIBE", {}, "Event: conference\r\nExpires: 600\r\n");
+  alice->want("200 SUBSCRIBE");
+  alice->respond(alice->want("NOTIFY"), 200);
+  std::vector<std::pair<std::string, std::string>> late;
+  for (const char* name : {"REFER", "INFO", "SUBSCRIBE"}) {
+    --alice->cseq;
+    alice->request(name, {}, std::string(name) == "SUBSCRIBE" ? "Event: conference\r\nExpires: 600\r\n" : "");
+    late.emplace_back(std::string("500 ") + name, alice->last);
+    alice->want(late.back().first);
+  }
+  leaves(*alice);
+  while (alice->boxed() != 0) {
+    if (const std::string text = alice->next(); method(text) == "NOTIFY") alice->respond(text, 200);
+  }
+  for (const auto& [answer, request] : late) {
+    alice->send(request);
+    EXPECT_EQ(alice->kind(alice->next()), answer);
+  }
+  bob->request("BYE");
+  bob->want("200 BYE");
+  alice->quiet();
+}
+
 // Its BYE waits for the ACK (RFC 3261 section 15).
 TEST_F(Party, R3261_6_AReInviteInsteadOfTheAckLetsTheByeGo) {
   begin(*alice, {"bob"});

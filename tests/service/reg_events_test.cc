@@ -168,6 +168,11 @@ TEST_F(RegEvents, R3261_8_RefreshesCountAndARepetitionIsAbsorbed) {
   EXPECT_TRUE(alice->notifies().empty());
   alice->cseq() = 1;
   EXPECT_EQ(code(alice->refresh()), "500") << "an old CSeq";
+  const std::string late = alice->last();
+  alice->cseq() = 10;
+  EXPECT_EQ(code(alice->refresh({.expires = "0"})), "200");
+  (void)alice->notify();
+  EXPECT_EQ(code(alice->send(late)), "500") << "the same response once more (RFC 3261 section 8.2.7)";
 }
 
 TEST_F(RegEvents, R6665_4_WithoutATagItIsAnotherSubscriptionUpToALimit) {

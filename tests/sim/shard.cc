@@ -193,8 +193,8 @@ void Shard::crash() {
   ended_.clear();
   mail_.clear();
   worker_.reset();
-  renew_lanes();
-  if (pool_.heap_bytes() != 0 || pool_.live_blocks() > 2) {  // the Outbox keeps one for each of its lanes
+  empty_outbox();
+  if (pool_.heap_bytes() != 0 || pool_.live_blocks() != 0) {
     net_.journal.fail("rest: %s leaves %llu heap bytes and %llu blocks behind", name_.c_str(),
                       static_cast<unsigned long long>(pool_.heap_bytes()),
                       static_cast<unsigned long long>(pool_.live_blocks()));

@@ -151,10 +151,12 @@ class Shard {
   void stall_ends();
 
   [[nodiscard]] core::Pool& pool() { return pool_; }
-  // When all is quiet: what the Outbox keeps is of the arenas again. While these were short it took heap for it.
-  void renew_lanes() {
-    for (const auto lane : {core::Outbox::Lane::forward, core::Outbox::Lane::back})
-      (void)out_.reserve(lane, core::Pool::arena_bytes);
+  // Between two turns: the Outbox gives up the block that it keeps for each of its lanes, which is of the heap if there was
+  // no other when it was taken. Then all that is not in the pool belongs to somebody.
+  void empty_outbox() {
+    if (!out_.outputs().empty() || !out_.datagrams().empty()) return;  // then it is no look at rest, and finds them
+    std::destroy_at(&out_);
+    std::construct_at(&out_, pool_);
   }
   [[nodiscard]] core::Metrics& metrics() { return metrics_; }
   [[nodiscard]] const std::string& name() const { return name_; }

@@ -69,6 +69,7 @@ void Agent::on_lost(std::uint32_t connection) {
   after(some(2s) + 500ms, [this] {
     if (reg_expires_ != 0) enrol(reg_expires_);
   });
+  for (auto& w : watches_) refresh_watch(*w, some(2s) + 500ms);
 }
 
 // --- what arrives

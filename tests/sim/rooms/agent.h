@@ -116,9 +116,11 @@ class Agent final : public Phone, public LineOwner, public TalkOwner, public Acc
   // The roster of one session.
   struct Watch {
     Party* party = nullptr;
+    const Room* foreign = nullptr;  // a session that nobody had named it for when it asked
     Dialog dialog;
     bool over = false;
     bool answered = false;
+    bool refreshing = false;  // it has been sent, or will be
     unsigned life = 0;
     unsigned last_seq = 0;
     Instant began{};
@@ -173,6 +175,10 @@ class Agent final : public Phone, public LineOwner, public TalkOwner, public Acc
   void refer(Party& p, const std::string& target, Done done);
   void on_notify(const std::string& key);
   void on_conference(Watch& w, const std::string& key);
+  void subscribe(const std::string& identity, Party* p, const Room* foreign);
+  [[nodiscard]] bool may_watch(const Watch& w) const;
+  void refresh_watch(Watch& w, Duration delay);
+  void send_refresh(Watch& w);
   void unwatch(Watch& w);
   [[nodiscard]] const Room* foreign(std::uint64_t draw) const;
   [[nodiscard]] bool may_expel(const Party& p, const std::string& user) const;

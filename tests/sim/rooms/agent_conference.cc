@@ -85,11 +85,12 @@ void Agent::on_notify(const std::string& key) {
     if (w->dialog.call_id != m.value("Call-ID") || tag_of(w->dialog.local) != tag_of(m.value("To"))) continue;
     return on_conference(*w, key);
   }
-  fail("a NOTIFY nobody asked for");
+  fail("a NOTIFY nobody asked for: " + servers_[key].bytes.substr(0, 600));
 }
 
 void Agent::on_conference(Watch& w, const std::string& key) {
   const Message& m = servers_[key].request;
+  if (!may_watch(w)) return fail("authority: is told of " + w.foreign->name + ": " + m.body.substr(0, 300));
   if (w.dialog.remote.empty()) {
     w.dialog.remote = m.value("From");
     w.dialog.target = uri_of(m.value("Contact"));
@@ -123,15 +124,20 @@ void Agent::on_conference(Watch& w, const std::string& key) {
 void Agent::watch(std::uint64_t draw) {
   Party* const p = any_up(draw);
   if (p == nullptr || std::any_of(watches_.begin(), watches_.end(), [&](const auto& w) { return w->party == p && !w->over; })) return;
+  subscribe(p->focus, p, nullptr);
+}
+
+void Agent::subscribe(const std::string& identity, Party* p, const Room* foreign) {
   watches_.push_back(std::make_unique<Watch>());
   Watch& w = *watches_.back();
   w.party = p;
+  w.foreign = foreign;
   w.life = book_.server.life;
   w.began = world_.agenda.now();
-  Message m = make("SUBSCRIBE", p->focus, p->focus);
+  Message m = make("SUBSCRIBE", identity, identity);
   m.add("Event", "conference");
   m.add("Accept", "application/conference-info+xml");
-  m.add("Expires", "3600");
+  m.add("Expires", p == nullptr ? "600" : "3600");
   m.add("Contact", contact());
   if (traits_.anonymous) m.add("Privacy", "id");
   w.dialog.call_id = m.value("Call-ID");
@@ -141,11 +147,44 @@ void Agent::watch(std::uint64_t draw) {
       w.over = true;
       return;
     }
+    if (!may_watch(w)) return fail("authority: SUBSCRIBE from nobody in " + w.foreign->name);
     w.answered = true;
     w.dialog.remote = answer->value("To");
     w.dialog.target = uri_of(answer->value("Contact"));
     w.dialog.local_seq = cseq_number(*answer);
     if (ending_) unwatch(w);
+  });
+}
+
+// A session may become its own while the SUBSCRIBE is on its way.
+bool Agent::may_watch(const Watch& w) const { return w.foreign == nullptr || w.foreign->allowed.contains(user_); }
+
+// RFC 6665 section 4.2.2: upon reestablishment of a network connection clients refresh what may be stale; a NOTIFY that could
+// not be sent has ended it.
+void Agent::refresh_watch(Watch& w, Duration delay) {
+  if (std::exchange(w.refreshing, true)) return;
+  after(delay, [this, &w] { send_refresh(w); });
+}
+
+void Agent::send_refresh(Watch& w) {
+  w.refreshing = false;
+  if (w.over || !w.answered || ending_ || w.life != book_.server.life) return;
+  w.refreshing = true;
+  Message m = in_dialog(w.dialog, "SUBSCRIBE");
+  m.add("Event", "conference");
+  m.add("Accept", "application/conference-info+xml");
+  m.add("Expires", "3600");
+  m.add("Contact", contact());
+  (void)start(std::move(m), way_in(w.dialog), [this, &w](const Message* answer) {
+    w.refreshing = false;
+    if (answer != nullptr && answer->status < 300) return;
+    // Section 4.1.2.2: other errors leave it as it was.
+    const bool gone = answer != nullptr && (answer->status == 481 || answer->status == 403 || answer->status == 404);
+    if (gone) {
+      w.over = true;
+    } else {
+      refresh_watch(w, 2s);
+    }
   });
 }
 

@@ -111,6 +111,7 @@ void Agent::answered(Party& p, const Message* m) {
   p.focus = d.target;
   const auto path = attributes(m->body, "path");
   // Who dials may have been faster.
+  p.talk->forget_early_peer();
   if (!p.talk->peer().empty() && path != std::vector<std::string>{p.talk->peer()})
     return fail("a connection from " + p.talk->peer() + ", and an answer with " + m->body);
   p.talk->set_peer(path.empty() ? "" : path.front());

@@ -148,6 +148,7 @@ void Book::overheard(std::uint32_t agent, std::string_view bytes) {
 
 void Book::server_gone() {
   gone_at = agenda_.now();
+  told_refusals = 0;
   for (auto& seat : seats) {
     if (seat->life != server.life) continue;
     seat->leaving = std::min(seat->leaving, agenda_.now());
@@ -172,6 +173,11 @@ bool Book::owed(const Said& one, const Seat& seat, bool lagging) const {
   return !seat.troubled && !lagging && !seat.sent_off && seat.known <= one.answered && one.answered < seat.leaving;
 }
 
+bool Book::nobody_heard(const Said& one) {
+  const auto& seats = one.by->room->seats;
+  return std::none_of(seats.begin(), seats.end(), [&one](const Seat* seat) { return seat->place.contains(&one); });
+}
+
 // Any two have heard what both have heard in one order.
 void Book::check_orders(const Room& room) {
   for (const Seat* a : room.seats) {
@@ -194,14 +200,23 @@ void Book::check_orders(const Room& room) {
   }
 }
 
-void Book::settle(std::uint64_t given_up, bool lagging) {
+void Book::settle(std::uint64_t given_up, std::uint64_t refusals, bool lagging) {
+  // Of what wants no answer (RFC 4975 section 7.1.4) nobody is told that it was refused, unless a REPORT says that it was not.
+  const std::uint64_t silent = refusals - std::min(refusals, told_refusals);
   std::uint64_t lost = 0;
   const Seat* loser = nullptr;
   const Said* first = nullptr;
+  std::set<const Said*> perhaps_refused;
+  const auto refused_silently = [&](const Said& one) {
+    if (one.failure != "no" || one.good_reports != 0 || !nobody_heard(one)) return false;
+    perhaps_refused.insert(&one);
+    return perhaps_refused.size() <= silent;
+  };
   for (const auto& [name, room] : rooms) {
     for (const Said* one : room->said) {
       for (const Seat* seat : room->seats) {
         if (seat->life != server.life || !owed(*one, *seat, lagging) || seat->place.contains(one)) continue;
+        if (refused_silently(*one)) continue;
         ++lost;
         if (first == nullptr) first = one, loser = seat;
       }
@@ -214,7 +229,7 @@ void Book::settle(std::uint64_t given_up, bool lagging) {
     if (one->complete && !one->aborted && one->failure == "yes" && one->status == 0)
       return fail("liveness: no answer", *one->by, *one);
     if (one->status == 200 && one->wants_success && !one->aborted && one->good_reports + one->bad_reports == 0 &&
-        one->by->room->kind != Kind::two && one->by->is_in())
+        one->by->room->kind != Kind::two && one->by->is_in() && !refused_silently(*one))
       return fail("liveness: no REPORT", *one->by, *one);
     if (one->good_reports > 1 && one->by->room->kind != Kind::two) return fail("once: two good REPORTs", *one->by, *one);
   }

@@ -126,8 +126,9 @@ class Book {
   void overheard(std::uint32_t agent, std::string_view bytes);
   // The server has died: nobody is in any session.
   void server_gone();
-  // At rest. `given_up`: messages that the server counts as missed; `lagging`: somebody was slower than it waits for.
-  void settle(std::uint64_t given_up, bool lagging);
+  // At rest. `given_up`: messages that the server counts as missed; `refusals`: SENDs that it counts as answered with an error,
+  // of which those that want no answer at all have none; `lagging`: somebody was slower than it waits for.
+  void settle(std::uint64_t given_up, std::uint64_t refusals, bool lagging);
 
   sip::Book server;  // domain, life, what else the server's keeper wants to know
   std::vector<std::unique_ptr<Seat>> seats;
@@ -138,6 +139,7 @@ class Book {
   std::set<std::pair<std::string, std::string>> booted_names;  // and the users whom they have made go from them
   std::set<std::string> closed_names;        // beginnings of the names of sessions that operators have closed
   Instant gone_at{};         // when the server died last
+  std::uint64_t told_refusals = 0;  // errors that it has answered to SENDs and NICKNAMEs, in this life
   std::size_t kept_max = 0;  // a message above that is not kept for who comes back
   std::map<std::string, bool> people;  // all users; true: is anonymous wherever it is
   std::uint64_t requests = 0, finals = 0, delivered = 0, notified = 0, joined = 0, again = 0, private_ones = 0, expelled = 0,
@@ -146,6 +148,7 @@ class Book {
  private:
   [[nodiscard]] bool owed(const Said& said, const Seat& seat, bool lagging) const;
   [[nodiscard]] bool may_have_been_in(const Seat& seat, Instant at) const;
+  [[nodiscard]] static bool nobody_heard(const Said& one);
   void check_orders(const Room& room);
   void fail(const char* what, const Seat& at, const Said& said);
 

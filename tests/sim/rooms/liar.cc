@@ -21,14 +21,10 @@ void Agent::lie(std::uint64_t draw) {
   if (what < 3 && room != nullptr) {
     const std::string identity = "sip:" + room->name + "@127.0.0.1:5060";
     if (what == 0) return join(identity);
-    Message m = make(what == 1 ? "SUBSCRIBE" : "REFER", identity, identity);
+    if (what == 1) return subscribe(identity, nullptr, room);
+    Message m = make("REFER", identity, identity);
     m.add("Contact", contact());
-    if (what == 1) {
-      m.add("Event", "conference");
-      m.add("Expires", "600");
-    } else {
-      m.add("Refer-To", "<sip:" + room->starter + "@" + book_.server.domain + ";method=BYE>");
-    }
+    m.add("Refer-To", "<sip:" + room->starter + "@" + book_.server.domain + ";method=BYE>");
     return ask(std::move(m), usual_way(), [this, room](const Message* answer) {
       if (answer != nullptr && answer->status < 300 && !room->allowed.contains(user_))
         fail("authority: " + sip::cseq_method(*answer) + " from nobody in " + room->name);

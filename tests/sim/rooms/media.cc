@@ -135,6 +135,10 @@ void Talk::take(Line* line, bool binds) {
   }
 }
 
+void Talk::forget_early_peer() {
+  if (early_ && early_life_ != book_.server.life) peer_.clear(), early_ = false;
+}
+
 void Talk::come_up() {
   if (up_) return;
   up_ = true;
@@ -149,9 +153,7 @@ void Talk::lost() {
   }
   pending_.clear();
   for (Plan& plan : plans_) plan.said->unsure = true;
-  for (auto& [id, one] : by_id_) {
-    if (one->failure != "yes") one->unsure = true;
-  }
+  stops_sending();
   plans_.clear();
   partial_.clear();
   const bool was = std::exchange(up_, false);
@@ -160,8 +162,9 @@ void Talk::lost() {
 }
 
 void Talk::stops_sending() {
-  for (auto& [id, one] : by_id_) {
-    if (one->failure != "yes" && world_.agenda.now() - one->begun < 10s) one->unsure = true;
+  for (const auto& [place, one] : std::exchange(silent_, {})) one->unsure = true;
+  for (const Plan& plan : plans_) {
+    if (plan.said->failure != "yes") plan.said->unsure = true;
   }
 }
 
@@ -214,7 +217,8 @@ void Talk::write_chunk(Plan& plan) {
   text += "Content-Type: message/cpim\r\n\r\n" + plan.bytes.substr(plan.at, take) + "\r\n-------" + tid +
           (aborts ? "#" : last ? "$" : "+") + "\r\n";
   plan.at += take;
-  if (one.failure == "yes") pending_[tid] = {.said = &one, .last = last || aborts};
+  ++written_;
+  if (one.failure == "yes") pending_[tid] = {.said = &one, .last = last || aborts, .place = written_};
   if (one.failure == "partial") pending_[tid] = {.said = &one, .last = last || aborts, .answered = false};
   world_.journal.line("seat %u says %u, %zu of %zu%c", seat_.number, one.number, plan.at, size,
                       aborts ? '#' : last ? '$' : '+');
@@ -222,7 +226,7 @@ void Talk::write_chunk(Plan& plan) {
   if (last) {
     one.complete = true;
     one.turn = ++seat_.turns;
-    if (one.failure != "yes") one.status = 200, one.answered = Instant::max();
+    if (one.failure != "yes") one.status = 200, one.answered = Instant::max(), silent_[written_] = &one;
   }
   line_->write(std::move(text));
 }
@@ -242,7 +246,8 @@ void Talk::on_frame(const Frame& frame) {
   if (!frame.request || frame.has_body || frame.method != "SEND") seat_.known = std::min(seat_.known, world_.agenda.now());
   if (!frame.request) return take_answer(frame);
   if (frame.to_path != std::vector<std::string>{own_}) return fail("a request to " + frame.to_path.front());
-  if (peer_.empty()) peer_ = frame.from_path.front();
+  forget_early_peer();
+  if (peer_.empty()) peer_ = frame.from_path.front(), early_ = true, early_life_ = book_.server.life;
   if (frame.from_path != std::vector<std::string>{peer_}) return fail("a request from " + frame.from_path.front());
   if (frame.method == "SEND") return take_send(frame);
   if (frame.method == "REPORT") return take_report(frame);
@@ -345,12 +350,14 @@ void Talk::take_answer(const Frame& frame) {
     owner_.on_status(*this, "bind", frame.status);
     return;
   }
+  if (frame.status != 200 && seat_.life == book_.server.life) ++book_.told_refusals;
   if (!pending.what.empty()) {
     owner_.on_status(*this, pending.what, frame.status);
     return pump();
   }
   Said& one = *pending.said;
   if (!pending.answered && frame.status == 200) return fail("a 200 that nobody wants");
+  if (frame.status == 200) silent_.erase(silent_.begin(), silent_.upper_bound(pending.place));
   if (frame.status != 200) {
     world_.journal.line("message %u is answered %d", one.number, frame.status);
     ++book_.refused;

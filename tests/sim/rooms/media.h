@@ -88,7 +88,10 @@ class Talk {
  public:
   Talk(World& world, Book& book, Rng& rng, Seat& seat, TalkOwner& owner, const MediaTraits& traits, std::string own_uri);
 
-  void set_peer(const std::string& path) { peer_ = path; }
+  void set_peer(const std::string& path) { peer_ = path, early_ = false; }
+  // What has come before the answer to our INVITE came from a server that has died since: that INVITE has no answer, or
+  // has been asked for credentials and goes out anew (RFC 3261 section 22.2), and its offer makes another session.
+  void forget_early_peer();
   void set_own(const std::string& uri) { own_ = uri; }
   [[nodiscard]] const std::string& own() const { return own_; }
   [[nodiscard]] const std::string& peer() const { return peer_; }
@@ -115,9 +118,9 @@ class Talk {
   [[nodiscard]] std::string head(const std::string& tid, const char* method) const;
   void on_frame(const Frame& frame);
   [[nodiscard]] bool busy() const { return !plans_.empty() || !pending_.empty(); }
-  // It may send no more: of what nobody answers and may have been overtaken by that, nobody knows what became.
+  // It may send no more: of what nobody answers and may be overtaken by that, nobody knows what will become.
   void stops_sending();
-  void behave() { traits_.mute_permille = traits_.refuse_permille = 0; }
+  void behave() { traits_.mute_permille = traits_.refuse_permille = 0, traits_.answer_max = {}; }
   [[nodiscard]] std::string fresh();
 
  private:
@@ -127,6 +130,7 @@ class Talk {
     bool answered = true;   // an answer is owed for sure
     std::string what{};     // else
     bool binds = false;
+    std::uint64_t place = 0;  // among what was written
   };
   struct Partial {
     std::string bytes;
@@ -150,6 +154,8 @@ class Talk {
   TalkOwner& owner_;
   MediaTraits traits_;
   std::string own_, peer_;
+  bool early_ = false;        // peer_ is known by its connection only, no answer has named it
+  unsigned early_life_ = 0;   // of the server, then
   Line* line_ = nullptr;
   bool up_ = false;
   unsigned connections_ = 0;
@@ -158,7 +164,11 @@ class Talk {
   std::set<std::string> lies_;
   std::map<std::string, Partial> partial_;  // by Message-ID
   std::map<std::string, Said*> by_id_;      // ours, by Message-ID
+  // What nobody answers, and nothing behind it in this session has been yet: it may still be on its way. By the last one of
+  // its SENDs.
+  std::map<std::uint64_t, Said*> silent_;
   std::uint64_t next_ = 1;
+  std::uint64_t written_ = 0;  // SENDs
 };
 
 }  // namespace parley::sim::rooms

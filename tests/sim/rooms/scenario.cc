@@ -351,7 +351,7 @@ void Scenario::settle() {
   for (auto& agent : agents_) agent->check_rosters();
   if (!world_.journal.failed()) probe();
   if (world_.journal.failed()) return;
-  book_.settle(server_.counted(core::Metric::room_missed), server_.counted(core::Metric::room_lagging) != 0);
+  book_.settle(server_.counted(core::Metric::room_missed), server_.counted(core::Metric::msrp_ends_refused), server_.counted(core::Metric::room_lagging) != 0);
   if (world_.journal.failed()) return;
   for (auto& agent : agents_) agent->wind_up();
   world_.run_until(world_.agenda.now() + 1200s);

@@ -241,7 +241,6 @@ void ServerPlace::check_rest() {
     Shard& shard = *place_->shards[n];
     const policy::Service& brain = *brains_[n];
     const policy::SipService& sip = *brain.sip();
-    shard.renew_lanes();
     check_left(world_, shard,
                {{"transactions", sip.live_transactions()},
                 {"requests being proxied", sip.live_proxied()},
