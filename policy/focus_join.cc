@@ -243,7 +243,7 @@ void Focus::read_distribution(const Received& request, const Invitation& invitat
   // Who is invited by his group need not be in its session. A room that everybody enters by himself has nobody else.
   if (invitation.group != nullptr && invitation.group->invites_members()) {
     for (const GroupMember& member : invitation.group->members()) {
-      if (member.key != who.key) (void)who.recipients.add(member.uri, CopyControl::to);
+      if (member.key != who.key) (void)who.recipients.add(member.uri, CopyControl::bcc);  // nobody is told who is in it
     }
     return;
   }
@@ -446,7 +446,7 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
     if (s.group->invites_members()) {
       for (const GroupMember& member : s.group->members()) {
         if (member.key == who.key) continue;
-        (void)s.recipients.add(member.uri, CopyControl::to);
+        (void)s.recipients.add(member.uri, CopyControl::bcc);  // nobody is told who is in it
         s.waiting.push_back({.uri = member.uri, .key = member.key, .display = member.display_name});
       }
     }
