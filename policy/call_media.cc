@@ -56,6 +56,10 @@ void CallMedia::agree() {
   }
 }
 
+void CallMedia::forget() {
+  for (std::vector<Heard>& said : heard_) said.clear();
+}
+
 void CallMedia::name(Side side, std::string_view user, std::string_view uri) {
   for (const Section& section : sections_) pairs_.name(section.pair, side, user, uri);
 }

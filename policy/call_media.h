@@ -28,6 +28,8 @@ class CallMedia {
   [[nodiscard]] bool pass(Side from, bool is_offer, std::string_view description, std::string& out);
   // The exchange at hand has ended well: its offer and its answer hold.
   void agree();
+  // It has not: neither of them holds.
+  void forget();
   void count_recipients();
   // See MediaPairs::name.
   void name(Side side, std::string_view user, std::string_view uri);

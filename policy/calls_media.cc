@@ -7,6 +7,7 @@
 #include "policy/calls.h"
 #include "policy/im_request.h"
 #include "sip/feature_tags.h"
+#include "sip/offer_answer.h"
 #include "sip/value.h"
 
 namespace parley::policy {
@@ -22,13 +23,17 @@ Side side_of(Leg leg) { return leg == Leg::a ? Side::a : Side::b; }
 
 // A message with a description that can not go through here goes on as it is: its peer finds nothing that it can use.
 Calls::Received Calls::passed_media(Call& call, Leg from, bool is_offer, const Received& message) {
-  if (call.media == nullptr) return message;
+  const std::uint64_t raise = call.leg(sip::other(from)).raised;
+  if (call.media == nullptr && raise == 0) return message;
   const std::string_view description = description_of(message);
-  if (description.empty() || !call.media->pass(side_of(from), is_offer, description, description_)) return message;
+  if (description.empty()) return message;
+  const bool ours = call.media != nullptr && call.media->pass(side_of(from), is_offer, description, description_);
+  std::string_view passed = ours ? std::string_view(description_) : description;
+  raised_.clear();
+  if (raise != 0 && sip::put_raised(passed, raise, raised_)) passed = raised_;
+  if (passed == description) return message;
   const auto at = static_cast<std::size_t>(description.data() - message.body.data());
-  media_body_.assign(message.body.substr(0, at))
-      .append(description_)
-      .append(message.body.substr(at + description.size()));
+  media_body_.assign(message.body.substr(0, at)).append(passed).append(message.body.substr(at + description.size()));
   return {message.flow, message.head, message.bytes, media_body_, message.verdict, message.essentials};
 }
 
