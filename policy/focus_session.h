@@ -143,6 +143,7 @@ struct Participant {
   std::uint32_t expelled_by = 0;  // the REFER that ends him
   std::uint32_t refers = 0;       // REFERs of his, with subscriptions
   bool booted = false;
+  bool ending = false;        // his file has been called off: the ACK to our 200 is waited for
   bool lost = false;          // neither he nor the session ends his dialog: his place in the room is kept
   std::uint16_t refusal = 0;  // why he did not come in
   std::string reason;         // value of Reason for our BYE

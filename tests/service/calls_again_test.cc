@@ -227,5 +227,39 @@ TEST_F(MediaCalls, R4028_3_ARefreshSaysWhatWentOnAndNotWhatCame) {
   at_rest();
 }
 
+// RFC 5547 section 8.4, RFC 3264 section 8.2: both have agreed that nothing more is expected there.
+TEST_F(MediaCalls, R5547_1_ASectionThatIsOverHasNoSessionsAnyMore) {
+  const auto over = [](int port) {
+    std::string sdp = at(port);
+    return sdp.replace(sdp.find("m=message"), 14, "m=message 0");
+  };
+  talk();
+  EXPECT_EQ(line->world.metric(core::Metric::im_media_pairs), 1U);
+  alice->request("INVITE", over(9001));
+  alice->invite_text = alice->last;
+  const std::string refused = bob->want("INVITE");
+  EXPECT_NE(refused.find("m=message 0 "), std::string::npos) << refused;
+  bob->respond(refused, 488);
+  bob->want("ACK");
+  alice->ack_refused(alice->want("488 INVITE"));
+  EXPECT_EQ(line->world.metric(core::Metric::im_media_pairs), 1U) << "a refused change changes nothing";
+  alice->request("INVITE", over(9001));
+  bob->respond(bob->want("INVITE"), 200, over(9002));
+  bob->want("ACK");
+  EXPECT_NE(alice->want("200 INVITE").find("m=message 0 "), std::string::npos);
+  alice->ack();
+  EXPECT_EQ(line->world.metric(core::Metric::im_media_pairs), 0U);
+  // What comes in its place is new.
+  alice->request("INVITE", at(9003));
+  bob->respond(bob->want("INVITE"), 200, at(9004));
+  bob->want("ACK");
+  alice->want("200 INVITE");
+  alice->ack();
+  EXPECT_EQ(line->world.metric(core::Metric::im_media_pairs), 1U);
+  EXPECT_EQ(connected(), "9003 9004");
+  hang_up();
+  at_rest();
+}
+
 }  // namespace
 }  // namespace parley::tests
