@@ -88,6 +88,9 @@ class Calls : public UserAgent {
   // Who sends it; nothing: it is in no dialog of a call. Views until the next event.
   [[nodiscard]] std::optional<DialogParty> party(const CallName& name, const sip::Received& request);
   [[nodiscard]] std::optional<Beyond> beyond(const CallName& name, std::string_view contact_user);
+  // To whom it describes a file that it has not described before (OMA-FT-3): a transfer that nobody has let in. Nothing:
+  // to nobody. Views until the next event.
+  [[nodiscard]] std::optional<DialogParty> offers_file(const CallName& name, const sip::Received& request);
   // Of a call of this shard. The method is none of ACK, CANCEL and REGISTER.
   [[nodiscard]] std::uint16_t on_request(const CallName& name, const sip::Received& request,
                                          const sip::RequestMatch& match, bool from_trusted);

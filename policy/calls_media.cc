@@ -2,6 +2,7 @@
 // participating functions have messages say, and when a history begins and ends (SEED4-6.1.1.2.2, SEED4-6.1.2.2.2,
 // SEED4-6.1.2.2.5). See calls.h.
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "policy/calls.h"
@@ -35,6 +36,29 @@ Calls::Received Calls::passed_media(Call& call, Leg from, bool is_offer, const R
   const auto at = static_cast<std::size_t>(description.data() - message.body.data());
   media_body_.assign(message.body.substr(0, at)).append(passed).append(message.body.substr(at + description.size()));
   return {message.flow, message.head, message.bytes, media_body_, message.verdict, message.essentials};
+}
+
+std::optional<DialogParty> Calls::offers_file(const CallName& name, const Received& request) {
+  Call* const call = calls_.get(name.call);
+  Leg leg = Leg::a;
+  if (call == nullptr || find(*call, request, leg) == nullptr) return std::nullopt;
+  const std::string_view now = description_of(request);
+  const std::string_view before = call->leg(sip::other(leg)).sdp.view();  // as it went on
+  sip::Sdp said;
+  sip::Sdp known;
+  if (now.empty() || !sip::parse_sdp(now, {}, said).ok()) return std::nullopt;
+  if (!before.empty() && !sip::parse_sdp(before, {}, known).ok()) known.media_count = 0;
+  const auto ids = [](const sip::Sdp& sdp) { return std::span(sdp.media).first(sdp.media_count); };
+  for (const sip::SdpMedia& media : ids(said)) {
+    if (!media.has_file_selector || media.port == 0) continue;
+    const std::string_view id = media.file_transfer_id.of(now);
+    const bool old = std::any_of(ids(known).begin(), ids(known).end(), [&](const sip::SdpMedia& one) {
+      return one.has_file_selector && one.file_transfer_id.of(before) == id;
+    });
+    if (old) continue;
+    return leg == Leg::a ? DialogParty{.uri = call->aor, .im = call->im} : DialogParty{.user = call->user, .im = call->im};
+  }
+  return std::nullopt;
 }
 
 // The session stands: both sides know where the other one's messages come to.

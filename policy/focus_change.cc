@@ -115,8 +115,8 @@ std::uint16_t Focus::take_change(Participant& p, const InviteBody& body) {
   MediaTerms terms;
   if (const std::uint16_t status = read_terms(body.sdp, true, terms); status != 0) return status;
   if (terms.secure != p.terms.secure) return 488;  // our end is the one it was
-  // OMA-FT-3: another transfer is another session.
-  if (session_of(p).distribution && file_transfer_id(terms) != file_transfer_id(p.terms)) return 488;
+  // OMA-FT-3: another transfer is another session. Nobody else would be asked whether he wants it (RFC 5547 section 8.3).
+  if (session_of(p).passes_on() && file_transfer_id(terms) != file_transfer_id(p.terms)) return 488;
   if (!p.offer.keep(pool_, body.sdp)) return 503;
   p.terms = std::move(terms);
   FocusSession& s = session_of(p);

@@ -211,6 +211,30 @@ TEST_F(EndedFiles, R5547_1_OfTwoEitherEndsItForBoth) {
   }
 }
 
+// OMA-FT-3. Nobody asks the other one, so it is a session of its own, too; this one goes on.
+TEST_F(EndedFiles, OMA_FT_3_AnotherTransferOfTwoIsAnotherSession) {
+  send_to_one(*alice, "bob");
+  const std::string invite = bob->want("INVITE");
+  bob->call_id.clear();
+  std::string lines = file_lines;
+  lines.replace(lines.find("sendonly"), 8, "recvonly");
+  bob->respond(invite, 200, offer(*bob, lines));
+  bob->want("ACK");
+  begins(*alice);
+  std::string other = file_lines;
+  other.replace(other.find("vBnG916"), 7, "another");
+  alice->request("INVITE", offer(*alice, other), im_lines);
+  alice->invite_text = alice->last;
+  alice->ack_refused(alice->want("488 INVITE"));
+  bob->quiet();
+  alice->request("INVITE", offer(*alice, file_lines + "a=x:1\r\n"), im_lines);
+  alice->want("200 INVITE");
+  alice->ack();
+  leaves(*alice);
+  ended(*bob);
+  at_rest();
+}
+
 // All are asked at once, however many.
 TEST_F(Files, OMA_FT_7_NobodyIsAskedTooLate) {
   auto config = focus_config();
