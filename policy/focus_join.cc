@@ -455,7 +455,10 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
       const auto is_he = [&recipient](const Invitee& invitee) { return invitee.key == recipient.key; };
       if (std::any_of(s.waiting.begin(), s.waiting.end(), is_he)) continue;  // T-51: each user once
       s.waiting.push_back(
-          {.uri = std::string(bare(recipient.uri)), .key = recipient.key, .display = recipient.display_name});
+          {.uri = without_method(recipient.uri),
+           .headers = recipient.uri.substr(bare(recipient.uri).size()),
+           .key = recipient.key,
+           .display = recipient.display_name});
     }
   }
   s.peopled = !s.waiting.empty();

@@ -124,6 +124,7 @@ struct Participant {
 
   // Our INVITE.
   std::string call_id, from, to, request_uri;
+  std::string entry_headers;  // as Invitee::headers
   std::uint32_t opening_cseq = 1;
   std::uint32_t invite_number = 0;
 
@@ -155,6 +156,7 @@ struct Participant {
 // Somebody who is still to be invited.
 struct Invitee {
   std::string uri;
+  std::string headers{};  // that his entry in a list asks for (R5365-1), as it has them
   std::string key;
   std::string display;
   std::uint32_t refer = 0;

@@ -383,10 +383,6 @@ class SipService {
                                           const sip::RequestMatch& match);
   [[nodiscard]] bool judge_originating(const Received& request, const sip::RequestMatch& match, std::string_view user,
                                        OriginatingFacts facts);
-  // --- sip_files.cc
-  [[nodiscard]] bool may_begin_file(const CallName& name, const Received& request, const sip::RequestMatch& match);
-  [[nodiscard]] bool may_get_file(const Received& request, const sip::RequestMatch& match, const DialogParty& to);
-
   void put_refusal(const Told& told, const UserPolicy& policy, const ContentVerdict& content, ImKind kind,
                    const Received& request);
   [[nodiscard]] TerminatingFacts terminating_facts(const Received& request, ImKind kind, std::string_view user,
@@ -396,6 +392,10 @@ class SipService {
                                                             std::string_view aor, const ImSettings& settings);
   [[nodiscard]] bool may_terminate(Proxied& p, const Received& request, const ImSettings& settings);
   bool note_unreachable(const Proxied& p, std::uint16_t status);
+
+  // --- sip_files.cc
+  [[nodiscard]] bool may_begin_file(const CallName& name, const Received& request, const sip::RequestMatch& match);
+  [[nodiscard]] bool may_get_file(const Received& request, const sip::RequestMatch& match, const DialogParty& to);
 
   // --- sip_targets.cc
   void on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings,
