@@ -65,7 +65,9 @@ class InTheMediaPath(ThreeServers):
     FLAGS = ("--pf-media-path", "always")
     MSRP = True
 
-    @unittest.skip("the functions between hide from the focus which device joins again")
+    # Contacts of a call that goes leg to leg are the function's own, without +sip.instance (policy/calls_text.cc,
+    # take_abilities), so the focus sees a second device of bob's: it ends no dialog and keeps no place for it.
+    @unittest.skip("the functions between take +sip.instance off, so the focus can not tell that the device that joins is one it has")
     def test_who_comes_back_misses_nothing(self):
         pass
 
