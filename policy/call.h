@@ -73,7 +73,9 @@ struct CallLeg {
   sip::KeptBytes answer;          // our 2xx to it
   sip::KeptBytes ack;             // our last ACK there, without Via
   std::uint32_t ack_cseq = 0;     // of that
-  sip::KeptBytes sdp;             // the last description it got from us; kept when it can be refreshed in no other way
+  sip::KeptBytes sdp;             // the last description it got from us, of those that hold
+  std::uint64_t raised = 0;       // by so much are versions of descriptions higher than the other side wrote them
+  bool restoring = false;         // it has to have `sdp` again
   bool gone = false;              // told to the pair
 };
 
@@ -83,6 +85,7 @@ struct CallRequest {
     invite,   // that makes leg B
     change,   // re-INVITE or UPDATE, for one of the other leg
     refresh,  // re-INVITE or UPDATE of our own, for the session timer
+    restore,  // re-INVITE of our own, with what held before one that was cancelled too late
     prack,
     pass,  // any other, for one of the other leg
     bye,
@@ -154,7 +157,7 @@ struct Call {
   // The change that is being passed on (LegPair::asker() asked for it).
   sip::TransactionId change;
   bool change_is_update = false;
-  bool change_sdp = false;
+  sip::KeptBytes offered;  // the description that went on with it
   Strand* change_strand = nullptr;
 
   std::string reason;  // value of Reason for what ends the call

@@ -19,6 +19,10 @@ bool CallMedia::pass(Side from, bool is_offer, std::string_view description, std
   if (!read_media(description, read_)) return false;
   std::vector<Heard>& said = heard(from);
   said.clear();
+  for (const Section& section : sections_) {
+    const auto there = [&section](const PeerMedia& media) { return media.index == section.index; };
+    if (std::none_of(read_.begin(), read_.end(), there)) said.push_back({.index = section.index, .over = true});
+  }
   if (is_offer) heard(other(from)).clear();  // of an exchange before, that came to nothing
   own_.clear();
   for (const PeerMedia& media : read_) {
@@ -29,7 +33,7 @@ bool CallMedia::pass(Side from, bool is_offer, std::string_view description, std
       if (!pair.valid()) return false;
       sections_.push_back({media.index, pair});
     }
-    said.push_back({media.index, std::string(media.path), media.setup, media.loose, is_offer, media.address});
+    said.push_back({media.index, std::string(media.path), media.setup, media.loose, is_offer, media.address, false});
     sip::SdpSetup setup = sip::SdpSetup::actpass;
     if (!is_offer) {
       const auto& asked = heard(other(from));
@@ -45,15 +49,30 @@ bool CallMedia::pass(Side from, bool is_offer, std::string_view description, std
 }
 
 void CallMedia::agree() {
+  for (const std::vector<Heard>& all : heard_) {
+    for (const Heard& said : all) {
+      if (said.over) end(said.index);
+    }
+  }
   for (const Side side : {Side::a, Side::b}) {
     for (const Heard& said : heard(side)) {
-      if (said.path.empty()) continue;
+      if (said.path.empty() || !pair_of(said.index).valid()) continue;
       (void)pairs_.connect(
           pair_of(said.index), side,
           {.path = said.path, .we_connect = we_connect(said.setup, said.offered), .loose = said.loose, .address = said.address});
     }
     heard(side).clear();
   }
+}
+
+// RFC 3264 section 8.2, RFC 5547 section 8.4: nothing more is expected there; what comes in its place is new.
+void CallMedia::end(std::uint8_t index) {
+  pairs_.close(pair_of(index));
+  std::erase_if(sections_, [index](const Section& section) { return section.index == index; });
+}
+
+void CallMedia::forget() {
+  for (std::vector<Heard>& said : heard_) said.clear();
 }
 
 void CallMedia::name(Side side, std::string_view user, std::string_view uri) {

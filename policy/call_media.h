@@ -28,6 +28,8 @@ class CallMedia {
   [[nodiscard]] bool pass(Side from, bool is_offer, std::string_view description, std::string& out);
   // The exchange at hand has ended well: its offer and its answer hold.
   void agree();
+  // It has not: neither of them holds.
+  void forget();
   void count_recipients();
   // See MediaPairs::name.
   void name(Side side, std::string_view user, std::string_view uri);
@@ -36,17 +38,19 @@ class CallMedia {
  private:
   struct Heard {
     std::uint8_t index = 0;
-    std::string path;
+    std::string path{};
     sip::SdpSetup setup = sip::SdpSetup::absent;
     bool loose = false;
     bool offered = false;
-    std::string address;
+    std::string address{};
+    bool over = false;  // port 0
   };
   struct Section {
     std::uint8_t index = 0;
     PairId pair{};
   };
   [[nodiscard]] PairId pair_of(std::uint8_t index) const;
+  void end(std::uint8_t index);
   [[nodiscard]] std::vector<Heard>& heard(Side side) { return heard_[side == Side::a ? 0 : 1]; }
 
   MediaPairs& pairs_;

@@ -192,6 +192,7 @@ void Calls::end_call(Call& call, std::string_view reason) {
 
 // After everything that happens to a call, once. It may be gone afterwards.
 void Calls::settle(Call& call) {
+  restore_due(call);
   if (!call.stands()) {
     for (const Leg leg : {Leg::a, Leg::b}) {
       CallLeg& own = call.leg(leg);
@@ -285,7 +286,8 @@ void Calls::finish(Call& call, std::uint32_t number, const Received* response, s
   if (again && request.method != Method::invite) return;
   switch (request.kind) {
     case CallRequest::Kind::invite: return;
-    case CallRequest::Kind::change: {
+    case CallRequest::Kind::change:
+    case CallRequest::Kind::restore: {
       if (response == nullptr) {
         change_answered(call, request, nullptr, status);
         return;
@@ -294,9 +296,13 @@ void Calls::finish(Call& call, std::uint32_t number, const Received* response, s
         change_answered(call, request, response, status);
         return;
       }
+      // What was called off holds for nobody.
+      const bool holds = request.kind == CallRequest::Kind::restore || call.pair.relay() != sip::RelayState::calling_off;
       const Received passed = status < 300 ? passed_media(call, request.leg, !request.sdp, *response) : *response;
       change_answered(call, request, &passed, status);
-      if (status < 300 && request.sdp && call.media != nullptr) call.media->agree();  // SEED4-6.1.2.2.3-8
+      if (status < 300 && request.sdp && call.media != nullptr) {
+        holds ? call.media->agree() : call.media->forget();  // SEED4-6.1.2.2.3-8
+      }
       return;
     }
     case CallRequest::Kind::refresh: change_answered(call, request, response, status); return;

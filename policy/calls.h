@@ -20,6 +20,7 @@
 //   calls_invited.cc    leg A: its INVITE, our responses, ACK, PRACK, CANCEL
 //   calls_inviting.cc   leg B: our INVITE, its responses, forks
 //   calls_change.cc     re-INVITE and UPDATE from one leg to the other, and those of our own
+//   calls_restore.cc    a change that was cancelled too late is taken back
 //   calls_pass.cc       all other requests from one leg to the other
 //   calls_media.cc      descriptions of calls whose messages go through us; what is of the IM service
 //   calls_text.cc       what messages look like
@@ -87,6 +88,9 @@ class Calls : public UserAgent {
   // Who sends it; nothing: it is in no dialog of a call. Views until the next event.
   [[nodiscard]] std::optional<DialogParty> party(const CallName& name, const sip::Received& request);
   [[nodiscard]] std::optional<Beyond> beyond(const CallName& name, std::string_view contact_user);
+  // To whom it describes a file that it has not described before (OMA-FT-3): a transfer that nobody has let in. Nothing:
+  // to nobody. Views until the next event.
+  [[nodiscard]] std::optional<DialogParty> offers_file(const CallName& name, const sip::Received& request);
   // Of a call of this shard. The method is none of ACK, CANCEL and REGISTER.
   [[nodiscard]] std::uint16_t on_request(const CallName& name, const sip::Received& request,
                                          const sip::RequestMatch& match, bool from_trusted);
@@ -196,6 +200,12 @@ class Calls : public UserAgent {
   void refresh(Call& call, Leg leg);
   void timer_due(Call& call, Leg leg);
 
+  // calls_restore.cc
+  void take_back(Call& call, Leg leg);
+  void restore_due(Call& call);
+  void restore_refused(Call& call, const CallRequest& request, const sip::ChangeStep& step, sip::TimerRetry retry);
+  void restored(Call& call, const CallRequest& request, const Received& response);
+
   // calls_pass.cc
   void pass(Call& call, Strand& strand, Leg leg, const Received& request, sip::TransactionId server);
   [[nodiscard]] static std::uint16_t passed_status(std::uint16_t status);
@@ -229,9 +239,9 @@ class Calls : public UserAgent {
   void send_cancel(const Call& call, std::uint32_t number, std::string_view reason);
   // What a peer says of itself: Allow, and the features of its Contact.
   static void take_abilities(CallLeg& leg, const Received& message, bool im);
-  // What it was told last, where only a re-INVITE can refresh the session.
-  void keep_sdp(CallLeg& leg, const Received& message) { keep_sdp(leg, message, leg.sdp); }
-  void keep_sdp(const CallLeg& leg, const Received& message, sip::KeptBytes& place);
+  // What it was told last.
+  void keep_sdp(CallLeg& leg, const Received& message);
+  void keep_sdp(const Received& message, sip::KeptBytes& place);
 
   sip::CallRows rows_;
   bool draining_ = false;
@@ -249,6 +259,7 @@ class Calls : public UserAgent {
   std::string event_;
   std::string named_[3];
   std::string description_;  // as it goes on
+  std::string raised_;
   std::string media_body_;
 };
 

@@ -119,6 +119,7 @@ void Calls::relay(Call& call, std::uint32_t actions, const Hand& hand) {
       send_cancel(call, ours->number, hand.message->head.value(HeaderId::reason, hand.message->bytes));
     }
   }
+  if ((actions & todo::restore_other) != 0) take_back(call, other);
   if ((actions & todo::stop_both) != 0) end_call(call, "SIP;cause=488;text=\"No Agreement\"");
 }
 
@@ -149,6 +150,8 @@ void Calls::ask_other(Call& call, const Received& request) {
       send(call, strand, leg, CallRequest::Kind::change, method, request.head.method_name.of(request.bytes), &request);
   sent.asked = timer;
   sent.sdp = sdp;
+  call.offered.drop();
+  keep_sdp(request, call.offered);
   if (call.change_is_update) changes.update_sent(sdp);
 }
 
@@ -169,6 +172,10 @@ void Calls::change_answered(Call& call, const CallRequest& request, const Receiv
   if (request.kind == CallRequest::Kind::change) {
     relay(call, call.pair.on(RelayEvent::other_refused), {.message = response, .status = passed_status(status)});
     change(call, strand, leg, step, {});
+    return;
+  }
+  if (request.kind == CallRequest::Kind::restore) {
+    restore_refused(call, request, step, retry);
     return;
   }
   if (retry == sip::TimerRetry::now) refresh(call, leg);
@@ -210,8 +217,15 @@ void Calls::other_answered(Call& call, const CallRequest& request, const Receive
     if (invite) change(call, strand, leg, changes.acknowledge(false, now_), {});
     return;
   }
+  if (request.kind == CallRequest::Kind::restore) {
+    restored(call, request, response);
+    return;
+  }
   // What was refused is not part of the session, and no refresh repeats it.
-  if (const Received* const asked = stored(call.change)) keep_sdp(own, *asked);
+  if (call.pair.relay() != sip::RelayState::calling_off && !call.offered.empty()) {
+    own.sdp = std::move(call.offered);
+    own.restoring = false;
+  }
   const bool offered = invite && changes.offers().state() == sip::OfferState::asked;
   relay(call, call.pair.on(offered ? RelayEvent::other_offered : RelayEvent::other_answered), {.message = &response});
 }

@@ -172,7 +172,7 @@ void Calls::give_1xx(Call& call, Strand& strand, const Received& response, bool 
       return;
     }
     (void)strand.of(Leg::a).offers().sent(SdpCarrier::rel_1xx, sdp);
-    keep_sdp(call.a, response, strand.sdp_a);
+    keep_sdp(response, strand.sdp_a);
     strand.owes_prack = fresh;
   }
   (void)transactions_.respond(call.a.server, response.head.status, text_, now_);
@@ -264,7 +264,7 @@ void Calls::pracked(Call& call, const CallRequest& prack, const Received* respon
   }
   if (status < 300) {
     (void)strand.of(Leg::a).offers().sent(SdpCarrier::prack_ok, sdp);
-    if (sdp) keep_sdp(call.a, *response, strand.sdp_a);
+    if (sdp) keep_sdp(*response, strand.sdp_a);
   } else {
     strand.of(Leg::a).offers().refused(SdpCarrier::prack);
   }

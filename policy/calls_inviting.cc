@@ -310,7 +310,7 @@ void Calls::send_prack(Call& call, Strand& strand, const Received* prack, sip::T
   CallRequest& request = send(call, strand, Leg::b, CallRequest::Kind::prack, Method::prack, "PRACK", prack);
   request.server = server;
   request.sdp = sdp;
-  if (sdp) keep_sdp(call.b, *prack, strand.sdp_b);
+  if (sdp) keep_sdp(*prack, strand.sdp_b);
   (void)strand.of(Leg::b).offers().sent(SdpCarrier::prack, sdp);
 }
 

@@ -2,11 +2,13 @@
 // participating functions have messages say, and when a history begins and ends (SEED4-6.1.1.2.2, SEED4-6.1.2.2.2,
 // SEED4-6.1.2.2.5). See calls.h.
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "policy/calls.h"
 #include "policy/im_request.h"
 #include "sip/feature_tags.h"
+#include "sip/offer_answer.h"
 #include "sip/value.h"
 
 namespace parley::policy {
@@ -22,14 +24,41 @@ Side side_of(Leg leg) { return leg == Leg::a ? Side::a : Side::b; }
 
 // A message with a description that can not go through here goes on as it is: its peer finds nothing that it can use.
 Calls::Received Calls::passed_media(Call& call, Leg from, bool is_offer, const Received& message) {
-  if (call.media == nullptr) return message;
+  const std::uint64_t raise = call.leg(sip::other(from)).raised;
+  if (call.media == nullptr && raise == 0) return message;
   const std::string_view description = description_of(message);
-  if (description.empty() || !call.media->pass(side_of(from), is_offer, description, description_)) return message;
+  if (description.empty()) return message;
+  const bool ours = call.media != nullptr && call.media->pass(side_of(from), is_offer, description, description_);
+  std::string_view passed = ours ? std::string_view(description_) : description;
+  raised_.clear();
+  if (raise != 0 && sip::put_raised(passed, raise, raised_)) passed = raised_;
+  if (passed == description) return message;
   const auto at = static_cast<std::size_t>(description.data() - message.body.data());
-  media_body_.assign(message.body.substr(0, at))
-      .append(description_)
-      .append(message.body.substr(at + description.size()));
+  media_body_.assign(message.body.substr(0, at)).append(passed).append(message.body.substr(at + description.size()));
   return {message.flow, message.head, message.bytes, media_body_, message.verdict, message.essentials};
+}
+
+std::optional<DialogParty> Calls::offers_file(const CallName& name, const Received& request) {
+  Call* const call = calls_.get(name.call);
+  Leg leg = Leg::a;
+  if (call == nullptr || find(*call, request, leg) == nullptr) return std::nullopt;
+  const std::string_view now = description_of(request);
+  const std::string_view before = call->leg(sip::other(leg)).sdp.view();  // as it went on
+  sip::Sdp said;
+  sip::Sdp known;
+  if (now.empty() || !sip::parse_sdp(now, {}, said).ok()) return std::nullopt;
+  if (!before.empty() && !sip::parse_sdp(before, {}, known).ok()) known.media_count = 0;
+  const auto ids = [](const sip::Sdp& sdp) { return std::span(sdp.media).first(sdp.media_count); };
+  for (const sip::SdpMedia& media : ids(said)) {
+    if (!media.has_file_selector || media.port == 0) continue;
+    const std::string_view id = media.file_transfer_id.of(now);
+    const bool old = std::any_of(ids(known).begin(), ids(known).end(), [&](const sip::SdpMedia& one) {
+      return one.has_file_selector && one.file_transfer_id.of(before) == id;
+    });
+    if (old) continue;
+    return leg == Leg::a ? DialogParty{.uri = call->aor, .im = call->im} : DialogParty{.user = call->user, .im = call->im};
+  }
+  return std::nullopt;
 }
 
 // The session stands: both sides know where the other one's messages come to.

@@ -49,14 +49,14 @@ void Calls::take_abilities(CallLeg& leg, const Received& message, bool im) {
   if (im && !tagged) leg.features.append(";").append(im_tag);
 }
 
-void Calls::keep_sdp(const CallLeg& leg, const Received& message, sip::KeptBytes& place) {
-  sip::ContentType type;
-  if (leg.allows.has(Method::update) || message.body.empty() ||
-      !sip::parse_content_type(message.head.value(HeaderId::content_type, message.bytes), type) ||
-      !sip::is_type(type, "application", "sdp")) {
-    return;
-  }
-  (void)place.keep(pool_, message.body);
+void Calls::keep_sdp(CallLeg& leg, const Received& message) {
+  if (has_sdp(message)) leg.restoring = false;
+  keep_sdp(message, leg.sdp);
+}
+
+void Calls::keep_sdp(const Received& message, sip::KeptBytes& place) {
+  const std::string_view description = description_of(message);
+  if (!description.empty() && !place.keep(pool_, description)) place.drop();  // one before it does not hold any more
 }
 
 // SEED4-6.1.1.2.2-IMS, SEED4-6.1.2.2.2-IMS to SEED4-6.1.2.2.5-IMS: what the core says of identities, charging and access goes

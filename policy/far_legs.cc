@@ -53,10 +53,13 @@ bool FarLegs::connect(msrp::EndHandle end, const msrp::EndPeer& peer, bool chang
     if (!msrp::parse_uri(path.first, uri)) return false;
     if (path.rest.empty()) break;
   }
-  auto& record = post_.add<LegText>(far_shard(end), LegRecord::connect, end, peer.path.size());
+  auto& record =
+      post_.add<LegText>(far_shard(end), LegRecord::connect, end, peer.path.size() + peer.address.size());
   record.first_bytes = static_cast<std::uint32_t>(peer.path.size());
+  record.second_bytes = static_cast<std::uint32_t>(peer.address.size());
   record.head.flags = static_cast<std::uint8_t>((peer.we_connect ? 1 : 0) | (peer.loose ? 2 : 0) | (change ? 4 : 0));
   post_.put(peer.path);
+  post_.put(peer.address);
   return true;
 }
 

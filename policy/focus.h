@@ -239,6 +239,7 @@ class Focus : public UserAgent {
   void on_reinvite(Participant& p, const Received& request, sip::TransactionId server);
   void on_update(Participant& p, const Received& request, sip::TransactionId server);
   [[nodiscard]] std::uint16_t take_change(Participant& p, const InviteBody& body);
+  [[nodiscard]] bool ends_transfer(const Participant& p, const InviteBody& body);
   [[nodiscard]] bool put_change_answer(Participant& p, const Received& request, std::string_view offer);
   void change(Participant& p, const sip::ChangeStep& step, const Hand& hand);
   void refuse_offer(sip::TransactionId server, std::uint16_t status, const FocusSession& s, std::string_view offer);

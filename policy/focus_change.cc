@@ -4,6 +4,7 @@
 
 #include "policy/focus.h"
 #include "policy/own_names.h"
+#include "sip/sdp.h"
 
 namespace parley::policy {
 
@@ -13,6 +14,8 @@ using sip::InviteEvent;
 
 // What we ask for as UAC: DEC-8, SEED4-6.1.2.2.2-5.
 namespace {
+
+constexpr std::string_view transfer_ended = "SIP;cause=200;text=\"Transfer Ended\"";
 
 // Empty: it is of no file.
 std::string_view file_transfer_id(const MediaTerms& terms) {
@@ -51,7 +54,8 @@ void Focus::on_reinvite(Participant& p, const Received& request, sip::Transactio
   }
   p.server = server;
   p.invite_cseq = request.essentials.cseq.number;
-  if (const std::uint16_t status = take_change(p, body); status != 0) {
+  const bool ends = ends_transfer(p, body);
+  if (const std::uint16_t status = ends ? 0 : take_change(p, body); status != 0) {
     refuse_offer(server, status, session_of(p), body.sdp);
     change(p, p.changes.refuse(now_), {});
     return;
@@ -66,6 +70,7 @@ void Focus::on_reinvite(Participant& p, const Received& request, sip::Transactio
     return;
   }
   (void)transactions_.respond(server, 200, text_, now_);
+  p.ending = ends;
 }
 
 void Focus::on_update(Participant& p, const Received& request, sip::TransactionId server) {
@@ -78,7 +83,8 @@ void Focus::on_update(Participant& p, const Received& request, sip::TransactionI
     return;
   }
   std::uint16_t status = 0;
-  if (body.has_sdp) status = in ? take_change(p, body) : std::uint16_t{504};
+  const bool ends = in && ends_transfer(p, body);
+  if (body.has_sdp && !ends) status = in ? take_change(p, body) : std::uint16_t{504};
   if (status == 0 && !put_change_answer(p, request, body.sdp)) status = 500;
   if (status != 0) {
     refuse_offer(server, status, session_of(p), body.sdp);
@@ -86,6 +92,19 @@ void Focus::on_update(Participant& p, const Received& request, sip::TransactionI
     (void)transactions_.respond(server, 200, text_, now_);
   }
   p.changes.update_answer_sent(status == 0 ? 200 : status, body.has_sdp);
+  if (ends && status == 0) hang_up(p, transfer_ended);
+}
+
+// RFC 5547 section 8.4: who gives or takes a file, or one large message, will have no more of it. For he who gives it all is over
+// then, and of several who take it the others go on.
+bool Focus::ends_transfer(const Participant& p, const InviteBody& body) {
+  if (body.refusal != 0 || !body.has_sdp) return false;
+  const FocusSession& s = session_of(p);
+  const Participant* const originator = participants_.get(s.originator);
+  const bool file = !p.terms.file_section.empty() || (originator != nullptr && !originator->terms.file_section.empty());
+  sip::Sdp read;
+  if ((!file && !s.distribution) || !sip::parse_sdp(body.sdp, {}, read).ok()) return false;
+  return p.terms.section < read.media_count && read.media[p.terms.section].port == 0;
 }
 
 // What his new description changes: 0 when it can be answered.
@@ -96,8 +115,8 @@ std::uint16_t Focus::take_change(Participant& p, const InviteBody& body) {
   MediaTerms terms;
   if (const std::uint16_t status = read_terms(body.sdp, true, terms); status != 0) return status;
   if (terms.secure != p.terms.secure) return 488;  // our end is the one it was
-  // OMA-FT-3: another transfer is another session.
-  if (session_of(p).distribution && file_transfer_id(terms) != file_transfer_id(p.terms)) return 488;
+  // OMA-FT-3: another transfer is another session. Nobody else would be asked whether he wants it (RFC 5547 section 8.3).
+  if (session_of(p).passes_on() && file_transfer_id(terms) != file_transfer_id(p.terms)) return 488;
   if (!p.offer.keep(pool_, body.sdp)) return 503;
   p.terms = std::move(terms);
   FocusSession& s = session_of(p);
@@ -157,6 +176,7 @@ void Focus::change(Participant& p, const sip::ChangeStep& step, const Hand& hand
     p.answer.drop();
     const bool late = hand.message != nullptr && hand.message->head.method == Method::ack && has_sdp(*hand.message);
     if (late && !take_late_answer(p, *hand.message)) hang_up(p, "SIP;cause=488;text=\"No Agreement\"");
+    if (p.ending) hang_up(p, transfer_ended);
   }
   if ((step.actions & todo::end_session) != 0) lose(p);
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/id_text.h"
+#include "policy/entry_headers.h"
 #include "policy/focus.h"
 #include "policy/own_names.h"
 #include "sip/address.h"
@@ -71,6 +72,7 @@ bool Focus::invite_one(FocusSession& s, const Invitee& invitee) {
   p->display = invitee.display;
   p->refer = invitee.refer;
   p->request_uri = invitee.uri;
+  p->entry_headers = invitee.headers;
   p->features = features_toward(s, s.originator_oma);  // T-31: whom he calls has a client like his
   p->trusted = true;  // what it says comes through our own checks
   const Participant* const other = s.passes_on() ? counterpart(s, *p) : nullptr;
@@ -151,6 +153,8 @@ void Focus::send_invite(FocusSession& s, Participant& p) {
   for (const PassedHeader& header : s.passed) {
     texts_.push_back({.id = header.id, .value = header.value, .name = header.name});
   }
+  const std::vector<EntryHeader> asked = entry_headers(p.entry_headers);
+  put_entry_headers(asked, texts_);
   if (body.size() != sdp.size()) add(HeaderId::mime_version, "1.0");
   add(HeaderId::content_type, type);
   Errand errand;

@@ -243,7 +243,7 @@ void Focus::read_distribution(const Received& request, const Invitation& invitat
   // Who is invited by his group need not be in its session. A room that everybody enters by himself has nobody else.
   if (invitation.group != nullptr && invitation.group->invites_members()) {
     for (const GroupMember& member : invitation.group->members()) {
-      if (member.key != who.key) (void)who.recipients.add(member.uri, CopyControl::to);
+      if (member.key != who.key) (void)who.recipients.add(member.uri, CopyControl::bcc);  // nobody is told who is in it
     }
     return;
   }
@@ -446,7 +446,7 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
     if (s.group->invites_members()) {
       for (const GroupMember& member : s.group->members()) {
         if (member.key == who.key) continue;
-        (void)s.recipients.add(member.uri, CopyControl::to);
+        (void)s.recipients.add(member.uri, CopyControl::bcc);  // nobody is told who is in it
         s.waiting.push_back({.uri = member.uri, .key = member.key, .display = member.display_name});
       }
     }
@@ -455,7 +455,10 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
       const auto is_he = [&recipient](const Invitee& invitee) { return invitee.key == recipient.key; };
       if (std::any_of(s.waiting.begin(), s.waiting.end(), is_he)) continue;  // T-51: each user once
       s.waiting.push_back(
-          {.uri = std::string(bare(recipient.uri)), .key = recipient.key, .display = recipient.display_name});
+          {.uri = without_method(recipient.uri),
+           .headers = recipient.uri.substr(bare(recipient.uri).size()),
+           .key = recipient.key,
+           .display = recipient.display_name});
     }
   }
   s.peopled = !s.waiting.empty();

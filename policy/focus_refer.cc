@@ -257,6 +257,7 @@ void Focus::carry_out_refer(FocusSession& s, const Referral& referral, FocusRefe
     (void)s.recipients.add(target.uri, target.copy);
     s.peopled = true;
     s.waiting.push_back({.uri = without_method(target.uri),
+                         .headers = target.uri.substr(std::min(target.uri.find('?'), target.uri.size())),
                          .key = target.key,
                          .display = target.display_name,
                          .refer = number});

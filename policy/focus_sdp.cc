@@ -152,7 +152,7 @@ std::string_view Focus::describe_media(const FocusSession& s, Participant& p, st
     count = read.media_count;
     for (std::size_t i = 0; i < count; ++i) {
       const sip::SdpMedia& media = read.media[i];
-      if (i == p.terms.section) {
+      if (i == p.terms.section && media.port != 0) {
         own.direction = sip::answer_direction(sip::direction_of(read, media), own.direction);
         own.setup = sip::answer_setup(sip::setup_of(read, media), sip::SdpSetup::passive);  // OMA-MSRP-1
         own.formats = media.formats.of(offer);
@@ -161,7 +161,8 @@ std::string_view Focus::describe_media(const FocusSession& s, Participant& p, st
         sections[i] = {.refused = true,
                        .media = media.media.of(offer),
                        .protocol = media.protocol_name.of(offer),
-                       .formats = media.formats.of(offer)};
+                       .formats = media.formats.of(offer),
+                       .file_section = media.has_file_selector ? media.section.of(offer) : std::string_view{}};
       }
     }
     if (read.time.present()) text.time = read.time.of(offer);

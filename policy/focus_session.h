@@ -124,6 +124,7 @@ struct Participant {
 
   // Our INVITE.
   std::string call_id, from, to, request_uri;
+  std::string entry_headers;  // as Invitee::headers
   std::uint32_t opening_cseq = 1;
   std::uint32_t invite_number = 0;
 
@@ -143,6 +144,7 @@ struct Participant {
   std::uint32_t expelled_by = 0;  // the REFER that ends him
   std::uint32_t refers = 0;       // REFERs of his, with subscriptions
   bool booted = false;
+  bool ending = false;        // his file has been called off: the ACK to our 200 is waited for
   bool lost = false;          // neither he nor the session ends his dialog: his place in the room is kept
   std::uint16_t refusal = 0;  // why he did not come in
   std::string reason;         // value of Reason for our BYE
@@ -154,6 +156,7 @@ struct Participant {
 // Somebody who is still to be invited.
 struct Invitee {
   std::string uri;
+  std::string headers{};  // that his entry in a list asks for (R5365-1), as it has them
   std::string key;
   std::string display;
   std::uint32_t refer = 0;

@@ -41,9 +41,11 @@ void GuestLegs::on_record(const LegPost::Incoming& record) {
   switch (head.kind) {
     case LegRecord::connect: {
       LegReader<LegText> in(record);
-      const msrp::EndPeer peer{.path = std::string(in.text(in->first_bytes)),
+      const std::string_view path = in.text(in->first_bytes);
+      const msrp::EndPeer peer{.path = std::string(path),
                                .we_connect = (head.flags & 1) != 0,
-                               .loose = (head.flags & 2) != 0};
+                               .loose = (head.flags & 2) != 0,
+                               .address = std::string(in.text(in->second_bytes))};
       (void)((head.flags & 4) != 0 ? media_.change_peer(guest->end, peer) : media_.connect(guest->end, peer));
       return;
     }

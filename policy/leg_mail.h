@@ -16,7 +16,7 @@ namespace parley::policy {
 enum class LegRecord : std::uint8_t {
   // from home
   open,      // Text: session-id, URI
-  connect,   // Text: path; flags 1: we connect, 2: loose, 4: instead of another peer
+  connect,   // Text: path, address; flags 1: we connect, 2: loose, 4: instead of another peer
   close,
   hold,
   release,

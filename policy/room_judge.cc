@@ -9,26 +9,48 @@ namespace parley::policy {
 
 using core::Metric;
 
+// From: himself, by a name that he is known by (R7701-1). What others may not see is written anew (OMA-ALIAS-3,
+// OMA-ALIAS-4).
+Rooms::State::SaidFrom Rooms::State::judge_from(const Room& room, const RoomMember& member, const CpimHead& head,
+                                                std::string_view bytes) {
+  if (head.from_count != 1) return SaidFrom::another;
+  const std::string_view from_uri = head.from_uri.of(bytes);
+  const bool anonymous = member.about.anonymous_number != 0;
+  if (from_uri == member.about.uri && !anonymous) return SaidFrom::himself;
+  char key_room[room_key_bytes_max];
+  const std::string_view from = room_key(from_uri, key_room);
+  bool own = !from.empty() &&
+             (from == member.own_key || is_anybody(from) || from == room.users[room.legs[member.index].user].key);
+  for (const std::string& uri : member.about.other_uris) {
+    char other[room_key_bytes_max];
+    own = own || (!from.empty() && room_key(uri, other) == from);
+  }
+  if (!own) return SaidFrom::another;
+  const bool write = anonymous ? head.from_line.of(bytes) != member.from_line : is_anybody(from);
+  return write ? SaidFrom::write : SaidFrom::himself;
+}
+
+// The head with the From that stands for him: new_head.
+void Rooms::State::put_from(const RoomMember& member, RoomMessage& message, const CpimHead& head,
+                            std::string_view bytes) {
+  new_head.assign(bytes.substr(0, head.from_line.offset));
+  new_head.append(member.from_line);
+  new_head.append(bytes.substr(head.from_line.offset + head.from_line.length,
+                               head.length - head.from_line.offset - head.from_line.length));
+  message.delta = new_head.size() - head.length;  // modulo 2^64
+}
+
 Rooms::State::Gathered Rooms::State::judge(Room& room, RoomMember& member, RoomMessage& message, const CpimHead& head,
                                            std::string_view bytes) {
   if (head.requires_unknown) return {400, Metric::room_bad_cpim};  // R3862-7
-  // From: himself, by a name that he is known by (R7701-1). What others may not see is written anew (OMA-ALIAS-3).
-  char key_room[room_key_bytes_max];
-  const std::string_view from_uri = head.from_uri.of(bytes);
-  const bool anonymous = member.about.anonymous_number != 0;
-  if (head.from_count != 1) return {403, Metric::room_bad_from};
-  bool write_from = false;
-  if (from_uri != member.about.uri || anonymous) {
-    const std::string_view from = room_key(from_uri, key_room);
-    bool own = !from.empty() &&
-               (from == member.own_key || is_anybody(from) || from == room.users[room.legs[member.index].user].key);
-    for (const std::string& uri : member.about.other_uris) {
-      char other[room_key_bytes_max];
-      own = own || (!from.empty() && room_key(uri, other) == from);
-    }
-    if (!own) return {403, Metric::room_bad_from};
-    write_from = anonymous ? head.from_line.of(bytes) != member.from_line : is_anybody(from);
+  const SaidFrom from = judge_from(room, member, head, bytes);
+  if (from == SaidFrom::another) return {403, Metric::room_bad_from};
+  // What is distributed goes to all, whatever its To says, and they judge what it wraps.
+  if (room.traits.kind == RoomKind::distribution) {
+    if (from == SaidFrom::write) put_from(member, message, head, bytes);
+    return {};
   }
+  char key_room[room_key_bytes_max];
   if (head.to_count > 1) return {403, Metric::room_bad_to};
   const std::string_view to = room_key(head.to_uri.of(bytes), key_room);
   const bool to_all =
@@ -64,12 +86,8 @@ Rooms::State::Gathered Rooms::State::judge(Room& room, RoomMember& member, RoomM
     }
   }
   std::uint32_t delta = 0;
-  if (write_from) {
-    new_head.assign(bytes.substr(0, head.from_line.offset));
-    new_head.append(member.from_line);
-    new_head.append(bytes.substr(head.from_line.offset + head.from_line.length,
-                                 head.length - head.from_line.offset - head.from_line.length));
-    message.delta = new_head.size() - head.length;  // modulo 2^64
+  if (from == SaidFrom::write) {
+    put_from(member, message, head, bytes);
     delta = static_cast<std::uint32_t>(message.delta);
   }
   if (message.to_user != 0 && message.total != msrp::ByteRange::unknown &&

@@ -315,6 +315,10 @@ struct Rooms::State {
   void take_piece(Room& room, RoomMember& member, RoomMessage& message, msrp::EndFact& fact);
   [[nodiscard]] Gathered gather_head(Room& room, RoomMember& member, RoomMessage& message, std::uint64_t start,
                                      core::Slice body, bool complete);
+  enum class SaidFrom : std::uint8_t { himself, write, another };
+  [[nodiscard]] static SaidFrom judge_from(const Room& room, const RoomMember& member, const CpimHead& head,
+                                           std::string_view bytes);
+  void put_from(const RoomMember& member, RoomMessage& message, const CpimHead& head, std::string_view bytes);
   [[nodiscard]] Gathered judge(Room& room, RoomMember& member, RoomMessage& message, const CpimHead& head,
                                std::string_view bytes);
   [[nodiscard]] bool hold_bytes(RoomMessage& message, std::string_view bytes);

@@ -97,6 +97,7 @@ bool SipService::on_call_request(const Received& request, const sip::RequestMatc
   sip::OptionSet more;
   if (request.head.method == Method::refer) more.add(sip::OptionTag::multiple_refer);
   if (!uas_checks(request, more) || !may_originate_within(*name, request, match)) return true;
+  if (!may_begin_file(*name, request, match)) return true;
   if (name->kind != NameKind::call) {
     on_dialog_request(*name, request, match);
     return true;

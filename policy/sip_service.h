@@ -426,6 +426,10 @@ class SipService {
   void tell_added(std::string_view aor, std::string_view sender, bool tried);
   void on_no_answer(Proxied& p);
 
+  // --- sip_files.cc
+  [[nodiscard]] bool may_begin_file(const CallName& name, const Received& request, const sip::RequestMatch& match);
+  [[nodiscard]] bool may_get_file(const Received& request, const sip::RequestMatch& match, const DialogParty& to);
+
   // --- sip_targets.cc
   void on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings,
                    const ImSettings& settings, bool others_wait);

@@ -36,7 +36,7 @@ constexpr bool pair_sound() {
 static_assert(pair_sound());
 
 // Whoever asked is answered or refused, unless its leg ends or it has cancelled; and the other leg's 2xx is acknowledged
-// unless both end. Behind a CANCEL nothing is said to the asker any more, and no 2xx leaves the session standing.
+// unless both end. Behind a CANCEL nothing is said to the asker any more, and no 2xx leaves the session it made standing.
 constexpr bool relay_sound() {
   for (const RelayRow& row : relay_table::rows) {
     const std::uint32_t answers = relay_do::answer_asker | relay_do::refuse_asker | relay_do::refuse_491;
@@ -47,9 +47,10 @@ constexpr bool relay_sound() {
     const bool cancels = row.next == RelayState::calling_off && row.state != RelayState::calling_off;
     if (cancels != ((row.actions & relay_do::cancel_other) != 0)) return false;
     if (row.state == RelayState::calling_off) {
-      const bool accepted = row.event == RelayEvent::other_answered || row.event == RelayEvent::other_offered;
-      const std::uint32_t ends = relay_do::ack_other | relay_do::stop_both;
-      if (row.actions != (accepted ? ends : row.event == RelayEvent::ask ? relay_do::refuse_491 : 0)) return false;
+      std::uint32_t due = row.event == RelayEvent::ask ? relay_do::refuse_491 : 0;
+      if (row.event == RelayEvent::other_answered) due = relay_do::ack_other | relay_do::restore_other;
+      if (row.event == RelayEvent::other_offered) due = relay_do::ack_other | relay_do::stop_both;
+      if (row.actions != due) return false;
     }
     const std::uint32_t acks = relay_do::ack_other_answer | relay_do::stop_both;
     if (row.state == RelayState::acking && row.next != RelayState::acking && row.event != RelayEvent::over &&

@@ -178,7 +178,7 @@ constexpr const PairRow& pair_row(PairState state, PairEvent event) { return cel
 // `asker` is the leg on which it came, `other` the one where ours goes out. The other side's own re-INVITE meets 491
 // there (session_changes.h), so one table serves both directions. A CANCEL is answered on the asker's leg at once (3261
 // 9.2, session_changes.h) and goes over to the other one; a 2xx that crosses it there leaves the two with sessions that
-// differ, since a refused re-INVITE has changed nothing (3261 14.1).
+// differ, since a refused re-INVITE has changed nothing (3261 14.1): a re-INVITE of ours makes it what it was (6141 3.3).
 enum class RelayState : std::uint8_t {
   quiet,
   asking,       // ours is out on the other leg
@@ -210,6 +210,7 @@ inline constexpr std::uint32_t ack_other = 1 << 4;
 inline constexpr std::uint32_t ack_other_answer = 1 << 5;
 inline constexpr std::uint32_t stop_both = 1 << 6;  // the legs cannot agree any more: PairEvent::stop
 inline constexpr std::uint32_t cancel_other = 1 << 7;
+inline constexpr std::uint32_t restore_other = 1 << 8;  // a re-INVITE of ours with what held before
 }  // namespace relay_do
 
 using RelayRow = Row<RelayState, RelayEvent>;
@@ -262,8 +263,8 @@ inline constexpr RelayRow rows[] = {
 
     go(S::calling_off, E::ask,            S::calling_off, refuse_491),        // 3261 14.2: an INVITE is under way
     idle(S::calling_off, E::other_busy),
-    go(S::calling_off, E::other_answered, S::quiet, ack_other | stop_both),   // crossed: its session is another one now
-    go(S::calling_off, E::other_offered,  S::quiet, ack_other | stop_both),
+    go(S::calling_off, E::other_answered, S::quiet, ack_other | restore_other),  // crossed: its session is another one now
+    go(S::calling_off, E::other_offered,  S::quiet, ack_other | stop_both),   // nobody is there to answer it
     go(S::calling_off, E::other_refused,  S::quiet, 0),                       // 487, as a rule: all as before
     idle(S::calling_off, E::asker_ack),
     idle(S::calling_off, E::asker_answer),

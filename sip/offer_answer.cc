@@ -151,6 +151,31 @@ std::uint64_t next_version(std::string_view before_text, const Sdp& before, std:
   return same ? version : version + 1;
 }
 
+std::optional<std::uint64_t> version_of(std::string_view text) {
+  Sdp sdp;
+  std::uint64_t version = 0;
+  if (text.empty() || !parse_sdp(text, {}, sdp).ok() || !number(sdp.origin.version.of(text), version)) return {};
+  return version;
+}
+
+bool put_raised(std::string_view text, std::uint64_t raise, std::string& out) {
+  Sdp sdp;
+  std::uint64_t version = 0;
+  if (text.empty() || !parse_sdp(text, {}, sdp).ok() || !number(sdp.origin.version.of(text), version)) return false;
+  const Span place = sdp.origin.version;
+  out.append(text.substr(0, place.offset));
+  out.append(std::to_string(version + raise));
+  out.append(text.substr(place.offset + place.length));
+  return true;
+}
+
+bool same_but_origin(std::string_view a, std::string_view b) {
+  Sdp first;
+  Sdp second;
+  if (a.empty() || b.empty() || !parse_sdp(a, {}, first).ok() || !parse_sdp(b, {}, second).ok()) return a == b;
+  return same_but_origin(a, first, b, second);
+}
+
 OfferStep step_offer(OfferState state, OfferEvent event) {
   using State = OfferState;
   using Verdict = OfferVerdict;

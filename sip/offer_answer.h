@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "sip/sdp.h"
@@ -52,6 +54,13 @@ enum class SdpChange : std::uint8_t {
 // `after` was written with any version.
 [[nodiscard]] std::uint64_t next_version(std::string_view before_text, const Sdp& before, std::string_view after_text,
                                          const Sdp& after);
+
+// Of a description that somebody else wrote: what its version says; and the same description with a version that is
+// higher by `raise`, behind what is in `out`. Nothing, and false with `out` as it was: it has none that is a number.
+[[nodiscard]] std::optional<std::uint64_t> version_of(std::string_view text);
+[[nodiscard]] bool put_raised(std::string_view text, std::uint64_t raise, std::string& out);
+// Whether nothing but o= differs.
+[[nodiscard]] bool same_but_origin(std::string_view a, std::string_view b);
 
 // --- R3264-3: one offer at a time ---
 

@@ -37,10 +37,11 @@ void put_file_title(Out& out, std::string_view section) {
 }
 
 template <class Out>
-void put_file_attributes(Out& out, std::string_view section) {
+void put_file_attributes(Out& out, std::string_view section, bool which_only = false) {
   SdpAttributes attributes(section);
   for (SdpAttribute found; attributes.next(found);) {
     if (!found.name.starts_with("file-")) continue;
+    if (which_only && found.name != "file-selector" && found.name != "file-transfer-id") continue;
     out.put("a=").put(found.name);
     if (found.has_value) out.put(':').put(found.value);
     out.put("\r\n");
@@ -53,6 +54,7 @@ void put_media(Out& out, const SdpMediaText& media) {
   out.put(' ').put(media.formats).put("\r\n");
   if (media.refused) {
     put_limits(out, media);
+    put_file_attributes(out, media.file_section, true);
     return;
   }
   put_file_title(out, media.file_section);

@@ -17,7 +17,7 @@ namespace parley::sip {
 // One section. Empty values and absent numbers write no line.
 struct SdpMediaText {
   // A section that is refused or over: the media, protocol and formats of the peer's line with port 0, and nothing else
-  // but the lists of what would be taken (OMA-POL-4).
+  // but the lists of what would be taken (OMA-POL-4) and of which file it was (RFC 5547 section 8.3).
   bool refused = false;
   std::string_view media = "message";
   std::string_view protocol = "TCP/MSRP";

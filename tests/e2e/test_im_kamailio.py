@@ -3,7 +3,7 @@ and three parleyds with one role each: originating, controlling, terminating. Cl
 import unittest
 
 import foreign
-from im_story import Story, group_flags
+from im_story import TEAM, Story, group_flags
 from server import Parleyd
 
 CORE, ORIGINATING, CONTROLLING, TERMINATING = "127.0.0.31", "127.0.0.41", "127.0.0.42", "127.0.0.43"
@@ -65,9 +65,23 @@ class InTheMediaPath(ThreeServers):
     FLAGS = ("--pf-media-path", "always")
     MSRP = True
 
-    @unittest.skip("the functions between hide from the focus which device joins again")
     def test_who_comes_back_misses_nothing(self):
-        pass
+        """OMA-SES-9: the function between takes +sip.instance off, so the focus is joined by a second device of bob's: his
+        old one, which answers nothing, keeps its dialog and what is said, and the new one has all from then on."""
+        alice, bob = self.user("alice"), self.user("bob", device=True)
+        tx = alice.call(TEAM)
+        old = bob.accept()
+        a = alice.answered(tx)
+        self.everyone_hears([a, old], a, "one")
+        old.msrp.auto = False
+        a.say("two")
+        again = bob.join(TEAM)
+        a.say("three")
+        self.hears_all(again, [b"three"])
+        self.hears_all(old, [b"two", b"three"])
+        again.hears_nothing()
+        for session in (a, old, again):
+            session.leave()
 
 
 if __name__ == "__main__":

@@ -259,6 +259,86 @@ TEST_F(Distribution, OMA_FT_7_AReceiverThatStopsBehindTheEndIsClosed) {
   w.end_all();
 }
 
+// --- message/cpim: who is said to send it
+
+struct LargeMessages : Distribution {
+  RoomWorld::Seat sender(std::uint32_t anonymous = 0) {
+    Member about = RoomWorld::member("alice");
+    about.may_receive = false;
+    about.anonymous_number = anonymous;
+    if (anonymous != 0) about.display_name = "Shadow";
+    return w.join(about);
+  }
+  std::uint16_t sends(const RoomWorld::Seat& from, const std::string& named, std::vector<std::size_t> cuts = {}) {
+    return w.sends(from, {.body = wrapped(named), .headers = "Success-Report: yes\r\n", .cuts = std::move(cuts)});
+  }
+  std::string wrapped(const std::string& named) const { return cpim(named, "sip:list@example.org", text); }
+  const std::string text = std::string(5'000, 't');
+  const std::string himself = "sip:alice@example.org";
+};
+
+TEST_F(LargeMessages, OMA_ALIAS_4_AnAnonymousSendersFromIsWrittenAnew) {
+  const std::string shown =
+      "From: \"Shadow\" <sip:anonymous1@anonymous.invalid>\r\n" + wrapped(himself).substr(wrapped(himself).find("To: "));
+  const auto alice = sender(1);
+  const auto bob = receiver("bob"), carol = receiver("carol");
+  const std::size_t head = wrapped(himself).find(text);
+  for (const auto& cuts : {std::vector<std::size_t>{}, {3}, {3, 10, 60}, {head - 1}, {head}, {head + 2, head + 3000}}) {
+    EXPECT_EQ(sends(alice, himself, cuts), 200);
+    for (const auto& each : {bob, carol}) {
+      ASSERT_FALSE(each.phone->messages.empty());
+      EXPECT_EQ(each.phone->messages.back(), shown);
+      for (const Frame& frame : each.phone->frames) {
+        EXPECT_EQ((frame.headers + frame.body).find("alice"), std::string::npos);
+        EXPECT_TRUE(frame.total == shown.size() || frame.flag == Flag::more) << frame.total;
+      }
+    }
+    ASSERT_FALSE(alice.phone->reports.empty());
+    EXPECT_EQ(alice.phone->reports.back().status, 200);
+    EXPECT_EQ(alice.phone->reports.back().range.total, wrapped(himself).size()) << "as she counts";
+  }
+  EXPECT_EQ(bob.phone->messages.size(), 6U);
+  EXPECT_EQ(alice.phone->reports.size(), 6U);
+  w.end_all();
+}
+
+TEST_F(LargeMessages, OMA_ALIAS_4_WhoSaysWhatOthersMaySeeGoesOnAsHeIs) {
+  const auto alice = sender(1);
+  const auto bob = receiver("bob");
+  const std::string own = "From: \"Shadow\" <sip:anonymous1@anonymous.invalid>\r\nTo: <sip:list@example.org>\r\n\r\n\r\n" + text;
+  EXPECT_EQ(w.sends(alice, {.body = own}), 200);
+  ASSERT_EQ(bob.phone->messages.size(), 1U);
+  EXPECT_EQ(bob.phone->messages[0], own);
+  w.end_all();
+}
+
+TEST_F(LargeMessages, R7701_1_NobodySendsInAnothersName) {
+  for (const std::uint32_t anonymous : {0U, 1U}) {
+    const auto alice = sender(anonymous);
+    const auto bob = receiver("bob");
+    EXPECT_EQ(sends(alice, "sip:bob@example.org"), 403);
+    EXPECT_EQ(sends(alice, "sip:bob@example.org", {3, 20}), 403);
+    EXPECT_EQ(w.sends(alice, {.id = "m3", .body = "no head at all" + text}), 400);
+    EXPECT_TRUE(bob.phone->frames.empty());
+    EXPECT_EQ(sends(alice, himself), 200) << "the next one may go";
+    EXPECT_EQ(bob.phone->messages.size(), 1U);
+    w.rooms.leave(alice.handle, LeaveReason::departed);
+    w.rooms.leave(bob.handle, LeaveReason::departed);
+  }
+  w.end_all();
+}
+
+TEST_F(LargeMessages, OMA_FT_7_AHeadThatComesInPiecesWaitsForNobody) {
+  const auto alice = sender();
+  const auto bob = receiver("bob");
+  const std::size_t head = wrapped(himself).find(text);
+  EXPECT_EQ(sends(alice, himself, {3, 60, head - 1, head + 1}), 200);
+  ASSERT_EQ(bob.phone->messages.size(), 1U);
+  EXPECT_EQ(bob.phone->messages[0], wrapped(himself));
+  EXPECT_EQ(bob.phone->frames[0].headers, "Message-ID: m1\r\nContent-Type: message/cpim\r\n");
+  w.end_all();
+}
+
 TEST_F(Distribution, OMA_FT_7_ReceiversOnlyReceive) {
   const auto alice = sender(), bob = receiver("bob");
   EXPECT_EQ(w.sends(bob, {.id = "x", .body = "hello", .type = "text/plain"}), 403);

@@ -250,6 +250,26 @@ TEST(RoomFar, AMemberThatSendsFasterThanHomeReadsIsNotRead) {
   EXPECT_EQ(p.bob.phone->holds, 0);
 }
 
+TEST(RoomFar, OMA_X_1_WhereAMemberIsReachedGoesThereWithHisPath) {
+  RoomWorld w({}, Spread::at_once);
+  Phone& phone = w.legs.add();
+  w.shards->open(phone);
+  for (const bool change : {false, true}) {
+    for (const std::string address : {"", "192.0.2.7:7394", "[2001:db8::7]:7394"}) {
+      ASSERT_TRUE(w.shards->far.connect(
+          phone.named, {.path = "msrp://host.invalid:9/s1;tcp", .we_connect = true, .loose = true, .address = address}, change));
+      w.all_mail_arrives();
+      EXPECT_EQ(phone.peer.path, "msrp://host.invalid:9/s1;tcp");
+      EXPECT_EQ(phone.peer.address, address);
+      EXPECT_TRUE(phone.peer.we_connect);
+      EXPECT_TRUE(phone.peer.loose);
+      phone.peer = {};
+    }
+  }
+  w.shards->far.close(phone.named);
+  w.all_mail_arrives();
+}
+
 TEST(RoomFar, ASessionThatCannotBeOpenedThereFails) {
   RoomWorld w({}, Spread::at_once);
   w.open();

@@ -59,6 +59,7 @@ struct Phone {
   std::uint64_t waiting = 0;
   bool wants_writable = false;
   bool refused = false;            // its session cannot be opened
+  msrp::EndPeer peer;              // elsewhere: what its session was told of the other side
   int holds = 0;
   std::deque<Frame> queue;    // written and not read
   std::vector<Frame> frames;  // read
@@ -236,8 +237,11 @@ class TwoShards {
       return legs_.phones[index]->refused ? EndHandle{} : legs_.phones[index]->end;
     }
     [[nodiscard]] std::string_view uri(EndHandle) const override { return {}; }
-    bool connect(EndHandle, const msrp::EndPeer&) override { return true; }
-    bool change_peer(EndHandle, const msrp::EndPeer&) override { return true; }
+    bool connect(EndHandle end, const msrp::EndPeer& peer) override {
+      legs_.phones[end.index]->peer = peer;
+      return true;
+    }
+    bool change_peer(EndHandle end, const msrp::EndPeer& peer) override { return connect(end, peer); }
     void close(EndHandle) override {}
 
    private:

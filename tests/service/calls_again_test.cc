@@ -184,5 +184,82 @@ TEST_F(MediaCalls, SEED4_6_1_2_2_3_8_AnAckThatComesAgainAgreesToNothing) {
   at_rest();
 }
 
+// Its 200 has crossed the CANCEL: alice is where she was, and bob hears that again.
+TEST_F(MediaCalls, R3261_6_WhatIsTakenBackMovesNobody) {
+  talk();
+  alice->request("INVITE", at(9003));
+  alice->invite_text = alice->last;
+  const std::string invite = bob->want("INVITE");
+  bob->respond(invite, 100);
+  alice->cancel();
+  alice->want("200 CANCEL");
+  alice->ack_refused(alice->want("487 INVITE"));
+  bob->respond(bob->want("CANCEL"), 200);
+  bob->respond(invite, 200, at(9004));
+  bob->want("ACK");
+  EXPECT_EQ(connected(), "");
+  const std::string restore = bob->want("INVITE");
+  EXPECT_EQ(between(body_of(restore), "a=path:", "\r\n"), between(body_of(invite), "a=path:", "\r\n")) << "ours";
+  EXPECT_EQ(restore.find("900"), std::string::npos) << restore;
+  bob->respond(restore, 200, at(9005));
+  bob->want("ACK");
+  EXPECT_EQ(connected(), "9005") << "and she not to 9003";
+  alice->quiet();
+  hang_up();
+  at_rest();
+}
+
+TEST_F(MediaCalls, R4028_3_ARefreshSaysWhatWentOnAndNotWhatCame) {
+  const std::string timer = "Session-Expires: 600;refresher=uac\r\n";
+  talk();
+  alice->request("INVITE", at(9003));
+  const std::string invite = bob->want("INVITE");
+  bob->respond(invite, 200, at(9002), timer);
+  bob->want("ACK");
+  alice->want("200 INVITE");
+  alice->ack();
+  line->pass(std::chrono::milliseconds(300'100));
+  const std::string refresh = bob->want("INVITE");
+  EXPECT_EQ(body_of(refresh), body_of(invite));
+  bob->respond(refresh, 200, at(9002), timer);
+  bob->want("ACK");
+  hang_up();
+  at_rest();
+}
+
+// RFC 5547 section 8.4, RFC 3264 section 8.2: both have agreed that nothing more is expected there.
+TEST_F(MediaCalls, R5547_1_ASectionThatIsOverHasNoSessionsAnyMore) {
+  const auto over = [](int port) {
+    std::string sdp = at(port);
+    return sdp.replace(sdp.find("m=message"), 14, "m=message 0");
+  };
+  talk();
+  EXPECT_EQ(line->world.metric(core::Metric::im_media_pairs), 1U);
+  alice->request("INVITE", over(9001));
+  alice->invite_text = alice->last;
+  const std::string refused = bob->want("INVITE");
+  EXPECT_NE(refused.find("m=message 0 "), std::string::npos) << refused;
+  bob->respond(refused, 488);
+  bob->want("ACK");
+  alice->ack_refused(alice->want("488 INVITE"));
+  EXPECT_EQ(line->world.metric(core::Metric::im_media_pairs), 1U) << "a refused change changes nothing";
+  alice->request("INVITE", over(9001));
+  bob->respond(bob->want("INVITE"), 200, over(9002));
+  bob->want("ACK");
+  EXPECT_NE(alice->want("200 INVITE").find("m=message 0 "), std::string::npos);
+  alice->ack();
+  EXPECT_EQ(line->world.metric(core::Metric::im_media_pairs), 0U);
+  // What comes in its place is new.
+  alice->request("INVITE", at(9003));
+  bob->respond(bob->want("INVITE"), 200, at(9004));
+  bob->want("ACK");
+  alice->want("200 INVITE");
+  alice->ack();
+  EXPECT_EQ(line->world.metric(core::Metric::im_media_pairs), 1U);
+  EXPECT_EQ(connected(), "9003 9004");
+  hang_up();
+  at_rest();
+}
+
 }  // namespace
 }  // namespace parley::tests

@@ -138,6 +138,103 @@ TEST_F(Files, OMA_FT_3_AnotherTransferIsAnotherSession) {
   at_rest();
 }
 
+// --- RFC 5547 section 8.4: port 0 ends it
+
+struct EndedFiles : Files {
+  void send_to_one(Phone& by, const std::string& other) {
+    by.invite_uri("sip:factory@example.org;sessiontype=1-1", mixed(offer(by), resource_list({other})),
+                  im_lines + "Require: recipient-list-invite\r\n", mixed_type);
+  }
+  std::string over(Phone& by, const std::string& more) {
+    std::string sdp = offer(by, more);
+    return sdp.replace(sdp.find("m=message 9000"), 14, "m=message 0");
+  }
+  void is_over(const std::string& answer) {
+    EXPECT_NE(answer.find("m=message 0 TCP/MSRP *\r\n"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("a=file-selector:name:\"cat.jpg\" type:image/jpeg size:80000\r\n"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("a=file-transfer-id:vBnG916bdberum2fFEABR1FR3ExZMUrd\r\n"), std::string::npos) << answer;
+    EXPECT_EQ(answer.find("a=path"), std::string::npos) << answer;
+    EXPECT_EQ(answer.find("a=file-disposition"), std::string::npos) << "RFC 5547 section 8.3.1";
+  }
+};
+
+TEST_F(EndedFiles, R5547_1_WhoGivesItEndsItForAll) {
+  send_to_list(*alice, {"bob", "carol"});
+  takes(*bob);
+  takes(*carol);
+  begins(*alice);
+  alice->request("INVITE", over(*alice, file_lines), im_lines);
+  is_over(alice->want("200 INVITE"));
+  alice->quiet();
+  bob->quiet();
+  alice->ack();
+  EXPECT_EQ(header(ended(*alice), "Reason"), "SIP;cause=200;text=\"Transfer Ended\"");
+  ended(*bob);
+  ended(*carol);
+  at_rest();
+}
+
+TEST_F(EndedFiles, R5547_1_WhoTakesItEndsItForHimself) {
+  send_to_list(*alice, {"bob", "carol"});
+  takes(*bob);
+  takes(*carol);
+  begins(*alice);
+  std::string lines = file_lines;
+  lines.replace(lines.find("sendonly"), 8, "recvonly");
+  bob->request("UPDATE", over(*bob, lines));
+  is_over(bob->want("200 UPDATE"));
+  ended(*bob);
+  alice->quiet();
+  carol->quiet();
+  leaves(*alice);
+  ended(*carol);
+  at_rest();
+}
+
+TEST_F(EndedFiles, R5547_1_OfTwoEitherEndsItForBoth) {
+  for (const bool giver : {true, false}) {
+    send_to_one(*alice, "bob");
+    const std::string invite = bob->want("INVITE");
+    bob->call_id.clear();
+    std::string lines = file_lines;
+    lines.replace(lines.find("sendonly"), 8, "recvonly");
+    bob->respond(invite, 200, offer(*bob, lines));
+    bob->want("ACK");
+    begins(*alice);
+    Phone& who = giver ? *alice : *bob;
+    who.request("INVITE", over(who, giver ? file_lines : lines), im_lines);
+    is_over(who.want("200 INVITE"));
+    who.ack();
+    ended(who);
+    ended(giver ? *bob : *alice);
+    at_rest();
+  }
+}
+
+// OMA-FT-3. Nobody asks the other one, so it is a session of its own, too; this one goes on.
+TEST_F(EndedFiles, OMA_FT_3_AnotherTransferOfTwoIsAnotherSession) {
+  send_to_one(*alice, "bob");
+  const std::string invite = bob->want("INVITE");
+  bob->call_id.clear();
+  std::string lines = file_lines;
+  lines.replace(lines.find("sendonly"), 8, "recvonly");
+  bob->respond(invite, 200, offer(*bob, lines));
+  bob->want("ACK");
+  begins(*alice);
+  std::string other = file_lines;
+  other.replace(other.find("vBnG916"), 7, "another");
+  alice->request("INVITE", offer(*alice, other), im_lines);
+  alice->invite_text = alice->last;
+  alice->ack_refused(alice->want("488 INVITE"));
+  bob->quiet();
+  alice->request("INVITE", offer(*alice, file_lines + "a=x:1\r\n"), im_lines);
+  alice->want("200 INVITE");
+  alice->ack();
+  leaves(*alice);
+  ended(*bob);
+  at_rest();
+}
+
 // All are asked at once, however many.
 TEST_F(Files, OMA_FT_7_NobodyIsAskedTooLate) {
   auto config = focus_config();
@@ -217,7 +314,8 @@ TEST_F(GroupFiles, OMA_FT_7_AGroupsFileGoesToItsMembers) {
   with(true);
   send_to(*alice, "sip:team@example.org");
   const std::string to_bob = takes(*bob);
-  EXPECT_NE(to_bob.find("sip:carol@example.org"), std::string::npos);
+  EXPECT_EQ(to_bob.find("recipient-list-history"), std::string::npos) << "nobody is told who is in it";
+  EXPECT_EQ(to_bob.find("carol"), std::string::npos) << to_bob;
   takes(*carol);
   dave->quiet();
   const std::string ok = begins(*alice);

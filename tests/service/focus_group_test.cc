@@ -50,6 +50,8 @@ TEST_F(Groups, OMA_GRP_2_WhoBeginsAPrearrangedSessionBringsAllMembers) {
   call_team(*alice);
   const std::string to_bob = join(*bob);
   EXPECT_EQ(header(to_bob, "P-Asserted-Identity"), "<sip:alice@example.org>");
+  EXPECT_EQ(to_bob.find("recipient-list-history"), std::string::npos) << "nobody is told who is in it, as with messages";
+  EXPECT_EQ(to_bob.find("carol"), std::string::npos) << to_bob;
   join(*carol);
   const std::string ok = alice->want("200 INVITE");
   EXPECT_EQ(header(ok, "P-Asserted-Identity"), "<sip:team@example.org>") << "SEED2-7.2.1.1-10b";

@@ -101,6 +101,19 @@ TEST_F(Party, OMA_SES_4_WhoIsInvitedLearnsByWhomAndWhoElse) {
   EXPECT_NE(line->world.media().find(path_of(invite)), nullptr) << invite;
 }
 
+TEST_F(Party, R5365_1_WhatAnEntryAsksForIsInItsOwnInvite) {
+  begin(*alice, {"sip:bob@example.org;method=MESSAGE?Subject=hi%20bob&amp;From=sip:eve%40example.org&amp;Route=x", "carol"}, "Subject: lunch\r\n");
+  const std::string to_bob = bob->want("INVITE");
+  EXPECT_EQ(header(to_bob, "Subject"), "hi bob");
+  EXPECT_EQ(to_bob.find("lunch"), std::string::npos) << to_bob;
+  EXPECT_EQ(to_bob.find("eve"), std::string::npos) << to_bob;
+  EXPECT_EQ(header(to_bob, "Route"), "");
+  EXPECT_EQ(header(to_bob, "To"), "<sip:bob@example.org>") << "RFC 3261 section 19.1.1: no method, no headers";
+  const std::string to_carol = carol->want("INVITE");
+  EXPECT_EQ(header(to_carol, "Subject"), "lunch");
+  EXPECT_EQ(to_carol.find("hi%20bob"), std::string::npos) << to_carol;
+}
+
 TEST_F(Party, OMA_SES_3_TheFirstWhoAcceptsDecides) {
   begin(*alice, {"bob", "carol"});
   bob->respond(bob->want("INVITE"), 180);

@@ -153,5 +153,74 @@ TEST_F(CallPolicy, OMA_POL_5_SoDoRefers) {
   bob->quiet();
 }
 
+// RFC 5547 section 8.1, OMA-FT-3: a re-INVITE may describe another file, which nobody has let in yet.
+struct FilePolicy : CallPolicy {
+  void SetUp() override {
+    CallPolicy::SetUp();
+    changes(*alice, *bob, file("one", 1000));
+  }
+  static std::string file(const std::string& id, int bytes, const std::string& type = "image/png") {
+    return msrp_sdp("x", "a=sendonly\r\na=file-selector:name:\"a\" type:" + type + " size:" + std::to_string(bytes) +
+                             "\r\na=file-transfer-id:" + id + "\r\n", type);
+  }
+  void changes(Phone& from, Phone& to, const std::string& sdp, const std::string& method = "INVITE") {
+    from.request(method, sdp);
+    const std::string change = to.want(method);
+    EXPECT_EQ(body_of(change), sdp);
+    to.respond(change, 200, msrp_sdp("y", "a=recvonly\r\n", "*"));
+    if (method == "INVITE") to.want("ACK");
+    from.want("200 " + method);
+    if (method == "INVITE") from.ack();
+  }
+  void refused(Phone& from, Phone& to, const std::string& sdp, const std::string& status, const std::string& method = "INVITE") {
+    from.request(method, sdp);
+    from.invite_text = from.last;
+    const std::string answer = from.want(status + " " + method);
+    if (method == "INVITE") from.ack_refused(answer);
+    EXPECT_NE(header(answer, "Warning"), "") << answer;
+    EXPECT_EQ(answer.find("m=message 0") != std::string::npos, status == "488") << answer;
+    to.quiet();
+  }
+};
+
+TEST_F(FilePolicy, OMA_FT_3_AnotherFileIsJudgedAsOneThatBeginsASession) {
+  documents->policy.service.file_bytes_max = 5000;
+  refused(*alice, *bob, file("two", 5001), "488");
+  refused(*alice, *bob, file("two", 5001), "488", "UPDATE");
+  changes(*alice, *bob, file("two", 5000));
+  refused(*bob, *alice, file("three", 5001), "488");
+  changes(*bob, *alice, file("three", 4000));
+  EXPECT_EQ(line->world.metric(Metric::im_refused_description), 3U);
+  hang_up();
+}
+
+TEST_F(FilePolicy, OMA_FT_3_TheSameTransferHasBeenLetIn) {
+  documents->policy.service.file_bytes_max = 10;
+  changes(*alice, *bob, file("one", 1000));
+  changes(*alice, *bob, file("one", 1000), "UPDATE");
+  std::string over = file("two", 1000);
+  changes(*alice, *bob, over.replace(over.find("message 9000"), 12, "message 0"));
+  hang_up();
+}
+
+TEST_F(FilePolicy, OMA_FT_3_TheTypesAndTheModeCountToo) {
+  documents->policy.service.allow = {{*policy::parse_mime_pattern("image/*"), policy::MimePlace::plain}};
+  refused(*alice, *bob, file("two", 100, "video/mp4"), "488");
+  changes(*alice, *bob, file("two", 100));
+  documents->policy.users[policy::user_key("sip:alice@example.org")].modes =
+      1U << static_cast<unsigned>(policy::ImMode::session);
+  refused(*alice, *bob, file("three", 100), "403");
+  changes(*bob, *alice, file("four", 100));
+  hang_up();
+}
+
+// POL-3: the recipient's own.
+TEST_F(FilePolicy, OMA_FT_3_AndSoDoesWhatItsRecipientMayHave) {
+  documents->policy.users[policy::user_key("sip:bob@example.org")].file_bytes_max = 5000;
+  refused(*alice, *bob, file("two", 5001), "488");
+  changes(*alice, *bob, file("two", 5000));
+  hang_up();
+}
+
 }  // namespace
 }  // namespace parley::tests

@@ -160,6 +160,7 @@ class Agent final : public Receiver {
     std::string ref;             // of the call
     std::size_t side = 0;        // in Book::Call
     std::string given;           // the last description that came
+    std::string held;            // the one that held before the last re-INVITE
     bool asked = false;          // a change of theirs has no answer yet
     bool peer_updates = false;   // Allow has UPDATE
     std::uint32_t interval = 0;  // of the session timer; 0: none

@@ -209,6 +209,7 @@ void Agent::answer_change(const std::string& key, const std::string& dialog) {
   if (servers_[key].status >= 200) return;
   if (d.over) return respond(key, m.method == "INVITE" ? 487 : 481);
   d.target = uri_of(m.value("Contact"));
+  if (m.method == "INVITE" && m.has("Subject")) d.held = d.given;
   if (describes(m)) d.given = m.body;
   Message more;
   add_abilities(more);
