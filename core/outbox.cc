@@ -69,8 +69,9 @@ void Outbox::send_datagram(std::uint16_t socket, const Address& to, Slice slice)
   datagrams_.push_back({socket, to, slice});
 }
 
-void Outbox::mail(std::uint32_t shard, std::string_view bytes) {
+void Outbox::mail(std::uint32_t shard, std::string_view bytes, bool kept) {
   ShardMail mail;
+  mail.kept = kept;
   mail.shard = shard;
   mail.length = static_cast<std::uint32_t>(bytes.size());
   mail.bytes.reset(static_cast<char*>(std::malloc(bytes.empty() ? 1 : bytes.size())));

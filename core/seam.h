@@ -108,6 +108,9 @@ struct AdminRequest {
     kick_member,    // room, blank, member
     close_room,     // room
     trace,          // Message-ID
+    system_message,        // policy::put_order
+    list_system_messages,  // how many at most
+    close_system_message,  // id
   };
   std::uint64_t id = 0;
   Kind kind = Kind::summary;
@@ -271,7 +274,7 @@ class Outbox {
   // The same by reference.
   void send_datagram(std::uint16_t socket, const Address& to, Slice slice);
   // Copies `bytes` for the Worker of a shard. A shard that does not exist loses them.
-  void mail(std::uint32_t shard, std::string_view bytes);
+  void mail(std::uint32_t shard, std::string_view bytes, bool kept = false);
   void mail(ShardMail mail) { mails_.push_back(std::move(mail)); }
 
   void close(ConnId conn) { push({Output::Kind::close, conn, {}}); }

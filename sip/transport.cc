@@ -335,9 +335,9 @@ void Transport::pass_on(std::uint32_t shard, const Received& message) {
   out_->mail(shard, scratch_);
 }
 
-void Transport::send_mail(std::uint32_t shard, std::string_view payload) {
+void Transport::send_mail(std::uint32_t shard, std::string_view payload, bool kept) {
   put_mail(scratch_, MailKind::service, {}, payload);
-  out_->mail(shard, scratch_);
+  out_->mail(shard, scratch_, kept);
 }
 
 // --- connections

@@ -82,7 +82,8 @@ class Transport final : public Wire {
   [[nodiscard]] std::optional<Flow> flow_to(const Destination& to);
   // Gives a message that arrived here to the shard that has to handle it.
   void pass_on(std::uint32_t shard, const Received& message);
-  void send_mail(std::uint32_t shard, std::string_view payload);
+  // `kept`: ShardMail::kept.
+  void send_mail(std::uint32_t shard, std::string_view payload, bool kept = false);
   // Ends a connection, after what was written to it.
   void close(const Flow& flow);
   // Somebody relies on this connection (a binding, a subscription): until then it is not closed for being idle. The
