@@ -82,7 +82,7 @@ std::uint32_t SystemMessages::open_of(std::string_view aor) const {
 }
 
 // Null: there is no room, even without those that are closed.
-SystemMessages::Message* SystemMessages::add(core::SystemMessageRow row) {
+SystemMessages::Message* SystemMessages::keep(core::SystemMessageRow row) {
   core::SlotId id = messages_.emplace();
   if (!id.valid() && !closed_.empty()) {
     remove(*messages_.get(closed_.begin()->second));
@@ -115,10 +115,9 @@ core::SystemMessageRow SystemMessages::row_of(const Message& message) const {
 void SystemMessages::take(core::SystemMessageRow row) {
   const auto state = system_message_state(row.state);
   if (!state) return;
-  Message* const message = add(std::move(row));
+  Message* const message = keep(std::move(row));
   if (message == nullptr) return;  // more than may be at one time: the next start takes it
   message->state = *state;
-  message->stored = true;
   enter(*message);
   if (*state == State::sending) queue(*message);
 }
@@ -211,7 +210,7 @@ void SystemMessages::order(std::uint64_t question, SystemMessageOrder order) {
   row.options = put_options(order.options);
   row.answer_within_s = order.answer_within_s;
   row.ordered_ms = row.changed_ms = wall_ms_;
-  Message* const message = add(std::move(row));
+  Message* const message = keep(std::move(row));
   if (message == nullptr) {
     metrics_.add(Metric::im_system_limit);
     refuse_order(question, "there are --system-messages-max open ones");
@@ -325,8 +324,7 @@ void SystemMessages::apply(const Waiting& waiting, bool stored) {
       return;
     }
     metrics_.add(Metric::im_system_messages);
-    message->stored = true;
-    give_id(waiting.question, message->row.id);
+      give_id(waiting.question, message->row.id);
     queue(*message);
     return;
   }

@@ -94,7 +94,6 @@ class SystemMessages : public UserAgent {
     core::SlotId self;
     core::SystemMessageRow row;  // but for `state`
     State state = State::sending;
-    bool stored = false;         // it may go out
     std::uint32_t number = 0;    // of its errand
     std::uint16_t status = 0;    // what came of that
     core::Timer timer;           // until the answer is overdue
@@ -110,7 +109,7 @@ class SystemMessages : public UserAgent {
 
   [[nodiscard]] Message* find(std::uint64_t id);
   [[nodiscard]] std::uint32_t open_of(std::string_view aor) const;
-  [[nodiscard]] Message* add(core::SystemMessageRow row);
+  [[nodiscard]] Message* keep(core::SystemMessageRow row);
   void remove(Message& message);
   [[nodiscard]] core::SystemMessageRow row_of(const Message& message) const;
   void take(core::SystemMessageRow row);

@@ -82,6 +82,9 @@ struct SystemMessaging : Participating {
   }
   // From a device of `user`, who proves himself.
   std::string from(const std::string& user, Says says, std::uint32_t shard = 0) {
+    return only(comes_of(user, std::move(says), shard));
+  }
+  std::vector<SipWorld::Sent> comes_of(const std::string& user, Says says, std::uint32_t shard = 0) {
     const std::string at = "127.0.0.1:400" + std::to_string(50 + ++requests);
     says.from = "<sip:" + user + "@example.org>;tag=" + user;
     says.sent_by = at;
@@ -97,7 +100,7 @@ struct SystemMessaging : Participating {
       sent = world->take();
     }
     std::erase_if(sent, [](const auto& one) { return what(one.text) == "100"; });
-    return only(sent);
+    return sent;
   }
   static Says an_answer(const std::string& id, const std::string& option) {
     Says says = message(answer_type, response(id, option));
@@ -129,17 +132,11 @@ TEST_F(SystemMessaging, OMA_SYS_1_ItIsAMessageOfTheSystem) {
   EXPECT_EQ(text.substr(0, text.find('\r')), "MESSAGE sip:alice@127.0.0.1:40001 SIP/2.0");
   EXPECT_EQ(header(text, "Accept-Contact"), "*;+g.oma.sip-im;+g.oma.sip-im.system-message") << "OMA-ID-2, T-3";
   EXPECT_TRUE(header(text, "From").starts_with("<sip:system-message@example.org>;tag=")) << text;
-  EXPECT_EQ(header(text, "P-Asserted-Identity"), "") << "alice's device is no trusted peer";
+  EXPECT_EQ(header(text, "P-Asserted-Identity"), "<sip:system-message@example.org>") << "OMA-SYS-2";
   EXPECT_EQ(header(text, "To"), "<sip:alice@example.org>");
   EXPECT_EQ(header(text, "Expires"), "3600");
   EXPECT_EQ(header(text, "User-Agent"), "IM-serv/OMA1.0 parley/1.2");
   EXPECT_EQ(state(id), "sending");
-}
-
-TEST_F(SystemMessaging, OMA_SYS_2_ATrustedPeerIsToldWhoseItIs) {
-  config->trusted_peers.push_back(*core::parse_cidr("127.0.0.1/32"));
-  sends();
-  EXPECT_EQ(header(message_sent.text, "P-Asserted-Identity"), "<sip:system-message@example.org>");
 }
 
 TEST_F(SystemMessaging, OMA_SYS_4_ItsBodyIsForOldClientsAndForThoseThatKnowIt) {
@@ -192,10 +189,8 @@ TEST_F(SystemMessaging, OMA_SYS_2_ItIsNeverKeptForLater) {
 }
 
 TEST_F(SystemMessaging, OMA_SYS_3_WithoutADemandItIsDoneWhenADeviceHasIt) {
-  policy::SystemMessageOrder news{.user = "sip:Alice@example.org", .text = "We are back", .language = {}, .options = {}};
-  EXPECT_EQ(order(news), json({{"error", "that is no user of ours"}})) << "users are told apart by case";
-  news.user = "alice@example.org";
-  const std::string id = delivers(news);
+  const std::string id =
+      delivers({.user = "alice@example.org", .text = "We are back", .language = {}, .answer_within_s = 0, .options = {}});
   EXPECT_EQ(state(id), "taken");
   EXPECT_EQ(header(message_sent.text, "Expires"), "");
   EXPECT_NE(message_sent.text.find("response-required=\"false\"><text>We are back</text></system-message>"),
@@ -245,10 +240,10 @@ TEST_F(SystemMessaging, OMA_SYS_5_WhoDoesNotAnswerInTimeIsHeldBackUntilHeDoes) {
   EXPECT_EQ(code(from("alice", invite(im, chat_sdp()))), "403");
   EXPECT_TRUE(held()) << "SEED4-6.1.1.1-2";
   // Others, what comes for her, and what DEC-22 exempts.
+  enrol("alice", "<sip:alice@127.0.0.1:40001>");
   Says of_bob = message();
   of_bob.uri = "sip:alice@example.org";
   EXPECT_EQ(what(from("bob", of_bob)), "MESSAGE");
-  enrol("alice", "<sip:alice@127.0.0.1:40001>");
   Says aside = message("In-Reply-To: " + header(message_sent.text, "Call-ID") + "\r\n" + text_type);
   EXPECT_EQ(code(from("alice", aside)), "403") << "an answer goes to the system, not to bob";
   EXPECT_EQ(answers(id, "yes"), "200") << "late, and good for all that";
@@ -381,7 +376,7 @@ TEST_F(SystemMessaging, OMA_SYS_6_AnAnswerIsTakenWhenItIsStored) {
   EXPECT_TRUE(held());
   world->store.full = false;
   world->store.stopped = true;
-  EXPECT_EQ(answers(id, "yes"), "000") << "not yet";
+  EXPECT_EQ(comes_of("alice", an_answer(id, "yes")).size(), 0U) << "not yet";
   world->store.stopped = false;
   world->wake();
   EXPECT_EQ(codes(world->take()), Codes{"200"});
