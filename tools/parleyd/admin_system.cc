@@ -16,12 +16,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Kind = core::AdminRequest::Kind;
 
-constexpr const char* json_type = "application/json";
-constexpr const char* lines_per_shard_default = "1000";
-
-void answer(httplib::Response& response, const std::string& body, int status = 200) {
+void reply(httplib::Response& response, const std::string& body, int status = 200) {
   response.status = status;
-  response.set_content(body, json_type);
+  response.set_content(body, "application/json");
 }
 
 // A member that is a string, or is not there.
@@ -90,24 +87,24 @@ void add_system_routes(httplib::Server& server, AdminBackend& backend) {
   server.Post("/api/v1/system-messages", [&backend](const Request& request, Response& response) {
     std::string why;
     const auto order = order_from_json(request.body, why);
-    if (!order) return answer(response, error_json(why), 400);
+    if (!order) return reply(response, error_json(why), 400);
     const OrderAnswer done = order_answer(backend.ask_all(Kind::system_message, *order));
-    answer(response, done.json, done.status);
+    reply(response, done.json, done.status);
   });
   server.Get("/api/v1/system-messages", [&backend](const Request& request, Response& response) {
-    const std::string limit = request.has_param("limit") ? request.get_param_value("limit") : lines_per_shard_default;
+    const std::string limit = request.has_param("limit") ? request.get_param_value("limit") : "1000";
     if (limit.empty() || limit.size() > 9 || limit.find_first_not_of("0123456789") != std::string::npos) {
-      return answer(response, error_json("limit is not a number"), 400);
+      return reply(response, error_json("limit is not a number"), 400);
     }
-    answer(response, list_json(backend.ask_all(Kind::list_system_messages, limit), "messages", false));
+    reply(response, list_json(backend.ask_all(Kind::list_system_messages, limit), "messages", false));
   });
   server.Post(R"(/api/v1/system-messages/([0-9]{1,19})/close)", [&backend](const Request& request, Response& response) {
     const std::string id = request.matches[1];
     const auto answers = backend.ask_all(Kind::close_system_message, id);
     const bool closed =
         std::any_of(answers.begin(), answers.end(), [](const auto& each) { return each && was_done(*each, "closed"); });
-    if (closed) return answer(response, "{\"closed\":\"" + id + "\"}\n");
-    answer(response, error_json("no such system message, or its shard does not answer"), 404);
+    if (closed) return reply(response, "{\"closed\":\"" + id + "\"}\n");
+    reply(response, error_json("no such system message, or its shard does not answer"), 404);
   });
 }
 
