@@ -82,7 +82,7 @@ class Transport final : public Wire {
   [[nodiscard]] std::optional<Flow> flow_to(const Destination& to);
   // Gives a message that arrived here to the shard that has to handle it.
   void pass_on(std::uint32_t shard, const Received& message);
-  // `kept`: ShardMail::kept.
+  // `kept`: it is not dropped when much waits; how many of them there are is bounded by whoever sends them.
   void send_mail(std::uint32_t shard, std::string_view payload, bool kept = false);
   // Ends a connection, after what was written to it.
   void close(const Flow& flow);

@@ -32,6 +32,7 @@ void finish_system(Settings& s, const RawSystem& raw) {
   const std::string domain = s.sip.domains.empty() ? s.realm : s.sip.domains.front();
   std::string& uri = s.sip.im.system.uri;
   uri = raw.uri.empty() ? "sip:system-message@" + domain : raw.uri;
+  if (raw.uri.empty()) return;
   sip::Uri parsed;
   const bool good = sip::parse_uri(uri, parsed) && parsed.scheme == sip::Scheme::sip && !parsed.user.empty() &&
                     uri.find_first_of("<>\" \r\n") == std::string::npos;
