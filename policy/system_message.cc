@@ -9,6 +9,7 @@
 #include "policy/xml_writer.h"
 #include "sip/content_type.h"
 #include "sip/multipart.h"
+#include "sip/value.h"
 
 namespace parley::policy {
 

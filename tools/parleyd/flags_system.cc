@@ -2,6 +2,7 @@
 #include "tools/parleyd/flags_system.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "core/text.h"
 #include "sip/uri.h"
