@@ -108,6 +108,9 @@ struct AdminRequest {
     kick_member,    // room, blank, member
     close_room,     // room
     trace,          // Message-ID
+    system_message,        // policy::put_order
+    list_system_messages,  // how many at most
+    close_system_message,  // id
   };
   std::uint64_t id = 0;
   Kind kind = Kind::summary;

@@ -95,10 +95,13 @@ std::string Relay::answer_admin(const core::AdminRequest& request) {
       json += '}';
       break;
     case core::AdminRequest::Kind::list_rooms:
+    case core::AdminRequest::Kind::list_system_messages:
     case core::AdminRequest::Kind::trace: json = "[]"; break;  // rooms are others' business
     case core::AdminRequest::Kind::show_room:
     case core::AdminRequest::Kind::kick_member:
-    case core::AdminRequest::Kind::close_room: json = "{}"; break;
+    case core::AdminRequest::Kind::close_room:
+    case core::AdminRequest::Kind::system_message:
+    case core::AdminRequest::Kind::close_system_message: json = "{}"; break;
   }
   return json;
 }

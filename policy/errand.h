@@ -1,7 +1,7 @@
 // policy/errand.h - a request that a user agent here wants sent: what it says and where it has to go, without the parts that only
 // the hop it takes decides.
 //
-// Values: Calls, Focus, Exploder and Deferred make them, SipService carries them out over its targets, hops and transactions. A `request` is
+// Values: Calls, Focus, Exploder, Deferred and SystemMessages make them, SipService carries them out over its targets, hops and transactions. A `request` is
 // answered by on_response() (each provisional response above 100, each 2xx, the final one) or on_failed() of its client,
 // and ends with on_over() when nothing more can come.
 #pragma once
@@ -25,7 +25,7 @@ struct Errand {
     keep,    // a call relies on `flow` until `until`
   };
   // Whose it is, and what `call` names there.
-  enum class Client : std::uint8_t { calls, participant, session, copy, deferred, nobody };
+  enum class Client : std::uint8_t { calls, participant, session, copy, deferred, system, nobody };
   Kind kind = Kind::request;
   Client client = Client::calls;
   core::SlotId call;

@@ -116,7 +116,10 @@ std::string Focus::answer_admin(const core::AdminRequest& request, std::int64_t 
     case Kind::trace: put_trace(rest, wall_ms, json); break;
     case Kind::list_sessions:
     case Kind::kick_session:
-    case Kind::summary: json = "{}"; break;  // the relay's
+    case Kind::summary:  // the relay's
+    case Kind::system_message:
+    case Kind::list_system_messages:
+    case Kind::close_system_message: json = "{}"; break;
   }
   return json;
 }

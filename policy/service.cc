@@ -95,7 +95,10 @@ void Service::step(std::span<const core::Input> batch, const core::Now& now, cor
   }
   relay_.take(relay_batch_);
   pull_facts();
-  for (const core::AdminRequest* const request : questions_) out.admin_reply(request->id, answer_admin(*request));
+  for (const core::AdminRequest* const request : questions_) {
+    std::string json = answer_admin(*request);
+    if (!json.empty()) out.admin_reply(request->id, std::move(json));  // else later
+  }
   sip_->end();
   tell_histories(out);
   relay_.finish();

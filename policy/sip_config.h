@@ -18,6 +18,7 @@
 #include "policy/overload.h"
 #include "policy/roster_limits.h"
 #include "policy/source_budget.h"
+#include "policy/system_message_config.h"
 #include "sip/digest_auth.h"
 #include "sip/event_packages.h"
 #include "sip/identity.h"
@@ -62,6 +63,7 @@ struct ImConfig {
   // Identities of deferred messaging functions: user without case, and host (DEC-1). The first one is ours.
   std::vector<std::string> deferred_uris;
   DeferredConfig deferred;
+  SystemMessageConfig system;
   InviteHandling access_default = InviteHandling::pass;  // of users without access rules, or where none matches (OMA-ACC-4)
   std::uint32_t rate_users_max = 100'000;                // users whose rates are counted, per shard
   std::uint32_t overdue_answers_max = 100'000;           // users who owe an answer to a system message, per shard

@@ -14,15 +14,18 @@ void SipService::on_stored(const core::StoreResult& result) {
   switch (store_owner(result.token)) {
     case StoreOwner::deferred: deferred_.on_stored(result); break;
     case StoreOwner::exploder: exploder_.on_stored(result); break;
+    case StoreOwner::system: system_.on_stored(result); break;
   }
+  tell_system();
   tell_kept();
   run_errands();
 }
 
-// Whether it could be kept for its user: a pager message to him that is not on its way out of the store.
+// Whether it could be kept for its user: a pager message to him that is not on its way out of the store, and none of the
+// operator's (OMA-SYS-2).
 bool SipService::may_defer(const Proxied& p) const {
   return config_->im.deferred.on && p.im == ImKind::pager && p.to_user && p.method == Method::message &&
-         !(p.errand != nullptr && p.errand->client == Errand::Client::deferred);
+         !is_system_message(p) && !(p.errand != nullptr && p.errand->client == Errand::Client::deferred);
 }
 
 // It may have to be kept some time later; its place among others is that of now. True: that time has come, since others
@@ -39,7 +42,7 @@ bool SipService::begin_keeping(Proxied& p, bool others_wait) {
 // SEED4-6.1.2.1-5, OMA-PAG-5: that answer says that he can not be reached, and it is a request that may wait for him.
 bool SipService::is_unreached(const Proxied& p, std::uint16_t status) const {
   return p.im && p.to_user && means_unreachable(status) && when_unreachable(*p.im) == WhenUnreachable::defer &&
-         !(p.errand != nullptr && p.errand->client == Errand::Client::deferred);
+         !is_system_message(p) && !(p.errand != nullptr && p.errand->client == Errand::Client::deferred);
 }
 
 // True: it is kept for him, or will be when the store has it; its sender is answered then.

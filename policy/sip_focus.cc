@@ -219,7 +219,10 @@ void SipService::on_watch(const Received& request, const sip::RequestMatch& matc
 }
 
 std::string SipService::answer_admin(const core::AdminRequest& request) {
-  std::string json = focus_.answer_admin(request, now_.wall_ms);
+  using Kind = core::AdminRequest::Kind;
+  const bool system = request.kind == Kind::system_message || request.kind == Kind::list_system_messages ||
+                      request.kind == Kind::close_system_message;
+  std::string json = system ? answer_system(request) : focus_.answer_admin(request, now_.wall_ms);
   run_errands();
   return json;
 }

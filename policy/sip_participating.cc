@@ -195,7 +195,7 @@ bool SipService::may_originate(const Received& request, const sip::RequestMatch&
   const UserPolicy policy = policy_of(user);
   OriginatingFacts facts{.kind = *kind};
   facts.sender_allowed = let_in || routing.local || policy.allows_peer_domain(routing.parsed.host);
-  facts.answer_overdue = !let_in && overdue_answers_.holds_back(user, request);
+  facts.answer_overdue = !let_in && owes_answer(request);
   facts.client_allowed = let_in || !policy.requires_version() ||
                          policy.allows_client(request.head.value(HeaderId::user_agent, request.bytes));
   return judge_originating(request, match, user, facts);
@@ -366,9 +366,10 @@ const TerminatingCheck* SipService::terminating_refusal(const Received& request,
   return check;
 }
 
-// False: refused, and `p` is gone. Before anything goes to his devices (SEED4-6.1.2.2.2-0a).
+// False: refused, and `p` is gone. Before anything goes to his devices (SEED4-6.1.2.2.2-0a). Nothing bars what the operator
+// himself has to say (OMA-SYS-2).
 bool SipService::may_terminate(Proxied& p, const Received& request, const ImSettings& settings) {
-  if (!p.im) return true;
+  if (!p.im || is_system_message(p)) return true;
   const bool of_call = p.errand != nullptr && p.errand->client == Errand::Client::calls;
   // What a conference of ours sends, it asserts itself; what a call passes on is asserted by who was trusted to.
   const bool asserted = p.errand == nullptr ? p.from_trusted : !of_call || p.errand->from_trusted;

@@ -123,6 +123,10 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     refuse(request, 403);
     return;
   }
+  if (about_system(request, routing)) {
+    on_system_answer(request, match, sender);
+    return;
+  }
   if (sender.kind == Sender::Kind::trusted) read_served(request, routing);
   if (!may_originate(request, match, routing, sender)) return;
   if (on_focus_request(request, match, routing, sender)) return;

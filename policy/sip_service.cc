@@ -117,6 +117,15 @@ SipService::SipService(const Parts& parts)
                  .transport = transport_,
                  .config = parts.config},
                 location_, settings_, ids_),
+      system_({.shard = parts.shard,
+               .pool = parts.pool,
+               .metrics = parts.metrics,
+               .random = parts.random,
+               .name_key = owner_key_,
+               .transactions = transactions_,
+               .transport = transport_,
+               .config = parts.config},
+              ids_),
       failed_(parts.metrics),
       sources_(parts.config->sources.sources_max, parts.random, parts.metrics),
       refresh_times_(parts.random),
@@ -148,6 +157,7 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   focus_.begin(now);
   exploder_.begin(now, out);
   deferred_.begin(now, out);
+  system_.begin(now, out);
   conferences_.begin(now.mono);
 }
 
@@ -177,7 +187,9 @@ void SipService::end() {
   focus_.run_timers();
   exploder_.end();
   deferred_.end();
+  system_.end();
   tell_kept();
+  tell_system();
   run_errands();
   close_idle_strangers();
   transport_.end();
@@ -212,6 +224,7 @@ void SipService::end() {
     focus_.drain();
     exploder_.drain();
     deferred_.drain();
+    system_.drain();
   }
   reg_events_.end();
   conferences_.end();
@@ -233,6 +246,9 @@ std::size_t SipService::restore(const core::StoreContents& stored, const core::N
   for (const core::SendingRow& row : stored.sendings) {
     if (MessageIds::shard_of(row.id) % shard_count_ == shard_) exploder_.restore(row);
   }
+  for (const core::SystemMessageRow& row : stored.system_messages) {
+    if (shard_of(row.aor) == shard_) system_.restore(row);
+  }
   std::size_t count = 0;
   for (const core::BindingRow& row : stored.bindings) {
     if (shard_of(row.aor) != shard_) continue;
@@ -248,7 +264,7 @@ core::Instant SipService::next_deadline() const {
   return std::min({transport_.next_deadline(), transactions_.next_deadline(), location_.next_deadline(),
                    settings_.next_deadline(), reg_events_.next_deadline(), calls_.next_deadline(),
                    focus_.next_deadline(), conferences_.next_deadline(), exploder_.next_deadline(),
-                   deferred_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(), question});
+                   deferred_.next_deadline(), system_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(), question});
 }
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
@@ -261,6 +277,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   focus_.reload(config_);
   exploder_.reload(config_);
   deferred_.reload(config_);
+  system_.reload(config_);
   conferences_.reload(config_);
   name_ourselves();
 }

@@ -12,6 +12,7 @@
 //   sip_publish.cc    PUBLISH of IM service settings
 //   sip_participating.cc  the checks on IM requests from and to our users
 //   sip_deferred.cc   what is kept for users who can not be reached (deferred.h), and answers of the store
+//   sip_system.cc     orders of operators for system messages, answers of users (system_messages.h)
 //   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
 //   sip_proxy.cc      requests on their way: branches, responses, CANCEL, Timer C
 //   sip_stateless.cc  requests that are forwarded and forgotten
@@ -58,6 +59,7 @@
 #include "policy/settings.h"
 #include "policy/sip_config.h"
 #include "policy/source_budget.h"
+#include "policy/system_messages.h"
 #include "policy/terminating.h"
 #include "policy/user_rates.h"
 #include "sip/digest_auth.h"
@@ -113,7 +115,8 @@ class SipService {
   // Where histories of users begin and end: fetched in each step, behind end().
   [[nodiscard]] bool next_history(HistoryFact& fact) { return calls_.next_history(fact); }
 
-  // What operators ask about sessions, between begin and end: an answer in JSON.
+  // What operators ask about sessions and system messages, between begin and end: an answer in JSON, or nothing, and it is
+  // given later.
   [[nodiscard]] std::string answer_admin(const core::AdminRequest& request);
 
   void reload(std::shared_ptr<const SipConfig> config);
@@ -121,16 +124,15 @@ class SipService {
   // Nothing waits any more that would be lost by ending now.
   [[nodiscard]] bool drained() const {
     return draining_ && unanswered_ == 0 && reg_events_.drained() && calls_.drained() && focus_.drained() && conferences_.drained() &&
-           exploder_.drained() && deferred_.drained();
+           exploder_.drained() && deferred_.drained() && system_.drained();
   }
   [[nodiscard]] core::Instant next_deadline() const;
   // PeerInfo::listener from which on connections are SIP's.
   [[nodiscard]] std::uint16_t listener_base() const { return config_->transport.listener_base; }
 
-  // Who sends system messages keeps it up to date.
+  // For tests.
   [[nodiscard]] OverdueAnswers& overdue_answers() { return overdue_answers_; }
-
-  // For tests at rest.
+  [[nodiscard]] const SystemMessages& system_messages() const { return system_; }
   [[nodiscard]] const sip::Transactions& transactions() const { return transactions_; }
   [[nodiscard]] std::uint32_t live_connections() const { return transport_.connections(); }
   [[nodiscard]] std::uint32_t live_transactions() const { return transactions_.live(); }
@@ -430,6 +432,19 @@ class SipService {
   [[nodiscard]] bool may_begin_file(const CallName& name, const Received& request, const sip::RequestMatch& match);
   [[nodiscard]] bool may_get_file(const Received& request, const sip::RequestMatch& match, const DialogParty& to);
 
+  // --- sip_system.cc
+  [[nodiscard]] std::string answer_system(const core::AdminRequest& request);
+  [[nodiscard]] bool about_system(const Received& request, const Routing& routing);
+  void on_system_answer(const Received& request, const sip::RequestMatch& match, const Sender& sender);
+  void finish_answer(sip::TransactionId server, const Received& request, std::uint16_t status);
+  void finish_answer(std::uint64_t packed, std::uint16_t status);
+  void on_system_mail(std::uint32_t from, std::string_view mail);
+  void tell_answered(const SystemMessages::Answered& answered);
+  void tell_system();
+  void hold_back(std::string_view aor, bool back);
+  [[nodiscard]] bool owes_answer(const Received& request) const;
+  [[nodiscard]] static bool is_system_message(const Proxied& p);
+
   // --- sip_targets.cc
   void on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings,
                    const ImSettings& settings, bool others_wait);
@@ -575,6 +590,7 @@ class SipService {
   MessageIds ids_;
   Exploder exploder_;
   Deferred deferred_;
+  SystemMessages system_;
   sip::FailedTargets failed_;
   Overload overload_;
   SourceBudget sources_;

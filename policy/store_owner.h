@@ -5,7 +5,7 @@
 
 namespace parley::policy {
 
-enum class StoreOwner : std::uint8_t { deferred = 1, exploder = 2 };
+enum class StoreOwner : std::uint8_t { deferred = 1, exploder = 2, system = 3 };
 
 inline constexpr unsigned store_owner_shift = 62;
 

@@ -36,6 +36,10 @@ constexpr const char* steps[] = {
        CREATE TABLE sending_copy(
          sending INTEGER NOT NULL, number INTEGER NOT NULL, uri TEXT NOT NULL,
          PRIMARY KEY(sending, number)) STRICT, WITHOUT ROWID;)",
+    R"(CREATE TABLE system_message(
+         id INTEGER PRIMARY KEY, aor TEXT NOT NULL, text TEXT NOT NULL, language TEXT NOT NULL, options TEXT NOT NULL,
+         answer_within_s INTEGER NOT NULL, ordered_ms INTEGER NOT NULL, state INTEGER NOT NULL, status INTEGER NOT NULL,
+         deadline_ms INTEGER NOT NULL, answer TEXT NOT NULL, changed_ms INTEGER NOT NULL) STRICT;)",
 };
 
 }  // namespace

@@ -27,6 +27,7 @@
 #include "core/store/schema.h"
 #include "core/store/sending_table.h"
 #include "core/store/sqlite.h"
+#include "core/store/system_message_table.h"
 
 namespace parley::core {
 namespace {
@@ -44,8 +45,8 @@ int primary(int result) { return result & 0xff; }
 // Takes room that other operations may need.
 bool adds(const StoreOp& op) {
   return std::holds_alternative<PutBinding>(op.what) || std::holds_alternative<PutDeferred>(op.what) ||
-         std::holds_alternative<PutSending>(op.what) || std::holds_alternative<LoadDeferred>(op.what) ||
-         std::holds_alternative<LoadExpired>(op.what);
+         std::holds_alternative<PutSending>(op.what) || std::holds_alternative<PutSystemMessage>(op.what) ||
+         std::holds_alternative<LoadDeferred>(op.what) || std::holds_alternative<LoadExpired>(op.what);
 }
 
 // What it costs to keep one waiting, besides the operation itself.
@@ -72,6 +73,7 @@ struct SqliteStore::State {
   BindingTable bindings;
   DeferredTable deferred;
   SendingTable sendings;
+  SystemMessageTable system_messages;
   // `shard` of an operation that only wakes the thread.
   static constexpr std::uint32_t nobody = 0xffffffffU;
   struct Submitted {
@@ -139,7 +141,7 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
   }
   if (error = state->checkpointer.open(file); !error.empty()) return nullptr;
   if (!state->bindings.prepare(state->writer) || !state->deferred.prepare(state->writer) ||
-      !state->sendings.prepare(state->writer)) {
+      !state->sendings.prepare(state->writer) || !state->system_messages.prepare(state->writer)) {
     error = file + ": " + state->writer.last_error();
     return nullptr;
   }
@@ -168,9 +170,10 @@ std::string SqliteStore::read(std::int64_t now_ms, StoreContents& contents) {
       s.bindings.remove_expired(now_ms) == SQLITE_OK &&
       s.bindings.for_each([&](BindingRow&& row) { contents.bindings.push_back(std::move(row)); }) == SQLITE_OK &&
       s.deferred.for_each_user([&](std::string_view aor) { contents.deferred_users.emplace_back(aor); }) == SQLITE_OK &&
-      s.sendings.for_each([&](SendingRow&& row) { contents.sendings.push_back(std::move(row)); }) == SQLITE_OK;
+      s.sendings.for_each([&](SendingRow&& row) { contents.sendings.push_back(std::move(row)); }) == SQLITE_OK &&
+      s.system_messages.for_each([&](SystemMessageRow&& row) { contents.system_messages.push_back(std::move(row)); }) == SQLITE_OK;
   if (!good) return s.config.directory + ": " + s.writer.last_error();
-  contents.newest_id = std::max(s.deferred.newest_id(), s.sendings.newest_id());
+  contents.newest_id = std::max({s.deferred.newest_id(), s.sendings.newest_id(), s.system_messages.newest_id()});
   return "";
 }
 
@@ -360,9 +363,13 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
           return sendings.put(what.row);
         } else if constexpr (std::is_same_v<What, RemoveCopy>) {
           return sendings.remove_copy(what.sending, what.copy);
-        } else {
-          static_assert(std::is_same_v<What, RemoveSending>);
+        } else if constexpr (std::is_same_v<What, RemoveSending>) {
           return sendings.remove(what.id);
+        } else if constexpr (std::is_same_v<What, PutSystemMessage>) {
+          return system_messages.put(what.row);
+        } else {
+          static_assert(std::is_same_v<What, RemoveSystemMessage>);
+          return system_messages.remove(what.id);
         }
       },
       op.what);

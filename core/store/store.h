@@ -75,6 +75,23 @@ struct SendingRow {
   bool operator==(const SendingRow&) const = default;
 };
 
+// What an operator has to say to a user, and what has become of it. Table `system_message`; its key is id.
+struct SystemMessageRow {
+  std::uint64_t id = 0;  // as that of DeferredRow
+  std::string aor;       // whom it is for
+  std::string text;
+  std::string language;  // empty: not said
+  std::string options;   // as policy::put_options writes them
+  std::uint32_t answer_within_s = 0;  // 0: none is demanded
+  std::int64_t ordered_ms = 0;
+  std::uint32_t state = 0;  // policy::SystemMessageState
+  std::uint32_t status = 0;  // of the device that took it, or why none did
+  std::int64_t deadline_ms = 0;  // of the answer
+  std::string answer;            // id of the option
+  std::int64_t changed_ms = 0;
+  bool operator==(const SystemMessageRow&) const = default;
+};
+
 // --- what is done to them
 
 struct PutBinding {  // in place of the row of that key, if there is one
@@ -120,10 +137,17 @@ struct RemoveSending {  // with all its copies
   std::uint64_t id = 0;
 };
 
+struct PutSystemMessage {  // in place of the row of that id, if there is one
+  SystemMessageRow row;
+};
+struct RemoveSystemMessage {
+  std::uint64_t id = 0;
+};
+
 struct StoreOp {
   std::uint64_t token = 0;  // 0: nobody waits for it
   std::variant<PutBinding, RemoveBinding, PutDeferred, RemoveDeferred, LoadDeferred, LoadExpired, PutSending, RemoveCopy,
-               RemoveSending>
+               RemoveSending, PutSystemMessage, RemoveSystemMessage>
       what;
 };
 
@@ -145,7 +169,8 @@ struct StoreContents {
   std::vector<BindingRow> bindings;         // not over yet
   std::vector<std::string> deferred_users;  // for whom messages wait
   std::vector<SendingRow> sendings;
-  std::uint64_t newest_id = 0;  // of DeferredRow and SendingRow
+  std::vector<SystemMessageRow> system_messages;
+  std::uint64_t newest_id = 0;  // of all these messages
 };
 
 struct StoreSink {

@@ -7,7 +7,9 @@
 #include <atomic>
 #include <nlohmann/json.hpp>
 
+#include "policy/system_message.h"
 #include "tools/parleyd/admin_json.h"
+#include "tools/parleyd/admin_system.h"
 
 namespace parley::parleyd {
 namespace {
@@ -30,6 +32,12 @@ class Backend : public AdminBackend {
         answers.emplace_back(R"([{"id":"5.1","kind":"ad-hoc"}])");
       } else if (kind == Kind::trace) {
         answers.emplace_back(shard == 0 ? "[]" : R"([{"room":"1-5.1","message_id":"m1"}])");
+      } else if (kind == Kind::system_message) {
+        answers.emplace_back(shard == 0 ? "{}" : R"({"id":"7"})");
+      } else if (kind == Kind::list_system_messages) {
+        answers.emplace_back(shard == 0 ? "[]" : R"([{"id":"7","state":"pending"}])");
+      } else if (kind == Kind::close_system_message) {
+        answers.emplace_back(shard == 1 && argument == "7" ? R"({"closed":true})" : R"({"closed":false})");
       } else if (kind == Kind::summary) {
         answers.emplace_back(R"({"sessions":2,"connections":5})");
       } else {
@@ -153,6 +161,55 @@ TEST_F(Admin, a_backup_says_where_it_is_or_why_there_is_none) {
   ASSERT_TRUE(said);
   EXPECT_EQ(said->status, 409);
   EXPECT_NE(said->body.find("there is no store"), std::string::npos);
+}
+
+TEST_F(Admin, a_system_message_goes_to_the_shard_of_its_user) {
+  run();
+  const auto post = [this](const std::string& path, const std::string& body = "") {
+    return client_->Post("/api/v1/system-messages" + path, body, "application/json");
+  };
+  const auto done = post("", R"({"user":"alice","text":"a\"b","language":"en","answer_within":"2h","options":[{"id":"y","text":"Y"}]})");
+  EXPECT_EQ(done->status, 201);
+  EXPECT_EQ(done->body, "{\"id\":\"7\"}\n");
+  const policy::SystemMessageOrder wanted{
+      .user = "alice", .text = "a\"b", .language = "en", .answer_within_s = 7200, .options = {{"y", "Y"}}};
+  EXPECT_EQ(policy::read_order(backend_.argument_), wanted);
+  backend_.silent_ = true;
+  EXPECT_EQ(post("", R"({"user":"alice","text":"x"})")->status, 503);
+  backend_.silent_ = false;
+  const json list = json::parse(client_->Get("/api/v1/system-messages?limit=5")->body);
+  EXPECT_EQ(backend_.argument_, "5");
+  EXPECT_EQ(list["messages"], json::parse(R"([{"id":"7","state":"pending"}])"));
+  EXPECT_EQ(client_->Get("/api/v1/system-messages?limit=x")->status, 400);
+  EXPECT_EQ(post("/7/close")->status, 200);
+  EXPECT_EQ(post("/8/close")->status, 404);
+}
+
+TEST_F(Admin, a_system_message_that_is_none_says_why) {
+  run();
+  const auto why = [this](const std::string& body) {
+    const auto refused = client_->Post("/api/v1/system-messages", body, "application/json");
+    EXPECT_EQ(refused->status, 400) << body;
+    return json::parse(refused->body)["error"].get<std::string>();
+  };
+  for (const char* body : {"", "[]", "x", R"({"user":1,"text":"x"})", R"({"user":"a","text":["x"]})"}) {
+    EXPECT_TRUE(why(body).starts_with("send an object")) << body;
+  }
+  for (const char* time : {"1", "0s", "-1h", "366d", "soon"}) {
+    EXPECT_TRUE(why(R"({"user":"a","text":"x","answer_within":")" + std::string(time) + "\"}").starts_with("answer_within is"));
+  }
+  for (const char* options : {"1", "[1]", R"([{"id":1}])", R"({"id":"a"})"}) {
+    EXPECT_TRUE(why(R"({"user":"a","text":"x","options":)" + std::string(options) + "}").starts_with("options is")) << options;
+  }
+  EXPECT_EQ(why(R"({"user":"a","text":""})"), "there is no text");
+}
+
+TEST(AdminSystem, the_answer_is_that_of_the_shard_that_has_the_user) {
+  EXPECT_EQ(order_answer({"{}", R"({"error":"no"})"}).status, 409);
+  EXPECT_EQ(order_answer({"{}", R"({"id":"7"})"}).json, "{\"id\":\"7\"}\n");
+  EXPECT_EQ(order_answer({std::nullopt, R"({"id":"7"})"}).status, 201);
+  EXPECT_NE(order_answer({"{}", std::nullopt}).json.find("does not answer"), std::string::npos);
+  EXPECT_NE(order_answer({"{}", "{}"}).json.find("no shard serves users"), std::string::npos);
 }
 
 TEST_F(Admin, a_reload_says_why_it_was_refused) {

@@ -149,6 +149,7 @@ TEST(Flags, OMA_ID_5_the_im_service_names_itself_and_its_roles) {
   EXPECT_TRUE(all.settings.sip.im.product.starts_with("IM-serv/OMA1.0 parley/")) << all.settings.sip.im.product;
   EXPECT_EQ(all.settings.sip.im.error_info, "https://example.org/im-errors/");
   EXPECT_EQ(all.settings.sip.im.deferred_uris, std::vector<std::string>{"sip:Deferred@example.org"});
+  EXPECT_EQ(all.settings.sip.im.system.uri, "sip:system-message@example.org") << "OMA-SYS-2";
   const Parsed alone = parse_flags({"--sip", "udp:127.0.0.1:0", "--roles", "participating", "--im-release", "2.0"});
   ASSERT_EQ(alone.outcome, Outcome::run) << alone.text;
   EXPECT_FALSE(alone.settings.sip.registers_users);
@@ -164,6 +165,11 @@ TEST(Flags, what_the_im_service_can_not_do_is_named) {
       {{"--publish-expires-min", "100s", "--publish-expires-max", "50s"}, "--publish-expires-max"},
       {{"--settings-event-expires-min", "100s", "--settings-event-expires-max", "50s"}, "--settings-event-expires-max"},
       {{"--im-deferred-uri", "sip:example.org"}, "--im-deferred-uri"},
+      {{"--im-system-uri", "sip:example.org"}, "--im-system-uri"},
+      {{"--im-system-uri", "tel:+1555"}, "--im-system-uri"},
+      {{"--im-system-uri", "sip:news@example.net"}, "--im-system-uri"},
+      {{"--im-system-uri", "sip:news@example.org> x"}, "--im-system-uri"},
+      {{"--system-messages-per-user-max", "0"}, "--system-messages-per-user-max"},
       {{"--im-error-info", "https://x/ y"}, "--im-error-info"},
       {{"--im-release", "3.0"}, "--im-release"},
       {{"--im-access-default", "maybe"}, "--im-access-default"},

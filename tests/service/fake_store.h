@@ -26,6 +26,7 @@ class FakeStore {
 
   std::map<std::uint64_t, core::DeferredRow> deferred;
   std::map<std::uint64_t, core::SendingRow> sendings;
+  std::map<std::uint64_t, core::SystemMessageRow> system_messages;
   std::map<std::pair<std::string, std::uint64_t>, core::BindingRow> bindings;
 
   void submit(std::uint32_t shard, std::vector<core::StoreOp>& ops) {
@@ -57,6 +58,10 @@ class FakeStore {
     }
     for (const auto& [id, row] : sendings) {
       all.sendings.push_back(row);
+      all.newest_id = std::max(all.newest_id, id);
+    }
+    for (const auto& [id, row] : system_messages) {
+      all.system_messages.push_back(row);
       all.newest_id = std::max(all.newest_id, id);
     }
     return all;
@@ -131,6 +136,14 @@ class FakeStore {
     if (found->second.copies.empty()) sendings.erase(found);
   }
   void carry_out(const core::RemoveSending& remove, core::StoreResult&) { sendings.erase(remove.id); }
+  void carry_out(const core::PutSystemMessage& put, core::StoreResult& result) {
+    if (full) {
+      result.status = Status::refused;
+    } else {
+      system_messages[put.row.id] = put.row;
+    }
+  }
+  void carry_out(const core::RemoveSystemMessage& remove, core::StoreResult&) { system_messages.erase(remove.id); }
 
   std::deque<Submitted> waiting_;
   std::map<std::uint64_t, std::uint64_t> claims_;

@@ -157,7 +157,7 @@ class SipWorld {
     step(shard, input);
     settle();
   }
-  // A question of the admin side, and its answer.
+  // A question of the admin side, and its answer; nothing: it will be among `replies`.
   std::string admin(core::AdminRequest::Kind kind, const std::string& argument = {}, std::uint32_t shard = 0) {
     Shard& at = *shards_[shard];
     at.rooms.begin(now);
@@ -166,6 +166,10 @@ class SipWorld {
     at.service().end();
     carry_out(shard);
     settle();
+    if (json.empty() && !replies.empty()) {
+      json = replies.back().json;
+      replies.pop_back();
+    }
     return json;
   }
   void drain() {
@@ -205,6 +209,7 @@ class SipWorld {
   std::vector<core::ResolveRequest> resolves;
   std::vector<core::ConnId> closes;  // that we asked for
   std::vector<policy::HistoryFact> histories;
+  std::vector<core::AdminReply> replies;
 
   // The process is killed and another one begins with what is on the disk; connections are gone.
   void crash(const std::shared_ptr<const policy::SipConfig>& config) {
@@ -351,9 +356,10 @@ class SipWorld {
       shard.pool.release(datagram.slice.buffer);
     }
     for (core::ShardMail& mail : shard.out.mails()) {
-      if (!lose_mail) mails_.push_back({number, mail.shard, std::string(mail.bytes.get(), mail.length)});
+      if (!lose_mail || mail.kept) mails_.push_back({number, mail.shard, std::string(mail.bytes.get(), mail.length)});
     }
     store.submit(number, shard.out.stores());
+    for (core::AdminReply& reply : shard.out.replies()) replies.push_back(std::move(reply));
     for (const core::ConnectRequest& request : shard.out.connects()) connects.push_back(request);
     for (const core::ResolveRequest& request : shard.out.resolves()) resolves.push_back(request);
     shard.out.clear();

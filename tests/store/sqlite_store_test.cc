@@ -440,6 +440,37 @@ TEST_F(SqliteStoreTest, ABackupHasWhatIsCommittedAndStopsNobody) {
   EXPECT_EQ(there.bindings.size(), 1U);
 }
 
+TEST_F(SqliteStoreTest, OMA_SYS_6_SystemMessagesAreThereAgainAsTheyWereLast) {
+  open();
+  store_->start();
+  core::SystemMessageRow first{.id = 7,
+                               .aor = "sip:bob@example.org",
+                               .text = "New \"terms\" \xc3\xa4",
+                               .language = "en",
+                               .options = "3:yes1:Y",
+                               .answer_within_s = 3600,
+                               .ordered_ms = 1'700'000'000'000,
+                               .state = 0,
+                               .status = 0,
+                               .deadline_ms = 0,
+                               .answer = "",
+                               .changed_ms = 1'700'000'000'000};
+  core::SystemMessageRow second = first;
+  second.id = 9;
+  submit({{1, core::PutSystemMessage{first}}, {2, core::PutSystemMessage{second}}});
+  EXPECT_EQ(answer(2).status, Status::done);
+  EXPECT_EQ(contents().system_messages, (std::vector<core::SystemMessageRow>{first, second}));
+  EXPECT_EQ(contents().newest_id, 9U);
+  store_->start();
+  first.state = 3;
+  first.status = 200;
+  first.deadline_ms = 1'700'003'600'000;
+  first.answer = "yes";
+  submit({{0, core::PutSystemMessage{first}}, {3, core::RemoveSystemMessage{9}}});
+  EXPECT_EQ(answer(3).status, Status::done);
+  EXPECT_EQ(contents().system_messages, std::vector<core::SystemMessageRow>{first});
+}
+
 TEST_F(SqliteStoreTest, OneProcessAtATime) {
   open();
   EXPECT_NE(refusal().find("another process has it"), std::string::npos);
@@ -451,7 +482,7 @@ TEST_F(SqliteStoreTest, AFileOfTheFirstSchemaGoesOn) {
   submit({put(row("sip:a@example.org", 1))});
   ASSERT_TRUE(store_->flush(10s));
   store_.reset();
-  sql("DROP TABLE deferred; DROP TABLE sending; DROP TABLE sending_copy; PRAGMA user_version=1");
+  sql("DROP TABLE deferred; DROP TABLE sending; DROP TABLE sending_copy; DROP TABLE system_message; PRAGMA user_version=1");
   EXPECT_EQ(rows().size(), 1U);
   store_->start();
   submit({keep(1, message(1))});

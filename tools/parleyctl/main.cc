@@ -7,6 +7,10 @@
 //   parleyctl kick-member 0-5.1 7.3    take somebody out of it
 //   parleyctl close-room 0-5.1         end it
 //   parleyctl trace MESSAGE-ID         what became of a message
+//   parleyctl system-message USER TEXT write to a user; prints its id
+//             [--option yes=TEXT ...] [--answer-within 1h] [--language en]
+//   parleyctl system-messages          what has become of those
+//   parleyctl close-system-message ID  take one back
 //   parleyctl summary                  counts per shard
 //   parleyctl log-level debug          see more (without a level: what it is)
 //   parleyctl metrics | live | ready   what a monitoring system sees
@@ -23,6 +27,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "tools/parleyctl/table.h"
 
@@ -61,6 +66,9 @@ class Client {
   std::string get(const std::string& path) { return good(http_.Get(path)); }
   std::string post(const std::string& path) { return good(http_.Post(path, "", "text/plain")); }
   void wait_for(int seconds) { http_.set_read_timeout(seconds); }
+  std::string post(const std::string& path, const Json& body) {
+    return good(http_.Post(path, body.dump(-1, ' ', false, Json::error_handler_t::replace), "application/json"));
+  }
   std::string put(const std::string& path, const std::string& body) {
     return good(http_.Put(path, body, "text/plain"));
   }
@@ -127,6 +135,24 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
+struct SystemMessage {
+  std::string user, text, language, within;
+  std::vector<std::string> options;
+};
+
+void send_system_message(const Options& options, Client& client, const SystemMessage& message) {
+  Json body = {{"user", message.user}, {"text", message.text}, {"options", Json::array()}};
+  if (!message.language.empty()) body["language"] = message.language;
+  if (!message.within.empty()) body["answer_within"] = message.within;
+  for (const std::string& option : message.options) {
+    const std::size_t equals = option.find('=');
+    body["options"].push_back({{"id", option.substr(0, equals)}, {"text", option.substr(equals + 1)}});
+  }
+  const std::string answer = client.post("/api/v1/system-messages", body);
+  const Json id = Json::parse(answer, nullptr, false);
+  print(options.json || !id.is_object() ? answer : id.value("id", "") + "\n");
+}
+
 bool is_made_of(const std::string& text, const char* characters) {
   return text.find_first_not_of(characters) == std::string::npos;
 }
@@ -145,6 +171,8 @@ int main(int argc, char** argv) {
   std::string member;
   std::string message_id;
   std::string level;
+  std::string system_id;
+  SystemMessage message;
   unsigned limit = 0;
 
   CLI::App app("parleyctl - asks and tells a running parleyd");
@@ -170,6 +198,18 @@ int main(int argc, char** argv) {
   close_room->add_option("ROOM", room_id, "as `rooms` shows it")->required();
   auto* trace = app.add_subcommand("trace", "what became of a message of an IM session");
   trace->add_option("MESSAGE-ID", message_id, "as its sender wrote it, or as its receivers got it")->required();
+  auto* system_message = app.add_subcommand("system-message", "write to a user as the system; prints the message's id");
+  system_message->add_option("USER", message.user, "alice, or his whole address")->required();
+  system_message->add_option("TEXT", message.text, "what he is to read")->required();
+  system_message->add_option("--option", message.options, "an answer that he may choose: ID=TEXT; as often as there are some")
+      ->allow_extra_args(false);
+  system_message->add_option("--answer-within", message.within,
+                             "demand an answer: who has given none when this time is over can send nothing until he does");
+  system_message->add_option("--language", message.language, "of the text: en, de-AT");
+  auto* system_messages = app.add_subcommand("system-messages", "what has become of system messages");
+  system_messages->add_option("--limit", limit, "at most this many per shard");
+  auto* close_system = app.add_subcommand("close-system-message", "take one back: its user owes no answer any more");
+  close_system->add_option("ID", system_id, "as `system-message` has printed it")->required();
   auto* summary = app.add_subcommand("summary", "counts per shard");
   auto* metrics = app.add_subcommand("metrics", "Prometheus text");
   auto* live = app.add_subcommand("live", "does every shard answer?");
@@ -188,6 +228,10 @@ int main(int argc, char** argv) {
   if (!is_made_of(id, "0123456789-")) return complain("a session's id looks like 0-17");
   if (!is_made_of(room_id, "0123456789-.")) return complain("a room's id looks like 0-5.1");
   if (!is_made_of(member, "0123456789.")) return complain("a member's id looks like 7.3");
+  if (!is_made_of(system_id, "0123456789")) return complain("a system message's id is a number");
+  for (const std::string& option : message.options) {
+    if (option.find('=') == std::string::npos) return complain("--option looks like yes=\"I agree\"");
+  }
   const std::string query = limit == 0 ? "" : "?limit=" + std::to_string(limit);
   const std::string of_room = "/api/v1/rooms/" + room_id;
   Client client(options);
@@ -205,6 +249,12 @@ int main(int argc, char** argv) {
     print(client.post(of_room + "/close"));
   } else if (trace->parsed()) {
     show(options, client.get("/api/v1/trace?message-id=" + escaped(message_id)), "messages");
+  } else if (system_message->parsed()) {
+    send_system_message(options, client, message);
+  } else if (system_messages->parsed()) {
+    show(options, client.get("/api/v1/system-messages" + query), "messages");
+  } else if (close_system->parsed()) {
+    print(client.post("/api/v1/system-messages/" + system_id + "/close"));
   } else if (summary->parsed()) {
     show(options, client.get("/api/v1/summary"), "shards");
   } else if (metrics->parsed()) {

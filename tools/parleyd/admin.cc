@@ -16,6 +16,7 @@
 #include "core/digest.h"
 #include "core/json_text.h"
 #include "tools/parleyd/admin_json.h"
+#include "tools/parleyd/admin_system.h"
 #include "tools/parleyd/host_port.h"
 
 namespace parley::parleyd {
@@ -26,7 +27,7 @@ using Level = core::LogRecord::Level;
 
 constexpr std::size_t threads = 4;
 constexpr std::size_t waiting_max = 64;  // connections accepted and not yet served; then the kernel's backlog fills
-constexpr std::size_t payload_bytes_max = 4096;             // no request of this interface has more than a word
+constexpr std::size_t payload_bytes_max = 32 * 1024;        // a system message, escaped; all others have no more than a word
 constexpr const char* lines_per_shard_default = "1000";  // a list is made in one turn of the shard's loop
 constexpr const char* json_type = "application/json";
 constexpr const char* text_type = "text/plain; charset=utf-8";
@@ -223,6 +224,7 @@ void AdminServer::add_routes() {
     answer_json(response, error_json("no such session, or its shard does not answer"), 404);
   });
   add_room_routes();
+  add_system_routes(server, backend_);
   const auto show_level = [this](Response& response) {
     answer_json(response, "{\"level\":\"" + std::string(to_string(backend_.log_level())) + "\"}\n");
   };

@@ -11,6 +11,10 @@
 //   POST /api/v1/rooms/ID/close       ends it; ID as the list shows it
 //   POST /api/v1/rooms/ID/members/ID/kick   takes somebody out of it
 //   GET  /api/v1/trace?message-id=ID  what became of a message
+//   POST /api/v1/system-messages      {"user":..,"text":..,"language":..,"answer_within":"1h","options":[{"id":..,"text":..}]}:
+//                                     writes to a user; 201 {"id":..} when it is stored, 409 says why it is not sent
+//   GET  /api/v1/system-messages      what has become of those (?limit=N per shard, 1000 if not given)
+//   POST /api/v1/system-messages/ID/close   takes one back: nobody owes an answer to it any more
 //   GET  /api/v1/log-level            PUT the same with debug, info, warn or error as its body
 //   POST /api/v1/reload               what SIGHUP does; 409 says why nothing has changed
 //   POST /api/v1/drain                what SIGTERM does

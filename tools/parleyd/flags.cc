@@ -12,6 +12,7 @@
 #include "core/digest.h"
 #include "tools/parleyd/flag_table.h"
 #include "tools/parleyd/flags_deferred.h"
+#include "tools/parleyd/flags_system.h"
 #include "tools/parleyd/flags_documents.h"
 #include "tools/parleyd/flags_store.h"
 #include "tools/parleyd/flags_focus.h"
@@ -53,6 +54,7 @@ struct Raw {
   bool check_config = false;
   RawSip sip;
   RawIm im;
+  RawSystem system;
   RawDocuments documents;
   RawStore store;
 };
@@ -414,6 +416,7 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
   add_documents(flags, s, raw.documents);
   add_store(flags, s, raw.store);
   add_deferred(flags, s);
+  add_system(flags, s, raw.system);
   add_routing(flags, s, raw);
   add_timers(flags, s);
   add_limits(flags, s);
@@ -443,6 +446,7 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
     finish_store(s, raw.store);
     finish_deferred(s, raw.deferred_asked);
     finish_im(s, raw.im);
+    finish_system(s, raw.system);
     finish_rooms(s);
     finish_focus(s, raw.controlling_asked);
     finish_rooms(s);

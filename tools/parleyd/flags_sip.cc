@@ -61,7 +61,7 @@ void add_registrar(FlagTable& flags, Settings& s) {
   flags.size("--bindings-bytes-max", l.bytes_max, mib, 1024 * gib, "Memory for bindings, per shard.");
 }
 
-void add_limits(FlagTable& flags, Settings& s) {
+void add_sip_limits(FlagTable& flags, Settings& s) {
   auto& c = s.sip;
   auto& t = c.transport;
   flags.duration("--sip-t1", c.transactions.t1, 10ms, 10s,
@@ -233,7 +233,7 @@ void add_sip(FlagTable& flags, Settings& s, RawSip& raw) {
   add_events(flags, s);
   add_conference_events(flags, s);
   add_calls(flags, s);
-  add_limits(flags, s);
+  add_sip_limits(flags, s);
   add_protection(flags, s, raw);
 }
 
