@@ -116,7 +116,7 @@ class Agent final : public Receiver {
     Instant heard{};
     bool over = false;  // waits for nothing
     bool cancelled = false;
-    bool blind = false;  // acknowledged before it was answered
+    bool blind = false;  // acknowledged, or another one sent, before it was answered
     std::string early_to, early_target;  // of a 1xx: its To, and whom it said to be
     int status = 0;                      // of the final response
     std::string final_bytes;
@@ -304,6 +304,8 @@ class Agent final : public Receiver {
   void answer_again(const Dialog& d);
   void acknowledge_early(const Dialog& d);
   void acknowledge_blind(const std::string& invite, Dialog d);
+  void overtake(const std::string& call_id);
+  void go_blind(const std::string& invite);
 
   // agent_leg.cc
   [[nodiscard]] bool legs() const { return book_.role == Role::b2bua; }

@@ -96,6 +96,7 @@ void Agent::re_invite(const std::string& dialog, bool refresh, bool rude) {
   Dialog& d = dialogs_[dialog];
   if (d.over || (!rude && !may_change(d))) return;
   d.offering = true;
+  if (rude) overtake(d.call_id);
   const Way way = way_in(d);
   Message m = in_dialog(d, "INVITE", ++d.local_seq);
   m.add("Contact", contact(way.stream));

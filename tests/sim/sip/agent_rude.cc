@@ -138,9 +138,20 @@ void Agent::acknowledge_early(const Dialog& d) {
 
 // Who has done that waits in vain where the 2xx was there already, and lost.
 void Agent::acknowledge_blind(const std::string& invite, Dialog d) {
-  Client& c = clients_[invite];
-  c.blind = true;
-  acknowledge(d, cseq_number(c.request));
+  acknowledge(d, cseq_number(clients_[invite].request));
+  go_blind(invite);
+}
+
+// One more INVITE in a dialog says as much as an ACK of those before it: their 2xx was there, and only the ACK has been lost
+// (RFC 5407 section 3.1.4).
+void Agent::overtake(const std::string& call_id) {
+  for (const auto& [key, c] : clients_) {
+    if (c.request.method == "INVITE" && c.request.value("Call-ID") == call_id && !c.over && c.status < 200) go_blind(key);
+  }
+}
+
+void Agent::go_blind(const std::string& invite) {
+  clients_[invite].blind = true;
   after(t1_64, [this, invite] {
     Client& own = clients_[invite];
     if (!own.over && own.status < 200 && missed(own)) end(own);
