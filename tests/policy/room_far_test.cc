@@ -259,10 +259,11 @@ TEST(RoomFar, OMA_X_1_WhereAMemberIsReachedGoesThereWithHisPath) {
       ASSERT_TRUE(w.shards->far.connect(
           phone.named, {.path = "msrp://host.invalid:9/s1;tcp", .we_connect = true, .loose = true, .address = address}, change));
       w.all_mail_arrives();
-      EXPECT_EQ(phone.peer.path, "msrp://host.invalid:9/s1;tcp");
-      EXPECT_EQ(phone.peer.address, address);
-      EXPECT_TRUE(phone.peer.we_connect);
-      EXPECT_TRUE(phone.peer.loose);
+      ASSERT_NE(phone.peer, nullptr);
+      EXPECT_EQ(phone.peer->path, "msrp://host.invalid:9/s1;tcp");
+      EXPECT_EQ(phone.peer->address, address);
+      EXPECT_TRUE(phone.peer->we_connect);
+      EXPECT_TRUE(phone.peer->loose);
       phone.peer = {};
     }
   }

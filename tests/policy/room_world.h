@@ -59,7 +59,7 @@ struct Phone {
   std::uint64_t waiting = 0;
   bool wants_writable = false;
   bool refused = false;            // its session cannot be opened
-  msrp::EndPeer peer;              // elsewhere: what its session was told of the other side
+  std::unique_ptr<msrp::EndPeer> peer;  // elsewhere: what its session was told of the other side
   int holds = 0;
   std::deque<Frame> queue;    // written and not read
   std::vector<Frame> frames;  // read
@@ -238,7 +238,7 @@ class TwoShards {
     }
     [[nodiscard]] std::string_view uri(EndHandle) const override { return {}; }
     bool connect(EndHandle end, const msrp::EndPeer& peer) override {
-      legs_.phones[end.index]->peer = peer;
+      legs_.phones[end.index]->peer = std::make_unique<msrp::EndPeer>(peer);
       return true;
     }
     bool change_peer(EndHandle end, const msrp::EndPeer& peer) override { return connect(end, peer); }
