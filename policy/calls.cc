@@ -247,12 +247,13 @@ void Calls::on_failed(core::SlotId id, std::uint32_t number, std::uint16_t statu
 void Calls::on_over(core::SlotId id, std::uint32_t number) {
   Call* const call = calls_.get(id);
   if (call == nullptr) return;
-  const CallRequest* const request = request_numbered(*call, number);
-  if (request == nullptr) return;
-  if (!request->final) finish(*call, number, nullptr, 408, false);
+  const CallRequest* const found = request_numbered(*call, number);
+  if (found == nullptr) return;
+  const CallRequest request = *found;  // what follows may move the list
+  if (!request.final) finish(*call, number, nullptr, 408, false);
   if (number == call->invite_number) call->early.reset();
-  if (request->method == Method::invite && request->cseq == call->leg(request->leg).our_cseq) {
-    call->leg(request->leg).ack.drop();  // its 2xx is not repeated any more
+  if (request.method == Method::invite && request.cseq == call->leg(request.leg).our_cseq) {
+    call->leg(request.leg).ack.drop();  // its 2xx is not repeated any more
   }
   std::erase_if(call->requests, [number](const CallRequest& r) { return r.number == number; });
   settle(*call);

@@ -53,7 +53,8 @@ std::optional<DialogParty> Calls::offers_file(const CallName& name, const Receiv
     if (!media.has_file_selector || media.port == 0) continue;
     const std::string_view id = media.file_transfer_id.of(now);
     const bool old = std::any_of(ids(known).begin(), ids(known).end(), [&](const sip::SdpMedia& one) {
-      return one.has_file_selector && one.file_transfer_id.of(before) == id;
+      return one.has_file_selector && !id.empty() && one.file_transfer_id.of(before) == id &&
+             one.file_selector.of(before) == media.file_selector.of(now);
     });
     if (old) continue;
     return leg == Leg::a ? DialogParty{.uri = call->aor, .im = call->im} : DialogParty{.user = call->user, .im = call->im};

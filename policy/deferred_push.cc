@@ -36,7 +36,7 @@ void Deferred::open_box(std::string_view aor, core::Duration delay) {
   const core::SlotId id = boxes_.emplace();
   if (!id.valid()) {
     metrics_.add(Metric::im_deferred_users_limit);
-    crowded_out_.emplace_back(aor);
+    if (std::find(crowded_out_.begin(), crowded_out_.end(), aor) == crowded_out_.end()) crowded_out_.emplace_back(aor);
     return;
   }
   Box& box = *boxes_.get(id);
@@ -57,10 +57,12 @@ void Deferred::close(Box& box) {
   wheel_.cancel(box.timer);
   by_aor_.erase(box.aor);
   boxes_.erase(core::SlotId(box.self));
-  if (crowded_out_.empty()) return;
-  const std::string next = std::move(crowded_out_.front());
-  crowded_out_.pop_front();
-  available(next, true);
+  for (bool taken = false; !taken && !crowded_out_.empty();) {
+    const std::string next = std::move(crowded_out_.front());
+    crowded_out_.pop_front();
+    available(next, true);
+    taken = box_of(next) != nullptr;
+  }
 }
 
 // OMA-DEF-7, OMA-SET-11. Who is not registered will be `available` when he is.

@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/id_text.h"
+#include "core/text.h"
 #include "policy/carried_lines.h"
 #include "policy/imdn.h"
 #include "policy/own_names.h"
@@ -13,6 +14,7 @@
 #include "sip/identity.h"
 #include "sip/leg_pair.h"
 #include "sip/tokens.h"
+#include "sip/uri.h"
 
 namespace parley::policy {
 
@@ -21,6 +23,7 @@ using sip::HeaderId;
 
 namespace {
 
+constexpr std::size_t lane_max = 64;
 constexpr core::Duration no_room_pause = std::chrono::seconds(1);
 
 // What a recipient's URI has behind '?' is no part of whom it names.
@@ -195,8 +198,9 @@ void Exploder::take_row(Sending& s, core::SendingRow row) {
   s.row = std::move(row);
   waiting_ += s.row.copies.size();
   for (core::SendingRow::Copy& copy : s.row.copies) {
-    const auto lane = in_order_ ? lanes_.try_emplace(lane_of(s.row.sender, copy)) : std::pair{lanes_.end(), true};
-    if (lane.second) {
+    const auto lane = in_order(copy) ? lanes_.try_emplace(lane_of(s.row.sender, copy)) : std::pair{lanes_.end(), true};
+    // Who gets so many that he has not taken is not waited for by all that this sender says.
+    if (lane.second || lane.first->second.size() >= lane_max) {
       s.waiting.push_back(std::move(copy));
     } else {
       lane.first->second.push_back({s.self, std::move(copy)});
@@ -204,6 +208,15 @@ void Exploder::take_row(Sending& s, core::SendingRow row) {
     }
   }
   s.row.copies.clear();
+}
+
+// A user of ours, whatever his URI is.
+bool Exploder::in_order(const core::SendingRow::Copy& copy) const {
+  sip::Uri uri;
+  if (!in_order_ || !sip::parse_uri(copy.uri, uri)) return false;
+  return uri.scheme == sip::Scheme::tel ||
+         std::any_of(config_->domains.begin(), config_->domains.end(),
+                     [&uri](const std::string& domain) { return core::equal_ignore_case(uri.host, domain); });
 }
 
 // That copy has come to its end: it is the next one's turn.

@@ -5,8 +5,8 @@
 // of Focus and Calls do, `invite_parallel` of one message at a time. With a store the message stands there before it is
 // answered, and each copy until it has come to its end: what one process does not bring, the next one does, under the
 // same Call-ID. Without, copies wait in memory alone, at most list_copies_max of a shard in both cases. A copy that can
-// not be brought is told to a sender who has asked for that (negative-delivery of RFC 5438), and counted. Where who can not be
-// reached is no reason to wait for long (deferred.h), copies of one sender to one receiver go one after the other.
+// not be brought is told to a sender who has asked for that (negative-delivery of RFC 5438), and counted. Where it does not take
+// long to find out that a user of ours can not be reached (deferred.h), copies of one sender to one of them go one after the other.
 #pragma once
 
 #include <algorithm>
@@ -99,6 +99,7 @@ class Exploder : public UserAgent {
   void answer(Sending& s, std::uint16_t status);
   void give_up_waiting();
   void forget(Sending& s);
+  [[nodiscard]] bool in_order(const core::SendingRow::Copy& copy) const;
   void let_next(std::string_view sender, const core::SendingRow::Copy& copy);
   void send_more(Sending& s);
   void send(Sending& s, Running running, std::string_view type, std::string_view body);

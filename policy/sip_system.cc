@@ -99,9 +99,9 @@ void SipService::on_system_answer(const Received& request, const sip::RequestMat
     finish_answer(server, request, 503);
     return;
   }
-  asked(true, server);
   const std::uint32_t owner_shard = shard_of(aor);
   if (owner_shard != shard_) {
+    asked(true, server);
     MailWriter(mail_, ServiceMail::answer).put(server.packed()).text(aor).text(given.id).text(given.option);
     transport_.send_mail(owner_shard, mail_);
     return;

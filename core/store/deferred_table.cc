@@ -36,7 +36,7 @@ bool DeferredTable::prepare(Sqlite& db) {
   db_ = &db;
   // `claim`: id of the last operation that wanted it there.
   put_ = db.prepare("INSERT INTO deferred(" PARLEY_DEFERRED_COLUMNS ", claim) VALUES(?,?,?,?,?,?,?,?,?,?,?)");
-  claim_ = db.prepare("UPDATE deferred SET claim=? WHERE key=?");
+  claim_ = db.prepare("UPDATE deferred SET claim=? WHERE key=? AND expires_ms>?");  // not one that is about to be taken out
   remove_ = db.prepare(
       "DELETE FROM deferred WHERE id=? AND (claim=id OR NOT ?) RETURNING aor, length(CAST(head AS BLOB)) + length(body)");
   load_ = db.prepare("SELECT " PARLEY_DEFERRED_COLUMNS " FROM deferred WHERE aor=? AND id>? ORDER BY id LIMIT ?");
@@ -70,7 +70,7 @@ int DeferredTable::held_by(const std::string& aor, Held*& held) {
 
 int DeferredTable::put(const PutDeferred& op, StoreResult::Status& status) {
   const DeferredRow& d = op.row;
-  claim_.put(static_cast<std::int64_t>(d.id)).put_bytes(d.key);
+  claim_.put(static_cast<std::int64_t>(d.id)).put_bytes(d.key).put(d.arrived_ms);
   if (const int result = claim_.run(); result != SQLITE_OK) return result;
   if (db_->changes() != 0) {
     status = StoreResult::Status::duplicate;

@@ -73,7 +73,7 @@ Sqlite::~Sqlite() { sqlite3_close_v2(db_); }
 std::string Sqlite::open(const std::string& file) {
   constexpr int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (sqlite3_open_v2(file.c_str(), &db_, flags, nullptr) != SQLITE_OK) return file + ": " + last_error();
-  sqlite3_busy_timeout(db_, 5000);  // a backup, or somebody at the sqlite3 prompt
+  sqlite3_busy_timeout(db_, busy_ms);
   if (run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
           "PRAGMA journal_size_limit=67108864; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF") != SQLITE_OK) {
     return file + ": " + last_error();

@@ -43,6 +43,8 @@ class Statement {
 
 class Sqlite {
  public:
+  static constexpr int busy_ms = 5000;  // for a backup, or somebody at the sqlite3 prompt
+
   Sqlite() = default;
   ~Sqlite();
   Sqlite(const Sqlite&) = delete;

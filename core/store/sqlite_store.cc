@@ -38,6 +38,7 @@ constexpr std::size_t batch_max = 256;
 constexpr Duration gather = std::chrono::milliseconds(1);
 constexpr Duration checkpoint_every = std::chrono::seconds(1);
 constexpr std::int64_t page_bytes = 4096;
+constexpr int restart_wait_ms = 50;
 
 // Bits that SQLite keeps apart for the reason of a failure.
 int primary(int result) { return result & 0xff; }
@@ -98,6 +99,7 @@ struct SqliteStore::State {
   std::atomic<bool> refusing{false};  // the last commit was refused, and what waits for another one is not to be added to
   bool troubled = false;              // the same, until one succeeds
 
+  Clock::time_point next_restart{};
   std::vector<Submitted> batch;
   std::vector<std::vector<StoreResult>> results;  // of this batch, by shard
 
@@ -110,6 +112,7 @@ struct SqliteStore::State {
   void answer();
   void refuse_adding();
   void forget_batch();
+  void begin_log_anew();
   void note(int result);
   void checkpoint(Sqlite& by, int mode);
 };
@@ -190,7 +193,7 @@ void SqliteStore::start() {
 
 void SqliteStore::submit(std::uint32_t shard, std::vector<StoreOp>& ops) {
   State& s = *state_;
-  const std::uint64_t committed = s.committed.load(std::memory_order_relaxed);  // first: the other one is never behind it
+  const std::uint64_t committed = s.committed.load(std::memory_order_acquire);  // first: the other one is never behind it
   const std::uint64_t waiting = s.submitted.load(std::memory_order_relaxed) - committed;
   const std::uint64_t bytes = s.waiting_bytes.load(std::memory_order_relaxed);
   const bool refusing = s.refusing.load(std::memory_order_relaxed);
@@ -221,7 +224,7 @@ void SqliteStore::submit(std::uint32_t shard, std::vector<StoreOp>& ops) {
 StoreCounts SqliteStore::counts() const {
   const State& s = *state_;
   const auto read = [](const std::atomic<std::uint64_t>& cell) { return cell.load(std::memory_order_relaxed); };
-  const std::uint64_t committed = read(s.committed);  // first: the other one is never behind it
+  const std::uint64_t committed = s.committed.load(std::memory_order_acquire);  // first: the other one is never behind it
   return {.committed = committed - std::min(committed, read(s.refused)),
           .commits = read(s.commits),
           .failures = read(s.failures),
@@ -240,10 +243,19 @@ std::string SqliteStore::backup(std::string& file) const {
   file = directory + name;
   Sqlite reader;  // its own connection: it sees one state of the file, and stops nobody
   if (std::string error = reader.open(directory + "/parley.db"); !error.empty()) return error;
-  Statement copy = reader.prepare("VACUUM INTO ?");
-  if (copy.put(file).run() != SQLITE_OK) return file + ": " + reader.last_error();
-  if (::chmod(file.c_str(), 0600) != 0) return file + ": " + std::strerror(errno);
-  return "";
+  // It has its name when it is whole, and is nobody else's from its beginning on.
+  const std::string part = file + ".part";
+  const int made = ::open(part.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+  if (made < 0) return part + ": " + std::strerror(errno);
+  ::close(made);
+  std::string error;
+  if (reader.prepare("VACUUM INTO ?").put(part).run() != SQLITE_OK) {
+    error = part + ": " + reader.last_error();
+  } else if (::link(part.c_str(), file.c_str()) != 0) {  // unlike rename, over no other
+    error = file + ": " + std::strerror(errno);
+  }
+  ::unlink(part.c_str());
+  return error;
 }
 
 bool SqliteStore::flush(Duration limit) {
@@ -276,9 +288,18 @@ void SqliteStore::State::run() {
       }
     }
     if (ending.load() && batch.empty() && submitted.load() == committed.load()) break;
-    // One that never pauses lets nobody else begin the log anew.
-    if (wal_bytes.load(std::memory_order_relaxed) > config.wal_max_bytes) checkpoint(writer, SQLITE_CHECKPOINT_RESTART);
+    begin_log_anew();
   }
+}
+
+// One that never pauses lets nobody else begin the log anew. A reader, a backup say, holds it back as long as it reads; commits
+// do not wait for that.
+void SqliteStore::State::begin_log_anew() {
+  if (wal_bytes.load(std::memory_order_relaxed) <= config.wal_max_bytes || Clock::now() < next_restart) return;
+  next_restart = Clock::now() + checkpoint_every;
+  sqlite3_busy_timeout(writer.raw(), restart_wait_ms);
+  checkpoint(writer, SQLITE_CHECKPOINT_RESTART);
+  sqlite3_busy_timeout(writer.raw(), Sqlite::busy_ms);
 }
 
 void SqliteStore::State::run_checkpoints() {
