@@ -237,6 +237,7 @@ class SipWorld {
 
   core::Now now{core::Instant{} + 1h, 1'700'000'000'000};
   bool lose_mail = false;
+  std::uint64_t kept_mails = 0;
   core::SessionTable invites{1024, 1};
   FakeStore store;
 
@@ -356,6 +357,7 @@ class SipWorld {
       shard.pool.release(datagram.slice.buffer);
     }
     for (core::ShardMail& mail : shard.out.mails()) {
+      if (mail.kept) ++kept_mails;
       if (!lose_mail || mail.kept) mails_.push_back({number, mail.shard, std::string(mail.bytes.get(), mail.length)});
     }
     store.submit(number, shard.out.stores());
