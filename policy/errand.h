@@ -48,6 +48,7 @@ struct Errand {
   bool outside = false;              // needs leave to go out (--dial-allow)
   bool by_core = false;              // the core reaches whom nothing else leads to
   bool in_dialog = true;
+  std::uint8_t tries = 0;            // that came to nobody; SipService counts them where it tries again
 
   // Who is behind it.
   std::string user;  // of our realm, who has proved to be that; empty: somebody else

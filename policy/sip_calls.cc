@@ -253,6 +253,33 @@ std::string_view SipService::put_errand(const Errand& errand, const Received& re
   return put_whole(request, text);
 }
 
+// --- a BYE that came to nobody
+
+// Its connection broke, or none came up: that may be over in a moment, and who does not hear it believes that the session
+// goes on. Where no answer came it has been repeated for long enough.
+bool SipService::may_try_again(Proxied& p) {
+  constexpr std::uint8_t tries_max = 4;
+  if (p.errand == nullptr || p.method != Method::bye || ++p.errand->tries == tries_max) return false;
+  p.tries_again = true;
+  return true;
+}
+
+void SipService::wait_to_try_again(Proxied& p) {
+  constexpr core::Duration pause = std::chrono::seconds(2);
+  for (auto& branch : p.branches) recycle(std::move(branch));
+  p.branches.clear();
+  p.fork = sip::Fork(sip::ForkConfig{.breadth = sip::breadth_default});
+  wheel_.arm(p.answer_timer, now_.mono + pause);
+}
+
+void SipService::try_again(Proxied& p) {
+  count(Metric::sip_byes_tried_again);
+  p.tries_again = false;
+  const Received* const request = request_of(p);
+  CHECK(request != nullptr);  // it was read before
+  errand_on(p, *request);
+}
+
 // --- what comes of them
 
 void SipService::give_call(Proxied& p, const Received& response, unsigned branch) {

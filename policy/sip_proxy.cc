@@ -161,6 +161,7 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
     }
   }
   if (!answers_kept(p, status) || (is_unreached(p, status) && defer(p, true))) return;
+  if (decision.final == sip::FinalResponse::generate && may_try_again(p)) return;
   settled(p);
   switch (decision.final) {
     case sip::FinalResponse::none: return;
@@ -434,7 +435,11 @@ void SipService::finish_if_over(core::SlotId id) {
     };
     if (p->errand != nullptr && std::any_of(p->branches.begin(), p->branches.end(), answered)) return;
   }
-  drop(*p);
+  if (p->tries_again) {
+    wait_to_try_again(*p);
+  } else {
+    drop(*p);
+  }
 }
 
 void SipService::drop(Proxied& p) {

@@ -386,7 +386,9 @@ void SipService::run_timers() {
   while (core::Timer* const timer = wheel_.expire_one(now_.mono)) {
     Proxied* const p = proxied_.get(core::SlotId::unpack(timer->owner));
     CHECK(p != nullptr);
-    if (timer == &p->answer_timer) {
+    if (timer == &p->answer_timer && p->tries_again) {
+      try_again(*p);
+    } else if (timer == &p->answer_timer) {
       on_no_answer(*p);
     } else {
       on_timer_c(*p, timer->kind);

@@ -232,6 +232,7 @@ class SipService {
     bool answered_2xx = false;
     bool waits_for_bindings = false;
     bool by_core = false;  // the core reaches whom nothing else leads to
+    bool tries_again = false;  // a BYE of ours that came to nobody: its timer runs
     bool routed = false;   // the core has the bindings of `aor`: checked, it goes where its Route says
     std::optional<ImKind> im;  // the checks on its way to a user of ours are due
     bool to_user = false;      // and it has passed them
@@ -502,6 +503,9 @@ class SipService {
   [[nodiscard]] std::string_view put_errand(const Errand& errand, const Received& request, const Flow& out,
                                             std::string_view branch_name, std::string_view uri, std::string_view route);
   void give_call(Proxied& p, const Received& response, unsigned branch);
+  [[nodiscard]] bool may_try_again(Proxied& p);
+  void wait_to_try_again(Proxied& p);
+  void try_again(Proxied& p);
   void end_errand(const Proxied& p);
   void tell_response(const Errand& errand, std::string_view text, const Flow& flow, bool by_flow);
   // An outcome of ours: no response came, or none is told.

@@ -402,6 +402,45 @@ TEST_F(Party, R3261_5_AConnectionThatIsGoneTakesWhoCanNotBeCalledWithIt) {
   EXPECT_EQ(header(ended(*bob), "Reason"), "SIP;cause=480;text=\"Session Ended\"");
 }
 
+// RFC 3263 section 4.3 knows no other address of hers: she is called again.
+TEST_F(Party, OMA_SES_8_AByeThatNoConnectionCouldTakeIsSentAgain) {
+  Phone eve(*line, "alice", "127.0.0.1:40009");
+  eve.features = ";+g.oma.sip-im";
+  eve.connect("127.0.0.1:41009");
+  eve.invite_uri("sip:bob@example.org", msrp_sdp("eve"), im_lines);
+  join(*bob);
+  eve.take(eve.want("200 INVITE"));
+  eve.ack();
+  eve.disconnect();
+  bob->request("BYE");
+  bob->want("200 BYE");
+  line->pass(1s);  // and nobody listens there at the moment
+  EXPECT_EQ(line->world.metric(core::Metric::sip_byes_tried_again), 0U);
+  line->datagrams_only = false;
+  line->pass(1s);
+  ASSERT_EQ(line->world.connects.size(), 1U);
+  eve.is_called(line->world.connects.front().token);
+  EXPECT_EQ(header(ended(eve), "Reason"), "SIP;cause=480;text=\"Session Ended\"");
+  EXPECT_EQ(line->world.metric(core::Metric::sip_byes_tried_again), 1U);
+  at_rest();
+}
+
+TEST_F(Party, OMA_SES_8_AByeThatNobodyEverTakesIsGivenUp) {
+  Phone eve(*line, "alice", "127.0.0.1:40009");
+  eve.features = ";+g.oma.sip-im";
+  eve.connect("127.0.0.1:41009");
+  eve.invite_uri("sip:bob@example.org", msrp_sdp("eve"), im_lines);
+  join(*bob);
+  eve.take(eve.want("200 INVITE"));
+  eve.ack();
+  eve.disconnect();
+  bob->request("BYE");
+  bob->want("200 BYE");
+  for (int seconds = 0; seconds < 10; ++seconds) line->pass(1s);
+  EXPECT_EQ(line->world.metric(core::Metric::sip_byes_tried_again), 3U);
+  at_rest();
+}
+
 TEST_F(Party, OMA_SES_10_AMessageToTheFocusIsTakenForTheOthers) {
   gather({bob.get()});
   alice->send_typed("MESSAGE", "text/plain", "hello");

@@ -95,10 +95,15 @@ class Phone {
     EXPECT_EQ(code(next()), "200");
   }
 
-  // From now on by a connection that it makes.
-  void connect() {
-    conn_ = line_.world.open(address_, shard_);
+  // From now on by a connection that it makes; `from` when it listens elsewhere than where that comes from.
+  void connect(const std::string& from = {}) {
+    conn_ = line_.world.open(from.empty() ? address_ : from, shard_);
     stream_ = true;
+  }
+  // By one that was made to it.
+  void is_called(std::uint64_t token) {
+    conn_ = line_.world.connected(token, address_, shard_);
+    line_.collect();
   }
   void disconnect() {
     line_.world.close(conn_, shard_);

@@ -158,7 +158,8 @@ void Book::server_gone() {
 }
 
 bool Book::owed(const Said& one, const Seat& seat, bool lagging) const {
-  if (one.barred || one.by->hostile || one.aborted || one.unsure || !one.complete || one.by == &seat) return false;
+  if (one.barred || one.by->hostile || one.aborted || one.unsure || !one.complete) return false;
+  if (one.by->agent == seat.agent) return false;  // what its old self has said it knows
   if (one.status != 200 || (!one.to.empty() && one.to != seat.uri) || seat.hostile) return false;
   if (seat.up == Instant::max() || seat.up >= one.begun || seat.refused.contains(&one)) return false;
   // Of two: what was on its way when his connection broke is not kept, and its sender has been told, or does not want to be.
@@ -171,6 +172,13 @@ bool Book::owed(const Said& one, const Seat& seat, bool lagging) const {
   if (seat.leaving == Instant::max() && seat.out == Instant::max()) return seat.media;
   // He has left by himself, and has read all that was on its way.
   return !seat.troubled && !lagging && !seat.sent_off && seat.known <= one.answered && one.answered < seat.leaving;
+}
+
+// A device that joins while it is in is one member: until its new connection is there, what comes comes by the old one.
+bool Book::heard_by_old_self(const Said& one, const Seat& seat) {
+  return std::any_of(seat.room->seats.begin(), seat.room->seats.end(), [&](const Seat* other) {
+    return other->agent == seat.agent && other->number < seat.number && other->place.contains(&one);
+  });
 }
 
 bool Book::nobody_heard(const Said& one) {
@@ -216,6 +224,7 @@ void Book::settle(std::uint64_t given_up, std::uint64_t refusals, bool lagging) 
     for (const Said* one : room->said) {
       for (const Seat* seat : room->seats) {
         if (seat->life != server.life || !owed(*one, *seat, lagging) || seat->place.contains(one)) continue;
+        if (heard_by_old_self(*one, *seat)) continue;
         if (refused_silently(*one)) continue;
         ++lost;
         if (first == nullptr) first = one, loser = seat;

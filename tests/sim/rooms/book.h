@@ -148,6 +148,7 @@ class Book {
  private:
   [[nodiscard]] bool owed(const Said& said, const Seat& seat, bool lagging) const;
   [[nodiscard]] bool may_have_been_in(const Seat& seat, Instant at) const;
+  [[nodiscard]] static bool heard_by_old_self(const Said& one, const Seat& seat);
   [[nodiscard]] static bool nobody_heard(const Said& one);
   void check_orders(const Room& room);
   void fail(const char* what, const Seat& at, const Said& said);
