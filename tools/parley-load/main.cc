@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "tools/parley-load/chat.h"
+#include "tools/parley-load/deferred.h"
 #include "tools/parley-load/relay.h"
 #include "tools/parley-load/sip.h"
 
@@ -22,7 +23,12 @@ int main(int argc, char** argv) {
   CLI::App* chat = app.add_subcommand(
       "chat", "rooms and their members (RFC 7701); every message is checked at every member: once, whole and in order");
   parley::load::add_chat_flags(*chat, chat_options);
+  parley::load::DeferredOptions deferred_options;
+  CLI::App* deferred = app.add_subcommand(
+      "deferred", "messages for users who are away, who then all come back at one time (RFC 3428); each must come once and in order");
+  parley::load::add_deferred_flags(*deferred, deferred_options);
   CLI11_PARSE(app, argc, argv);
+  if (deferred->parsed()) return parley::load::run_deferred(std::move(deferred_options));
   if (chat->parsed()) return parley::load::run_chat(std::move(chat_options));
   if (sip->parsed()) {
     sip_options.duration_given = sip->count("--duration") > 0;
