@@ -81,7 +81,7 @@ std::string Loop::run() {
   const int wake = mailboxes_.event_fd(config_.shard);
   // What io_uring is lent stays lent on quiet connections, so UDP needs a share of its own.
   const std::uint32_t kept = sockets_.empty() ? 0 : pool_.total(BlockClass::small) / 4;
-  if (config_.kind != LoopKind::epoll) proactor_ = UringProactor::create(pool_, wake, error, kept);
+  if (config_.kind != LoopKind::epoll) proactor_ = UringProactor::create(pool_, wake, error, kept, config_.gather);
   if (proactor_ == nullptr && config_.kind != LoopKind::uring) {
     error.clear();
     proactor_ = EpollProactor::create(pool_, wake, error);

@@ -80,8 +80,8 @@ std::string uring_missing() {
 }
 
 std::unique_ptr<UringProactor> UringProactor::create(Pool& pool, int wake_event, std::string& error,
-                                                     std::uint32_t small_kept) {
-  std::unique_ptr<UringProactor> made(new UringProactor(pool, wake_event, small_kept));
+                                                     std::uint32_t small_kept, Duration gather) {
+  std::unique_ptr<UringProactor> made(new UringProactor(pool, wake_event, small_kept, gather));
   error = made->open();
   if (!error.empty()) return nullptr;
   return made;
@@ -288,10 +288,15 @@ void UringProactor::enter(bool sleep, Duration timeout) {
   if (!sleep) {
     rc = ::io_uring_submit_and_get_events(&ring_);  // a deferred ring shows nothing without entering (U-7)
   } else {
-    const std::int64_t ns = std::max<std::int64_t>(timeout.count(), 0);
-    ::__kernel_timespec spec{.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
-    ::io_uring_cqe* ignored = nullptr;
-    rc = ::io_uring_submit_and_wait_timeout(&ring_, &ignored, 1, &spec, nullptr);
+    const auto sleep_for = [this](Duration longest, unsigned many) {
+      const std::int64_t ns = std::max<std::int64_t>(longest.count(), 0);
+      ::__kernel_timespec spec{.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
+      ::io_uring_cqe* ignored = nullptr;
+      return ::io_uring_submit_and_wait_timeout(&ring_, &ignored, many, &spec, nullptr);
+    };
+    rc = gather_.on() ? sleep_for(std::min(timeout, gather_.time()), Gather::many) : sleep_for(timeout, 1);
+    if (gather_.on() && timeout > gather_.time() && ::io_uring_cq_ready(&ring_) == 0) rc = sleep_for(timeout - gather_.time(), 1);
+    gather_.woke(::io_uring_cq_ready(&ring_), [] { return Instant(std::chrono::steady_clock::now().time_since_epoch()); });
   }
   CHECK(rc >= 0 || rc == -ETIME || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY);
 }

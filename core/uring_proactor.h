@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "core/gather.h"
 #include "core/proactor.h"
 
 namespace parley::core {
@@ -25,9 +26,9 @@ std::string uring_missing();
 class UringProactor final : public Proactor {
  public:
   // Must be constructed on the thread that uses it (SINGLE_ISSUER). nullptr and `error` when the host cannot.
-  // `small_kept`: small blocks that others need and that are never lent.
+  // `small_kept`: small blocks that others need and that are never lent. `gather`: of Gather.
   static std::unique_ptr<UringProactor> create(Pool& pool, int wake_event, std::string& error,
-                                               std::uint32_t small_kept = 0);
+                                               std::uint32_t small_kept = 0, Duration gather = {});
   ~UringProactor() override;
 
   [[nodiscard]] int socket_flags() const override;
@@ -63,8 +64,8 @@ class UringProactor final : public Proactor {
     std::uint32_t least_left = 0;  // since the last look
   };
 
-  UringProactor(Pool& pool, int wake_event, std::uint32_t small_kept)
-      : pool_(pool), wake_event_(wake_event), small_kept_(small_kept) {}
+  UringProactor(Pool& pool, int wake_event, std::uint32_t small_kept, Duration gather)
+      : pool_(pool), wake_event_(wake_event), small_kept_(small_kept), gather_(gather) {}
   [[nodiscard]] std::string open();
   [[nodiscard]] bool open_group(Group& group, BlockClass cls, std::uint16_t id, std::uint32_t first_target);
   ::io_uring_sqe* sqe();
@@ -85,6 +86,7 @@ class UringProactor final : public Proactor {
   std::vector<std::uint8_t> is_lent_;  // by BufferId: a block is lent once (U-11)
   std::uint64_t overflows_ = 0;
   std::uint64_t waits_ = 0;
+  Gather gather_;
 };
 
 }  // namespace parley::core

@@ -261,6 +261,7 @@ void Focus::end_session(FocusSession& s, std::string_view reason) {
   if (std::exchange(s.ending, true)) return;
   s.waiting.clear();
   if (s.group != nullptr) by_group_.erase(s.group->key());
+  unstore(s);
   const std::vector<core::SlotId> all = s.participants;
   for (const core::SlotId id : all) {
     Participant* const p = participants_.get(id);

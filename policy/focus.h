@@ -28,6 +28,7 @@
 //   focus_text.cc      what messages look like
 //   focus_time.cc      how peers are reached; time, lost connections, draining
 //   focus_admin.cc     what operators ask and tell
+//   focus_store.cc     what outlives the process
 #pragma once
 
 #include <cstdint>
@@ -46,6 +47,7 @@
 #include "policy/focus_checks.h"
 #include "policy/focus_session.h"
 #include "policy/invite_body.h"
+#include "policy/left_sessions.h"
 #include "policy/room.h"
 #include "policy/session_media.h"
 #include "policy/user_agent.h"
@@ -64,10 +66,15 @@ class Focus : public UserAgent {
   static constexpr std::string_view focus_methods =
       "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, PRACK, UPDATE, REFER, SUBSCRIBE, NOTIFY";
   explicit Focus(const FocusParts& parts);
-  void begin(const core::Now& now) {
+  void begin(const core::Now& now, core::Outbox& out) {
     UserAgent::begin(now.mono);
     wall_ms_ = now.wall_ms;
+    out_ = &out;
   }
+  // A session of an earlier process, before the first step.
+  void restore(const core::SessionRow& row) { left_.restore(row); }
+  // By the user part of its identity; null: there is none that one could come back to.
+  [[nodiscard]] const LeftSession* left(std::string_view name) const;
   ~Focus();
 
   // Where an INVITE goes, and who sends it.
@@ -76,6 +83,7 @@ class Focus : public UserAgent {
     Target target = Target::factory;
     std::string_view uri;             // request URI
     core::SlotId session{};           // target session; of a group whose session is on, too
+    const LeftSession* left = nullptr;  // target session of an earlier process, to which nobody has come back yet
     const Group* group = nullptr;     // target group
     std::string_view identity;        // AO-IMA of the sender
     std::string_view user{};          // of our realm, who proved to be its sender
@@ -198,6 +206,7 @@ class Focus : public UserAgent {
                                              const sip::OfferTrack& offers);
   void take_passed(FocusSession& s, const Received& request, const InviteBody& body) const;
   void begin_session(FocusSession& s, Participant& originator);
+  [[nodiscard]] static bool is_one_way(const Received& request, const Newcomer& who);
   void read_distribution(const Received& request, const Invitation& invitation, Newcomer& who) const;
   [[nodiscard]] bool is_in(const FocusSession& s, std::string_view key) const;
   void all_have_answered(FocusSession& s);
@@ -318,6 +327,12 @@ class Focus : public UserAgent {
   [[nodiscard]] bool kick(core::SlotId session, core::SlotId participant);
   [[nodiscard]] bool close(core::SlotId session);
 
+  // focus_store.cc
+  void store(const FocusSession& s);
+  void unstore(const FocusSession& s);
+  [[nodiscard]] static bool was_named(const core::SessionRow& row, std::string_view key);
+  void take_up(FocusSession& s, const core::SessionRow& row);
+
   SessionMedia* const media_;
   Rooms* const rooms_;
   ConferenceEvents* const conferences_;
@@ -330,6 +345,8 @@ class Focus : public UserAgent {
   core::SlotMap<Participant> participants_;
   std::map<std::string, core::SlotId, std::less<>> by_group_;  // user_key of a group to its session
   core::TimerWheel wheel_;
+  LeftSessions left_;
+  core::Outbox* out_ = nullptr;
 
   // Scratch, kept and reused.
   std::string refusal_body_;

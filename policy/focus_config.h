@@ -42,6 +42,7 @@ struct FocusConfig {
   core::Duration distribution_wait = std::chrono::seconds(60);  // for those who are to get a file or a large message
   core::Duration idle = std::chrono::seconds(600);            // without a message: the session ends (OMA-SES-8); zero: never
   core::Duration lost_max = std::chrono::minutes(5);          // without an MSRP connection: his dialog ends
+  core::Duration left_max = std::chrono::hours(24);           // of a process that is gone: its sessions may be come back to
   std::uint32_t requests_max = 16;                 // of ours to one participant that wait for an answer
   std::uint32_t refers_max = 64;                   // REFERs of one session whose outcome is still to be told
   std::uint64_t message_bytes_max = 0;             // a=max-size of what we offer; 0: not said

@@ -72,7 +72,7 @@ std::uint16_t Focus::answer(Participant& p) {
   (void)p.changes.offers().sent(SdpCarrier::invite_ok, true);
   // R3262-4: not before the PRACK of what carried a description.
   const InviteEvent event = p.reliable.holds_2xx() ? InviteEvent::answer_held : InviteEvent::answer;
-  if (s.originator == p.self) s.begun = true;
+  if (s.originator == p.self && !std::exchange(s.begun, true)) store(s);
   use(p, p.usage.on(event, now_), {});
   return 0;
 }

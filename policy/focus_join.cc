@@ -32,6 +32,7 @@ struct Focus::Newcomer {
   SessionKind kind = SessionKind::adhoc;
   bool kind_known = true;
   FocusSession* session = nullptr;  // that he joins
+  const core::SessionRow* left = nullptr;  // that he comes back to as the first one
   bool distribution = false;        // he has a file or a large message for several
   bool large_message = false;
   const Group* group = nullptr;             // whose members it is for, or
@@ -171,6 +172,12 @@ JoinFacts Focus::facts_of(const Received& request, const Invitation& invitation,
       who.session = sessions_.get(invitation.session);
       facts.session_alive =
           who.session != nullptr && !who.session->ending && who.session->begun && !who.session->distribution;
+      if (invitation.left != nullptr && !is_one_way(request, who)) {
+        facts.session_alive = true;
+        who.left = &invitation.left->row;
+        who.kind = SessionKind::adhoc;
+        break;
+      }
       if (!facts.session_alive) return facts;
       who.kind = who.session->kind;
       break;
@@ -201,6 +208,8 @@ JoinFacts Focus::facts_of(const Received& request, const Invitation& invitation,
     facts.member = facts.member || (who.among != nullptr && is_in(*who.among, who.key));
   } else if (who.among != nullptr) {  // OMA-PAG-3
     facts.member = is_in(*who.among, who.key);
+  } else if (who.left != nullptr) {
+    facts.member = was_named(*who.left, who.key);
   } else if (who.session != nullptr) {  // OMA-SES-9: who was in it, or was to be
     FocusSession& s = *who.session;
     const auto& list = s.recipients.list;
@@ -226,12 +235,15 @@ bool Focus::is_in(const FocusSession& s, std::string_view key) const {
   });
 }
 
+bool Focus::is_one_way(const Received& request, const Newcomer& who) {
+  return has_tag(request.head, request.bytes, large_message_tag) || !who.terms.file_section.empty();
+}
+
 // OMA-FT-7, OMA-LRG-3: to a list, to the members of a group, or to those who are in a session just now. It is no part of
 // a chat, so it joins none and begins none.
 void Focus::read_distribution(const Received& request, const Invitation& invitation, Newcomer& who) const {
   who.large_message = has_tag(request.head, request.bytes, large_message_tag);
-  const bool one_way = who.large_message || !who.terms.file_section.empty();
-  if (!one_way || invitation.target == Target::user) return;
+  if (!is_one_way(request, who) || invitation.target == Target::user) return;
   if (invitation.target == Target::factory) {
     who.distribution = who.kind != SessionKind::one_to_one;
     return;
@@ -461,6 +473,7 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
            .display = recipient.display_name});
     }
   }
+  if (who.left != nullptr) take_up(s, *who.left);
   s.peopled = !s.waiting.empty();
   take_passed(s, request, who.body);
   std::vector<std::string> uris{s.identity};
@@ -494,6 +507,7 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
 // Nothing has become of it.
 void Focus::drop_session(FocusSession& s) {
   if (s.group != nullptr) by_group_.erase(s.group->key());
+  left_.is_on(s.name, {});
   rooms_->end(s.room);
   wheel_.cancel(s.timer);
   sessions_.erase(s.self);

@@ -238,7 +238,7 @@ void Focus::carry_out_refer(FocusSession& s, const Referral& referral, FocusRefe
   if (referral.expels) {
     const std::string& key = referral.targets.list.front().key;
     // OMA-SES-9 is for those who have left: he comes in again when he is named again.
-    if (key != user_key(referral.by)) (void)s.recipients.remove(key);
+    if (key != user_key(referral.by) && s.recipients.remove(key)) store(s);
     expel(s, key, number);
     return;
   }
@@ -262,6 +262,7 @@ void Focus::carry_out_refer(FocusSession& s, const Referral& referral, FocusRefe
                          .display = target.display_name,
                          .refer = number});
   }
+  store(s);
   invite_more(s);
 }
 

@@ -216,6 +216,7 @@ struct FocusSession {
   bool begun = false;                 // the originator has had his 200
   bool peopled = false;               // there were others than the originator, or are to be
   bool ending = false;
+  bool stays = false;                 // it ends with the process, not for its participants
   // A file or a large message for several (OMA-FT-7, OMA-LRG-3): the originator sends, the others receive, and it begins
   // when all of them have answered. Nobody joins it and nobody watches it (OMA-LRG-2).
   bool distribution = false;

@@ -70,6 +70,7 @@ void Focus::run_timers() {
     for (const core::SlotId id : left) {
       FocusSession& s = *sessions_.get(id);
       if (!s.ending) metrics_.add(Metric::sip_sessions_drained);
+      s.stays = true;
       end_session(s, "SIP;cause=503;text=\"Server Is Going Down\"");
       settle(s);
     }

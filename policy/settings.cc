@@ -25,9 +25,40 @@ void Settings::reload(std::shared_ptr<const SipConfig> config) {
   for (auto& [aor, settings] : settled_) settings = merged(entities(aor), defaults());
 }
 
+void Settings::begin(const core::Now& now, core::Outbox& out) {
+  now_ = now;
+  out_ = &out;
+}
+
+// --- what outlives the process
+
+void Settings::store(std::string_view aor, const sip::Publication& publication) {
+  if (!config_->stores_bindings) return;
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(publication.expires - now_.mono);
+  out_->store({0, core::PutPublication{{.aor = std::string(aor),
+                                        .name = publication.name,
+                                        .entity_tag = publication.entity_tag,
+                                        .body = publication.body,
+                                        .changed = publication.changed,
+                                        .expires_ms = now_.wall_ms + left.count()}}});
+}
+
+void Settings::forget(std::string_view aor, std::string_view name) {
+  if (config_->stores_bindings) out_->store({0, core::RemovePublication{std::string(aor), std::string(name)}});
+}
+
+// What the store has was read once before it was kept; a later version may read it otherwise.
+void Settings::restore(const core::PublicationRow& row, const core::Now& now) {
+  PocSettings said;
+  if (parse_poc_settings(row.body, said)) return;
+  const core::Instant expires = now.mono + std::chrono::milliseconds(row.expires_ms - now.wall_ms);
+  if (!publications_.restore(row.aor, row.name, row.entity_tag, row.body, row.changed, expires)) return;
+  settled_.insert_or_assign(row.aor, merged(entities(row.aor), defaults()));
+}
+
 // --- PUBLISH, in the order of OMA-SET-9
 
-std::uint16_t Settings::publish(std::string_view aor, const sip::Received& request, core::Instant now) {
+std::uint16_t Settings::publish(std::string_view aor, const sip::Received& request) {
   lines_.clear();
   reason_.clear();
   sip::Event event;
@@ -36,15 +67,18 @@ std::uint16_t Settings::publish(std::string_view aor, const sip::Received& reque
     lines_.add(HeaderId::allow_events, poc_settings_event);
     return 489;
   }
-  const sip::PublishAsk ask = publications_.judge(aor, request.head, request.bytes, !request.body.empty(), now);
+  const sip::PublishAsk ask = publications_.judge(aor, request.head, request.bytes, !request.body.empty(), now_.mono);
   if (ask.status == 423) put_number(lines_.begin(HeaderId::min_expires), ask.min_expires_seconds);
   if (ask.status != 200) return ask.status;
   const bool says = ask.kind == sip::PublishAsk::Kind::initial || ask.kind == sip::PublishAsk::Kind::modify;
   if (says) {
     if (const std::uint16_t status = read_body(request); status != 200) return status;
   }
-  const sip::Published done = publications_.apply(aor, ask, request.body, now);
+  const std::string removed = ask.kind == sip::PublishAsk::Kind::remove ? publications_.get(ask.publication)->name : "";
+  const sip::Published done = publications_.apply(aor, ask, request.body, now_.mono);
   if (done.status != 200) return done.status;
+  if (!removed.empty()) forget(aor, removed);
+  if (const sip::Publication* const kept = publications_.get(done.publication)) store(aor, *kept);
   if (done.changed) settle(aor);
   lines_.add(HeaderId::sip_etag, done.entity_tag);
   put_number(lines_.begin(HeaderId::expires), ask.expires_seconds);
@@ -106,9 +140,12 @@ void Settings::put_document(std::string_view aor, std::string& out) const {
   put_poc_settings(composed(entities(aor)), out);
 }
 
-bool Settings::next_change(core::Instant now, std::string& aor) {
+bool Settings::next_change(std::string& aor) {
   sip::PublicationFact over;
-  while (publications_.next_fact(now, over)) settle(over.resource);
+  while (publications_.next_fact(now_.mono, over)) {
+    forget(over.resource, over.name);
+    settle(over.resource);
+  }
   if (changes_.empty()) return false;
   aor = std::move(changes_.front());
   changes_.pop_front();

@@ -4,6 +4,9 @@
 // One per shard, used by its thread alone; limits are those of sip/publication.h. Whether a sender may publish is
 // settled before. Who watches is told by whoever drains next_change() (reg_events.h).
 //
+// With a store they outlive the process, like registrations: what a crash loses is the last milliseconds.
+//
+//   begin()          at the start of each step
 //   publish()        a PUBLISH; its answer is the caller's to send
 //   next_change()    users whose settings have changed, by a PUBLISH or by time
 #pragma once
@@ -19,6 +22,8 @@
 
 #include "core/metrics.h"
 #include "core/random.h"
+#include "core/seam.h"
+#include "core/store/store.h"
 #include "core/time.h"
 #include "policy/poc_settings.h"
 #include "policy/sip_config.h"
@@ -37,9 +42,13 @@ class Settings {
   };
   explicit Settings(const Parts& parts);
 
+  void begin(const core::Now& now, core::Outbox& out);
+  // Of an earlier process, before the first step.
+  void restore(const core::PublicationRow& row, const core::Now& now);
+
   // What it is to be answered, with headers(). Everything below 300 is done, everything else has changed nothing.
   // `aor` is the key of a user of ours.
-  [[nodiscard]] std::uint16_t publish(std::string_view aor, const sip::Received& request, core::Instant now);
+  [[nodiscard]] std::uint16_t publish(std::string_view aor, const sip::Received& request);
   [[nodiscard]] std::span<const sip::HeaderText> headers() { return lines_.headers(); }
   [[nodiscard]] std::string_view reason() const { return reason_; }  // phrase of that answer; empty: the usual one
 
@@ -49,7 +58,7 @@ class Settings {
   void put_document(std::string_view aor, std::string& out) const;
 
   // Until there is none. Publications whose time is over by `now` end here.
-  [[nodiscard]] bool next_change(core::Instant now, std::string& aor);
+  [[nodiscard]] bool next_change(std::string& aor);
   [[nodiscard]] core::Instant next_deadline() const;
 
   void reload(std::shared_ptr<const SipConfig> config);
@@ -61,11 +70,15 @@ class Settings {
   [[nodiscard]] std::vector<PocEntity> entities(std::string_view aor) const;
   [[nodiscard]] std::uint16_t read_body(const sip::Received& request);
   void settle(std::string_view aor);
+  void store(std::string_view aor, const sip::Publication& publication);
+  void forget(std::string_view aor, std::string_view name);
 
   std::shared_ptr<const SipConfig> config_;
   sip::Publications publications_;
   std::map<std::string, ImSettings, std::less<>> settled_;  // of who has published
   std::deque<std::string> changes_;
+  core::Now now_{};
+  core::Outbox* out_ = nullptr;
 
   sip::HeaderLines lines_;
   std::string reason_;

@@ -49,15 +49,35 @@ const Group* SipService::group_of(const Routing& routing) {
   return aor.empty() ? nullptr : config_->documents->group(aor);
 }
 
-// The session of a group belongs to the shard that the group's URI names. Nothing goes on twice.
-bool SipService::is_of_group_elsewhere(const Received& request, const Routing& routing) {
+// The session of a group belongs to the shard that the group's URI names, one of an earlier process to that which its own name
+// does. Nothing goes on twice.
+bool SipService::is_of_session_elsewhere(const Received& request, const Routing& routing) {
   if (!config_->focus.on || shard_count_ == 1 || !request.essentials.to_tag.empty()) return false;
   if ((!routing.next_route.empty() && routing.own_routes == 0) || request.flow.shard != shard_) return false;
-  const Group* const group = group_of(routing);
-  if (group == nullptr) return false;
-  const std::uint32_t owner = shard_of(group->key());
+  const LeftSession* const left = routing.local ? focus_.left(routing.parsed.user) : nullptr;
+  const Group* const group = left == nullptr ? group_of(routing) : nullptr;
+  if (left == nullptr && group == nullptr) return false;
+  const std::uint32_t owner = shard_of(group != nullptr ? group->key() : place_of(*left));
   if (owner == shard_) return false;
   transport_.pass_on(owner, request);
+  return true;
+}
+
+std::string_view SipService::place_of(const LeftSession& left) {
+  return left.row.group.empty() ? left.row.name : left.row.group;
+}
+
+// By the identity of a session that an earlier process had.
+bool SipService::target_left(const LeftSession& left, Focus::Invitation& target) {
+  if (left.row.group.empty()) {
+    target.target = Target::session;
+    target.session = left.session;
+    if (!left.session.valid()) target.left = &left;
+    return true;
+  }
+  target.group = config_->documents == nullptr ? nullptr : config_->documents->group(left.row.group);
+  target.target = target.group == nullptr ? Target::session : Target::group;
+  if (const auto session = target.group == nullptr ? std::nullopt : focus_.session_of(left.row.group)) target.session = *session;
   return true;
 }
 
@@ -71,6 +91,7 @@ bool SipService::target_of(const Received& request, const Routing& routing, cons
   // Whom the core sends here by a Route that leads back to it comes to us for all that, if it is for us.
   const bool by_core = sender.kind == Sender::Kind::trusted && routing.own_routes > 0;
   if (here || (routing.local && by_core)) {
+    if (const LeftSession* const left = focus_.left(routing.parsed.user)) return target_left(*left, target);
     if (const auto name = focus_.named(routing.parsed.user); name && name->kind == NameKind::session) {
       target.target = Target::session;
       target.session = name->call;

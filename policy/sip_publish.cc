@@ -56,7 +56,7 @@ void SipService::on_publish(const Received& request, const sip::RequestMatch& ma
     answer(request, server, 482);
     return;
   }
-  const std::uint16_t status = settings_.publish(aor_, request, now_.mono);
+  const std::uint16_t status = settings_.publish(aor_, request);
   lines_.clear();
   for (const sip::HeaderText& header : settings_.headers()) lines_.add(header.id, header.value);
   lines_.add(HeaderId::server, config_->im.product);

@@ -81,7 +81,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     refuse(request, 400, {}, "Bad Route");
     return;
   }
-  if (is_elsewhere(request, routing) || is_of_group_elsewhere(request, routing)) return;
+  if (is_of_session_elsewhere(request, routing) || is_elsewhere(request, routing)) return;
   const bool by_token = routing.token && routing.token->has_flow;
   const bool ends_here = routing.local && routing.next_route.empty() && !by_token;
   const bool for_server = ends_here && (routing.parsed.user.empty() || method == Method::register_);

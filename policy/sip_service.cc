@@ -154,7 +154,8 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   reg_events_.begin(now.mono);
   look_at_overload();
   calls_.begin(now.mono);
-  focus_.begin(now);
+  settings_.begin(now, out);
+  focus_.begin(now, out);
   exploder_.begin(now, out);
   deferred_.begin(now, out);
   system_.begin(now, out);
@@ -212,7 +213,7 @@ void SipService::end() {
       deferred_.available(change.aor, change.event == sip::BindingEvent::registered);
     }
   }
-  while (settings_.next_change(now_.mono, value_)) {
+  while (settings_.next_change(value_)) {
     reg_events_.on_settings(value_);
     deferred_.available(value_, true);
   }
@@ -248,6 +249,12 @@ std::size_t SipService::restore(const core::StoreContents& stored, const core::N
   }
   for (const core::SystemMessageRow& row : stored.system_messages) {
     if (shard_of(row.aor) == shard_) system_.restore(row);
+  }
+  for (const core::PublicationRow& row : stored.publications) {
+    if (shard_of(row.aor) == shard_ && config_->im.participating) settings_.restore(row, now);
+  }
+  for (const core::SessionRow& row : stored.sessions) {
+    if (config_->focus.on) focus_.restore(row);
   }
   std::size_t count = 0;
   for (const core::BindingRow& row : stored.bindings) {

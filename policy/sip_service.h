@@ -514,7 +514,9 @@ class SipService {
 
   // --- sip_focus.cc
   void on_dialog_request(const CallName& name, const Received& request, const sip::RequestMatch& match);
-  [[nodiscard]] bool is_of_group_elsewhere(const Received& request, const Routing& routing);
+  [[nodiscard]] bool is_of_session_elsewhere(const Received& request, const Routing& routing);
+  [[nodiscard]] static std::string_view place_of(const LeftSession& left);
+  [[nodiscard]] bool target_left(const LeftSession& left, Focus::Invitation& target);
   [[nodiscard]] const Group* group_of(const Routing& routing);
   [[nodiscard]] bool target_of(const Received& request, const Routing& routing, const Sender& sender,
                                Focus::Invitation& target);

@@ -91,7 +91,11 @@ Published Publications::apply(std::string_view resource, const PublishAsk& ask, 
     if (done.status != 200) return done;
   }
   make_tag();
-  if (done.publication.valid()) publications_.get(done.publication)->entity_tag = tag_;
+  if (done.publication.valid()) {
+    Publication& publication = *publications_.get(done.publication);
+    publication.entity_tag = tag_;
+    if (publication.name.empty()) publication.name = tag_;
+  }
   done.entity_tag = tag_;
   return done;
 }
@@ -116,6 +120,34 @@ std::uint16_t Publications::room_for(std::string_view resource, const PublishAsk
   return 200;
 }
 
+Publication& Publications::add(std::string_view resource) {
+  const PublicationId id = publications_.emplace();
+  CHECK(id.valid());
+  metrics_.add(Metric::sip_publications);
+  Publication& publication = *publications_.get(id);
+  const auto record = records_.try_emplace(std::string(resource)).first;
+  record->second.push_back(id);
+  publication.self = id;
+  publication.resource = record->first;
+  publication.timer.owner = id.packed();
+  return publication;
+}
+
+bool Publications::restore(std::string_view resource, std::string_view name, std::string_view entity_tag,
+                           std::string_view body, std::uint64_t changed, core::Instant expires) {
+  if (room_for(resource, {}, body.size()) != 200) return false;
+  Publication& publication = add(resource);
+  publication.name = name;
+  publication.entity_tag = entity_tag;
+  publication.body = body;
+  publication.changed = changed;
+  publication.expires = expires;
+  changes_ = std::max(changes_, changed);
+  bytes_ += body.size();
+  wheel_.arm(publication.timer, expires);
+  return true;
+}
+
 Published Publications::keep(std::string_view resource, const PublishAsk& ask, std::string_view body,
                              core::Instant now) {
   using Kind = PublishAsk::Kind;
@@ -125,19 +157,8 @@ Published Publications::keep(std::string_view resource, const PublishAsk& ask, s
     done.status = room_for(resource, ask, body.size());
     if (done.status != 200) return done;
   }
-  if (ask.kind == Kind::initial) {
-    done.publication = publications_.emplace();
-    CHECK(done.publication.valid());
-    metrics_.add(Metric::sip_publications);
-  }
+  if (ask.kind == Kind::initial) done.publication = add(resource).self;
   Publication& publication = *publications_.get(done.publication);
-  if (ask.kind == Kind::initial) {
-    const auto record = records_.try_emplace(std::string(resource)).first;
-    record->second.push_back(done.publication);
-    publication.self = done.publication;
-    publication.resource = record->first;
-    publication.timer.owner = done.publication.packed();
-  }
   if (ask.kind != Kind::refresh) {
     done.changed = true;
     bytes_ = bytes_ - publication.body.size() + body.size();
@@ -174,7 +195,7 @@ void Publications::end_due(core::Instant now) {
   while (const core::Timer* const timer = wheel_.expire_one(now)) {
     Publication* const publication = publications_.get(core::SlotId::unpack(timer->owner));
     CHECK(publication != nullptr);
-    facts_.push_back({std::string(publication->resource), publication->self});
+    facts_.push_back({std::string(publication->resource), publication->name});
     metrics_.add(Metric::sip_publications_expired);
     end(*publication);
   }

@@ -43,6 +43,7 @@ using PublicationId = core::SlotId;
 
 struct Publication {
   PublicationId self{};
+  std::string name{};  // its first entity tag, which names it for its whole life
   std::string entity_tag{};
   std::string body{};
   std::uint64_t changed = 0;  // rises with every change of a body: the highest one of a resource spoke last
@@ -73,7 +74,7 @@ struct Published {
 // A publication's time was over. Its state is gone already.
 struct PublicationFact {
   std::string resource;
-  PublicationId publication;
+  std::string name;
 };
 
 class Publications {
@@ -89,6 +90,10 @@ class Publications {
   // With status 200 of judge() for the same resource, and nothing in between. Every success has a new entity tag.
   [[nodiscard]] Published apply(std::string_view resource, const PublishAsk& ask, std::string_view body,
                                 core::Instant now);
+
+  // Of an earlier process, before the first judge(); in the order of `changed`. False: a limit stands against it.
+  [[nodiscard]] bool restore(std::string_view resource, std::string_view name, std::string_view entity_tag,
+                             std::string_view body, std::uint64_t changed, core::Instant expires);
 
   [[nodiscard]] const Publication* get(PublicationId id) const { return publications_.get(id); }
   // Those of a resource in the order of their last change, the last word at the end. Valid until the next change.
@@ -107,6 +112,7 @@ class Publications {
   void make_tag();
   void end(Publication& publication);
   void end_due(core::Instant now);
+  [[nodiscard]] Publication& add(std::string_view resource);
   [[nodiscard]] Published keep(std::string_view resource, const PublishAsk& ask, std::string_view body,
                                core::Instant now);
   [[nodiscard]] std::uint16_t room_for(std::string_view resource, const PublishAsk& ask, std::size_t body_bytes);

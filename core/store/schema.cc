@@ -40,6 +40,12 @@ constexpr const char* steps[] = {
          id INTEGER PRIMARY KEY, aor TEXT NOT NULL, text TEXT NOT NULL, language TEXT NOT NULL, options TEXT NOT NULL,
          answer_within_s INTEGER NOT NULL, ordered_ms INTEGER NOT NULL, state INTEGER NOT NULL, status INTEGER NOT NULL,
          deadline_ms INTEGER NOT NULL, answer TEXT NOT NULL, changed_ms INTEGER NOT NULL) STRICT;)",
+    R"(CREATE TABLE publication(
+         aor TEXT NOT NULL, name TEXT NOT NULL, entity_tag TEXT NOT NULL, body TEXT NOT NULL, changed INTEGER NOT NULL,
+         expires_ms INTEGER NOT NULL, PRIMARY KEY(aor, name)) STRICT, WITHOUT ROWID;
+       CREATE TABLE im_session(
+         name TEXT NOT NULL PRIMARY KEY, identity TEXT NOT NULL, of_group TEXT NOT NULL, originator TEXT NOT NULL,
+         members TEXT NOT NULL, subject TEXT NOT NULL, left_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;)",
 };
 
 }  // namespace

@@ -27,6 +27,8 @@
 #include "core/store/schema.h"
 #include "core/store/sending_table.h"
 #include "core/store/sqlite.h"
+#include "core/store/publication_table.h"
+#include "core/store/session_table.h"
 #include "core/store/system_message_table.h"
 
 namespace parley::core {
@@ -47,6 +49,7 @@ int primary(int result) { return result & 0xff; }
 bool adds(const StoreOp& op) {
   return std::holds_alternative<PutBinding>(op.what) || std::holds_alternative<PutDeferred>(op.what) ||
          std::holds_alternative<PutSending>(op.what) || std::holds_alternative<PutSystemMessage>(op.what) ||
+         std::holds_alternative<PutPublication>(op.what) || std::holds_alternative<PutSession>(op.what) ||
          std::holds_alternative<LoadDeferred>(op.what) || std::holds_alternative<LoadExpired>(op.what);
 }
 
@@ -58,6 +61,8 @@ std::uint64_t bytes_of(const StoreOp& op) {
     for (const SendingRow::Copy& copy : put->row.copies) bytes += sizeof copy + copy.uri.size();
     return bytes;
   }
+  if (const auto* put = std::get_if<PutPublication>(&op.what)) return put->row.body.size();
+  if (const auto* put = std::get_if<PutSession>(&op.what)) return put->row.members.size();
   return 0;
 }
 
@@ -75,6 +80,8 @@ struct SqliteStore::State {
   DeferredTable deferred;
   SendingTable sendings;
   SystemMessageTable system_messages;
+  PublicationTable publications;
+  SessionTable sessions;
   // `shard` of an operation that only wakes the thread.
   static constexpr std::uint32_t nobody = 0xffffffffU;
   struct Submitted {
@@ -144,7 +151,8 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
   }
   if (error = state->checkpointer.open(file); !error.empty()) return nullptr;
   if (!state->bindings.prepare(state->writer) || !state->deferred.prepare(state->writer) ||
-      !state->sendings.prepare(state->writer) || !state->system_messages.prepare(state->writer)) {
+      !state->sendings.prepare(state->writer) || !state->system_messages.prepare(state->writer) ||
+      !state->publications.prepare(state->writer) || !state->sessions.prepare(state->writer)) {
     error = file + ": " + state->writer.last_error();
     return nullptr;
   }
@@ -174,7 +182,11 @@ std::string SqliteStore::read(std::int64_t now_ms, StoreContents& contents) {
       s.bindings.for_each([&](BindingRow&& row) { contents.bindings.push_back(std::move(row)); }) == SQLITE_OK &&
       s.deferred.for_each_user([&](std::string_view aor) { contents.deferred_users.emplace_back(aor); }) == SQLITE_OK &&
       s.sendings.for_each([&](SendingRow&& row) { contents.sendings.push_back(std::move(row)); }) == SQLITE_OK &&
-      s.system_messages.for_each([&](SystemMessageRow&& row) { contents.system_messages.push_back(std::move(row)); }) == SQLITE_OK;
+      s.system_messages.for_each([&](SystemMessageRow&& row) { contents.system_messages.push_back(std::move(row)); }) == SQLITE_OK &&
+      s.publications.remove_expired(now_ms) == SQLITE_OK &&
+      s.publications.for_each([&](PublicationRow&& row) { contents.publications.push_back(std::move(row)); }) == SQLITE_OK &&
+      s.sessions.leave(now_ms, now_ms - s.config.sessions_ms_max) == SQLITE_OK &&
+      s.sessions.for_each([&](SessionRow&& row) { contents.sessions.push_back(std::move(row)); }) == SQLITE_OK;
   if (!good) return s.config.directory + ": " + s.writer.last_error();
   contents.newest_id = std::max({s.deferred.newest_id(), s.sendings.newest_id(), s.system_messages.newest_id()});
   return "";
@@ -388,9 +400,17 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
           return sendings.remove(what.id);
         } else if constexpr (std::is_same_v<What, PutSystemMessage>) {
           return system_messages.put(what.row);
-        } else {
-          static_assert(std::is_same_v<What, RemoveSystemMessage>);
+        } else if constexpr (std::is_same_v<What, RemoveSystemMessage>) {
           return system_messages.remove(what.id);
+        } else if constexpr (std::is_same_v<What, PutPublication>) {
+          return publications.put(what.row);
+        } else if constexpr (std::is_same_v<What, RemovePublication>) {
+          return publications.remove(what.aor, what.name);
+        } else if constexpr (std::is_same_v<What, PutSession>) {
+          return sessions.put(what.row);
+        } else {
+          static_assert(std::is_same_v<What, RemoveSession>);
+          return sessions.remove(what.name);
         }
       },
       op.what);

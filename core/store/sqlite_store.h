@@ -23,6 +23,7 @@ struct SqliteStoreConfig {
   std::uint32_t waiting_max = 1'000'000;         // operations, about 1 KiB each; twice as many when half take something out
   std::uint64_t waiting_bytes_max = 256 << 20;  // of messages among them
   std::uint64_t wal_max_bytes = 256 << 20;  // above it commits wait for one checkpoint
+  std::int64_t sessions_ms_max = 24 * 3'600'000;  // how long sessions that no process has any more are remembered
   Duration retry = std::chrono::milliseconds(200);
   // From the store's thread: something an operator has to know, once when it begins and once when it is over.
   std::function<void(bool good, std::string text)> tell{};

@@ -92,6 +92,30 @@ struct SystemMessageRow {
   bool operator==(const SystemMessageRow&) const = default;
 };
 
+// What one device of a user has published of his settings (RFC 3903). Table `publication`; its key is (aor, name).
+struct PublicationRow {
+  std::string aor;
+  std::string name;  // its first entity tag, for its whole life
+  std::string entity_tag;
+  std::string body;
+  std::uint64_t changed = 0;  // rises with every change of a body: the highest one of a user spoke last
+  std::int64_t expires_ms = 0;
+  bool operator==(const PublicationRow&) const = default;
+};
+
+// An IM session that its participants may come back to when the process that had it is gone. Table `im_session`; its key is
+// name.
+struct SessionRow {
+  std::string name;      // user part of its identity
+  std::string identity;  // session identity: a URI
+  std::string group;     // key of its group; empty: it was begun with a list
+  std::string originator;
+  std::string members;  // URIs of whom he or others have named, each with a line end
+  std::string subject;
+  std::int64_t left_ms = 0;  // since when no process has it; 0: one has, or had until it ended without a word
+  bool operator==(const SessionRow&) const = default;
+};
+
 // --- what is done to them
 
 struct PutBinding {  // in place of the row of that key, if there is one
@@ -144,10 +168,24 @@ struct RemoveSystemMessage {
   std::uint64_t id = 0;
 };
 
+struct PutPublication {  // in place of the row of that key, if there is one
+  PublicationRow row;
+};
+struct RemovePublication {
+  std::string aor;
+  std::string name;
+};
+struct PutSession {  // in place of the row of that name, if there is one
+  SessionRow row;
+};
+struct RemoveSession {
+  std::string name;
+};
+
 struct StoreOp {
   std::uint64_t token = 0;  // 0: nobody waits for it
   std::variant<PutBinding, RemoveBinding, PutDeferred, RemoveDeferred, LoadDeferred, LoadExpired, PutSending, RemoveCopy,
-               RemoveSending, PutSystemMessage, RemoveSystemMessage>
+               RemoveSending, PutSystemMessage, RemoveSystemMessage, PutPublication, RemovePublication, PutSession, RemoveSession>
       what;
 };
 
@@ -170,6 +208,8 @@ struct StoreContents {
   std::vector<std::string> deferred_users;  // for whom messages wait
   std::vector<SendingRow> sendings;
   std::vector<SystemMessageRow> system_messages;
+  std::vector<PublicationRow> publications;  // not over yet, in the order of `changed`
+  std::vector<SessionRow> sessions;          // that nobody ended
   std::uint64_t newest_id = 0;  // of all these messages
 };
 

@@ -27,6 +27,8 @@ class FakeStore {
   std::map<std::uint64_t, core::DeferredRow> deferred;
   std::map<std::uint64_t, core::SendingRow> sendings;
   std::map<std::uint64_t, core::SystemMessageRow> system_messages;
+  std::map<std::pair<std::string, std::string>, core::PublicationRow> publications;
+  std::map<std::string, core::SessionRow> sessions;
   std::map<std::pair<std::string, std::uint64_t>, core::BindingRow> bindings;
 
   void submit(std::uint32_t shard, std::vector<core::StoreOp>& ops) {
@@ -64,6 +66,10 @@ class FakeStore {
       all.system_messages.push_back(row);
       all.newest_id = std::max(all.newest_id, id);
     }
+    for (const auto& [key, row] : publications) all.publications.push_back(row);
+    std::sort(all.publications.begin(), all.publications.end(),
+              [](const auto& a, const auto& b) { return a.changed < b.changed; });
+    for (const auto& [name, row] : sessions) all.sessions.push_back(row);
     return all;
   }
 
@@ -75,6 +81,10 @@ class FakeStore {
   };
 
   void carry_out(const core::PutBinding& put, core::StoreResult&) { bindings[{put.row.aor, put.row.id}] = put.row; }
+  void carry_out(const core::PutPublication& put, core::StoreResult&) { publications[{put.row.aor, put.row.name}] = put.row; }
+  void carry_out(const core::RemovePublication& remove, core::StoreResult&) { publications.erase({remove.aor, remove.name}); }
+  void carry_out(const core::PutSession& put, core::StoreResult&) { sessions[put.row.name] = put.row; }
+  void carry_out(const core::RemoveSession& remove, core::StoreResult&) { sessions.erase(remove.name); }
   void carry_out(const core::RemoveBinding& remove, core::StoreResult&) { bindings.erase({remove.aor, remove.id}); }
   void carry_out(const core::PutDeferred& put, core::StoreResult& result) {
     std::uint64_t count = 0;

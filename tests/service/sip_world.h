@@ -217,7 +217,8 @@ class SipWorld {
     shards_.clear();
     mails_.clear();
     store.lose_waiting();
-    const core::StoreContents left = store.contents();
+    core::StoreContents left = store.contents();
+    for (core::SessionRow& row : left.sessions) row.left_ms = row.left_ms == 0 ? now.wall_ms : row.left_ms;
     for (std::uint32_t i = 0; i < count; ++i) {
       shards_.push_back(std::make_unique<Shard>(config, i, count, 64 << 20, count > 1 ? &invites : nullptr));
       (void)shards_.back()->service().restore(left, now);

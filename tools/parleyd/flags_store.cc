@@ -36,6 +36,7 @@ void finish_store(Settings& s, const RawStore& raw) {
   }
   s.store.directory = raw.store.substr(sqlite.size());
   s.sip.stores_bindings = s.sip.stores_messages = true;
+  s.store.sessions_ms_max = std::chrono::duration_cast<std::chrono::milliseconds>(s.sip.focus.left_max).count();
 }
 
 }  // namespace parley::parleyd
