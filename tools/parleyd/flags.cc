@@ -197,9 +197,9 @@ void add_process(FlagTable& flags, Settings& s, Raw& raw) {
   flags.choice<LoopKind>("--loop", s.loop,
                          {{"auto", LoopKind::automatic}, {"uring", LoopKind::uring}, {"epoll", LoopKind::epoll}},
                          "The kernel interface; auto takes io_uring where it is allowed and complete.");
-  flags.duration("--loop-gather", s.gather, core::Duration::zero(), std::chrono::milliseconds(5),
-                 "With io_uring: how long one event may wait for others while a shard would be woken more than 16,000 times a "
-                 "second for a few at a time, which costs more than the events. 0: none waits.");
+  flags.count("--loop-gather-us", s.gather_us, 0, 5000,
+              "With io_uring: how many microseconds one event may wait for others while a shard would be woken more than 16,000 "
+              "times a second for a few at a time, which costs more than the events. 0: none waits.");
   flags.text("--admin", s.admin, "HOST:PORT",
              "HTTP for /livez, /readyz, /metrics and /api/v1; 'none' for no such listener. Beyond loopback it needs "
              "--admin-token-file.");

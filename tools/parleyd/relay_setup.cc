@@ -113,7 +113,7 @@ std::string needs_restart(const Settings& running, const Settings& fresh) {
   check(running.connections_max == fresh.connections_max, "--connections-max");
   check(running.connections_per_source_max == fresh.connections_per_source_max, "--connections-per-source-max");
   check(running.writer_timeout == fresh.writer_timeout, "--writer-timeout");
-  check(running.gather == fresh.gather, "--loop-gather");
+  check(running.gather_us == fresh.gather_us, "--loop-gather-us");
   check(running.linger_timeout == fresh.linger_timeout, "--linger-timeout");
   check(running.flush_timeout == fresh.flush_timeout, "--flush-timeout");
   check(running.tls_handshake_timeout == fresh.tls_handshake_timeout, "--tls-handshake-timeout");

@@ -57,7 +57,7 @@ core::LoopConfig loop_config(const Settings& settings, std::uint32_t shard, std:
   config.connect_timeout = settings.relay.connect_timeout;
   config.handshake_timeout = settings.tls_handshake_timeout;
   config.writer_timeout = settings.writer_timeout;
-  config.gather = settings.gather;
+  config.gather = std::chrono::microseconds(settings.gather_us);
   config.linger = settings.linger_timeout;
   config.drain_flush = settings.flush_timeout;
   config.pipe_window_bytes = settings.pipe_window_bytes;
