@@ -5,8 +5,14 @@ import tempfile
 import time
 import unittest
 
+from base import SECRETS
+from im_peer import Participant, recipients
 from server import binary
 from store_base import StoreCase
+
+FACTORY = "sip:factory@example.org"
+SETTINGS = (b'<?xml version="1.0" encoding="UTF-8"?><poc-settings xmlns="urn:oma:params:xml:ns:poc:poc-settings"><entity id="e1">'
+            b'<isb-settings><incoming-session-barring active="true"/></isb-settings></entity></poc-settings>')
 
 
 class Story:
@@ -72,6 +78,66 @@ class Restart(Story, StoreCase):
 
 class TwoShards(Story, StoreCase):
     SHARDS = 2
+
+
+class Sessions(StoreCase):
+    MSRP = ("tcp:127.0.0.1:0",)
+    FLAGS = ("--conference-factory", FACTORY)
+
+    def begin(self, *flags, **how):
+        super().begin(*self.FLAGS, *flags, **how)
+
+    def participant(self, name):
+        return Participant(self, self.server.listeners("tcp", "sip")[0], name, SECRETS[name], device=True)
+
+    def close(self, *participants):
+        for one in participants:
+            one.sip.close()
+            self.peers.remove(one.sip)
+
+    def test_OMA_SES_9_a_session_is_come_back_to_after_a_kill(self):
+        alice, bob = before = [self.participant(name) for name in ("alice", "bob")]
+        tx = alice.call(f"{FACTORY};sessiontype=adhoc", recipients([bob.aor]))
+        b = bob.accept()
+        a = alice.answered(tx)
+        identity = a.response.contact.uri
+        a.say("before")
+        self.assertEqual(b.hear().content, b"before")
+        a.msrp.tolerate_cut = b.msrp.tolerate_cut = True
+        self.again()
+        self.close(*before)
+        alice, bob, carol = [self.participant(name) for name in ("alice", "bob", "carol")]
+        self.assertEqual(carol.call(identity).final(20).code, 403)  # nobody has named him
+        b = bob.join(identity)
+        self.assertEqual(b.response.contact.uri, identity)
+        a = alice.join(identity)
+        self.assertEqual(a.response.contact.uri, identity)
+        a.say("after")
+        self.assertEqual(b.hear().content, b"after")
+        a.leave()
+        b.bye_came()
+        self.assertEqual(bob.call(identity).final(20).code, 404)  # it has ended, for good
+        self.again()
+        self.close(alice, bob, carol)
+        bob = self.participant("bob")
+        self.assertEqual(bob.call(identity).final(20).code, 404)
+
+    def test_OMA_SET_9_what_was_published_holds_after_a_kill(self):
+        bob = self.user("bob")
+        headers = [("Event", "poc-settings"), ("Expires", "3600"), ("Accept-Contact", "*;+g.oma.sip-im")]
+        answer = bob.ask("PUBLISH", bob.aor, body=SETTINGS, content_type="application/poc-settings+xml", headers=headers).final()
+        self.code(answer, 200)
+        self.again()
+        alice = self.participant("alice")
+        self.assertEqual(alice.call(f"{FACTORY};sessiontype=adhoc", recipients([bob.aor])).final(20).code, 403)
+        # His next one is about that publication, if he knows its tag (RFC 3903 section 6).
+        headers.append(("SIP-If-Match", answer.get("sip-etag")))
+        headers[1] = ("Expires", "0")
+        self.code(bob.ask("PUBLISH", bob.aor, headers=headers).final(), 200)
+        tx = alice.call(f"{FACTORY};sessiontype=adhoc", recipients([bob.aor]))
+        bob.take_request("INVITE")
+        tx.cancel().final()
+        tx.final()
 
 
 class Refused(unittest.TestCase):
