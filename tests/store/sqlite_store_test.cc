@@ -120,10 +120,10 @@ class SqliteStoreTest : public testing::Test {
     EXPECT_EQ(store_->read(now_ms, found), "");
     return found.bindings;
   }
-  core::StoreContents contents() {
+  core::StoreContents contents(std::int64_t now_ms = 0) {
     open();
     core::StoreContents found;
-    EXPECT_EQ(store_->read(0, found), "");
+    EXPECT_EQ(store_->read(now_ms, found), "");
     return found;
   }
   // What became of that operation; waited for.
@@ -471,6 +471,58 @@ TEST_F(SqliteStoreTest, OMA_SYS_6_SystemMessagesAreThereAgainAsTheyWereLast) {
   EXPECT_EQ(contents().system_messages, std::vector<core::SystemMessageRow>{first});
 }
 
+constexpr std::int64_t later = 2'000'000'000'000;
+
+TEST_F(SqliteStoreTest, R3903_1_PublicationsAreThereAgainInTheirOrderUntilTheirTime) {
+  open();
+  store_->start();
+  core::PublicationRow first{.aor = "sip:bob@example.org",
+                             .name = "abc",
+                             .entity_tag = "abc",
+                             .body = "<poc-settings>\xc3\xa4</poc-settings>",
+                             .changed = 7,
+                             .expires_ms = 9'000'000'000'000};
+  core::PublicationRow second = first;
+  second.name = second.entity_tag = "def";
+  second.changed = 9;
+  core::PublicationRow over = first;
+  over.name = "ghi";
+  over.expires_ms = 1;
+  submit({{0, core::PutPublication{second}}, {0, core::PutPublication{over}}, {0, core::PutPublication{first}}});
+  ASSERT_TRUE(store_->flush(10s));
+  EXPECT_EQ(contents(later).publications, (std::vector<core::PublicationRow>{first, second}));
+  store_->start();
+  first.entity_tag = "new";
+  first.changed = 10;
+  submit({{0, core::PutPublication{first}}, {0, core::RemovePublication{second.aor, second.name}}});
+  ASSERT_TRUE(store_->flush(10s));
+  EXPECT_EQ(contents(later).publications, std::vector<core::PublicationRow>{first});
+}
+
+TEST_F(SqliteStoreTest, OMA_SES_9_SessionsThatNobodyEndedAreThereAgain) {
+  open();
+  store_->start();
+  core::SessionRow one{.name = "sabc",
+                       .identity = "sip:sabc@127.0.0.1:5060",
+                       .group = "",
+                       .originator = "sip:alice@example.org",
+                       .members = "sip:bob@example.org\nsip:carol@example.org\n",
+                       .subject = "lunch"};
+  core::SessionRow long_left = one;
+  long_left.name = "old";
+  long_left.left_ms = 1;
+  core::SessionRow ended = one;
+  ended.name = "ended";
+  submit({{0, core::PutSession{one}}, {0, core::PutSession{long_left}}, {0, core::PutSession{ended}}, {0, core::RemoveSession{"ended"}}});
+  ASSERT_TRUE(store_->flush(10s));
+  const std::vector<core::SessionRow> there = contents(later).sessions;
+  ASSERT_EQ(there.size(), 1U);
+  EXPECT_GT(there[0].left_ms, 0);
+  one.left_ms = there[0].left_ms;
+  EXPECT_EQ(there[0], one);
+  EXPECT_EQ(contents(later).sessions, there) << "left is left, however often a process begins";
+}
+
 TEST_F(SqliteStoreTest, OneProcessAtATime) {
   open();
   EXPECT_NE(refusal().find("another process has it"), std::string::npos);
@@ -482,7 +534,9 @@ TEST_F(SqliteStoreTest, AFileOfTheFirstSchemaGoesOn) {
   submit({put(row("sip:a@example.org", 1))});
   ASSERT_TRUE(store_->flush(10s));
   store_.reset();
-  sql("DROP TABLE deferred; DROP TABLE sending; DROP TABLE sending_copy; DROP TABLE system_message; PRAGMA user_version=1");
+  const std::string drops = sql(
+      "SELECT group_concat('DROP TABLE ' || name, ';') FROM sqlite_schema WHERE type='table' AND name<>'registration'");
+  sql(drops + "; PRAGMA user_version=1");
   EXPECT_EQ(rows().size(), 1U);
   store_->start();
   submit({keep(1, message(1))});
