@@ -43,6 +43,15 @@ bool without_escapes(std::string_view text, std::string& out) {
 
 }  // namespace
 
+std::string entry_target(std::string_view uri) {
+  std::string out(uri.substr(0, uri.find('?')));
+  for (std::size_t at = out.find(";method="); at != std::string::npos; at = out.find(";method=")) {
+    const std::size_t end = out.find(';', at + 1);
+    out.erase(at, end == std::string::npos ? std::string::npos : end - at);
+  }
+  return out;
+}
+
 std::vector<EntryHeader> entry_headers(std::string_view uri) {
   std::vector<EntryHeader> found;
   const std::size_t start = std::min(uri.find('?'), uri.size());

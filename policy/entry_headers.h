@@ -14,6 +14,9 @@
 
 namespace parley::policy {
 
+// Whom the URI of an entry names: without its method parameter and what is behind '?' (RFC 3261 section 19.1.1).
+[[nodiscard]] std::string entry_target(std::string_view uri);
+
 inline constexpr std::size_t entry_headers_max = 8;  // of one entry; what comes behind them is passed over
 
 struct EntryHeader {

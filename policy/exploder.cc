@@ -8,6 +8,7 @@
 #include "core/id_text.h"
 #include "core/text.h"
 #include "policy/carried_lines.h"
+#include "policy/entry_headers.h"
 #include "policy/imdn.h"
 #include "policy/own_names.h"
 #include "policy/user_key.h"
@@ -26,11 +27,8 @@ namespace {
 constexpr std::size_t lane_max = 64;
 constexpr core::Duration no_room_pause = std::chrono::seconds(1);
 
-// What a recipient's URI has behind '?' is no part of whom it names.
-std::string bare_uri(std::string_view uri) { return std::string(uri.substr(0, uri.find('?'))); }
-
 std::string lane_of(std::string_view sender, const core::SendingRow::Copy& copy) {
-  return std::string(sender).append("\n").append(copy.uri);
+  return std::string(sender).append("\n").append(entry_target(copy.uri));
 }
 
 }  // namespace
@@ -137,7 +135,7 @@ std::uint16_t Exploder::message(const Received& request, const sip::RequestMatch
   row.notices = copy.notices;
   row.message_id = std::move(copy.message_id);
   for (const Recipient& recipient : recipients.list) {
-    row.copies.push_back({static_cast<std::uint32_t>(row.copies.size()), bare_uri(recipient.uri)});
+    row.copies.push_back({static_cast<std::uint32_t>(row.copies.size()), recipient.uri});
   }
   metrics_.add(Metric::im_list_messages);
   if (config_->stores_messages) {
@@ -213,7 +211,8 @@ void Exploder::take_row(Sending& s, core::SendingRow row) {
 // A user of ours, whatever his URI is.
 bool Exploder::in_order(const core::SendingRow::Copy& copy) const {
   sip::Uri uri;
-  if (!in_order_ || !sip::parse_uri(copy.uri, uri)) return false;
+  const std::string target = entry_target(copy.uri);
+  if (!in_order_ || !sip::parse_uri(target, uri)) return false;
   return uri.scheme == sip::Scheme::tel ||
          std::any_of(config_->domains.begin(), config_->domains.end(),
                      [&uri](const std::string& domain) { return core::equal_ignore_case(uri.host, domain); });
@@ -334,7 +333,7 @@ void Exploder::send(Sending& s, Running running, std::string_view type, std::str
   core::letters_encode64(s.row.id + (std::uint64_t{running.copy.number} << 32), tag);
   std::string from = notice ? "<" + s.row.list + ">" : s.row.from;
   from.append(";tag=").append(tag, sizeof tag);
-  const std::string uri = notice ? s.row.sender : running.copy.uri;
+  const std::string uri = notice ? s.row.sender : entry_target(running.copy.uri);
   const std::string to = "<" + uri + ">";
   const std::string asserted = "<" + (notice ? s.row.list : s.row.sender) + ">";
   texts_.clear();
@@ -345,7 +344,9 @@ void Exploder::send(Sending& s, Running running, std::string_view type, std::str
   add(HeaderId::cseq, "1 MESSAGE");
   add(HeaderId::user_agent, config_->im.product);
   add(HeaderId::p_asserted_identity, asserted);
+  const std::vector<EntryHeader> asked = notice ? std::vector<EntryHeader>{} : entry_headers(running.copy.uri);
   if (!notice) add_carried_lines(s.row.head, texts_);
+  put_entry_headers(asked, texts_);
   add(HeaderId::accept_contact, "*;+g.oma.sip-im");
   add(HeaderId::content_type, type);
   Errand errand;
@@ -382,13 +383,14 @@ void Exploder::tell_failed(Sending& s, const core::SendingRow::Copy& copy) {
   if (!wants(s.row.notices, Notice::negative)) return;
   std::string own_id;
   put_call_id(own_id);
+  const std::string recipient = entry_target(copy.uri);
   std::string text;
   put_notice({.status = NoticeText::Status::failed,
               .from = s.row.list,
               .to = s.row.sender,
               .message_id = s.row.message_id,
               .own_id = own_id,
-              .recipient = s.row.hidden ? std::string_view{} : std::string_view(copy.uri),
+              .recipient = s.row.hidden ? std::string_view{} : std::string_view(recipient),
               .original_recipient = s.row.list,
               .wall_ms = wall_ms_},
              text);

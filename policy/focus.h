@@ -282,7 +282,6 @@ class Focus : public UserAgent {
   void forget_recipients(FocusSession& s);
   void expel(FocusSession& s, std::string_view key, std::uint32_t number);
   void on_refer(Participant& p, const Received& request, sip::TransactionId server);
-  [[nodiscard]] static std::string without_method(std::string_view uri);
   [[nodiscard]] Participant* participant_of(FocusSession& s, const Received& request, std::string_view identity);
   void on_message(Participant& p, const Received& request, sip::TransactionId server);
   void post(const Participant& p, const Received& request, sip::TransactionId server, std::string_view tag);

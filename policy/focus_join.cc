@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/text.h"
+#include "policy/entry_headers.h"
 #include "policy/focus.h"
 #include "policy/im_request.h"
 #include "policy/own_names.h"
@@ -467,7 +468,7 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
       const auto is_he = [&recipient](const Invitee& invitee) { return invitee.key == recipient.key; };
       if (std::any_of(s.waiting.begin(), s.waiting.end(), is_he)) continue;  // T-51: each user once
       s.waiting.push_back(
-          {.uri = without_method(recipient.uri),
+          {.uri = entry_target(recipient.uri),
            .headers = recipient.uri.substr(bare(recipient.uri).size()),
            .key = recipient.key,
            .display = recipient.display_name});

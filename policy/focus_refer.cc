@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/text.h"
+#include "policy/entry_headers.h"
 #include "policy/focus.h"
 #include "policy/own_names.h"
 #include "policy/owner.h"
@@ -81,7 +82,7 @@ std::uint16_t Focus::judge_refer(const FocusSession& s, const Received& request,
     const std::string_view method = sip::uri_parameter(uri, "method");
     referral.expels = method == "BYE";
     if (!method.empty() && method != "INVITE" && !referral.expels) return refuse(403, "no such REFER");
-    (void)referral.targets.add(without_method(target.uri), CopyControl::to);
+    (void)referral.targets.add(entry_target(target.uri), CopyControl::to);
     if (referral.targets.list.empty()) return refuse(404);  // OMA-GRP-8: nobody who can be named
   }
 
@@ -103,16 +104,6 @@ std::uint16_t Focus::judge_refer(const FocusSession& s, const Received& request,
   }
   if (referral.targets.list.size() > recipients_max()) return too_many();
   return 0;
-}
-
-// The URI without its method parameter and headers: whom it names.
-std::string Focus::without_method(std::string_view uri) {
-  std::string out(uri.substr(0, uri.find('?')));
-  for (std::size_t at = out.find(";method="); at != std::string::npos; at = out.find(";method=")) {
-    const std::size_t end = out.find(';', at + 1);
-    out.erase(at, end == std::string::npos ? std::string::npos : end - at);
-  }
-  return out;
 }
 
 // In the dialog of a participant.
@@ -256,7 +247,7 @@ void Focus::carry_out_refer(FocusSession& s, const Referral& referral, FocusRefe
     forget_recipients(s);
     (void)s.recipients.add(target.uri, target.copy);
     s.peopled = true;
-    s.waiting.push_back({.uri = without_method(target.uri),
+    s.waiting.push_back({.uri = entry_target(target.uri),
                          .headers = target.uri.substr(std::min(target.uri.find('?'), target.uri.size())),
                          .key = target.key,
                          .display = target.display_name,

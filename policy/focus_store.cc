@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/text.h"
+#include "policy/entry_headers.h"
 #include "policy/focus.h"
 
 namespace parley::policy {
@@ -19,7 +20,7 @@ void Focus::store(const FocusSession& s) {
                        .subject = s.subject};
   if (s.group == nullptr) {
     for (const Recipient& recipient : s.recipients.list) {
-      row.members += without_method(recipient.uri);
+      row.members += entry_target(recipient.uri);
       row.members += '\n';
     }
   }

@@ -68,6 +68,21 @@ struct Exploding : Party {
   int messages = 0;
 };
 
+TEST_F(Exploding, R5365_1_WhatAnEntryAsksForIsInItsOwnMessage) {
+  const std::string accepted =
+      to_list({"sip:bob@example.org;method=INVITE?Subject=hi%20bob&amp;From=sip:eve%40example.org&amp;Route=x", "carol"},
+              list_lines + "Subject: lunch\r\n");
+  EXPECT_EQ(Phone::kind(accepted), "202 MESSAGE");
+  const std::string to_bob = takes(*bob);
+  EXPECT_EQ(header(to_bob, "Subject"), "hi bob");
+  EXPECT_EQ(to_bob.find("eve"), std::string::npos) << to_bob;
+  EXPECT_EQ(to_bob.find("lunch"), std::string::npos) << to_bob;
+  EXPECT_EQ(header(to_bob, "Route"), "");
+  EXPECT_EQ(header(to_bob, "To"), "<sip:bob@example.org>");
+  const std::string to_carol = takes(*carol);
+  EXPECT_EQ(header(to_carol, "Subject"), "lunch");
+}
+
 TEST_F(Exploding, OMA_PAG_1_AMessageToAListIsTakenWith202AndEachGetsACopy) {
   const std::string accepted = to_list({"bob", "carol"});
   EXPECT_EQ(Phone::kind(accepted), "202 MESSAGE");
