@@ -77,6 +77,7 @@ class Focus : public UserAgent {
     std::string_view uri;             // request URI
     core::SlotId session{};           // target session; of a group whose session is on, too
     const Group* group = nullptr;     // target group
+    std::shared_ptr<const void> group_owner{};  // keeps it
     std::string_view identity;        // AO-IMA of the sender
     std::string_view user{};          // of our realm, who proved to be its sender
     bool from_trusted = false;

@@ -43,17 +43,21 @@ void SipService::on_dialog_request(const CallName& name, const Received& request
   if (status != 0) refuse_once(request, match, status, focus_.headers());
 }
 
-const Group* SipService::group_of(const Routing& routing) {
-  if (config_->documents == nullptr || !routing.local || routing.parsed.user.empty()) return nullptr;
+std::shared_ptr<const Group> SipService::group_of(const Routing& routing) {
+  if (!routing.local || routing.parsed.user.empty()) return nullptr;
   const std::string_view aor = own_aor(routing.parsed, aor_);
-  return aor.empty() ? nullptr : config_->documents->group(aor);
+  if (aor.empty()) return nullptr;
+  if (config_->documents != nullptr) {
+    if (const Group* const group = config_->documents->group(aor)) return {config_->documents, group};
+  }
+  return user_documents_->groups.empty() ? nullptr : user_documents_->groups.find(user_key(aor));
 }
 
 // The session of a group belongs to the shard that the group's URI names. Nothing goes on twice.
 bool SipService::is_of_group_elsewhere(const Received& request, const Routing& routing) {
   if (!config_->focus.on || shard_count_ == 1 || !request.essentials.to_tag.empty()) return false;
   if ((!routing.next_route.empty() && routing.own_routes == 0) || request.flow.shard != shard_) return false;
-  const Group* const group = group_of(routing);
+  const auto group = group_of(routing);
   if (group == nullptr) return false;
   const std::uint32_t owner = shard_of(group->key());
   if (owner == shard_) return false;
@@ -81,9 +85,10 @@ bool SipService::target_of(const Received& request, const Routing& routing, cons
       target.target = Target::factory;
       return true;
     }
-    if (const Group* const group = group_of(routing)) {
+    if (const auto group = group_of(routing)) {
       target.target = Target::group;
-      target.group = group;
+      target.group = group.get();
+      target.group_owner = group;
       if (const auto session = focus_.session_of(group->key())) target.session = *session;
       return true;
     }

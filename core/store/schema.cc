@@ -40,6 +40,9 @@ constexpr const char* steps[] = {
          id INTEGER PRIMARY KEY, aor TEXT NOT NULL, text TEXT NOT NULL, language TEXT NOT NULL, options TEXT NOT NULL,
          answer_within_s INTEGER NOT NULL, ordered_ms INTEGER NOT NULL, state INTEGER NOT NULL, status INTEGER NOT NULL,
          deadline_ms INTEGER NOT NULL, answer TEXT NOT NULL, changed_ms INTEGER NOT NULL) STRICT;)",
+    R"(CREATE TABLE xcap_document(
+         auid TEXT NOT NULL, owner TEXT NOT NULL, name TEXT NOT NULL, etag TEXT NOT NULL, body BLOB NOT NULL,
+         changed_ms INTEGER NOT NULL, PRIMARY KEY(auid, owner, name)) STRICT;)",
 };
 
 }  // namespace

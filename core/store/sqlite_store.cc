@@ -28,6 +28,7 @@
 #include "core/store/sending_table.h"
 #include "core/store/sqlite.h"
 #include "core/store/system_message_table.h"
+#include "core/store/xcap_table.h"
 
 namespace parley::core {
 namespace {
@@ -47,12 +48,14 @@ int primary(int result) { return result & 0xff; }
 bool adds(const StoreOp& op) {
   return std::holds_alternative<PutBinding>(op.what) || std::holds_alternative<PutDeferred>(op.what) ||
          std::holds_alternative<PutSending>(op.what) || std::holds_alternative<PutSystemMessage>(op.what) ||
+         std::holds_alternative<PutXcap>(op.what) ||
          std::holds_alternative<LoadDeferred>(op.what) || std::holds_alternative<LoadExpired>(op.what);
 }
 
 // What it costs to keep one waiting, besides the operation itself.
 std::uint64_t bytes_of(const StoreOp& op) {
   if (const auto* put = std::get_if<PutDeferred>(&op.what)) return put->row.head.size() + put->row.body.size();
+  if (const auto* put = std::get_if<PutXcap>(&op.what)) return put->row.body.size();
   if (const auto* put = std::get_if<PutSending>(&op.what)) {
     std::uint64_t bytes = put->row.head.size() + put->row.body.size();
     for (const SendingRow::Copy& copy : put->row.copies) bytes += sizeof copy + copy.uri.size();
@@ -75,6 +78,7 @@ struct SqliteStore::State {
   DeferredTable deferred;
   SendingTable sendings;
   SystemMessageTable system_messages;
+  XcapTable xcap_documents;
   // `shard` of an operation that only wakes the thread.
   static constexpr std::uint32_t nobody = 0xffffffffU;
   struct Submitted {
@@ -144,7 +148,8 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
   }
   if (error = state->checkpointer.open(file); !error.empty()) return nullptr;
   if (!state->bindings.prepare(state->writer) || !state->deferred.prepare(state->writer) ||
-      !state->sendings.prepare(state->writer) || !state->system_messages.prepare(state->writer)) {
+      !state->sendings.prepare(state->writer) || !state->system_messages.prepare(state->writer) ||
+      !state->xcap_documents.prepare(state->writer)) {
     error = file + ": " + state->writer.last_error();
     return nullptr;
   }
@@ -174,7 +179,8 @@ std::string SqliteStore::read(std::int64_t now_ms, StoreContents& contents) {
       s.bindings.for_each([&](BindingRow&& row) { contents.bindings.push_back(std::move(row)); }) == SQLITE_OK &&
       s.deferred.for_each_user([&](std::string_view aor) { contents.deferred_users.emplace_back(aor); }) == SQLITE_OK &&
       s.sendings.for_each([&](SendingRow&& row) { contents.sendings.push_back(std::move(row)); }) == SQLITE_OK &&
-      s.system_messages.for_each([&](SystemMessageRow&& row) { contents.system_messages.push_back(std::move(row)); }) == SQLITE_OK;
+      s.system_messages.for_each([&](SystemMessageRow&& row) { contents.system_messages.push_back(std::move(row)); }) == SQLITE_OK &&
+      s.xcap_documents.for_each([&](XcapRow&& row) { contents.xcap_documents.push_back(std::move(row)); }) == SQLITE_OK;
   if (!good) return s.config.directory + ": " + s.writer.last_error();
   contents.newest_id = std::max({s.deferred.newest_id(), s.sendings.newest_id(), s.system_messages.newest_id()});
   return "";
@@ -388,9 +394,13 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
           return sendings.remove(what.id);
         } else if constexpr (std::is_same_v<What, PutSystemMessage>) {
           return system_messages.put(what.row);
-        } else {
-          static_assert(std::is_same_v<What, RemoveSystemMessage>);
+        } else if constexpr (std::is_same_v<What, RemoveSystemMessage>) {
           return system_messages.remove(what.id);
+        } else if constexpr (std::is_same_v<What, PutXcap>) {
+          return xcap_documents.put(what.row);
+        } else {
+          static_assert(std::is_same_v<What, RemoveXcap>);
+          return xcap_documents.remove(what);
         }
       },
       op.what);

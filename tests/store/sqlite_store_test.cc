@@ -471,6 +471,29 @@ TEST_F(SqliteStoreTest, OMA_SYS_6_SystemMessagesAreThereAgainAsTheyWereLast) {
   EXPECT_EQ(contents().system_messages, std::vector<core::SystemMessageRow>{first});
 }
 
+TEST_F(SqliteStoreTest, OMA_GRP_1_DocumentsOfUsersAreThereAgainAsTheyWereLast) {
+  open();
+  store_->start();
+  core::XcapRow first{.auid = "org.openmobilealliance.groups",
+                      .owner = "sip:alice@example.org",
+                      .name = "team.xml",
+                      .etag = "1f",
+                      .body = "<group>\xc3\xa4</group>",
+                      .changed_ms = 1'700'000'000'000};
+  core::XcapRow second = first;
+  second.owner = "sip:bob@example.org";
+  submit({{1, core::PutXcap{first}}, {2, core::PutXcap{second}}});
+  EXPECT_EQ(answer(2).status, Status::done);
+  EXPECT_EQ(contents().xcap_documents, (std::vector<core::XcapRow>{first, second}));
+  store_->start();
+  first.etag = "20";
+  first.body = "<group/>";
+  first.changed_ms = 1'700'003'600'000;
+  submit({{0, core::PutXcap{first}}, {3, core::RemoveXcap{second.auid, second.owner, second.name}}});
+  EXPECT_EQ(answer(3).status, Status::done);
+  EXPECT_EQ(contents().xcap_documents, std::vector<core::XcapRow>{first});
+}
+
 TEST_F(SqliteStoreTest, OneProcessAtATime) {
   open();
   EXPECT_NE(refusal().find("another process has it"), std::string::npos);
@@ -482,7 +505,7 @@ TEST_F(SqliteStoreTest, AFileOfTheFirstSchemaGoesOn) {
   submit({put(row("sip:a@example.org", 1))});
   ASSERT_TRUE(store_->flush(10s));
   store_.reset();
-  sql("DROP TABLE deferred; DROP TABLE sending; DROP TABLE sending_copy; DROP TABLE system_message; PRAGMA user_version=1");
+  sql("DROP TABLE deferred; DROP TABLE sending; DROP TABLE sending_copy; DROP TABLE system_message; DROP TABLE xcap_document; PRAGMA user_version=1");
   EXPECT_EQ(rows().size(), 1U);
   store_->start();
   submit({keep(1, message(1))});
