@@ -484,7 +484,7 @@ std::shared_ptr<const UserDocuments> XcapService::set_operators(std::shared_ptr<
   auto next = std::make_shared<UserDocuments>(*snapshot_);
   next->changed_owner.clear();
   for (const auto& [key, stored] : documents_) {
-    show(stored, *next);
+    if (stored.value.settings) show(stored, *next);  // they are settled over the operator's
     const std::string name = xcap_selector(stored.row.auid, stored.row.owner, stored.row.name);
     for (const auto& group : stored.value.groups) {
       if (operators_->group(group->key()) != nullptr) {

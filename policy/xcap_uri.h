@@ -13,8 +13,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/check.h"
-
 namespace parley::policy {
 
 enum class XcapUriFault : std::uint8_t {
@@ -30,12 +28,11 @@ struct XcapTarget {
   std::string xui;       // users tree
   std::string document;  // with '/' when it stands in a sub-directory
   bool has_node = false;
-  std::string_view node{};   // as sent, behind "~~/"
-  std::string_view query{};  // as sent
+  std::string node{};   // as sent, behind "~~/"
+  std::string query{};  // as sent
 };
 // `root` begins with '/' and does not end with it, or is empty. `target` may be a whole URI.
-[[nodiscard]] XcapUriFault parse_xcap_target(std::string_view target LIFETIME_BOUND, std::string_view root,
-                                             XcapTarget& out);
+[[nodiscard]] XcapUriFault parse_xcap_target(std::string_view target, std::string_view root, XcapTarget& out);
 
 struct XcapName {
   std::string space;  // of its namespace; empty: none

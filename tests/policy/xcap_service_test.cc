@@ -68,6 +68,12 @@ struct Said {
   std::string allow{};
 };
 
+struct Extra {
+  std::string type = "";
+  std::optional<std::string> if_match = std::nullopt;
+  std::optional<std::string> if_none_match = std::nullopt;
+};
+
 class XcapServiceTest : public testing::Test {
  protected:
   XcapServiceTest() { begin({}); }
@@ -114,11 +120,6 @@ class XcapServiceTest : public testing::Test {
            barred + "'/></isb-settings></entity></poc-settings>";
   }
 
-  struct Extra {
-    std::string type = "";
-    std::optional<std::string> if_match = std::nullopt;
-    std::optional<std::string> if_none_match = std::nullopt;
-  };
   Said ask(const std::string& who, const std::string& method, const std::string& path, const std::string& body = "",
            Extra extra = {}) {
     const XcapAsk asked = service_->ask("/xcap-root/" + path);

@@ -259,12 +259,13 @@ void HttpServer::State::turn() {
     if (found == conns.end() || found->second->state == Conn::State::answering) continue;
     Conn& conn = *found->second;
     bool lives = true;
-    if (watched[first + n].revents != 0) {
-      lives = conn.state == Conn::State::writing ? write(conn) : read(conn);
-    } else if (later >= conn.deadline) {
-      // Between two requests it is nobody's fault.
-      if (conn.state == Conn::State::writing || !conn.in.empty() || conn.served == 0) timeouts.fetch_add(1);
+    if (later >= conn.deadline) {  // also for who sends all the time
+      // Between two requests, and behind the last one, it is nobody's fault.
+      const bool idle = conn.state == Conn::State::lingering || (conn.in.empty() && conn.served != 0);
+      if (conn.state == Conn::State::writing || !idle) timeouts.fetch_add(1);
       lives = false;
+    } else if (watched[first + n].revents != 0) {
+      lives = conn.state == Conn::State::writing ? write(conn) : read(conn);
     }
     if (!lives) drop(ids[n]);
   }
@@ -334,7 +335,8 @@ bool HttpServer::State::tls_goes_on(Conn& conn, int result) {
 bool HttpServer::State::read(Conn& conn) {
   std::array<char, piece_bytes> piece;
   const std::size_t most = core::http_head_bytes_max + std::size_t{config.body_bytes_max} + piece_bytes;
-  while (conn.in.size() < most) {
+  // What is thrown away is no reason to keep others waiting.
+  for (std::size_t thrown = 0; conn.in.size() < most && thrown < most;) {
     std::ptrdiff_t got = 0;
     if (conn.ssl != nullptr) {
       ::ERR_clear_error();
@@ -353,7 +355,10 @@ bool HttpServer::State::read(Conn& conn) {
         break;
       }
     }
-    if (conn.state == Conn::State::lingering) continue;
+    if (conn.state == Conn::State::lingering) {
+      thrown += static_cast<std::size_t>(got);
+      continue;
+    }
     if (conn.in.empty()) conn.deadline = after(config.request_time);
     conn.in.append(piece.data(), static_cast<std::size_t>(got));
   }
