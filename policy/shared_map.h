@@ -1,8 +1,9 @@
 // policy/shared_map.h - a map by text that is copied at the cost of one of its parts: for snapshots that many read and
 // that differ from the one before by an entry.
 //
-// A copy shares all parts with its origin until one of them is changed; a part that no other map has is changed where it is.
-// Values never change; whoever holds one keeps it alive. Reading a map that nobody changes is safe on any thread.
+// A copy shares all parts with its origin until one of them is changed; a part that no other map has is changed where
+// it is. Values never change; whoever holds one keeps it alive. Reading a map that nobody changes is safe on any
+// thread.
 #pragma once
 
 #include <array>

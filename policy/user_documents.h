@@ -22,10 +22,10 @@ struct OwnedDocument {
 };
 
 struct UserDocuments {
-  SharedMap<Group> groups;                        // by Group::key()
-  SharedMap<AccessRules> access_rules;            // by user_key
-  SharedMap<ImSettings> settings;                 // by user_key: what holds while he has published nothing
-  SharedMap<std::vector<OwnedDocument>> owned;    // by user_key, in the order of their selectors
+  SharedMap<Group> groups;                      // by Group::key()
+  SharedMap<AccessRules> access_rules;          // by user_key
+  SharedMap<ImSettings> settings;               // by user_key: what holds while he has published nothing
+  SharedMap<std::vector<OwnedDocument>> owned;  // by user_key, in the order of their selectors
   // Whose document differs from the snapshot before. Empty: nothing does.
   std::string changed_owner;
   std::string changed_selector;

@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/utf8.h"
-
 namespace parley::policy {
 namespace {
 
@@ -120,7 +118,8 @@ XcapEdit put_element(const XcapTree& tree, const XcapSelector& selector, std::st
                      const XmlLimits& limits) {
   const auto steps = std::span(selector.steps);
   XcapEdit edit;
-  const std::uint32_t parent = steps.size() == 1 ? no_element : follow(tree, steps.first(steps.size() - 1), &edit.ancestor);
+  const std::uint32_t parent =
+      steps.size() == 1 ? no_element : follow(tree, steps.first(steps.size() - 1), &edit.ancestor);
   if (steps.size() > 1 && parent == no_element) {
     edit.fault = XcapFault::no_parent;
     return edit;
@@ -140,7 +139,8 @@ XcapEdit put_element(const XcapTree& tree, const XcapSelector& selector, std::st
   } else {
     if (parent == no_element) return refuse_edit(XcapFault::cannot_insert, "there is one root already");
     at = place_for(tree, parent, steps.back(), name);
-    if (at == std::string_view::npos) return refuse_edit(XcapFault::cannot_insert, "there are fewer elements before that place");
+    if (at == std::string_view::npos)
+      return refuse_edit(XcapFault::cannot_insert, "there are fewer elements before that place");
     edit.created = true;
     const XcapTree::Element& into = tree.at(parent);
     if (into.empty_tag) {  // <a/> becomes <a>...</a>
@@ -158,7 +158,8 @@ XcapEdit put_element(const XcapTree& tree, const XcapSelector& selector, std::st
   }
   // GET(PUT(x)) == x: the selector has to name what is there now.
   XcapTree after;
-  if (XmlError error = after.read(edit.bytes, limits)) return refuse_edit(XcapFault::constraint_failure, to_string(error));
+  if (XmlError error = after.read(edit.bytes, limits))
+    return refuse_edit(XcapFault::constraint_failure, to_string(error));
   const std::uint32_t found = find_element(after, selector);
   if (found == no_element || after.at(found).begin != at || after.text_of(found) != element) {
     return refuse_edit(XcapFault::cannot_insert, "the element would not be where it is asked for");
@@ -203,7 +204,8 @@ XcapEdit put_attribute(const XcapTree& tree, const XcapSelector& selector, std::
     return edit;
   }
   if (!is_utf8_text(body)) return refuse_edit(XcapFault::not_utf8);
-  if (!is_attribute_value(body)) return refuse_edit(XcapFault::not_xml_att_value, "the body is no quoted attribute value");
+  if (!is_attribute_value(body))
+    return refuse_edit(XcapFault::not_xml_att_value, "the body is no quoted attribute value");
   XcapTree::Attribute old;
   if (tree.find_attribute(element, selector.attribute, old)) {
     edit.bytes = replaced(tree.bytes(), old.value, old.end, body);
@@ -220,7 +222,8 @@ XcapEdit put_attribute(const XcapTree& tree, const XcapSelector& selector, std::
     edit.bytes = replaced(tree.bytes(), at, at, text);
   }
   XcapTree after;
-  if (XmlError error = after.read(edit.bytes, limits)) return refuse_edit(XcapFault::constraint_failure, to_string(error));
+  if (XmlError error = after.read(edit.bytes, limits))
+    return refuse_edit(XcapFault::constraint_failure, to_string(error));
   const XcapNode node = get_node(after, selector);
   if (!node.found || node.body != body || find_element(after, selector) != element) {
     return refuse_edit(XcapFault::cannot_insert, "the attribute would not be where it is asked for");
@@ -242,9 +245,7 @@ std::string bindings_of(const XcapTree& tree, std::uint32_t index) {
 
 }  // namespace
 
-std::uint32_t find_element(const XcapTree& tree, const XcapSelector& selector) {
-  return follow(tree, selector.steps);
-}
+std::uint32_t find_element(const XcapTree& tree, const XcapSelector& selector) { return follow(tree, selector.steps); }
 
 XcapNode get_node(const XcapTree& tree, const XcapSelector& selector) {
   XcapNode node;
@@ -289,8 +290,10 @@ XcapEdit delete_node(const XcapTree& tree, const XcapSelector& selector, const X
     edit.bytes = replaced(tree.bytes(), old.begin, old.end, {});
   }
   XcapTree after;
-  if (XmlError error = after.read(edit.bytes, limits)) return refuse_edit(XcapFault::constraint_failure, to_string(error));
-  if (get_node(after, selector).found) return refuse_edit(XcapFault::cannot_delete, "the selector would name another one then");
+  if (XmlError error = after.read(edit.bytes, limits))
+    return refuse_edit(XcapFault::constraint_failure, to_string(error));
+  if (get_node(after, selector).found)
+    return refuse_edit(XcapFault::cannot_delete, "the selector would name another one then");
   return edit;
 }
 

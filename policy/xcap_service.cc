@@ -2,11 +2,9 @@
 #include "policy/xcap_service.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "core/text.h"
-#include "core/utf8.h"
 #include "policy/user_key.h"
 #include "policy/xcap_tree.h"
 #include "policy/xcap_usages.h"
@@ -107,7 +105,8 @@ std::string etag_text(std::uint64_t number) {
 }
 
 bool owns(const XcapAsk& ask, const XcapRequest& request) {
-  return !ask.place.global && std::find(request.users.begin(), request.users.end(), ask.place.owner) != request.users.end();
+  return !ask.place.global &&
+         std::find(request.users.begin(), request.users.end(), ask.place.owner) != request.users.end();
 }
 
 // The node of a document that a request is about, and what is wrong with the selector.
@@ -176,8 +175,8 @@ XcapAsk XcapService::ask(std::string_view target) const {
     case XcapUriFault::unknown: ask.status = 404; return ask;
     case XcapUriFault::none: break;
   }
-  const auto usage = std::find_if(usages_.begin(), usages_.end(),
-                                  [&](const auto& each) { return each->auid() == ask.target.auid; });
+  const auto usage =
+      std::find_if(usages_.begin(), usages_.end(), [&](const auto& each) { return each->auid() == ask.target.auid; });
   ask.place = {.auid = ask.target.auid, .global = ask.target.global, .document = ask.target.document};
   if (!ask.place.global) ask.place.owner = user_key(completed_uri(ask.target.xui, config_.domain));
   if (usage == usages_.end() || (!ask.place.global && ask.place.owner.empty())) {
@@ -211,9 +210,8 @@ XcapOutcome XcapService::judge(const XcapAsk& ask, const XcapRequest& request, c
   const Stored* const stored = find(ask.place);
   // Who may not read hears nothing of what is there.
   if (!himself && !(reads && stored != nullptr &&
-                    std::any_of(request.users.begin(), request.users.end(), [&](const std::string& user) {
-                      return ask.usage->may_read(user, stored->value);
-                    }))) {
+                    std::any_of(request.users.begin(), request.users.end(),
+                                [&](const std::string& user) { return ask.usage->may_read(user, stored->value); }))) {
     return answer(ask.place.global && reads ? 404 : 403);
   }
   if (reads) return judge_read(ask, request, stored);

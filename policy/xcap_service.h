@@ -1,5 +1,5 @@
-// policy/xcap_service.h - an XCAP server without its sockets (RFC 4825): the documents that users have stored, and what a
-// request does to them.
+// policy/xcap_service.h - an XCAP server without its sockets (RFC 4825): the documents that users have stored, and what
+// a request does to them.
 //
 // Values in, values out, no clock, no lock: who has several threads sees to it that apply() and the setters are alone,
 // and that nothing is applied between judge() and apply(). What a request changes is an XcapChange, which holds only
@@ -59,9 +59,9 @@ struct XcapAnswer {
   std::uint16_t status = 200;
   std::string type{};
   std::string body{};
-  std::string etag{};        // without quotes; empty: none
-  std::string_view allow{};  // 405
-  std::string_view accept{}; // 415
+  std::string etag{};         // without quotes; empty: none
+  std::string_view allow{};   // 405
+  std::string_view accept{};  // 415
 };
 
 struct XcapChange {

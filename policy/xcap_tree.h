@@ -35,10 +35,10 @@ class XcapTree {
     std::uint32_t next = none;
   };
   struct Attribute {
-    std::string_view name;        // with its prefix
-    std::uint32_t begin = 0;      // of the name
-    std::uint32_t value = 0;      // the quote before the value
-    std::uint32_t end = 0;        // behind the quote after it
+    std::string_view name;    // with its prefix
+    std::uint32_t begin = 0;  // of the name
+    std::uint32_t value = 0;  // the quote before the value
+    std::uint32_t end = 0;    // behind the quote after it
   };
 
   XcapTree() = default;

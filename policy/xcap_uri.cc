@@ -156,7 +156,8 @@ class SelectorReader {
     if (!read_name(test.attribute, {}, nullptr)) return false;
     if (rest_.size() < 2 || rest_[0] != '=' || (rest_[1] != '"' && rest_[1] != '\'')) return unknown();
     const std::size_t end = rest_.find(rest_[1], 2);
-    if (end == std::string_view::npos || !decode_attribute_value(rest_.substr(2, end - 2), test.value)) return unknown();
+    if (end == std::string_view::npos || !decode_attribute_value(rest_.substr(2, end - 2), test.value))
+      return unknown();
     rest_.remove_prefix(end + 1);
     if (!rest_.starts_with(']')) return unknown();
     rest_.remove_prefix(1);

@@ -56,7 +56,8 @@ struct XcapSelector {
   XcapName attribute;            // terminal attribute
   std::string attribute_prefix;  // as the selector wrote it
 };
-// Names without a prefix are of `default_space` when they are elements', of none when they are attributes' (section 6.3).
+// Names without a prefix are of `default_space` when they are elements', of none when they are attributes'
+// (section 6.3).
 [[nodiscard]] XcapUriFault parse_node_selector(std::string_view node, std::string_view query,
                                                std::string_view default_space, XcapSelector& out);
 

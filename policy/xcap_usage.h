@@ -1,5 +1,5 @@
-// policy/xcap_usage.h - an application usage (RFC 4825 section 5): which documents there are under one AUID, who may read
-// and write them, and what they have to be.
+// policy/xcap_usage.h - an application usage (RFC 4825 section 5): which documents there are under one AUID, who may
+// read and write them, and what they have to be.
 //
 // Of a stored usage users write documents, which xcap_service.h keeps and gives to all shards. Of a computed one a
 // document is made when it is asked for, by whoever has what stands in it; the most that a user can do to it is to have
@@ -42,9 +42,9 @@ struct XcapValue {
 // What else there is, for those constraints that a document alone does not show.
 struct XcapWorld {
   const Documents& operators;
-  const core::Credentials& accounts;     // names of users of ours
-  std::string_view domain{};             // ours: users and groups are of it
-  std::string_view groups_prefix{};      // that names of groups have to begin with
+  const core::Credentials& accounts;        // names of users of ours
+  std::string_view domain{};                // ours: users and groups are of it
+  std::string_view groups_prefix{};         // that names of groups have to begin with
   std::span<const std::string> reserved{};  // user_keys that mean something else here
 };
 

@@ -1,4 +1,5 @@
-// tests/daemon/xcap_front_test.cc - an answer to a change is a promise: what the store refuses, or keeps us waiting for.
+// tests/daemon/xcap_front_test.cc - an answer to a change is a promise: what the store refuses, or keeps us waiting
+// for.
 #include "tools/parleyd/xcap_front.h"
 
 #include <gtest/gtest.h>
@@ -49,21 +50,24 @@ class XcapFrontTest : public testing::Test {
     config.store_answer = 30ms;
     std::vector<std::unique_ptr<const policy::XcapUsage>> usages;
     usages.push_back(std::make_unique<const policy::XcapGroups>());
-    front_ = std::make_unique<XcapFront>(XcapFront::Parts{
-        .config = std::move(config),
-        .usages = std::move(usages),
-        .store = store,
-        .store_shard = 7,
-        .publish = [this](std::shared_ptr<const policy::UserDocuments> documents, bool) { shown_ = std::move(documents); },
-        .draining = [this] { return draining_; }});
+    front_ = std::make_unique<XcapFront>(
+        XcapFront::Parts{.config = std::move(config),
+                         .usages = std::move(usages),
+                         .store = store,
+                         .store_shard = 7,
+                         .publish = [this](std::shared_ptr<const policy::UserDocuments> documents,
+                                           bool) { shown_ = std::move(documents); },
+                         .draining = [this] { return draining_; }});
     store_.front = front_.get();
     std::vector<std::string> warnings;
     shown_ = front_->begin(std::make_shared<policy::Documents>(), std::make_shared<core::Credentials>(), {}, warnings);
   }
 
-  HttpAnswer ask(const std::string& method, const std::string& body = "", const std::string& who = "sip:alice@example.org") {
+  HttpAnswer ask(const std::string& method, const std::string& body = "",
+                 const std::string& who = "sip:alice@example.org") {
     HttpAsked asked{.method = method, .target = path, .body = body, .remote = *core::parse_address("127.0.0.1:9")};
-    asked.headers = {{"X-3GPP-Asserted-Identity", "\"" + who + "\""}, {"Content-Type", std::string(policy::groups_type)}};
+    asked.headers = {{"X-3GPP-Asserted-Identity", "\"" + who + "\""},
+                     {"Content-Type", std::string(policy::groups_type)}};
     return front_->answer(asked);
   }
   int put(const std::string& name) {
@@ -137,8 +141,9 @@ TEST_F(XcapFrontTest, WhileDrainingNothingChanges) {
   draining_ = true;
   const HttpAnswer answer = ask("DELETE");
   EXPECT_EQ(answer.status, 503);
-  EXPECT_NE(std::find(answer.headers.begin(), answer.headers.end(), std::pair<std::string, std::string>("Retry-After", "5")),
-            answer.headers.end());
+  EXPECT_NE(
+      std::find(answer.headers.begin(), answer.headers.end(), std::pair<std::string, std::string>("Retry-After", "5")),
+      answer.headers.end());
   EXPECT_EQ(ask("GET").status, 200);
 }
 

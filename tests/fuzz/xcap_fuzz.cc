@@ -112,7 +112,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool read = !tree.read(rest, limits);
   if (read) check_places(tree, 0);
   XcapSelector selector;
-  for (const std::string_view space : {std::string_view{}, read ? tree.at(0).read.space() : std::string_view("urn:x")}) {
+  for (const std::string_view space :
+       {std::string_view{}, read ? tree.at(0).read.space() : std::string_view("urn:x")}) {
     if (parse_node_selector(node, query, space, selector) != XcapUriFault::none) continue;
     CHECK(!selector.steps.empty());
     if (!read) continue;

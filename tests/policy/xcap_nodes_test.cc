@@ -1,4 +1,5 @@
-// tests/policy/xcap_nodes_test.cc - GET, PUT and DELETE of elements and attributes, byte for byte as RFC 4825 shows them.
+// tests/policy/xcap_nodes_test.cc - GET, PUT and DELETE of elements and attributes, byte for byte as RFC 4825 shows
+// them.
 #include "policy/xcap_nodes.h"
 
 #include <gtest/gtest.h>
@@ -90,7 +91,8 @@ TEST(XcapNodes, RFC4825_8_2_3_EarliestLast) {
       " <el2 att=\"first\"/>\n"
       "</root>\n";
   const Document document(root_document);
-  for (const char* const node : {"root/el1[@att=\"third\"]", "root/el1[3][@att=\"third\"]", "root/*[3][@att=\"third\"]"}) {
+  for (const char* const node :
+       {"root/el1[@att=\"third\"]", "root/el1[3][@att=\"third\"]", "root/*[3][@att=\"third\"]"}) {
     const Edited edited = document.put(node, "<el1 att=\"third\"/>");
     EXPECT_EQ(edited.text, expected) << node;
     EXPECT_TRUE(edited.created);
@@ -161,9 +163,9 @@ TEST(XcapNodes, RFC4825_8_2_2_Fragments) {
   const Document document("<p:a xmlns:p='urn:p' xmlns='urn:d'/>", "urn:p");
   EXPECT_EQ(document.put("a/b", "  <p:b/>\n").text, "<p:a xmlns:p='urn:p' xmlns='urn:d'><p:b/></p:a>");
   EXPECT_EQ(document.put("a/d:b", "<b/>", "xmlns(d=urn:d)").text, "<p:a xmlns:p='urn:p' xmlns='urn:d'><b/></p:a>");
-  for (const char* const body : {"", "text", "<p:b>", "<p:b/><p:b/>", "<p:b/>text", "</p:b>", "<q:b/>", "<!--x-->",
-                                 "<p:b/></w><w>", "<?xml version='1.0'?><p:b/>", "<!DOCTYPE a><p:b/>", "<p:b>&e;</p:b>",
-                                 "<p:b/><!--", "&lt;p:b/&gt;"}) {
+  for (const char* const body :
+       {"", "text", "<p:b>", "<p:b/><p:b/>", "<p:b/>text", "</p:b>", "<q:b/>", "<!--x-->", "<p:b/></w><w>",
+        "<?xml version='1.0'?><p:b/>", "<!DOCTYPE a><p:b/>", "<p:b>&e;</p:b>", "<p:b/><!--", "&lt;p:b/&gt;"}) {
     EXPECT_EQ(document.put("a/b", body).text, "not-xml-frag") << body;
   }
   EXPECT_EQ(document.put("a/b", "<p:b>\xff</p:b>").text, "not-utf-8");
@@ -252,11 +254,14 @@ const std::string namespaces =
 
 TEST(XcapNodes, RFC4825_6_4_NamesOfNamespaces) {
   const Document document(namespaces, "urn:test:default-namespace");
-  EXPECT_EQ(document.get("foo/a:bar/b:baz", "xmlns(a=urn:test:namespace1-uri)xmlns(b=urn:test:namespace1-uri)"), "<baz/>");
+  EXPECT_EQ(document.get("foo/a:bar/b:baz", "xmlns(a=urn:test:namespace1-uri)xmlns(b=urn:test:namespace1-uri)"),
+            "<baz/>");
   const std::string second = "<ns2:baz xmlns:ns2=\"urn:test:namespace2-uri\"/>";
-  EXPECT_EQ(document.get("foo/a:bar/b:baz", "xmlns(a=urn:test:namespace1-uri)xmlns(b=urn:test:namespace2-uri)"), second);
-  EXPECT_EQ(document.get("d:foo/a:bar/b:baz", "xmlns(a=urn:test:namespace1-uri)xmlns(b=urn:test:namespace2-uri)"
-                                              "xmlns(d=urn:test:default-namespace)"),
+  EXPECT_EQ(document.get("foo/a:bar/b:baz", "xmlns(a=urn:test:namespace1-uri)xmlns(b=urn:test:namespace2-uri)"),
+            second);
+  EXPECT_EQ(document.get("d:foo/a:bar/b:baz",
+                         "xmlns(a=urn:test:namespace1-uri)xmlns(b=urn:test:namespace2-uri)"
+                         "xmlns(d=urn:test:default-namespace)"),
             second);
   EXPECT_EQ(document.get("foo/bar"), "not found");
   EXPECT_EQ(document.get("foo/*[2]/there"), "<there/>");
@@ -277,10 +282,12 @@ TEST(XcapNodes, RFC4825_10_Bindings) {
 
 TEST(XcapNodes, RFC4825_8_4_Deletes) {
   const Document document(root_document);
-  EXPECT_EQ(document.remove("root/el1[@att=\"second\"]"),
-            "<?xml version=\"1.0\"?>\n<root>\n <el1 att=\"first\"/>\n \n <!-- comment -->\n <el2 att=\"first\"/>\n</root>\n");
+  EXPECT_EQ(
+      document.remove("root/el1[@att=\"second\"]"),
+      "<?xml version=\"1.0\"?>\n<root>\n <el1 att=\"first\"/>\n \n <!-- comment -->\n <el2 att=\"first\"/>\n</root>\n");
   EXPECT_EQ(document.remove("root/el2"),
-            "<?xml version=\"1.0\"?>\n<root>\n <el1 att=\"first\"/>\n <el1 att=\"second\"/>\n <!-- comment -->\n \n</root>\n");
+            "<?xml version=\"1.0\"?>\n<root>\n <el1 att=\"first\"/>\n <el1 att=\"second\"/>\n <!-- comment -->\n "
+            "\n</root>\n");
   // Section 7.5: the last of its name can be named by its place, the others can not.
   EXPECT_EQ(document.remove("root/el1[1]"), "cannot-delete");
   EXPECT_NE(document.remove("root/el1[2]"), "cannot-delete");

@@ -125,10 +125,12 @@ class XcapServiceTest : public testing::Test {
     const XcapAsk asked = service_->ask("/xcap-root/" + path);
     const std::vector<std::string> users = {who};
     if (extra.type.empty() && asked.usage != nullptr) {
-      extra.type = !asked.target.has_node ? std::string(asked.usage->type())
-                   : path.find("/@") != std::string::npos ? std::string(xcap_attribute_type) : std::string(xcap_element_type);
+      extra.type = !asked.target.has_node                 ? std::string(asked.usage->type())
+                   : path.find("/@") != std::string::npos ? std::string(xcap_attribute_type)
+                                                          : std::string(xcap_element_type);
     }
-    XcapRequest request{.method = method, .users = users, .content_type = extra.type, .body = body, .now_ms = 1, .random = ++random_};
+    XcapRequest request{
+        .method = method, .users = users, .content_type = extra.type, .body = body, .now_ms = 1, .random = ++random_};
     if (extra.if_match) request.if_match = *extra.if_match;
     if (extra.if_none_match) request.if_none_match = *extra.if_none_match;
     XcapComputed computed;
@@ -179,17 +181,22 @@ TEST_F(XcapServiceTest, RFC4825_13_TheExampleSession) {
             "  <list name=\"friends\">\n"
             "  <entry uri=\"sip:bob@example.com\">\n    <display-name>Bob Jones</display-name>\n  </entry></list>\n"
             "</resource-lists>");
-  EXPECT_EQ(ask(bill, "PUT", friends + "/list%5b@name=%22close-friends%22%5d",
-                "<list name=\"close-friends\"><entry uri=\"sip:joe@example.com\"/><entry uri=\"sip:nancy@example.com\"/>"
-                "<entry uri=\"sip:petri@example.com\"/></list>")
-                .status,
-            201);
-  EXPECT_EQ(ask(bill, "DELETE", index + "/~~/resource-lists/list/list/entry%5b@uri=%22sip:petri@example.com%22%5d").status, 200);
+  EXPECT_EQ(
+      ask(bill, "PUT", friends + "/list%5b@name=%22close-friends%22%5d",
+          "<list name=\"close-friends\"><entry uri=\"sip:joe@example.com\"/><entry uri=\"sip:nancy@example.com\"/>"
+          "<entry uri=\"sip:petri@example.com\"/></list>")
+          .status,
+      201);
+  EXPECT_EQ(
+      ask(bill, "DELETE", index + "/~~/resource-lists/list/list/entry%5b@uri=%22sip:petri@example.com%22%5d").status,
+      200);
   said = ask(bill, "GET", index + "/~~/resource-lists/list/list/entry%5b2%5d/@uri");
   EXPECT_EQ(said.body, "\"sip:nancy@example.com\"");
   EXPECT_EQ(said.type, "application/xcap-att+xml");
   // Idempotent: the same once more is a replacement, and gone is gone.
-  EXPECT_EQ(ask(bill, "PUT", index + "/~~/resource-lists/list/list/entry%5b2%5d/@uri", "\"sip:nancy@example.com\"").status, 200);
+  EXPECT_EQ(
+      ask(bill, "PUT", index + "/~~/resource-lists/list/list/entry%5b2%5d/@uri", "\"sip:nancy@example.com\"").status,
+      200);
   EXPECT_EQ(ask(bill, "DELETE", index).status, 200);
   EXPECT_EQ(ask(bill, "DELETE", index).status, 404);
   EXPECT_EQ(ask(bill, "GET", index).status, 404);
@@ -223,7 +230,8 @@ TEST_F(XcapServiceTest, RFC4825_8_Methods) {
     EXPECT_EQ(said.status, 405);
     EXPECT_EQ(said.allow, "GET, HEAD");
   }
-  EXPECT_EQ(ask(alice, "GET", std::string(team) + "/~~/group/namespace::*").body, "<group xmlns='urn:oma:xml:poc:list-service'/>");
+  EXPECT_EQ(ask(alice, "GET", std::string(team) + "/~~/group/namespace::*").body,
+            "<group xmlns='urn:oma:xml:poc:list-service'/>");
 }
 
 TEST_F(XcapServiceTest, OMA_GRP_1_OnlyTheOwnerWritesAndMembersRead) {
@@ -285,9 +293,18 @@ TEST_F(XcapServiceTest, RFC4825_8_2_6_Conditions) {
 
 TEST_F(XcapServiceTest, RFC4825_8_2_2_Bodies) {
   EXPECT_EQ(ask(alice, "PUT", team, group("sip:team@example.org"), {.type = "application/xml"}).status, 415);
-  EXPECT_EQ(ask(alice, "PUT", team, group("sip:team@example.org"), {.type = "Application/vnd.oma.poc.GROUPS+xml ; charset=UTF-8"}).status, 201);
-  EXPECT_EQ(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/display-name", "<display-name/>", {.type = "text/plain"}).status, 415);
-  EXPECT_EQ(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/@x", "'1'", {.type = std::string(xcap_element_type)}).status, 415);
+  EXPECT_EQ(ask(alice, "PUT", team, group("sip:team@example.org"),
+                {.type = "Application/vnd.oma.poc.GROUPS+xml ; charset=UTF-8"})
+                .status,
+            201);
+  EXPECT_EQ(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/display-name", "<display-name/>",
+                {.type = "text/plain"})
+                .status,
+            415);
+  EXPECT_EQ(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/@x", "'1'",
+                {.type = std::string(xcap_element_type)})
+                .status,
+            415);
   const std::string other = "org.openmobilealliance.groups/users/sip:alice@example.org/other";
   EXPECT_EQ(fault(ask(alice, "PUT", other, "<group>")), "not-well-formed");
   EXPECT_EQ(fault(ask(alice, "PUT", other, "")), "not-well-formed");
@@ -296,15 +313,24 @@ TEST_F(XcapServiceTest, RFC4825_8_2_2_Bodies) {
   EXPECT_EQ(fault(ask(alice, "PUT", other, "<?xml version='1.0' encoding='ISO-8859-1'?><a/>")), "not-utf-8");
   EXPECT_EQ(fault(ask(alice, "PUT", other, "<a/>")), "schema-validation-error");
   EXPECT_EQ(fault(ask(alice, "PUT", other + "/~~/group/list-service", "<list-service/>")), "no-parent");
-  EXPECT_EQ(fault(ask(alice, "PUT", "org.openmobilealliance.groups/users/sip:alice@example.org/dir/x", group("sip:x@example.org"))), "no-parent");
-  EXPECT_EQ(fault(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/display-name", "<display-name>")), "not-xml-frag");
-  EXPECT_EQ(fault(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/display-name", "<subject/>")), "cannot-insert");
-  EXPECT_EQ(fault(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/@uri", "sip:x@example.org")), "not-xml-att-value");
-  EXPECT_EQ(fault(ask(alice, "DELETE", std::string(team) + "/~~/group/list-service/list/entry%5b1%5d")), "cannot-delete");
+  EXPECT_EQ(fault(ask(alice, "PUT", "org.openmobilealliance.groups/users/sip:alice@example.org/dir/x",
+                      group("sip:x@example.org"))),
+            "no-parent");
+  EXPECT_EQ(fault(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/display-name", "<display-name>")),
+            "not-xml-frag");
+  EXPECT_EQ(fault(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/display-name", "<subject/>")),
+            "cannot-insert");
+  EXPECT_EQ(fault(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/@uri", "sip:x@example.org")),
+            "not-xml-att-value");
+  EXPECT_EQ(fault(ask(alice, "DELETE", std::string(team) + "/~~/group/list-service/list/entry%5b1%5d")),
+            "cannot-delete");
   EXPECT_EQ(fault(ask(alice, "DELETE", std::string(team) + "/~~/group/list-service/@uri")), "schema-validation-error");
   const Said said = ask(alice, "PUT", std::string(team) + "/~~/group/list-service/a/b", "<b/>");
   EXPECT_EQ(fault(said), "no-parent");
-  EXPECT_NE(said.body.find("<ancestor>/xcap-root/org.openmobilealliance.groups/users/sip:alice@example.org/team/~~/group/list-service</ancestor>"), said.body.npos) << said.body;
+  EXPECT_NE(said.body.find("<ancestor>/xcap-root/org.openmobilealliance.groups/users/sip:alice@example.org/team/~~/"
+                           "group/list-service</ancestor>"),
+            said.body.npos)
+      << said.body;
   begin({.document_bytes_max = 1024});
   EXPECT_EQ(ask(alice, "PUT", team, group("sip:team@example.org", std::string(2000, ' '))).status, 413);
 }
@@ -322,7 +348,8 @@ TEST_F(XcapServiceTest, OMA_GRP_1_GroupsHoldAtOnceAndAlone) {
   EXPECT_EQ(fault(ask(bob, "PUT", bobs, group("sip:factory@example.org"))), "uniqueness-failure");  // the service
   EXPECT_EQ(fault(ask(bob, "PUT", bobs, group("sip:g@elsewhere.org"))), "constraint-failure");
   EXPECT_EQ(fault(ask(bob, "PUT", bobs, group("tel:+1555"))), "constraint-failure");
-  EXPECT_EQ(fault(ask(bob, "PUT", bobs, group("sip:g@example.org", "<list><external anchor='http://x/l'/></list>"))), "constraint-failure");
+  EXPECT_EQ(fault(ask(bob, "PUT", bobs, group("sip:g@example.org", "<list><external anchor='http://x/l'/></list>"))),
+            "constraint-failure");
   // With the new URI goes the old one.
   ASSERT_EQ(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/@uri", "'sip:crew@example.org'").status, 200);
   EXPECT_EQ(snapshot_->groups.find("sip:team@example.org"), nullptr);
@@ -354,15 +381,21 @@ TEST_F(XcapServiceTest, OMA_ACC_1_AccessRulesOfAUser) {
   ASSERT_NE(held, nullptr);
   EXPECT_EQ(held->judge({}).handling, InviteHandling::reject);
   EXPECT_EQ(fault(ask(alice, "PUT", other, rules("accept"))), "constraint-failure");  // there is one
-  EXPECT_EQ(fault(ask(alice, "PUT", "org.openmobilealliance.access-rules/users/sip:alice@example.org/x", rules("accept"))), "constraint-failure");
+  EXPECT_EQ(
+      fault(ask(alice, "PUT", "org.openmobilealliance.access-rules/users/sip:alice@example.org/x", rules("accept"))),
+      "constraint-failure");
   ASSERT_EQ(ask(alice, "PUT", index + "/~~/ruleset/rule/actions/p:allow-invite?xmlns(p=urn:oma:xml:poc:poc-rules)",
-                "<p:allow-invite>accept</p:allow-invite>").status, 200);
+                "<p:allow-invite>accept</p:allow-invite>")
+                .status,
+            200);
   EXPECT_EQ(snapshot_->access_rules.find(alice)->judge({}).handling, InviteHandling::accept);
   EXPECT_EQ(held->judge({}).handling, InviteHandling::reject);  // who had it still has it
   ASSERT_EQ(ask(alice, "DELETE", index).status, 200);
   EXPECT_EQ(snapshot_->access_rules.find(alice), nullptr);
   EXPECT_EQ(ask(alice, "PUT", other, rules("accept")).status, 201);
-  EXPECT_EQ(fault(ask(carol, "PUT", "org.openmobilealliance.access-rules/users/sip:carol@example.org/index", rules("pass"))), "constraint-failure");
+  EXPECT_EQ(
+      fault(ask(carol, "PUT", "org.openmobilealliance.access-rules/users/sip:carol@example.org/index", rules("pass"))),
+      "constraint-failure");
 }
 
 TEST_F(XcapServiceTest, OMA_SET_7_SettingsOfWhoHasPublishedNothing) {
@@ -370,7 +403,8 @@ TEST_F(XcapServiceTest, OMA_SET_7_SettingsOfWhoHasPublishedNothing) {
   ASSERT_EQ(ask(alice, "PUT", index, settings("true")).status, 201);
   ASSERT_NE(snapshot_->settings.find(alice), nullptr);
   EXPECT_TRUE(snapshot_->settings.find(alice)->session_barred);
-  EXPECT_EQ(fault(ask(alice, "PUT", index, "<poc-settings xmlns='urn:oma:params:xml:ns:poc:poc-settings'/>")), "constraint-failure");
+  EXPECT_EQ(fault(ask(alice, "PUT", index, "<poc-settings xmlns='urn:oma:params:xml:ns:poc:poc-settings'/>")),
+            "constraint-failure");
   EXPECT_TRUE(snapshot_->settings.find(alice)->session_barred);
   ASSERT_EQ(ask(alice, "DELETE", index).status, 200);
   EXPECT_EQ(snapshot_->settings.find(alice), nullptr);
@@ -467,7 +501,9 @@ TEST_F(XcapServiceTest, RFC5874_DocumentsAsWatchersAreTold) {
   std::string out;
   put_xcap_diff("http://x/xcap-root/", *snapshot_->owned.find(alice), out);
   const std::string sel = "org.openmobilealliance.groups/users/sip:alice@example.org/team";
-  EXPECT_NE(out.find("xcap-root=\"http://x/xcap-root/\"><document new-etag=\"" + first + "\" sel=\"" + sel + "\"/>"), out.npos) << out;
+  EXPECT_NE(out.find("xcap-root=\"http://x/xcap-root/\"><document new-etag=\"" + first + "\" sel=\"" + sel + "\"/>"),
+            out.npos)
+      << out;
   ASSERT_EQ(ask(alice, "PUT", team, group("sip:crew@example.org")).status, 200);
   EXPECT_EQ(snapshot_->previous_etag, first);
   changes.add(*snapshot_);

@@ -53,9 +53,10 @@ TEST(XcapUri, RFC4825_6_2_DocumentSelectors) {
   EXPECT_EQ(target("http://xcap.example.com/xcap-root/a/users/u/d"), "a users u d");
   EXPECT_EQ(target("/xcap-root/a/users/u/dir/doc"), "a users u dir/doc");
   EXPECT_EQ(target("/xcap-root/a/users/sip:a%2Fb@x/doc"), "a users sip:a/b@x doc");
-  for (const char* const none : {"/", "/xcap-root", "/xcap-root/", "/xcap-roots/a/users/u/d", "/xcap-root/a/users/u",
-                                 "/xcap-root/a/users/u/", "/xcap-root/a/global/", "/xcap-root/a/others/u/d",
-                                 "/xcap-root/a/users//d", "/xcap-root/a/users/u/../x", "/xcap-root/a/users/u/d//e", "*", ""}) {
+  for (const char* const none :
+       {"/", "/xcap-root", "/xcap-root/", "/xcap-roots/a/users/u/d", "/xcap-root/a/users/u", "/xcap-root/a/users/u/",
+        "/xcap-root/a/global/", "/xcap-root/a/others/u/d", "/xcap-root/a/users//d", "/xcap-root/a/users/u/../x",
+        "/xcap-root/a/users/u/d//e", "*", ""}) {
     EXPECT_EQ(target(none), "unknown") << none;
   }
   for (const char* const bad : {"/xcap-root/a/users/u/%", "/xcap-root/a/users/u/%4", "/xcap-root/a/users/u/%zz",
@@ -87,10 +88,37 @@ TEST(XcapUri, RFC4825_6_3_Steps) {
 
 // Section 8: what is no step of the grammar is one of an extension.
 TEST(XcapUri, RFC4825_8_ExtensionsAreNotFound) {
-  for (const char* const text :
-       {"", "/", "foo/", "/foo", "foo//bar", "@a", "namespace::*", "foo/@a/b", "foo/@", "foo/namespace::x", "foo[", "foo[]",
-        "foo[1", "foo[x]", "foo[-1]", "foo[@a]", "foo[@a=b]", "foo[@a=\"b]", "foo[@a='b'][1]", "foo[1][2]", "foo[@a='<']",
-        "foo[@a='&x;']", "foo[@a='&#0;']", "foo[@a='&#xD800;']", "foo bar", "1foo", "a:b:c", ":a", "a:", "foo()", "foo[1]x"}) {
+  for (const char* const text : {"",
+                                 "/",
+                                 "foo/",
+                                 "/foo",
+                                 "foo//bar",
+                                 "@a",
+                                 "namespace::*",
+                                 "foo/@a/b",
+                                 "foo/@",
+                                 "foo/namespace::x",
+                                 "foo[",
+                                 "foo[]",
+                                 "foo[1",
+                                 "foo[x]",
+                                 "foo[-1]",
+                                 "foo[@a]",
+                                 "foo[@a=b]",
+                                 "foo[@a=\"b]",
+                                 "foo[@a='b'][1]",
+                                 "foo[1][2]",
+                                 "foo[@a='<']",
+                                 "foo[@a='&x;']",
+                                 "foo[@a='&#0;']",
+                                 "foo[@a='&#xD800;']",
+                                 "foo bar",
+                                 "1foo",
+                                 "a:b:c",
+                                 ":a",
+                                 "a:",
+                                 "foo()",
+                                 "foo[1]x"}) {
     EXPECT_EQ(selector(text, "xmlns(a=urn:a)xmlns(b=urn:b)"), "unknown") << text;
   }
 }

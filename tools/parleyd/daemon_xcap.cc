@@ -1,5 +1,5 @@
-// tools/parleyd/daemon_xcap.cc - XCAP within the process: its sockets, what it gets from store and files, what it gives to
-// shards. See daemon.h.
+// tools/parleyd/daemon_xcap.cc - XCAP within the process: its sockets, what it gets from store and files, what it gives
+// to shards. See daemon.h.
 #include <unistd.h>
 
 #include <utility>
@@ -35,12 +35,13 @@ std::string Daemon::bind_xcap() {
   for (const XcapListener& listener : xcap.listeners) {
     const auto address = resolve_host(without_brackets(listener.host), listener.port);
     core::Address bound;
-    const std::string why = address ? xcap_http_->listen(*address, listener.secure, bound) : std::string("has no address");
+    const std::string why =
+        address ? xcap_http_->listen(*address, listener.secure, bound) : std::string("has no address");
     if (!why.empty()) return "--xcap: " + listener.host + ":" + std::to_string(listener.port) + ": " + why;
     xcap_at_.push_back((listener.secure ? "https:" : "http:") + core::to_string(bound));
     if (settings_.sip.xcap.root.empty()) {
-      settings_.sip.xcap.root = (listener.secure ? "https://" : "http://") + core::to_string(bound) +
-                                xcap.front.service.root + "/";
+      settings_.sip.xcap.root =
+          (listener.secure ? "https://" : "http://") + core::to_string(bound) + xcap.front.service.root + "/";
     }
   }
   if (!xcap.uri.empty()) settings_.sip.xcap.root = xcap.uri;
@@ -52,18 +53,18 @@ std::string Daemon::bind_xcap() {
 std::shared_ptr<const policy::Config> Daemon::begin_xcap(std::shared_ptr<const policy::Config> config,
                                                          std::vector<core::XcapRow>&& rows) {
   if (xcap_http_ == nullptr) return config;
-  xcap_ = std::make_unique<XcapFront>(XcapFront::Parts{
-      .config = settings_.xcap.front,
-      .usages = all_usages(),
-      .store = store_.get(),
-      .store_shard = shards_->count(),
-      .publish =
-          [this](std::shared_ptr<const policy::UserDocuments> documents, bool wait) {
-            shards_->reload(policy::user_documents_only(std::move(documents)));
-            // What is posted to a shard is looked at in its order: who answers this has that.
-            if (wait) (void)gather_->ask_all(core::AdminRequest::Kind::summary, "", in_effect_limit);
-          },
-      .draining = [this] { return state_ == State::draining; }});
+  xcap_ = std::make_unique<XcapFront>(
+      XcapFront::Parts{.config = settings_.xcap.front,
+                       .usages = all_usages(),
+                       .store = store_.get(),
+                       .store_shard = shards_->count(),
+                       .publish =
+                           [this](std::shared_ptr<const policy::UserDocuments> documents, bool wait) {
+                             shards_->reload(policy::user_documents_only(std::move(documents)));
+                             // What is posted to a shard is looked at in its order: who answers this has that.
+                             if (wait) (void)gather_->ask_all(core::AdminRequest::Kind::summary, "", in_effect_limit);
+                           },
+                       .draining = [this] { return state_ == State::draining; }});
   std::vector<std::string> warnings;
   auto begun = std::make_shared<policy::Config>(*config);
   begun->user_documents = xcap_->begin(loaded_.documents, users_of(config), std::move(rows), warnings);
@@ -110,7 +111,8 @@ void Daemon::put_xcap_facts(std::vector<ProcessSample>& facts) const {
   }
   const HttpCounts http = xcap_http_->counts();
   fact("parley_xcap_connections", MetricType::gauge, "Open connections of XCAP clients.", {}, http.connections);
-  fact("parley_xcap_connections_accepted_total", MetricType::counter, "Connections of XCAP clients.", {}, http.accepted);
+  fact("parley_xcap_connections_accepted_total", MetricType::counter, "Connections of XCAP clients.", {},
+       http.accepted);
   fact("parley_xcap_requests_total", MetricType::counter, "XCAP requests that came whole.", {}, http.requests);
   const std::pair<const char*, std::uint64_t> limits[] = {{"connections", http.refused_connections},
                                                           {"connections_per_source", http.refused_source},
@@ -123,7 +125,8 @@ void Daemon::put_xcap_facts(std::vector<ProcessSample>& facts) const {
     fact("parley_xcap_limit_hits_total", MetricType::counter, help, {{"limit", limit}}, count);
     help = "";
   }
-  fact("parley_xcap_bad_requests_total", MetricType::counter, "What came to an XCAP listener and is not HTTP.", {}, http.bad);
+  fact("parley_xcap_bad_requests_total", MetricType::counter, "What came to an XCAP listener and is not HTTP.", {},
+       http.bad);
   fact("parley_xcap_tls_failures_total", MetricType::counter, "TLS handshakes of XCAP clients that failed.", {},
        http.tls_failures);
 }

@@ -31,7 +31,7 @@ void put_head(const HttpAsked& asked, const std::string& credentials, std::strin
 
 HttpDigest::HttpDigest(sip::DigestAuthConfig config, std::string realm, const core::Seed& seed)
     : config_([&] {
-        config.check_uri = true;             // byte for byte: a path is no SIP URI, so nothing else is equal
+        config.check_uri = true;  // byte for byte: a path is no SIP URI, so nothing else is equal
         config.accept_without_qop = false;
         return std::move(config);
       }()),

@@ -1,5 +1,5 @@
-// tools/parleyd/http_digest.h - who sends an HTTP request, by Digest (RFC 7616), with the users, nonces and limits that SIP
-// has (sip/digest_auth.h, which does the work). By any thread, one at a time.
+// tools/parleyd/http_digest.h - who sends an HTTP request, by Digest (RFC 7616), with the users, nonces and limits that
+// SIP has (sip/digest_auth.h, which does the work). By any thread, one at a time.
 #pragma once
 
 #include <cstdint>

@@ -33,8 +33,8 @@ using SteadyClock = std::chrono::steady_clock;
 using TimePoint = SteadyClock::time_point;
 
 constexpr std::uint32_t requests_per_connection_max = 1000;
-constexpr std::chrono::seconds linger{1};         // for the other side to read the last answer
-constexpr std::chrono::seconds stop_time{3};      // for what is being answered
+constexpr std::chrono::seconds linger{1};            // for the other side to read the last answer
+constexpr std::chrono::seconds stop_time{3};         // for what is being answered
 constexpr std::chrono::milliseconds no_accept{100};  // after it failed for want of descriptors
 constexpr std::size_t piece_bytes = 16 * 1024;
 
@@ -411,8 +411,10 @@ bool HttpServer::State::understand(Conn& conn) {
     return true;
   }
   const auto none = std::string_view{}.data();
-  const bool wants_close = head.list_element("Connection", "close", core::HttpHead::Case::ignored, bytes).data() != none;
-  const bool wants_more = head.list_element("Connection", "keep-alive", core::HttpHead::Case::ignored, bytes).data() != none;
+  const bool wants_close =
+      head.list_element("Connection", "close", core::HttpHead::Case::ignored, bytes).data() != none;
+  const bool wants_more =
+      head.list_element("Connection", "keep-alive", core::HttpHead::Case::ignored, bytes).data() != none;
   conn.close = wants_close || (!modern && !wants_more) || ++conn.served >= requests_per_connection_max;
   Task task{.conn = conn.id, .asked = {}};
   task.asked.method = head.method.of(bytes);

@@ -1,5 +1,5 @@
-// tools/parleyd/http_server.h - HTTP/1.1 for many who are not trusted (RFC 9110, RFC 9112): one thread moves bytes, a few
-// others answer, so that whoever is slow costs a slot and no thread. Plain or TLS. Bodies have a Content-Length.
+// tools/parleyd/http_server.h - HTTP/1.1 for many who are not trusted (RFC 9110, RFC 9112): one thread moves bytes, a
+// few others answer, so that whoever is slow costs a slot and no thread. Plain or TLS. Bodies have a Content-Length.
 //
 // Bounded: connections, also of one source, bytes of a head (core/http_head.h) and a body, and the time in which a
 // request has to be there and an answer has to be taken. Every connection has at most one request that waits.
@@ -26,10 +26,10 @@ namespace parley::parleyd {
 
 struct HttpAsked {
   std::string method;
-  std::string target;  // as sent
-  std::vector<std::pair<std::string, std::string>> headers;  // in their order
-  std::string body;
-  core::Address remote;
+  std::string target;                                          // as sent
+  std::vector<std::pair<std::string, std::string>> headers{};  // in their order
+  std::string body{};
+  core::Address remote{};
   bool secure = false;
   // The first of that name, without regard to case; null: there is none.
   [[nodiscard]] const std::string* header(std::string_view name) const;

@@ -163,9 +163,8 @@ XcapFront::Sender XcapFront::identify(const HttpAsked& asked) {
     if (!sender.users.empty()) return sender;
   }
   using policy::PlainDigest;
-  const bool plain_allowed =
-      config_.plain_digest == PlainDigest::always ||
-      (config_.plain_digest == PlainDigest::loopback && core::is_loopback(asked.remote));
+  const bool plain_allowed = config_.plain_digest == PlainDigest::always ||
+                             (config_.plain_digest == PlainDigest::loopback && core::is_loopback(asked.remote));
   if (!asked.secure && !plain_allowed) {
     sender.refusal = plain(403, "TLS is needed here");
     return sender;
@@ -187,8 +186,7 @@ XcapFront::Sender XcapFront::identify(const HttpAsked& asked) {
     return sender;
   }
   sender.refusal = plain(401);
-  const bool stale =
-      judged.verdict == sip::DigestVerdict::stale || judged.verdict == sip::DigestVerdict::replayed;
+  const bool stale = judged.verdict == sip::DigestVerdict::stale || judged.verdict == sip::DigestVerdict::replayed;
   digest_.challenge(stale, steady_now(), sender.refusal);
   return sender;
 }

@@ -1,5 +1,5 @@
-// tools/parleyd/xcap_front.h - XCAP over HTTP (RFC 4825): who asks, what policy/xcap_service.h says to it, and that a change
-// is on the disk and with every shard before it is answered.
+// tools/parleyd/xcap_front.h - XCAP over HTTP (RFC 4825): who asks, what policy/xcap_service.h says to it, and that a
+// change is on the disk and with every shard before it is answered.
 //
 //   HTTP threads --> XcapFront --> XcapService            one change at a time, readers beside it
 //                       |--> store, and waits             commit before 200 or 201
@@ -42,8 +42,8 @@ struct XcapCounts {
   std::uint64_t documents = 0;  // now
   std::uint64_t bytes = 0;      // now
   std::uint64_t changes = 0;
-  std::uint64_t unstored = 0;                // changes that the store refused, or did not take in time: 503
-  std::array<std::uint64_t, 6> answers{};    // by the first digit of their status
+  std::uint64_t unstored = 0;              // changes that the store refused, or did not take in time: 503
+  std::array<std::uint64_t, 6> answers{};  // by the first digit of their status
 };
 
 class XcapFront {
@@ -110,7 +110,7 @@ class XcapFront {
 
   std::mutex stored_mutex_;  // of what the store has said
   std::condition_variable stored_;
-  std::uint64_t token_ = 0;  // of the last operation
+  std::uint64_t token_ = 0;                        // of the last operation
   std::optional<core::StoreResult::Status> said_;  // of it
 
   std::atomic<std::uint64_t> changes_{0};
