@@ -485,8 +485,13 @@ std::shared_ptr<const UserDocuments> XcapService::set_operators(std::shared_ptr<
     if (stored.value.settings) show(stored, *next);  // they are settled over the operator's
     const std::string name = xcap_selector(stored.row.auid, stored.row.owner, stored.row.name);
     for (const auto& group : stored.value.groups) {
-      if (operators_->group(group->key()) != nullptr) {
-        warnings.push_back(name + ": the group " + group->uri() + " is the operator's, too; that one holds");
+      // Its address may be somebody's by now, or nobody's any more.
+      const XcapRefusal refusal = judge_group_uri(*group, world());
+      if (refusal.fault == XcapFault::none) {
+        next->groups.put(group->key(), group);
+      } else {
+        next->groups.erase(group->key());
+        warnings.push_back(name + ": the group " + group->uri() + " does not hold: " + refusal.phrase);
       }
     }
     if (stored.value.access_rules != nullptr && operators_->rules_of(stored.row.owner) != nullptr) {

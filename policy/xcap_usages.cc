@@ -26,8 +26,9 @@ bool names_lists(std::span<const Rule> rules) {
                      [](const Rule& rule) { return !rule.conditions.external_list.empty(); });
 }
 
-// Nobody makes himself a group of somebody's address, or of one that the service has.
-XcapRefusal judge_uri(const Group& group, const XcapWorld& world) {
+}  // namespace
+
+XcapRefusal judge_group_uri(const Group& group, const XcapWorld& world) {
   sip::Uri uri;
   const std::string& key = group.key();
   if (!sip::parse_uri(key, uri) || uri.scheme == sip::Scheme::tel || uri.user.empty()) {
@@ -43,8 +44,6 @@ XcapRefusal judge_uri(const Group& group, const XcapWorld& world) {
   }
   return {};
 }
-
-}  // namespace
 
 bool is_single_document(std::string_view auid) { return auid == xcap_access_rules_auid || auid == xcap_settings_auid; }
 
@@ -64,7 +63,7 @@ XcapRefusal XcapGroups::read(const XcapPlace&, std::string_view bytes, const Xca
   std::vector<Group> groups;
   if (const XmlError error = parse_groups(bytes, groups)) return invalid(error);
   for (Group& group : groups) {
-    if (XcapRefusal refusal = judge_uri(group, world); refusal.fault != XcapFault::none) return refusal;
+    if (XcapRefusal refusal = judge_group_uri(group, world); refusal.fault != XcapFault::none) return refusal;
     const GroupSpec& spec = group.spec();
     if (!spec.external_lists.empty() || (spec.rules && names_lists(*spec.rules))) {
       return constraint("lists of other documents are not followed");

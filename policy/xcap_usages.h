@@ -68,6 +68,9 @@ class XcapCaps final : public XcapUsage {
   XcapComputed document_;
 };
 
+// Nobody makes himself a group of somebody's address, or of one that the service has.
+[[nodiscard]] XcapRefusal judge_group_uri(const Group& group, const XcapWorld& world);
+
 // Whether a user may have only one document of a usage, whatever its name.
 [[nodiscard]] bool is_single_document(std::string_view auid);
 

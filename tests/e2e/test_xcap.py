@@ -256,7 +256,7 @@ class Hostile(XcapMixin, SipCase):
     """What is no HTTP, or is slow, costs itself."""
 
     FLAGS = ("--xcap", "127.0.0.1:0", "--xcap-request-timeout", "1s", "--xcap-idle-timeout", "2s",
-             "--xcap-connections-max", "20", "--xcap-threads", "1")
+             "--xcap-threads", "1")
 
     def connect(self):
         host, _, port = self.server.ready["xcap"][0].removeprefix("http:").rpartition(":")
@@ -320,6 +320,13 @@ class Hostile(XcapMixin, SipCase):
         for line in lines:
             self.assertEqual(self.rest(line), b"")
         self.server.wait_metric("parley_xcap_limit_hits_total", lambda v: v >= 5, limit="time")
+
+
+class Bounded(XcapMixin, SipCase):
+    """More connections than there may be."""
+
+    FLAGS = ("--xcap", "127.0.0.1:0", "--xcap-connections-max", "20")
+    connect, rest = Hostile.connect, staticmethod(Hostile.rest)
 
     def test_connections_are_bounded(self):
         lines = [self.connect() for _ in range(20)]

@@ -371,6 +371,17 @@ TEST_F(XcapServiceTest, OMA_GRP_1_TheOperatorsGroupGoesBefore) {
   ASSERT_EQ(warnings_.size(), 1U);
   EXPECT_NE(warnings_[0].find("sip:crew@example.org"), std::string::npos);
   EXPECT_EQ(ask(alice, "GET", team).status, 200);
+  EXPECT_EQ(snapshot_->groups.find("sip:crew@example.org"), nullptr);
+  set_operators("");
+  EXPECT_TRUE(warnings_.empty());
+  EXPECT_NE(snapshot_->groups.find("sip:crew@example.org"), nullptr);
+  // Somebody comes who has the address of a group.
+  auto accounts = std::make_shared<core::Credentials>();
+  (*accounts)["crew"] = {};
+  service_->set_accounts(accounts);
+  set_operators("");
+  EXPECT_EQ(warnings_.size(), 1U);
+  EXPECT_EQ(snapshot_->groups.find("sip:crew@example.org"), nullptr);
 }
 
 TEST_F(XcapServiceTest, OMA_ACC_1_AccessRulesOfAUser) {
