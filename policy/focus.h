@@ -85,6 +85,7 @@ class Focus : public UserAgent {
     core::SlotId session{};           // target session; of a group whose session is on, too
     const LeftSession* left = nullptr;  // target session of an earlier process, to which nobody has come back yet
     const Group* group = nullptr;     // target group
+    std::shared_ptr<const void> group_owner{};  // keeps it
     std::string_view identity;        // AO-IMA of the sender
     std::string_view user{};          // of our realm, who proved to be its sender
     bool from_trusted = false;

@@ -451,7 +451,7 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
   }
   s.recipients = std::move(who.recipients);
   if (invitation.group != nullptr && !s.distribution) {
-    s.documents = config_->documents;
+    s.group_owner = invitation.group_owner;
     s.group = invitation.group;
     if (s.subject.empty()) s.subject = s.group->subject();
     const auto& policy = s.group->session_policy();

@@ -195,7 +195,7 @@ struct FocusSession {
   std::string identity;  // session identity: a URI
   std::string asserted;  // P-Asserted-Identity toward who comes in: factory or group, in brackets (SEED2-7.2.1.1-5)
   std::string subject;
-  std::shared_ptr<const Documents> documents;  // that `group` is of
+  std::shared_ptr<const void> group_owner;  // keeps it
   const Group* group = nullptr;
 
   core::SlotId originator;

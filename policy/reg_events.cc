@@ -38,8 +38,10 @@ RegEvents::RegEvents(const Parts& parts)
       location_(parts.location),
       settings_(parts.settings),
       config_(parts.config),
-      packages_{parts.config->reg_events.package, parts.config->settings.package},
-      served_(packages_, parts.settings == nullptr ? std::size_t{1} : std::size_t{package_count}),
+      packages_{parts.config->reg_events.package, parts.config->settings.package, parts.config->xcap.package},
+      served_(packages_, parts.settings == nullptr            ? std::size_t{1}
+                         : parts.config->xcap.root.empty() ? std::size_t{documents}
+                                                              : std::size_t{package_count}),
       allowed_events_(sip::allow_events(served_)),
       dialogs_({.shard = parts.shard,
                 .pool = parts.pool,
@@ -66,6 +68,7 @@ void RegEvents::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
   packages_[registrations] = config_->reg_events.package;
   packages_[settings] = config_->settings.package;
+  packages_[documents] = config_->xcap.package;
   dialogs_.reload(config_, config_->reg_events.notifies_unanswered_max);
 }
 
@@ -106,10 +109,13 @@ std::uint16_t RegEvents::refresh(const sip::Received& request, const sip::Reques
   const EventOutcome outcome = dialogs_.refresh(request, match);
   if (!outcome.created) return outcome.status;
   sip::Event event;
-  const bool about_settings = sip::parse_event(request.head.value(sip::HeaderId::event, request.bytes), event) &&
-                              event.package == packages_[settings].name;
+  CHECK(sip::parse_event(request.head.value(sip::HeaderId::event, request.bytes), event));  // it has been served
+  std::uint8_t package = registrations;
+  for (std::uint8_t n = 0; n < served_.size(); ++n) {
+    if (event.package == packages_[n].name) package = n;
+  }
   watched_.get(core::SlotId::unpack(outcome.resource))
-      ->usages.push_back({.subscription = outcome.subscription, .package = about_settings ? settings : registrations});
+      ->usages.push_back({.subscription = outcome.subscription, .package = package});
   return outcome.status;
 }
 
@@ -147,6 +153,17 @@ void RegEvents::on_binding(const sip::LocationFact& fact) {
 void RegEvents::on_settings(std::string_view aor) {
   const auto there = by_aor_.find(aor);
   if (there != by_aor_.end()) tell(*watched_.get(there->second), settings);
+}
+
+void RegEvents::take(std::shared_ptr<const UserDocuments> documents_now) {
+  user_documents_ = std::move(documents_now);
+  const auto there = by_aor_.find(user_documents_->changed_owner);
+  if (there == by_aor_.end()) return;
+  Watched& watched = *watched_.get(there->second);
+  for (Usage& usage : watched.usages) {
+    if (usage.package == documents) usage.documents.add(*user_documents_);
+  }
+  tell(watched, documents);
 }
 
 void RegEvents::tell(const Watched& watched, std::uint8_t package) {
@@ -204,6 +221,17 @@ void RegEvents::put_registrations(core::SlotId id, Usage& usage, bool full) {
   sip::put_reginfo({.version = usage.version++, .full = full, .registrations = {&registration, 1}}, body_);
 }
 
+// Into body_.
+void RegEvents::put_documents(const Watched& watched, Usage& usage, bool full) {
+  body_.clear();
+  if (!full && !usage.documents.overflown()) {
+    put_xcap_diff(config_->xcap.root, usage.documents.changes(), body_);
+    return;
+  }
+  const auto owned = user_documents_->owned.find(watched.aor);
+  put_xcap_diff(config_->xcap.root, owned == nullptr ? std::span<const OwnedDocument>() : std::span(*owned), body_);
+}
+
 void RegEvents::notify(const sip::NotifyFact& fact) {
   const core::SlotId id = core::SlotId::unpack(fact.resource);
   Watched* const watched = watched_.get(id);
@@ -215,6 +243,12 @@ void RegEvents::notify(const sip::NotifyFact& fact) {
     body_.clear();
     settings_->put_document(watched->aor, body_);
     (void)dialogs_.send(fact, {.type = poc_settings_type, .body = body_});
+    return;
+  }
+  if (usage->package == documents) {
+    put_documents(*watched, *usage, fact.full);
+    (void)dialogs_.send(fact, {.type = xcap_diff_type, .body = body_});
+    usage->documents.clear();
     return;
   }
   put_registrations(id, *usage, fact.full);

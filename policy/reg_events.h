@@ -1,5 +1,6 @@
-// policy/reg_events.h - who watches the users of one shard: subscriptions to their registrations (`reg`, RFC 3680) and
-// to their IM service settings (`poc-settings`, RFC 4354). R3680-1, OMA-SET-1.
+// policy/reg_events.h - who watches the users of one shard: subscriptions to their registrations (`reg`, RFC 3680), to
+// their IM service settings (`poc-settings`, RFC 4354) and to the documents that they have written by XCAP (`xcap-diff`,
+// RFC 5875). R3680-1, OMA-SET-1.
 //
 // One per shard, used by its thread alone; at most NotifierConfig::subscriptions_max subscriptions (event_dialogs.h).
 // Whether a sender may watch is settled before; what the bindings are, the location knows, and what the settings are,
@@ -7,7 +8,7 @@
 //
 //   begin(now)
 //   subscribe(), refresh()          a SUBSCRIBE without and with To tag
-//   on_binding(), on_settings()     something has changed
+//   on_binding(), on_settings(), take()     something has changed
 //   on_response(), on_fact(), on_flow_gone()
 //   end()                           sends what is due
 #pragma once
@@ -28,6 +29,8 @@
 #include "policy/event_dialogs.h"
 #include "policy/settings.h"
 #include "policy/sip_config.h"
+#include "policy/user_documents.h"
+#include "policy/xcap_diff.h"
 #include "sip/event_packages.h"
 #include "sip/location.h"
 #include "sip/notifier.h"
@@ -74,6 +77,8 @@ class RegEvents {
 
   void on_binding(const sip::LocationFact& fact);
   void on_settings(std::string_view aor);
+  // What users have written, one change after the other.
+  void take(std::shared_ptr<const UserDocuments> documents);
   // Of a transaction whose Owner is `subscriber`.
   void on_response(core::SlotId subscriber, const sip::Received& response, sip::TransactionId client) {
     dialogs_.on_response(subscriber, response, client);
@@ -90,12 +95,13 @@ class RegEvents {
   [[nodiscard]] std::uint32_t subscribers() const { return dialogs_.dialogs(); }
 
  private:
-  enum Package : std::uint8_t { registrations, settings, package_count };  // index into packages_
+  enum Package : std::uint8_t { registrations, settings, documents, package_count };  // index into packages_
   struct Usage {
     sip::SubscriptionId subscription;
     std::uint8_t package = registrations;
     sip::ReginfoChanges changes{};  // of registrations, since its last document
     std::uint32_t version = 0;      // of the next document (RFC 3680 section 5.1)
+    XcapChanges documents{};        // of documents, since the last NOTIFY
   };
   // One address of record.
   struct Watched {
@@ -110,6 +116,7 @@ class RegEvents {
   void release(core::SlotId id);
   void tell(const Watched& watched, std::uint8_t package);
   void put_registrations(core::SlotId id, Usage& usage, bool full);
+  void put_documents(const Watched& watched, Usage& usage, bool full);
   void notify(const sip::NotifyFact& fact);
   void on_ended(const sip::EndedFact& fact);
 
@@ -118,6 +125,7 @@ class RegEvents {
   const sip::Location& location_;
   const Settings* const settings_;
   std::shared_ptr<const SipConfig> config_;
+  std::shared_ptr<const UserDocuments> user_documents_ = std::make_shared<UserDocuments>();
   core::Instant now_{};
 
   sip::EventPackage packages_[package_count];

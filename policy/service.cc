@@ -60,6 +60,7 @@ Service::Service(const Parts& parts)
                                                         .media = media_.get(),
                                                         .rooms = rooms_.get(),
                                                         .config = parts.config->sip});
+  if (parts.config->user_documents != nullptr) sip_->take(parts.config->user_documents);
 }
 
 void Service::step(std::span<const core::Input> batch, const core::Now& now, core::Outbox& out) {
@@ -208,6 +209,8 @@ std::string Service::answer_admin(const core::AdminRequest& request) {
 
 void Service::reload(const core::Input& input) {
   const auto config = std::static_pointer_cast<const Config>(input.snapshot);
+  if (sip_ != nullptr && config->user_documents != nullptr) sip_->take(config->user_documents);
+  if (config->relay == nullptr) return;
   relay_.reload(config->relay);
   if (sip_ != nullptr && config->sip != nullptr) sip_->reload(config->sip);
   if (rooms_ != nullptr) rooms_->reload(config->rooms);

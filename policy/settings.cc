@@ -22,7 +22,18 @@ void Settings::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
   publications_.set_config(config_->settings.publications);
   if (defaults() == before) return;  // reading everything again would take its time
-  for (auto& [aor, settings] : settled_) settings = merged(entities(aor), defaults());
+  for (auto& [aor, settings] : settled_) settings = merged(entities(aor), defaults_of(aor));
+}
+
+void Settings::take(std::shared_ptr<const UserDocuments> documents, bool ours) {
+  const std::shared_ptr<const UserDocuments> before = std::exchange(user_documents_, std::move(documents));
+  const std::string& owner = user_documents_->changed_owner;
+  if (owner.empty()) {  // the operator's have changed, and with them everybody's
+    if (before->settings.empty() && user_documents_->settings.empty()) return;
+    for (auto& [aor, settings] : settled_) settings = merged(entities(aor), defaults_of(aor));
+  } else if (ours && before->settings.find(owner) != user_documents_->settings.find(owner)) {
+    settle(owner);
+  }
 }
 
 void Settings::begin(const core::Now& now, core::Outbox& out) {
@@ -110,6 +121,12 @@ const ImSettings& Settings::defaults() const {
   return config_->documents == nullptr ? usual : config_->documents->user_defaults;
 }
 
+const ImSettings& Settings::defaults_of(std::string_view aor) const {
+  if (user_documents_->settings.empty()) return defaults();
+  const auto own = user_documents_->settings.find(aor);
+  return own == nullptr ? defaults() : *own;  // the snapshot has it, too
+}
+
 std::vector<PocEntity> Settings::entities(std::string_view aor) const {
   std::vector<PocEntity> all;
   for (const sip::PublicationId id : publications_.of(aor)) {
@@ -126,14 +143,14 @@ void Settings::settle(std::string_view aor) {
     const auto there = settled_.find(aor);
     if (there != settled_.end()) settled_.erase(there);
   } else {
-    settled_.insert_or_assign(std::string(aor), merged(entities(aor), defaults()));
+    settled_.insert_or_assign(std::string(aor), merged(entities(aor), defaults_of(aor)));
   }
   changes_.emplace_back(aor);
 }
 
 const ImSettings& Settings::of(std::string_view aor) const {
   const auto there = settled_.find(aor);
-  return there == settled_.end() ? defaults() : there->second;
+  return there == settled_.end() ? defaults_of(aor) : there->second;
 }
 
 void Settings::put_document(std::string_view aor, std::string& out) const {

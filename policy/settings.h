@@ -27,6 +27,7 @@
 #include "core/time.h"
 #include "policy/poc_settings.h"
 #include "policy/sip_config.h"
+#include "policy/user_documents.h"
 #include "sip/header_lines.h"
 #include "sip/publication.h"
 #include "sip/transport.h"
@@ -62,11 +63,14 @@ class Settings {
   [[nodiscard]] core::Instant next_deadline() const;
 
   void reload(std::shared_ptr<const SipConfig> config);
+  // `ours`: the user whose document has changed is of this shard.
+  void take(std::shared_ptr<const UserDocuments> documents, bool ours);
   [[nodiscard]] std::uint32_t publications() const { return publications_.size(); }
 
  private:
-  // OMA-SET-7: of who has published nothing.
+  // OMA-SET-7: of who has published nothing; of all, and of one who has written what shall hold then.
   [[nodiscard]] const ImSettings& defaults() const;
+  [[nodiscard]] const ImSettings& defaults_of(std::string_view aor) const;
   [[nodiscard]] std::vector<PocEntity> entities(std::string_view aor) const;
   [[nodiscard]] std::uint16_t read_body(const sip::Received& request);
   void settle(std::string_view aor);
@@ -74,6 +78,7 @@ class Settings {
   void forget(std::string_view aor, std::string_view name);
 
   std::shared_ptr<const SipConfig> config_;
+  std::shared_ptr<const UserDocuments> user_documents_ = std::make_shared<UserDocuments>();
   sip::Publications publications_;
   std::map<std::string, ImSettings, std::less<>> settled_;  // of who has published
   std::deque<std::string> changes_;

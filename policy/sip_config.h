@@ -54,6 +54,12 @@ struct SettingsConfig {
   sip::PublicationConfig publications;
 };
 
+// Documents that users write by HTTP, as far as SIP is concerned: who watches them (RFC 5875).
+struct XcapEventsConfig {
+  sip::EventPackage package = sip::xcap_diff_package;  // times of subscriptions and between NOTIFYs
+  std::string root;  // URI of the XCAP root; empty: there is none, and nobody watches
+};
+
 // The IM service (OMA SIMPLE IM).
 struct ImConfig {
   bool participating = false;  // the role: originating and terminating checks, settings
@@ -114,6 +120,7 @@ struct SipConfig {
   SourceBudgetConfig sources;
   CallsConfig calls;
   SettingsConfig settings;
+  XcapEventsConfig xcap;
   ImConfig im;
   FocusConfig focus;
   std::shared_ptr<const Documents> documents;  // groups, rules, operator's policy; null: there are none

@@ -43,10 +43,17 @@ void SipService::on_dialog_request(const CallName& name, const Received& request
   if (status != 0) refuse_once(request, match, status, focus_.headers());
 }
 
-const Group* SipService::group_of(const Routing& routing) {
-  if (config_->documents == nullptr || !routing.local || routing.parsed.user.empty()) return nullptr;
+std::shared_ptr<const Group> SipService::group_of(const Routing& routing) {
+  if (!routing.local || routing.parsed.user.empty()) return nullptr;
   const std::string_view aor = own_aor(routing.parsed, aor_);
-  return aor.empty() ? nullptr : config_->documents->group(aor);
+  return aor.empty() ? nullptr : group_named(aor);
+}
+
+std::shared_ptr<const Group> SipService::group_named(std::string_view aor) {
+  if (config_->documents != nullptr) {
+    if (const Group* const group = config_->documents->group(aor)) return {config_->documents, group};
+  }
+  return user_documents_->groups.empty() ? nullptr : user_documents_->groups.find(user_key(aor));
 }
 
 // The session of a group belongs to the shard that the group's URI names, one of an earlier process to that which its own name
@@ -55,7 +62,7 @@ bool SipService::is_of_session_elsewhere(const Received& request, const Routing&
   if (!config_->focus.on || shard_count_ == 1 || !request.essentials.to_tag.empty()) return false;
   if ((!routing.next_route.empty() && routing.own_routes == 0) || request.flow.shard != shard_) return false;
   const LeftSession* const left = routing.local ? focus_.left(routing.parsed.user) : nullptr;
-  const Group* const group = left == nullptr ? group_of(routing) : nullptr;
+  const auto group = left == nullptr ? group_of(routing) : nullptr;
   if (left == nullptr && group == nullptr) return false;
   const std::uint32_t owner = shard_of(group != nullptr ? group->key() : place_of(*left));
   if (owner == shard_) return false;
@@ -75,7 +82,9 @@ bool SipService::target_left(const LeftSession& left, Focus::Invitation& target)
     if (!left.session.valid()) target.left = &left;
     return true;
   }
-  target.group = config_->documents == nullptr ? nullptr : config_->documents->group(left.row.group);
+  const std::shared_ptr<const Group> group = group_named(left.row.group);
+  target.group = group.get();
+  target.group_owner = group;
   target.target = target.group == nullptr ? Target::session : Target::group;
   if (const auto session = target.group == nullptr ? std::nullopt : focus_.session_of(left.row.group)) target.session = *session;
   return true;
@@ -102,9 +111,10 @@ bool SipService::target_of(const Received& request, const Routing& routing, cons
       target.target = Target::factory;
       return true;
     }
-    if (const Group* const group = group_of(routing)) {
+    if (const auto group = group_of(routing)) {
       target.target = Target::group;
-      target.group = group;
+      target.group = group.get();
+      target.group_owner = group;
       if (const auto session = focus_.session_of(group->key())) target.session = *session;
       return true;
     }

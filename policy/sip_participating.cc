@@ -290,6 +290,14 @@ void SipService::put_refusal(const Told& told, const UserPolicy& policy, const C
 
 // --- on the way in
 
+// The operator's before his own.
+std::shared_ptr<const AccessRules> SipService::rules_of(std::string_view user) const {
+  if (config_->documents != nullptr) {
+    if (const AccessRules* const rules = config_->documents->rules_of(user)) return {config_->documents, rules};
+  }
+  return user_documents_->access_rules.empty() ? nullptr : user_documents_->access_rules.find(user);
+}
+
 // The facts about a request to the user `aor` of ours, whose settings are these.
 TerminatingFacts SipService::terminating_facts(const Received& request, ImKind kind, std::string_view user,
                                                const ImSettings& settings, ContentVerdict& content) {
@@ -301,7 +309,7 @@ TerminatingFacts SipService::terminating_facts(const Received& request, ImKind k
   facts.in_another = !settings.simultaneous_sessions && user_sessions_.in_session(user);
   facts.access = config_->im.access_default;
   if (!judges_requests()) return facts;
-  if (const AccessRules* const rules = config_->documents->rules_of(user); rules != nullptr) {
+  if (const auto rules = rules_of(user); rules != nullptr) {
     const std::vector<std::string_view> keys(senders_.begin(), senders_.end());
     const sip::Privacy privacy = sip::privacy_of(request.head, request.bytes);
     facts.access = rules
@@ -309,7 +317,7 @@ TerminatingFacts SipService::terminating_facts(const Received& request, ImKind k
                                 .anonymous = privacy.id && !privacy.none,
                                 .wanted = wanted_of(kind, request),
                                 .wall_ms = now_.wall_ms,
-                                .lists = &config_->documents->lists},
+                                .lists = config_->documents == nullptr ? nullptr : &config_->documents->lists},
                                config_->im.access_default)
                        .handling;
   }

@@ -289,6 +289,13 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   name_ourselves();
 }
 
+void SipService::take(std::shared_ptr<const UserDocuments> documents) {
+  user_documents_ = std::move(documents);
+  const std::string& owner = user_documents_->changed_owner;
+  settings_.take(user_documents_, !owner.empty() && shard_of(owner) == shard_);
+  reg_events_.take(user_documents_);
+}
+
 void SipService::name_ourselves() {
   own_names_.clear();
   for (const sip::Listener& listener : config_->transport.listeners)

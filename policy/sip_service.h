@@ -120,6 +120,8 @@ class SipService {
   [[nodiscard]] std::string answer_admin(const core::AdminRequest& request);
 
   void reload(std::shared_ptr<const SipConfig> config);
+  // What users have written, never null; each follows the one before.
+  void take(std::shared_ptr<const UserDocuments> documents);
   void drain();
   // Nothing waits any more that would be lost by ending now.
   [[nodiscard]] bool drained() const {
@@ -384,8 +386,10 @@ class SipService {
     std::string_view page;
   };
   [[nodiscard]] bool judges_requests() const {
-    return config_->documents != nullptr && config_->documents->judge_requests;
+    return (config_->documents != nullptr && config_->documents->judge_requests) || !user_documents_->access_rules.empty();
   }
+  // Of a user; null: there are none.
+  [[nodiscard]] std::shared_ptr<const AccessRules> rules_of(std::string_view user) const;
   [[nodiscard]] UserPolicy policy_of(std::string_view user) const;
   [[nodiscard]] std::optional<ImKind> im_request(const Received& request, bool let_in = false) const;
   [[nodiscard]] bool takes_media(const Received& request) const;
@@ -517,7 +521,8 @@ class SipService {
   [[nodiscard]] bool is_of_session_elsewhere(const Received& request, const Routing& routing);
   [[nodiscard]] static std::string_view place_of(const LeftSession& left);
   [[nodiscard]] bool target_left(const LeftSession& left, Focus::Invitation& target);
-  [[nodiscard]] const Group* group_of(const Routing& routing);
+  [[nodiscard]] std::shared_ptr<const Group> group_of(const Routing& routing);
+  [[nodiscard]] std::shared_ptr<const Group> group_named(std::string_view aor);
   [[nodiscard]] bool target_of(const Received& request, const Routing& routing, const Sender& sender,
                                Focus::Invitation& target);
   [[nodiscard]] bool on_focus_request(const Received& request, const sip::RequestMatch& match, const Routing& routing,
@@ -572,6 +577,7 @@ class SipService {
   core::Random& random_;
   MediaPairs* const pairs_;
   std::shared_ptr<const SipConfig> config_;
+  std::shared_ptr<const UserDocuments> user_documents_ = std::make_shared<UserDocuments>();
   core::HashKey route_key_;
   core::HashKey owner_key_;
   core::HashKey tag_key_;

@@ -119,8 +119,10 @@ XmlError scan_bytes(std::string_view bytes) {
   return {};
 }
 
+}  // namespace
+
 // The encoding that the XML declaration names; the parser is told not to look.
-XmlError check_encoding(std::string_view bytes) {
+XmlError check_xml_encoding(std::string_view bytes) {
   if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
   if (!bytes.starts_with("<?xml")) return {};
   const std::string_view declaration = bytes.substr(0, bytes.find("?>"));
@@ -132,8 +134,6 @@ XmlError check_encoding(std::string_view bytes) {
   if (core::equal_ignore_case(value, "UTF-8") || core::equal_ignore_case(value, "US-ASCII")) return {};
   return {1, "names another encoding than UTF-8"};
 }
-
-}  // namespace
 
 std::string to_string(const XmlError& error) {
   return error.line == 0 ? error.reason : "line " + std::to_string(error.line) + ": " + error.reason;
@@ -269,7 +269,7 @@ XmlError XmlDocument::parse(std::string_view bytes, const XmlLimits& limits) {
   if (bytes.size() > limits.bytes_max) return {0, "is longer than " + std::to_string(limits.bytes_max) + " bytes"};
   std::size_t tags = 0;
   if (XmlError error = scan_bytes(bytes)) return error;
-  if (XmlError error = check_encoding(bytes)) return error;
+  if (XmlError error = check_xml_encoding(bytes)) return error;
   if (XmlError error = scan_markup(bytes, limits, tags)) return error;
 
   xmlParserCtxtPtr parser = xmlCreateMemoryParserCtxt(bytes.data(), static_cast<int>(bytes.size()));

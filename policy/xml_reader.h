@@ -33,6 +33,8 @@ struct XmlError {
 };
 // "line 7: <entry> has no uri"
 [[nodiscard]] std::string to_string(const XmlError& error);
+// The encoding that a document's XML declaration names is one that is read here.
+[[nodiscard]] XmlError check_xml_encoding(std::string_view bytes);
 
 class XmlChildren;
 class XmlDocument;

@@ -40,6 +40,11 @@ inline constexpr EventPackage conference_package{.name = "conference",
                                                  .type = "application",
                                                  .subtype = "conference-info+xml",
                                                  .interval_min = core::Duration(std::chrono::seconds(5))};
+// RFC 5875 sections 4.5 and 4.10.
+inline constexpr EventPackage xcap_diff_package{.name = "xcap-diff",
+                                                .type = "application",
+                                                .subtype = "xcap-diff+xml",
+                                                .interval_min = core::Duration(std::chrono::seconds(5))};
 // R3856-1; for those who provide it. Who does not leaves it out and a SUBSCRIBE for it gets 489.
 inline constexpr EventPackage presence_package{.name = "presence",
                                                .type = "application",

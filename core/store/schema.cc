@@ -46,6 +46,9 @@ constexpr const char* steps[] = {
        CREATE TABLE im_session(
          name TEXT NOT NULL PRIMARY KEY, identity TEXT NOT NULL, of_group TEXT NOT NULL, originator TEXT NOT NULL,
          members TEXT NOT NULL, subject TEXT NOT NULL, left_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;)",
+    R"(CREATE TABLE xcap_document(
+         auid TEXT NOT NULL, owner TEXT NOT NULL, name TEXT NOT NULL, etag TEXT NOT NULL, body BLOB NOT NULL,
+         changed_ms INTEGER NOT NULL, PRIMARY KEY(auid, owner, name)) STRICT;)",
 };
 
 }  // namespace

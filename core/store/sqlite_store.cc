@@ -30,6 +30,7 @@
 #include "core/store/publication_table.h"
 #include "core/store/session_table.h"
 #include "core/store/system_message_table.h"
+#include "core/store/xcap_table.h"
 
 namespace parley::core {
 namespace {
@@ -50,12 +51,14 @@ bool adds(const StoreOp& op) {
   return std::holds_alternative<PutBinding>(op.what) || std::holds_alternative<PutDeferred>(op.what) ||
          std::holds_alternative<PutSending>(op.what) || std::holds_alternative<PutSystemMessage>(op.what) ||
          std::holds_alternative<PutPublication>(op.what) || std::holds_alternative<PutSession>(op.what) ||
+         std::holds_alternative<PutXcap>(op.what) ||
          std::holds_alternative<LoadDeferred>(op.what) || std::holds_alternative<LoadExpired>(op.what);
 }
 
 // What it costs to keep one waiting, besides the operation itself.
 std::uint64_t bytes_of(const StoreOp& op) {
   if (const auto* put = std::get_if<PutDeferred>(&op.what)) return put->row.head.size() + put->row.body.size();
+  if (const auto* put = std::get_if<PutXcap>(&op.what)) return put->row.body.size();
   if (const auto* put = std::get_if<PutSending>(&op.what)) {
     std::uint64_t bytes = put->row.head.size() + put->row.body.size();
     for (const SendingRow::Copy& copy : put->row.copies) bytes += sizeof copy + copy.uri.size();
@@ -82,6 +85,7 @@ struct SqliteStore::State {
   SystemMessageTable system_messages;
   PublicationTable publications;
   SessionTable sessions;
+  XcapTable xcap_documents;
   // `shard` of an operation that only wakes the thread.
   static constexpr std::uint32_t nobody = 0xffffffffU;
   struct Submitted {
@@ -152,7 +156,8 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
   if (error = state->checkpointer.open(file); !error.empty()) return nullptr;
   if (!state->bindings.prepare(state->writer) || !state->deferred.prepare(state->writer) ||
       !state->sendings.prepare(state->writer) || !state->system_messages.prepare(state->writer) ||
-      !state->publications.prepare(state->writer) || !state->sessions.prepare(state->writer)) {
+      !state->publications.prepare(state->writer) || !state->sessions.prepare(state->writer) ||
+      !state->xcap_documents.prepare(state->writer)) {
     error = file + ": " + state->writer.last_error();
     return nullptr;
   }
@@ -186,7 +191,8 @@ std::string SqliteStore::read(std::int64_t now_ms, StoreContents& contents) {
       s.publications.remove_expired(now_ms) == SQLITE_OK &&
       s.publications.for_each([&](PublicationRow&& row) { contents.publications.push_back(std::move(row)); }) == SQLITE_OK &&
       s.sessions.leave(now_ms, now_ms - s.config.sessions_ms_max) == SQLITE_OK &&
-      s.sessions.for_each([&](SessionRow&& row) { contents.sessions.push_back(std::move(row)); }) == SQLITE_OK;
+      s.sessions.for_each([&](SessionRow&& row) { contents.sessions.push_back(std::move(row)); }) == SQLITE_OK &&
+      s.xcap_documents.for_each([&](XcapRow&& row) { contents.xcap_documents.push_back(std::move(row)); }) == SQLITE_OK;
   if (!good) return s.config.directory + ": " + s.writer.last_error();
   contents.newest_id = std::max({s.deferred.newest_id(), s.sendings.newest_id(), s.system_messages.newest_id()});
   return "";
@@ -408,9 +414,13 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
           return publications.remove(what.aor, what.name);
         } else if constexpr (std::is_same_v<What, PutSession>) {
           return sessions.put(what.row);
-        } else {
-          static_assert(std::is_same_v<What, RemoveSession>);
+        } else if constexpr (std::is_same_v<What, RemoveSession>) {
           return sessions.remove(what.name);
+        } else if constexpr (std::is_same_v<What, PutXcap>) {
+          return xcap_documents.put(what.row);
+        } else {
+          static_assert(std::is_same_v<What, RemoveXcap>);
+          return xcap_documents.remove(what);
         }
       },
       op.what);

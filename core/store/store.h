@@ -116,6 +116,17 @@ struct SessionRow {
   bool operator==(const SessionRow&) const = default;
 };
 
+// What a user has written by XCAP (RFC 4825). Table `xcap_document`; its key is (auid, owner, name).
+struct XcapRow {
+  std::string auid;
+  std::string owner;  // policy::user_key
+  std::string name;   // of the document
+  std::string etag;   // without quotes
+  std::string body;
+  std::int64_t changed_ms = 0;
+  bool operator==(const XcapRow&) const = default;
+};
+
 // --- what is done to them
 
 struct PutBinding {  // in place of the row of that key, if there is one
@@ -167,6 +178,14 @@ struct PutSystemMessage {  // in place of the row of that id, if there is one
 struct RemoveSystemMessage {
   std::uint64_t id = 0;
 };
+struct PutXcap {  // in place of the row of that key, if there is one
+  XcapRow row;
+};
+struct RemoveXcap {  // nothing happens if it is not there
+  std::string auid;
+  std::string owner;
+  std::string name;
+};
 
 struct PutPublication {  // in place of the row of that key, if there is one
   PublicationRow row;
@@ -185,7 +204,8 @@ struct RemoveSession {
 struct StoreOp {
   std::uint64_t token = 0;  // 0: nobody waits for it
   std::variant<PutBinding, RemoveBinding, PutDeferred, RemoveDeferred, LoadDeferred, LoadExpired, PutSending, RemoveCopy,
-               RemoveSending, PutSystemMessage, RemoveSystemMessage, PutPublication, RemovePublication, PutSession, RemoveSession>
+               RemoveSending, PutSystemMessage, RemoveSystemMessage, PutPublication, RemovePublication, PutSession, RemoveSession,
+               PutXcap, RemoveXcap>
       what;
 };
 
@@ -210,6 +230,7 @@ struct StoreContents {
   std::vector<SystemMessageRow> system_messages;
   std::vector<PublicationRow> publications;  // not over yet, in the order of `changed`
   std::vector<SessionRow> sessions;          // that nobody ended
+  std::vector<XcapRow> xcap_documents;  // in the order of their last change
   std::uint64_t newest_id = 0;  // of all these messages
 };
 

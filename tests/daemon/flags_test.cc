@@ -181,6 +181,30 @@ TEST(Flags, what_the_im_service_can_not_do_is_named) {
       << "there is nowhere for messages to go";
 }
 
+TEST(Flags, RFC4825_xcap_has_listeners_of_its_own) {
+  const Parsed parsed = parse({"--sip", "udp:127.0.0.1:0", "--xcap", "127.0.0.1:0", "--xcap", "http:[::1]:8080", "--xcap-root",
+                               "/a/b/", "--xcap-trusted", "10.0.0.0/8", "--xcap-document-max", "64KiB"});
+  ASSERT_EQ(parsed.outcome, Outcome::run) << parsed.text;
+  const XcapSettings& x = parsed.settings.xcap;
+  EXPECT_EQ(x.listeners, (std::vector<XcapListener>{{"127.0.0.1", 0, false}, {"[::1]", 8080, false}}));
+  EXPECT_EQ(x.front.service.root, "/a/b");
+  EXPECT_EQ(x.front.service.domain, "example.org");
+  EXPECT_EQ(x.front.trusted.size(), 1U);
+  EXPECT_EQ(x.http.body_bytes_max, 64U * 1024);
+  const auto with = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--sip", "udp:127.0.0.1:0"});
+    return complaint(std::move(more));
+  };
+  EXPECT_EQ(complaint({"--xcap", "127.0.0.1:0"}), "--xcap: needs --sip: nothing else looks at these documents");
+  EXPECT_EQ(with({"--xcap", "https:127.0.0.1:0"}), "--xcap: https needs --tls-cert");
+  for (const char* const bad : {"127.0.0.1", "ftp:127.0.0.1:1", "", "http:"}) {
+    EXPECT_EQ(with({"--xcap", bad}).substr(0, 7), "--xcap:") << bad;
+  }
+  EXPECT_EQ(with({"--xcap", "127.0.0.1:0", "--xcap-root", "a b"}), "--xcap-root: is not a path");
+  EXPECT_EQ(with({"--xcap", "127.0.0.1:0", "--xcap-uri", "sip:x"}), "--xcap-uri: is no HTTP URI");
+  EXPECT_EQ(with({"--xcap", "127.0.0.1:0", "--xcap-trusted", "x"}), "--xcap-trusted: 'x' is not an address or CIDR block");
+}
+
 TEST(Flags, no_listener_is_a_bad_configuration) {
   EXPECT_NE(parse_flags({"--domain", "example.org"}).text.find("--msrp"), std::string::npos);
 }

@@ -154,6 +154,9 @@ class FakeStore {
     }
   }
   void carry_out(const core::RemoveSystemMessage& remove, core::StoreResult&) { system_messages.erase(remove.id); }
+  // No shard writes these.
+  void carry_out(const core::PutXcap&, core::StoreResult&) {}
+  void carry_out(const core::RemoveXcap&, core::StoreResult&) {}
 
   std::deque<Submitted> waiting_;
   std::map<std::uint64_t, std::uint64_t> claims_;

@@ -201,6 +201,105 @@ TEST_F(Settings, OMA_SET_7_WhoPublishedNothingHasWhatTheOperatorSaysAndAReloadCh
   EXPECT_EQ(message(3), "480") << "what he says himself counts";
 }
 
+// --- documents that users have written by XCAP
+
+// A message of somebody else's to bob.
+std::string message_to_bob(SipWorld& world, int n) {
+  const std::string id = std::to_string(n);
+  world.datagram("MESSAGE sip:bob@example.org SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.9:5060;branch=z9hG4bKx" + id +
+                     "\r\nMax-Forwards: 70\r\nFrom: <sip:x@elsewhere.example>;tag=1\r\nTo: "
+                     "<sip:bob@example.org>\r\nCall-ID: x" +
+                     id + "\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
+                 core_proxy);
+  return code(world.only().text);
+}
+
+TEST_F(Settings, OMA_SET_7_WhatAUserHasWrittenHoldsWhileHeHasPublishedNothing) {
+  Publisher bob(*world, "bob", "127.0.0.1:40005");
+  EXPECT_EQ(message_to_bob(*world, 1), "480") << "nobody is there";
+  auto written = std::make_shared<policy::UserDocuments>();
+  auto barred = std::make_shared<policy::ImSettings>();
+  barred->pager_large_barred = true;
+  written->settings.put("sip:bob@example.org", barred);
+  written->changed_owner = "sip:bob@example.org";
+  world->service().take(written);
+  EXPECT_EQ(message_to_bob(*world, 2), "403");
+  ASSERT_EQ(code(bob.publish({.body = settings_xml(ipab(false))})), "200");
+  EXPECT_EQ(message_to_bob(*world, 3), "480") << "what he has published counts";
+  ASSERT_EQ(code(bob.publish({.if_match = bob.etag(), .body = settings_xml(isb(true))})), "200");
+  EXPECT_EQ(message_to_bob(*world, 4), "403") << "what he has not said is as he wrote it";
+  auto next = std::make_shared<policy::UserDocuments>(*written);
+  next->settings.erase("sip:bob@example.org");
+  world->service().take(next);
+  EXPECT_EQ(message_to_bob(*world, 5), "480");
+  EXPECT_EQ(written->settings.size(), 1U) << "a snapshot does not change";
+}
+
+TEST_F(Settings, OMA_ACC_1_RulesThatAUserHasWrittenBarAndTheOperatorsGoBefore) {
+  const auto rules = [](const std::string& what) {
+    auto read = std::make_shared<policy::AccessRules>();
+    EXPECT_FALSE(policy::parse_access_rules(
+        "<ruleset xmlns='urn:ietf:params:xml:ns:common-policy' xmlns:p='urn:oma:xml:poc:poc-rules'><rule id='r'><conditions/>"
+        "<actions><p:allow-invite>" + what + "</p:allow-invite></actions></rule></ruleset>", *read));
+    return read;
+  };
+  auto written = std::make_shared<policy::UserDocuments>();
+  written->access_rules.put("sip:bob@example.org", rules("reject"));
+  written->changed_owner = "sip:bob@example.org";
+  world->service().take(written);
+  EXPECT_EQ(message_to_bob(*world, 1), "403");
+  auto config = sip_config();
+  config->im.participating = true;
+  auto documents = std::make_shared<policy::Documents>();
+  documents->access_rules["sip:bob@example.org"] = *rules("accept");
+  config->documents = documents;
+  world->service().reload(config);
+  EXPECT_EQ(message_to_bob(*world, 2), "480");
+  world->service().reload(sip_config());
+}
+
+TEST_F(Settings, RFC5875_WhoWatchesHisDocumentsIsToldOfThem) {
+  make([](policy::SipConfig& config) { config.xcap.root = "http://x/xcap-root/"; });
+  auto now = std::make_shared<policy::UserDocuments>();
+  const auto say = [&](const std::string& owner, const std::string& was, const std::string& is) {
+    now = std::make_shared<policy::UserDocuments>(*now);
+    now->changed_owner = owner;
+    now->changed_selector = "groups/users/" + owner + "/team";
+    now->previous_etag = was;
+    now->new_etag = is;
+    if (is.empty()) {
+      now->owned.erase(owner);
+    } else {
+      now->owned.put(owner, std::make_shared<const std::vector<policy::OwnedDocument>>(
+                                std::vector<policy::OwnedDocument>{{now->changed_selector, is}}));
+    }
+    world->service().take(now);
+  };
+  say("sip:alice@example.org", "", "e1");
+  ASSERT_EQ(code(watcher->subscribe({.event = "xcap-diff;diff-processing=aggregate"})), "200");
+  std::string notify = watcher->notify();
+  EXPECT_EQ(header(notify, "Content-Type"), "application/xcap-diff+xml");
+  const std::string begin = "xcap-root=\"http://x/xcap-root/\"><document ";
+  const std::string sel = "sel=\"groups/users/sip:alice@example.org/team\"/>";
+  EXPECT_NE(body_of(notify).find(begin + "new-etag=\"e1\" " + sel), std::string::npos) << notify;
+  say("sip:bob@example.org", "", "b1");
+  say("sip:alice@example.org", "e1", "e2");
+  say("sip:alice@example.org", "e2", "e3");
+  world->advance(5s);
+  notify = watcher->notify();
+  EXPECT_NE(body_of(notify).find(begin + "new-etag=\"e3\" previous-etag=\"e1\" " + sel + "</xcap-diff>"), std::string::npos) << notify;
+  say("sip:alice@example.org", "e3", "");
+  world->advance(5s);
+  notify = watcher->notify();
+  EXPECT_NE(body_of(notify).find(begin + "previous-etag=\"e3\" " + sel), std::string::npos) << notify;
+  say("sip:bob@example.org", "b1", "b2");
+  world->advance(5s);
+  EXPECT_TRUE(watcher->notifies().empty()) << "of his own alone";
+  Watcher other(*world, "bob", "127.0.0.1:40005");
+  EXPECT_EQ(code(other.subscribe({.event = "xcap-diff", .to_user = "alice"})), "403");
+  EXPECT_EQ(header(watcher->subscribe({.event = "conference", .to_user = "-"}), "Allow-Events"), "reg, poc-settings, xcap-diff");
+}
+
 // --- subscriptions
 
 TEST_F(Settings, OMA_SET_1_WhoSubscribesIsToldWhatHoldsAndWhatChangesAtMostOnceInFiveSeconds) {

@@ -523,6 +523,29 @@ TEST_F(SqliteStoreTest, OMA_SES_9_SessionsThatNobodyEndedAreThereAgain) {
   EXPECT_EQ(contents(later).sessions, there) << "left is left, however often a process begins";
 }
 
+TEST_F(SqliteStoreTest, OMA_GRP_1_DocumentsOfUsersAreThereAgainAsTheyWereLast) {
+  open();
+  store_->start();
+  core::XcapRow first{.auid = "org.openmobilealliance.groups",
+                      .owner = "sip:alice@example.org",
+                      .name = "team.xml",
+                      .etag = "1f",
+                      .body = "<group>\xc3\xa4</group>",
+                      .changed_ms = 1'700'000'000'000};
+  core::XcapRow second = first;
+  second.owner = "sip:bob@example.org";
+  submit({{1, core::PutXcap{first}}, {2, core::PutXcap{second}}});
+  EXPECT_EQ(answer(2).status, Status::done);
+  EXPECT_EQ(contents().xcap_documents, (std::vector<core::XcapRow>{first, second}));
+  store_->start();
+  first.etag = "20";
+  first.body = "<group/>";
+  first.changed_ms = 1'700'003'600'000;
+  submit({{0, core::PutXcap{first}}, {3, core::RemoveXcap{second.auid, second.owner, second.name}}});
+  EXPECT_EQ(answer(3).status, Status::done);
+  EXPECT_EQ(contents().xcap_documents, std::vector<core::XcapRow>{first});
+}
+
 TEST_F(SqliteStoreTest, OneProcessAtATime) {
   open();
   EXPECT_NE(refusal().find("another process has it"), std::string::npos);

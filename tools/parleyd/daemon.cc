@@ -95,12 +95,15 @@ std::string Daemon::start() {
   take_documents(settings_, loaded_);
   core::StoreContents stored;
   if (std::string why = open_store(stored); !why.empty()) return "--store: " + why;
+  if (std::string why = bind_xcap(); !why.empty()) return why;
+  auto config = begin_xcap(make_config(settings_, listeners_, sip_listeners_, std::move(loaded_.users)),
+                           std::move(stored.xcap_documents));
   shards_->start({.admin = *this,
                   .log = *this,
                   .resolver = *resolver_,
                   .store = store_.get(),
                   .stored = std::move(stored),
-                  .config = make_config(settings_, listeners_, sip_listeners_, std::move(loaded_.users)),
+                  .config = std::move(config),
                   .tls = loaded_.tls,
                   .listeners = std::move(bound.per_shard),
                   .sockets = std::move(bound.sockets_per_shard),
@@ -121,9 +124,13 @@ std::string Daemon::start() {
     ready.admin = at.host + ":" + std::to_string(admin_->port());
     admin_->start();
   }
+  if (xcap_http_ != nullptr) {
+    ready.xcap = xcap_at_;
+    xcap_http_->start();
+  }
   state_ = State::serving;
   log(Level::info, std::string("started version=") + version + " shards=" + std::to_string(shard_count) +
-                       " sip=" + words(ready.sip) + " msrp=" + words(ready.msrp) + " admin=" + (ready.admin.empty() ? "none" : ready.admin) +
+                       " sip=" + words(ready.sip) + " msrp=" + words(ready.msrp) + " admin=" + (ready.admin.empty() ? "none" : ready.admin) + (ready.xcap.empty() ? "" : " xcap=" + words(ready.xcap)) +
                        " connections_max=" + std::to_string(settings_.connections_max));
   if (const auto why = announce(ready_line(ready, ::getpid()), settings_.ready_file, settings_.ready_fd)) return *why;
   notify_.ready("serving on " + words(ready.sip) + " " + words(ready.msrp));
@@ -135,6 +142,7 @@ std::string Daemon::open_store(core::StoreContents& stored) {
   core::SqliteStoreConfig config = settings_.store;
   config.tell = [this](bool good, std::string text) { log(good ? Level::info : Level::error, text); };
   config.answer = [this](std::uint32_t shard, std::vector<core::StoreResult>&& results) {
+    if (shard == shards_->count()) return xcap_->on_stored(std::move(results));
     shards_->mailboxes().post(shard, {.kind = core::Post::Kind::stored, .stored = std::move(results)});
   };
   std::string error;
@@ -200,6 +208,7 @@ void Daemon::end_admin() {
     reloads_over_ = true;
   }
   reload_done_.notify_all();
+  xcap_http_.reset();
   admin_.reset();
 }
 
@@ -292,8 +301,12 @@ std::string Daemon::try_reload() {
     for (const std::string& warning : list) log(Level::warn, "config " + warning);
   }
   take_documents(fresh, loaded);
-  shards_->reload(make_config(fresh, listeners_, sip_listeners_, std::move(loaded.users)));
+  fresh.sip.xcap.root = settings_.sip.xcap.root;
+  const std::shared_ptr<const policy::Config> config =
+      make_config(fresh, listeners_, sip_listeners_, std::move(loaded.users));
+  shards_->reload(config);
   shards_->reload(loaded.tls);
+  reload_xcap(loaded, config);
   if (fresh.log_level != settings_.log_level) set_log_level(fresh.log_level);
   settings_ = std::move(fresh);
   loaded_ = std::move(loaded);
@@ -360,6 +373,7 @@ std::string Daemon::metrics() {
   documents("What was read from --documents and --group; a reload that is refused leaves it.", "group", groups_);
   documents("", "access_rules", access_rules_);
   documents("", "user_policy", user_policies_);
+  put_xcap_facts(facts);
   if (store_ != nullptr) {
     const core::StoreCounts store = store_->counts();
     const auto fact = [&](const char* name, MetricType type, const char* help, std::uint64_t value) {

@@ -19,12 +19,14 @@
 #include "core/loop.h"
 #include "core/resolver.h"
 #include "tools/parleyd/admin.h"
+#include "tools/parleyd/exposition.h"
 #include "tools/parleyd/gather.h"
 #include "tools/parleyd/listeners.h"
 #include "tools/parleyd/loaded.h"
 #include "tools/parleyd/notify.h"
 #include "tools/parleyd/settings.h"
 #include "tools/parleyd/shard_set.h"
+#include "tools/parleyd/xcap_front.h"
 
 namespace parley::parleyd {
 
@@ -74,6 +76,12 @@ class Daemon final : public AdminBackend, public core::AdminSink, public core::L
   void answer_reloads();
   [[nodiscard]] std::string try_reload();
   void take_documents(Settings& settings, const Loaded& loaded);
+  // daemon_xcap.cc
+  [[nodiscard]] std::string bind_xcap();
+  [[nodiscard]] std::shared_ptr<const policy::Config> begin_xcap(std::shared_ptr<const policy::Config> config,
+                                                                 std::vector<core::XcapRow>&& rows);
+  void reload_xcap(const Loaded& loaded, const std::shared_ptr<const policy::Config>& config);
+  void put_xcap_facts(std::vector<ProcessSample>& facts) const;
   void rotate_tickets();
   void feed_watchdog();
 
@@ -110,6 +118,10 @@ class Daemon final : public AdminBackend, public core::AdminSink, public core::L
   std::unique_ptr<ShardSet> shards_;
   std::unique_ptr<core::Resolver> resolver_;
   std::unique_ptr<Gather> gather_;
+  // Null without --xcap. The server asks the front, which asks store and shards.
+  std::unique_ptr<XcapFront> xcap_;
+  std::unique_ptr<HttpServer> xcap_http_;
+  std::vector<std::string> xcap_at_;  // "http:127.0.0.1:8080", ports as bound
   std::unique_ptr<AdminServer> admin_;  // the last to come up, the first to go
 };
 

@@ -20,6 +20,7 @@
 #include "tools/parleyd/flags_limits.h"
 #include "tools/parleyd/flags_room.h"
 #include "tools/parleyd/flags_sip.h"
+#include "tools/parleyd/flags_xcap.h"
 #include "tools/parleyd/help_page.h"
 #include "tools/parleyd/listen_spec.h"
 #include "tools/parleyd/version.h"
@@ -57,6 +58,7 @@ struct Raw {
   RawSystem system;
   RawDocuments documents;
   RawStore store;
+  RawXcap xcap;
 };
 
 void add_listeners(FlagTable& flags, Settings&, Raw& raw) {
@@ -417,6 +419,7 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
   add_tls(flags, s);
   add_users(flags, s, raw);
   add_documents(flags, s, raw.documents);
+  add_xcap(flags, s, raw.xcap);
   add_store(flags, s, raw.store);
   add_deferred(flags, s);
   add_system(flags, s, raw.system);
@@ -453,6 +456,7 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
     finish_rooms(s);
     finish_focus(s, raw.controlling_asked);
     finish_rooms(s);
+    finish_xcap(s, raw.xcap, parsed.warnings);
     parsed.outcome = raw.check_config ? Parsed::Outcome::check : Parsed::Outcome::run;
   } catch (const CLI::CallForHelp&) {
     parsed.outcome = Parsed::Outcome::print;

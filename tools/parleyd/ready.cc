@@ -31,6 +31,7 @@ std::string ready_line(const Ready& ready, int pid) {
   if (!ready.sip.empty()) json["sip"] = ready.sip;
   json["msrp"] = ready.msrp;
   if (!ready.admin.empty()) json["admin"] = ready.admin;
+  if (!ready.xcap.empty()) json["xcap"] = ready.xcap;
   return json.dump() + "\n";
 }
 

@@ -11,6 +11,7 @@ struct Ready {
   std::vector<std::string> sip;   // "udp:127.0.0.1:5060", ports as bound
   std::vector<std::string> msrp;  // "tcp:127.0.0.1:2855", ports as bound
   std::string admin;              // "127.0.0.1:9090"; empty: no admin listener
+  std::vector<std::string> xcap{};  // "http:127.0.0.1:8080", ports as bound
 };
 
 // {"pid":71,"msrp":["tcp:127.0.0.1:2855"],"admin":"127.0.0.1:9090"} and a newline.

@@ -61,6 +61,26 @@ std::shared_ptr<const policy::Config> make_config(const Settings& settings, cons
   return config;
 }
 
+namespace {
+
+bool same_xcap(const XcapSettings& a, const XcapSettings& b) {
+  const policy::XcapConfig& p = a.front.service;
+  const policy::XcapConfig& q = b.front.service;
+  const auto same_block = [](const core::Cidr& x, const core::Cidr& y) {
+    return x.base == y.base && x.prefix_bits == y.prefix_bits;
+  };
+  return a.listeners == b.listeners && a.uri == b.uri && p.root == q.root && p.groups_prefix == q.groups_prefix &&
+         p.document_bytes_max == q.document_bytes_max && p.documents_per_user_max == q.documents_per_user_max &&
+         p.documents_max == q.documents_max && p.bytes_max == q.bytes_max &&
+         a.http.connections_max == b.http.connections_max && a.http.per_source_max == b.http.per_source_max &&
+         a.http.request_time == b.http.request_time && a.http.idle_time == b.http.idle_time &&
+         a.http.threads == b.http.threads &&
+         std::equal(a.front.trusted.begin(), a.front.trusted.end(), b.front.trusted.begin(), b.front.trusted.end(),
+                    same_block);
+}
+
+}  // namespace
+
 std::string needs_restart(const Settings& running, const Settings& fresh) {
   std::string flags;
   const auto check = [&flags](bool same, const char* flag) {
@@ -103,6 +123,7 @@ std::string needs_restart(const Settings& running, const Settings& fresh) {
   check(running.store.waiting_bytes_max == fresh.store.waiting_bytes_max, "--store-waiting-bytes-max");
   check(running.store.wal_max_bytes == fresh.store.wal_max_bytes, "--store-wal-max");
   check(running.realm == fresh.realm, "--realm");
+  check(same_xcap(running.xcap, fresh.xcap), "--xcap or one of its limits");
   check(running.shards == fresh.shards, "--shards");
   check(running.pin == fresh.pin, "--pin");
   check(running.loop == fresh.loop, "--loop");

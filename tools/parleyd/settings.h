@@ -19,6 +19,8 @@
 #include "policy/room_config.h"
 #include "policy/sip_config.h"
 #include "tools/parleyd/host_port.h"
+#include "tools/parleyd/http_server.h"
+#include "tools/parleyd/xcap_front.h"
 
 namespace parley::parleyd {
 
@@ -28,6 +30,19 @@ struct ListenSpec {
   core::Transport transport = core::Transport::tcp;
   std::string host;
   std::uint16_t port = 0;  // 0: any free port
+};
+
+struct XcapListener {
+  std::string host;  // as in the flag
+  std::uint16_t port = 0;
+  bool secure = false;
+  bool operator==(const XcapListener&) const = default;
+};
+struct XcapSettings {
+  std::vector<XcapListener> listeners;  // none: there is no XCAP
+  std::string uri;                      // of the root; empty: that of the first listener
+  HttpServerConfig http;
+  XcapFrontConfig front;
 };
 
 struct Settings {
@@ -47,6 +62,9 @@ struct Settings {
   std::vector<policy::GroupSpec> groups;
   std::uint32_t documents_files_max = 200'000;
   std::uint64_t documents_bytes_max = std::uint64_t{256} << 20;
+
+  // Documents that users write
+  XcapSettings xcap;
 
   // What outlives the process
   core::SqliteStoreConfig store;  // no directory: nothing does

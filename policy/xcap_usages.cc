@@ -1,0 +1,135 @@
+// policy/xcap_usages.cc - see xcap_usages.h.
+#include "policy/xcap_usages.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "policy/user_key.h"
+#include "policy/xml_writer.h"
+#include "sip/uri.h"
+
+namespace parley::policy {
+namespace {
+
+constexpr std::string_view poc_settings_space = "urn:oma:params:xml:ns:poc:poc-settings";
+constexpr std::string_view im_settings_space = "urn:oma:xml:im:service-settings";
+// In the order of a group document.
+constexpr std::string_view group_uri_field = "group/list-service/@uri";
+
+XcapRefusal refused(XcapFault fault, std::string phrase) { return {fault, std::move(phrase), {}}; }
+XcapRefusal invalid(const XmlError& error) { return refused(XcapFault::schema_validation_error, to_string(error)); }
+XcapRefusal constraint(std::string phrase) { return refused(XcapFault::constraint_failure, std::move(phrase)); }
+
+bool names_lists(std::span<const Rule> rules) {
+  return std::any_of(rules.begin(), rules.end(),
+                     [](const Rule& rule) { return !rule.conditions.external_list.empty(); });
+}
+
+}  // namespace
+
+XcapRefusal judge_group_uri(const Group& group, const XcapWorld& world) {
+  sip::Uri uri;
+  const std::string& key = group.key();
+  if (!sip::parse_uri(key, uri) || uri.scheme == sip::Scheme::tel || uri.user.empty()) {
+    return constraint("a group has a SIP URI with a user");
+  }
+  if (uri.host != world.domain) return constraint("a group's URI is of the domain " + std::string(world.domain));
+  if (!uri.user.starts_with(world.groups_prefix)) {
+    return constraint("the name of a group begins with " + std::string(world.groups_prefix));
+  }
+  if (world.accounts.find(uri.user) != world.accounts.end() || world.operators.group(key) != nullptr ||
+      std::find(world.reserved.begin(), world.reserved.end(), key) != world.reserved.end()) {
+    return {XcapFault::uniqueness_failure, "the URI of the group is somebody's already", std::string(group_uri_field)};
+  }
+  return {};
+}
+
+bool is_single_document(std::string_view auid) { return auid == xcap_access_rules_auid || auid == xcap_settings_auid; }
+
+// --- groups
+
+std::vector<std::string_view> XcapGroups::namespaces() const {
+  return {list_service_space, common_policy_space, oma_common_policy_space, xdm_extensions_space};
+}
+
+bool XcapGroups::may_read(std::string_view reader, const XcapValue& value) const {
+  return !value.groups.empty() && std::all_of(value.groups.begin(), value.groups.end(), [&](const auto& group) {
+    return group->is_member(reader) && group->may(reader, GroupAction::conference_state);
+  });
+}
+
+XcapRefusal XcapGroups::read(const XcapPlace&, std::string_view bytes, const XcapWorld& world, XcapValue& out) const {
+  std::vector<Group> groups;
+  if (const XmlError error = parse_groups(bytes, groups)) return invalid(error);
+  for (Group& group : groups) {
+    if (XcapRefusal refusal = judge_group_uri(group, world); refusal.fault != XcapFault::none) return refusal;
+    const GroupSpec& spec = group.spec();
+    if (!spec.external_lists.empty() || (spec.rules && names_lists(*spec.rules))) {
+      return constraint("lists of other documents are not followed");
+    }
+    out.groups.push_back(std::make_shared<const Group>(std::move(group)));
+  }
+  return {};
+}
+
+// --- access rules
+
+std::vector<std::string_view> XcapAccessRules::namespaces() const {
+  return {common_policy_space, oma_common_policy_space, xdm_extensions_space, poc_rules_space};
+}
+
+bool XcapAccessRules::has(const XcapPlace& place) const {
+  return !place.global && (place.document == "access-rules" || place.document == "index");
+}
+
+XcapRefusal XcapAccessRules::read(const XcapPlace& place, std::string_view bytes, const XcapWorld& world,
+                                  XcapValue& out) const {
+  if (world.operators.rules_of(place.owner) != nullptr) return constraint("the rules of this user are the operator's");
+  auto rules = std::make_shared<AccessRules>();
+  if (const XmlError error = parse_access_rules(bytes, *rules)) return invalid(error);
+  if (names_lists(rules->rules())) return constraint("lists of other documents are not followed");
+  out.access_rules = std::move(rules);
+  return {};
+}
+
+// --- settings
+
+std::string_view XcapSettings::space() const { return poc_settings_space; }
+std::vector<std::string_view> XcapSettings::namespaces() const { return {poc_settings_space, im_settings_space}; }
+
+bool XcapSettings::has(const XcapPlace& place) const {
+  return !place.global && (place.document == "settings-defaults" || place.document == "index");
+}
+
+XcapRefusal XcapSettings::read(const XcapPlace&, std::string_view bytes, const XcapWorld&, XcapValue& out) const {
+  PocSettings settings;
+  if (const XmlError error = parse_poc_settings(bytes, settings)) return invalid(error);
+  if (settings.entities.size() != 1) return constraint("one <entity> is needed");
+  out.settings = std::move(settings.entities[0]);
+  return {};
+}
+
+// --- what there is
+
+XcapCaps::XcapCaps(const std::vector<std::unique_ptr<const XcapUsage>>& usages) {
+  std::set<std::string, std::less<>> auids = {std::string(xcap_caps_auid)};
+  std::set<std::string, std::less<>> spaces = {std::string(space()), "urn:ietf:params:xml:ns:xcap-error"};
+  for (const auto& usage : usages) {
+    auids.emplace(usage->auid());
+    for (const std::string_view name : usage->namespaces()) spaces.emplace(name);
+  }
+  XmlWriter xml(document_.body);
+  xml.open("xcap-caps").attribute("xmlns", space());
+  xml.open("auids");
+  for (const std::string& auid : auids) xml.leaf("auid", auid);
+  xml.close().open("extensions").close().open("namespaces");
+  for (const std::string& name : spaces) xml.leaf("namespace", name);
+  xml.close().close();
+  document_.status = 200;
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char c : document_.body) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  document_.etag = std::to_string(hash);
+}
+
+}  // namespace parley::policy
