@@ -40,6 +40,8 @@ constexpr const char* steps[] = {
          id INTEGER PRIMARY KEY, aor TEXT NOT NULL, text TEXT NOT NULL, language TEXT NOT NULL, options TEXT NOT NULL,
          answer_within_s INTEGER NOT NULL, ordered_ms INTEGER NOT NULL, state INTEGER NOT NULL, status INTEGER NOT NULL,
          deadline_ms INTEGER NOT NULL, answer TEXT NOT NULL, changed_ms INTEGER NOT NULL) STRICT;)",
+    R"(ALTER TABLE deferred ADD COLUMN large_bytes INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE deferred ADD COLUMN large_head TEXT NOT NULL DEFAULT '';)",
 };
 
 }  // namespace
