@@ -48,6 +48,7 @@ struct Errand {
   bool outside = false;              // needs leave to go out (--dial-allow)
   bool by_core = false;              // the core reaches whom nothing else leads to
   bool in_dialog = true;
+  bool from_store = false;  // our deferred messaging function delivers it (OMA-DEF-8)
 
   // Who is behind it.
   std::string user;  // of our realm, who has proved to be that; empty: somebody else
