@@ -38,7 +38,7 @@ bool SipService::begin_keeping(Proxied& p, bool others_wait) {
   if (!may_defer(p) && !may_store_large(p)) return false;
   p.message_id = ids_.next(now_.wall_ms);
   p.message_ms = now_.wall_ms;
-  if (others_wait && may_store_large(p) && p.errand != nullptr) {  // whoever invites him has it stored
+  if (others_wait && may_store_large(p) && p.errand != nullptr) {  // whoever invites him has it stored, or hears of it
     (void)store_large(p, false);
     final_of_ours(p, 480);
     drop(p);

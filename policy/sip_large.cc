@@ -9,11 +9,13 @@ namespace parley::policy {
 
 using sip::Method;
 
-// An INVITE for a large message that could be taken for its user: of a client, or one of ours to somebody on a list.
+// An INVITE for a large message that could be taken for its user: of a client, or one of ours, of a call or to somebody on
+// a list.
 bool SipService::may_store_large(const Proxied& p) const {
   return stored_ != nullptr && config_->im.deferred.on && p.im == ImKind::large_message && p.to_user &&
          p.method == Method::invite &&
-         (p.errand == nullptr || (p.errand->client == Errand::Client::participant && !p.errand->from_store));
+         (p.errand == nullptr || (!p.errand->in_dialog && !p.errand->from_store &&
+                                  (p.errand->client == Errand::Client::participant || p.errand->client == Errand::Client::calls)));
 }
 
 // True: it is not `p`'s any more. What we invited him to ourselves is told that he can not be reached, and goes on.
@@ -25,19 +27,28 @@ bool SipService::store_large(Proxied& p, bool tried) {
   copy.id = p.message_id;
   copy.arrived_ms = p.message_ms;
   copy.tried = tried;
-  if (p.errand != nullptr) {
+  if (p.errand != nullptr && p.errand->client == Errand::Client::participant) {
     focus_.on_unreached(p.errand->call, std::move(copy));
     return false;
   }
+  const bool of_call = p.errand != nullptr;
+  const bool from_trusted = of_call ? p.errand->from_trusted : p.from_trusted;
+  const std::string user = of_call ? p.errand->user : p.user;
+  const sip::TransactionId server = of_call ? calls_.invite_of(p.errand->call) : p.server;
+  const Received* const invite = of_call ? replay(server, transactions_.flow_of(server)) : request;
+  if (invite == nullptr) return false;
   Sender sender;
-  if (p.from_trusted) {
+  if (from_trusted) {
     sender.kind = Sender::Kind::trusted;
-  } else if (!p.user.empty()) {
-    sender = {.kind = Sender::Kind::user, .user = p.user};
+  } else if (!user.empty()) {
+    sender = {.kind = Sender::Kind::user, .user = user};
   }
-  const std::string identity(identity_of(*request, sender));
-  if (!focus_.deposit(*request, p.server,
-                      {.identity = identity, .from_trusted = p.from_trusted, .copy = std::move(copy)})) {
+  const std::string identity(identity_of(*invite, sender));
+  if (!focus_.deposit(*invite, server, {.identity = identity, .from_trusted = from_trusted, .copy = std::move(copy)})) {
+    return false;
+  }
+  if (of_call) {  // its call hears that he can not be reached, and has nobody to tell it to
+    calls_.let_go(p.errand->call);
     return false;
   }
   wheel_.cancel(p.answer_timer);

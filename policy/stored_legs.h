@@ -76,7 +76,7 @@ class StoredLegs final : public RoomLegs {
 
   [[nodiscard]] bool next_fact(msrp::EndFact& fact);
   // There are some for the next step.
-  [[nodiscard]] bool has_facts() const { return !facts_.empty() || !ready_.empty() || !overs_.empty(); }
+  [[nodiscard]] bool has_facts() const { return !facts_.empty() || !ready_.empty(); }
   void on_stored(const core::StoreResult& result);
   // Each fact of another leg, before its room has it.
   void on_other_fact(const msrp::EndFact& fact) {

@@ -69,7 +69,10 @@ class FakeMedia final : public policy::SessionMedia {
     ++sessions.get(end)->changes;
     return true;
   }
-  void close(msrp::EndHandle end) override { sessions.erase(end); }
+  void close(msrp::EndHandle end) override {
+    if (const Session* const session = sessions.get(end); session != nullptr && answers) past[session->uri] = *session;
+    sessions.erase(end);
+  }
 
   // What all that was sent to it makes.
   [[nodiscard]] static std::string whole(const Session& session) {
@@ -97,6 +100,7 @@ class FakeMedia final : public policy::SessionMedia {
   }
 
   core::SlotMap<Session> sessions{1 << 16};
+  std::map<std::string, Session> past;  // those that are closed, where peers answer
   std::size_t sessions_max = 1 << 16;
   int opened = 0;
   bool binds = false;                   // peers connect as soon as their description has come, and the room hears of it
