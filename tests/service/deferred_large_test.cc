@@ -357,7 +357,7 @@ TEST_F(Large, P_06_WhatWasReportedOutlivesTheProcessAndWhatWasNotIsNotThere) {
 
 TEST_F(Large, OMA_DEF_9_WhatIsNotTakenIsTriedAgain) {
   leave(*bob);
-  deposits(book(300'000));
+  deposits(book(900'000));
   deposits("the other one", "m2");
   world->media().answers = false;
   come(*bob);
@@ -370,7 +370,7 @@ TEST_F(Large, OMA_DEF_9_WhatIsNotTakenIsTriedAgain) {
   line->pass(29s);
   bob->quiet();
   line->pass(1050ms);
-  EXPECT_EQ(receives(*bob).body, book(300'000)) << "in order";
+  EXPECT_EQ(receives(*bob).body, book(900'000)) << "in order";
   ended(*bob);
   EXPECT_EQ(receives(*bob).body, "the other one");
   ended(*bob);
@@ -642,6 +642,7 @@ TEST_F(Fetched, OMA_DEF_13_SoIsOneThatCameByPager) {
   bob->ack();
   ended(*bob);
   over();
+  come(*bob);
   at_rest();
 }
 
@@ -660,6 +661,7 @@ TEST_F(Fetched, OMA_DEF_14_AnothersIsRefusedAndWhatIsNotThereIsNotFound) {
   EXPECT_EQ(refusal(*bob, id), "410");
   over();
   EXPECT_EQ(refusal(*bob, id), "404");
+  come(*bob);
   at_rest();
 }
 
