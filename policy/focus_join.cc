@@ -302,7 +302,8 @@ std::uint16_t Focus::invite(const Received& request, const sip::RequestMatch& ma
     return status;
   };
   std::uint16_t status = 0;
-  Participant* const p = admit(*s, request, who, {.timers = timers, .grant = grant, .trusted = invitation.from_trusted}, status);
+  const Admission how{.timers = timers, .grant = grant, .trusted = invitation.from_trusted};
+  Participant* const p = admit(*s, request, who, how, status);
   if (p == nullptr) return cancel(status);
   const auto close = [&](std::uint16_t why) {
     media_->close(p->end);
@@ -342,7 +343,8 @@ std::uint16_t Focus::invite(const Received& request, const sip::RequestMatch& ma
 }
 
 // He who sends this INVITE, with an MSRP session for him. Null: `status` says why, and nothing stays.
-Participant* Focus::admit(FocusSession& s, const Received& request, const Newcomer& who, const Admission& how, std::uint16_t& status) {
+Participant* Focus::admit(FocusSession& s, const Received& request, const Newcomer& who, const Admission& how,
+                          std::uint16_t& status) {
   sip::OfferTrack offers;
   (void)offers.received(sip::SdpCarrier::invite, who.body.has_sdp);
   Participant* const p = add_participant(s, sip::InviteUsage::Side::invited, request.essentials.cseq.number, offers);

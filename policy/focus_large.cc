@@ -1,7 +1,8 @@
-// policy/focus_large.cc - large messages and the store: those whose recipients can not be reached go in, those that wait
-// go out, pushed or fetched. OMA-LRG-3, OMA-LRG-4, OMA-DEF-4 to -9, -13, -14, SEED4-6.1.2.1-5. See focus.h.
+// policy/focus_large.cc - large messages and the store: those whose recipients can not be reached go in, those that
+// wait go out, pushed or fetched. OMA-LRG-3, OMA-LRG-4, OMA-DEF-4 to -9, -13, -14, SEED4-6.1.2.1-5. See focus.h.
 //
-// Each is a session that distributes: a message of the store is one of its room's legs (stored_legs.h), and has no dialog.
+// Each is a session that distributes: a message of the store is one of its room's legs (stored_legs.h), and has no
+// dialog.
 #include <algorithm>
 #include <utility>
 
@@ -37,7 +38,8 @@ std::uint64_t known_bytes_of(std::string_view section) {
   const std::size_t size = line.find("size:");
   if (size == std::string_view::npos) return 0;
   std::uint64_t bytes = 0;
-  for (std::size_t i = size + 5; i < line.size() && line[i] >= '0' && line[i] <= '9' && bytes < (std::uint64_t{1} << 59); ++i) {
+  for (std::size_t i = size + 5;
+       i < line.size() && line[i] >= '0' && line[i] <= '9' && bytes < (std::uint64_t{1} << 59); ++i) {
     bytes = bytes * 10 + static_cast<std::uint64_t>(line[i] - '0');
   }
   return bytes;
@@ -73,7 +75,8 @@ bool Focus::deposit(const Received& request, sip::TransactionId server, const De
                         .from_trusted = what.from_trusted};
   read_newcomer(request, invitation, who);
   who.body = read_invite_body(request);
-  if (who.body.refusal != 0 || !who.body.has_sdp || read_terms(who.body.sdp, true, who.terms) != 0 || !who.terms.may_send) {
+  if (who.body.refusal != 0 || !who.body.has_sdp || read_terms(who.body.sdp, true, who.terms) != 0 ||
+      !who.terms.may_send) {
     return false;
   }
   sip::SessionTimer timers;
@@ -85,7 +88,8 @@ bool Focus::deposit(const Received& request, sip::TransactionId server, const De
   s->asserted = "<" + config_->im.deferred_uris.front() + ">";
   s->gather_until = now_ + config_->store_answer;
   std::uint16_t status = 0;
-  Participant* const p = admit(*s, request, who, {.timers = timers, .grant = grant, .trusted = what.from_trusted}, status);
+  Participant* const p =
+      admit(*s, request, who, {.timers = timers, .grant = grant, .trusted = what.from_trusted}, status);
   if (p == nullptr) {
     drop_session(*s);
     return false;
@@ -127,10 +131,9 @@ void Focus::ask_room(FocusSession& s, StoredCopy copy) {
   copy.asked = ++asks_made_;
   ++s.asking;
   asks_.emplace(copy.asked, s.self);
-  out_->store({store_token(StoreOwner::large, copy.asked), core::AskDeferred{.aor = copy.aor,
-                                                                             .bytes = bytes,
-                                                                             .count_max = config.count_max,
-                                                                             .bytes_max = config.bytes_max}});
+  out_->store({store_token(StoreOwner::large, copy.asked),
+               core::AskDeferred{
+                   .aor = copy.aor, .bytes = bytes, .count_max = config.count_max, .bytes_max = config.bytes_max}});
   s.copies.push_back(std::move(copy));
 }
 
@@ -191,7 +194,8 @@ void Focus::keep_copy(FocusSession& s, StoredCopy& copy, const core::StoreResult
                             .user_bytes_max = config.bytes_max,
                             .owner = s.self.packed()},
                            config.large_parallel);
-  if (!copy.end.valid() || !join_stored(s, copy.end, copy.aor, false)) return refuse(Metric::im_deferred_failed, not_now_text);
+  if (!copy.end.valid() || !join_stored(s, copy.end, copy.aor, false))
+    return refuse(Metric::im_deferred_failed, not_now_text);
   ++s.keeping;
 }
 
@@ -276,7 +280,9 @@ FocusSession* Focus::new_session(std::string_view asserted, const sip::Flow* flo
 
 // OMA-DEF-8: from whom it came, by us.
 void Focus::push(const Push& what) {
-  const auto fail = [&](std::uint16_t status) { pushed_.push_back({.box = what.box, .number = what.number, .status = status}); };
+  const auto fail = [&](std::uint16_t status) {
+    pushed_.push_back({.box = what.box, .number = what.number, .status = status});
+  };
   FocusSession* const s = stores() && media_ != nullptr && rooms_ != nullptr && !draining_
                               ? new_session(config_->im.deferred_uris.front(), nullptr, false)
                               : nullptr;
@@ -342,7 +348,8 @@ void Focus::take_overs() {
     FocusSession* const s = sessions_.get(core::SlotId::unpack(over.owner));
     if (over.kept) {
       const auto copy = s == nullptr ? std::vector<StoredCopy>::iterator{}
-                                     : std::find_if(s->copies.begin(), s->copies.end(), [&](const auto& c) { return c.end == over.end; });
+                                     : std::find_if(s->copies.begin(), s->copies.end(),
+                                                    [&](const auto& c) { return c.end == over.end; });
       const bool tried = s != nullptr && copy != s->copies.end() && copy->tried;
       stored_rows_.push_back({.row = std::move(over.row), .duplicate = over.duplicate, .tried = tried});
       continue;
@@ -350,7 +357,8 @@ void Focus::take_overs() {
     if (s == nullptr || s->stored == nullptr || s->stored->end != over.end || s->ending) continue;
     const core::SlotId session = s->self;
     tell_pushed(*s, over.status);
-    end_session(*s, over.status == 200 ? "SIP;cause=200;text=\"Message Sent\"" : "SIP;cause=480;text=\"Message Not Sent\"");
+    end_session(*s,
+                over.status == 200 ? "SIP;cause=200;text=\"Message Sent\"" : "SIP;cause=480;text=\"Message Not Sent\"");
     settle(session);
   }
 }
@@ -382,7 +390,8 @@ std::uint16_t Focus::fetch(const Received& request, const sip::RequestMatch& mat
   FocusSession* const s = new_session(config_->im.deferred_uris.front(), &request.flow, request.secure());
   if (s == nullptr) return 503;
   std::uint16_t status = 0;
-  Participant* const p = admit(*s, request, who, {.timers = timers, .grant = grant, .trusted = invitation.from_trusted}, status);
+  Participant* const p =
+      admit(*s, request, who, {.timers = timers, .grant = grant, .trusted = invitation.from_trusted}, status);
   if (p == nullptr) {
     drop_session(*s);
     return status;

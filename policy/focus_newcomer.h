@@ -19,10 +19,10 @@ struct Focus::Newcomer {
   FocusSession* session = nullptr;  // that he joins
   bool distribution = false;        // he has a file or a large message for several
   bool large_message = false;
-  const Group* group = nullptr;             // whose members it is for, or
-  const FocusSession* among = nullptr;      // who is in that session
-  Participant* replaced = nullptr;  // by Replaces
-  bool named_unknown = false;       // Replaces or Join: no such dialog
+  const Group* group = nullptr;         // whose members it is for, or
+  const FocusSession* among = nullptr;  // who is in that session
+  Participant* replaced = nullptr;      // by Replaces
+  bool named_unknown = false;           // Replaces or Join: no such dialog
   std::string uri;
   std::string key;
   std::string display;

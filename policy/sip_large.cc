@@ -1,5 +1,6 @@
-// policy/sip_large.cc - large messages to users who can not be reached, between the proxy, the focus that takes and sends them
-// (focus_large.cc) and the deferred messaging function (deferred.h). See sip_service.h; OMA-LRG-3, OMA-LRG-4, OMA-DEF-13.
+// policy/sip_large.cc - large messages to users who can not be reached, between the proxy, the focus that takes and
+// sends them (focus_large.cc) and the deferred messaging function (deferred.h). See sip_service.h; OMA-LRG-3,
+// OMA-LRG-4, OMA-DEF-13.
 #include <utility>
 
 #include "policy/deferred_reference.h"
@@ -9,13 +10,14 @@ namespace parley::policy {
 
 using sip::Method;
 
-// An INVITE for a large message that could be taken for its user: of a client, or one of ours, of a call or to somebody on
-// a list.
+// An INVITE for a large message that could be taken for its user: of a client, or one of ours, of a call or to somebody
+// on a list.
 bool SipService::may_store_large(const Proxied& p) const {
   return stored_ != nullptr && config_->im.deferred.on && p.im == ImKind::large_message && p.to_user &&
          p.method == Method::invite &&
-         (p.errand == nullptr || (!p.errand->in_dialog && !p.errand->from_store &&
-                                  (p.errand->client == Errand::Client::participant || p.errand->client == Errand::Client::calls)));
+         (p.errand == nullptr ||
+          (!p.errand->in_dialog && !p.errand->from_store &&
+           (p.errand->client == Errand::Client::participant || p.errand->client == Errand::Client::calls)));
 }
 
 // True: it is not `p`'s any more. What we invited him to ourselves is told that he can not be reached, and goes on.

@@ -27,7 +27,8 @@ core::Span line_value(std::string_view lines, std::string_view name) {
   while (at < lines.size()) {
     const std::size_t end = std::min(lines.find("\r\n", at), lines.size());
     const std::string_view line = lines.substr(at, end - at);
-    if (line.size() > name.size() + 2 && core::equal_ignore_case(line.substr(0, name.size()), name) && line[name.size()] == ':') {
+    if (line.size() > name.size() + 2 && core::equal_ignore_case(line.substr(0, name.size()), name) &&
+        line[name.size()] == ':') {
       std::size_t value = at + name.size() + 1;
       while (value < end && lines[value] == ' ') ++value;
       return {static_cast<std::uint32_t>(value), static_cast<std::uint32_t>(end - value)};
@@ -175,8 +176,8 @@ void StoredLegs::write_block(Leg& leg) {
   leg.block_start += bytes;
 }
 
-// Who sends faster than the disk writes is not read. What had come by then is taken; where his connection serves others and
-// can not be held, there is an end to that.
+// Who sends faster than the disk writes is not read. What had come by then is taken; where his connection serves others
+// and can not be held, there is an end to that.
 void StoredLegs::pace(Leg& leg, msrp::EndHandle source) {
   if (leg.in_flight < window_bytes) return;
   if (leg.in_flight > std::uint64_t{4} * window_bytes) {
@@ -208,7 +209,8 @@ void StoredLegs::put_row(Leg& leg) {
   row.message_id = wanted.message_id;
   const std::string_view own_id = line_value(row.large_head, "Message-ID").of(row.large_head);
   row.key = deferred_key(digest_, {row.aor, row.sender, wanted.message_id.empty() ? own_id : wanted.message_id});
-  ask(leg, Asked::put, 0, {0, core::PutDeferred{.row = row, .count_max = leg.count_max, .bytes_max = leg.user_bytes_max}});
+  ask(leg, Asked::put, 0,
+      {0, core::PutDeferred{.row = row, .count_max = leg.count_max, .bytes_max = leg.user_bytes_max}});
 }
 
 void StoredLegs::on_put(Leg& leg, core::StoreResult::Status status) {
@@ -323,7 +325,8 @@ void StoredLegs::look_at(const msrp::EndFact& fact) {
 
 void StoredLegs::read_ahead(Leg& leg) {
   while (leg.asked < leg.row.large_bytes && leg.loaded + block_bytes <= window_bytes) {
-    const auto length = static_cast<std::uint32_t>(std::min<std::uint64_t>(block_bytes, leg.row.large_bytes - leg.asked));
+    const auto length =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(block_bytes, leg.row.large_bytes - leg.asked));
     ask(leg, Asked::read, length, {0, core::ReadBody{.id = leg.row.id, .offset = leg.asked, .length = length}});
     leg.asked += length;
     leg.loaded += length;
@@ -334,8 +337,8 @@ void StoredLegs::read_ahead(Leg& leg) {
 bool StoredLegs::has_room(const Leg& leg) const {
   if (leg.unanswered == 0) return true;
   return leg.unanswered < pieces_max && std::all_of(leg.to.begin(), leg.to.end(), [this](msrp::EndHandle end) {
-    return others_.waiting_bytes(end) <= piece_bytes;
-  });
+           return others_.waiting_bytes(end) <= piece_bytes;
+         });
 }
 
 void StoredLegs::pump(Leg& leg) {
@@ -439,7 +442,8 @@ void StoredLegs::answer(msrp::EndHandle end, msrp::EndToken& token, std::uint16_
 }
 
 Sent StoredLegs::send(msrp::EndHandle end, const msrp::EndSend& message) {
-  if (is_stored(end)) return get(end) == nullptr ? Sent::gone : Sent::sent;  // a room that keeps nothing has nothing else
+  if (is_stored(end))
+    return get(end) == nullptr ? Sent::gone : Sent::sent;  // a room that keeps nothing has nothing else
   return others_.send(end, message);
 }
 
@@ -467,8 +471,8 @@ void StoredLegs::fan_out(std::span<const msrp::EndHandle> ends, const msrp::EndS
   others_.fan_out(other_ends_, own, not_sent);
 }
 
-void StoredLegs::report(msrp::EndHandle end, std::string_view message_id, const msrp::ByteRange& range, std::uint16_t status,
-                        std::string_view headers) {
+void StoredLegs::report(msrp::EndHandle end, std::string_view message_id, const msrp::ByteRange& range,
+                        std::uint16_t status, std::string_view headers) {
   if (!is_stored(end)) return others_.report(end, message_id, range, status, headers);
   if (Leg* const leg = get(end); leg != nullptr && leg->gives) tell(*leg, status);
 }

@@ -1,10 +1,11 @@
 // policy/stored_legs.h - legs of rooms that are no MSRP sessions but messages of the store: one that is being stored
-// (OMA-LRG-4) or one that is sent out of it (OMA-DEF-8, OMA-DEF-13). A room of kind `distribution` sees one kind of leg.
+// (OMA-LRG-4) or one that is sent out of it (OMA-DEF-8, OMA-DEF-13). A room of kind `distribution` sees one kind of
+// leg.
 //
-// A leg that keeps takes what a fan-out gives it, in any order, and writes it in blocks; a leg that gives reads blocks and
-// says them as facts. No more than window_bytes of one message are in memory: a sender that is faster than the disk is
-// held (RoomLegs::hold), and nothing is read from the disk that its receiver has no room for. What a leg has stored is
-// answered with 200, as the last piece of a message is by any leg, when its row can not be lost any more.
+// A leg that keeps takes what a fan-out gives it, in any order, and writes it in blocks; a leg that gives reads blocks
+// and says them as facts. No more than window_bytes of one message are in memory: a sender that is faster than the disk
+// is held (RoomLegs::hold), and nothing is read from the disk that its receiver has no room for. What a leg has stored
+// is answered with 200, as the last piece of a message is by any leg, when its row can not be lost any more.
 //
 // One per shard, used by its thread alone. Also the door for facts: next_fact() until false, after all else.
 #pragma once
@@ -35,10 +36,10 @@ inline constexpr std::uint32_t stored_leg_bit = 1U << 30;
 
 class StoredLegs final : public RoomLegs {
  public:
-  static constexpr std::uint32_t block_bytes = 128 * 1024;  // of one write or read
+  static constexpr std::uint32_t block_bytes = 128 * 1024;    // of one write or read
   static constexpr std::uint32_t window_bytes = 512 * 1024;   // of one message that wait for the disk, or came from it
-  static constexpr std::uint32_t piece_bytes = 64 * 1024;    // that goes out at one time
-  static constexpr std::uint32_t pieces_max = 8;             // without an answer
+  static constexpr std::uint32_t piece_bytes = 64 * 1024;     // that goes out at one time
+  static constexpr std::uint32_t pieces_max = 8;              // without an answer
   static constexpr std::uint32_t beginning_bytes = 8 * 1024;  // that stand in the row
 
   struct Parts {
@@ -54,7 +55,7 @@ class StoredLegs final : public RoomLegs {
   struct Keep {
     core::DeferredRow row;
     std::uint64_t bytes_max = 0;
-    std::uint32_t count_max = 0;        // of PutDeferred
+    std::uint32_t count_max = 0;  // of PutDeferred
     std::uint64_t user_bytes_max = 0;
     std::uint64_t owner = 0;
   };
@@ -109,14 +110,14 @@ class StoredLegs final : public RoomLegs {
     std::uint64_t bytes_max = 0;
     std::uint32_t count_max = 0;
     std::uint64_t user_bytes_max = 0;
-    std::string block;               // not given to the store yet
-    std::uint64_t block_start = 1;   // number of its first byte
-    std::uint64_t in_flight = 0;     // bytes that the store has not answered
+    std::string block;              // not given to the store yet
+    std::uint64_t block_start = 1;  // number of its first byte
+    std::uint64_t in_flight = 0;    // bytes that the store has not answered
     std::uint32_t writes = 0;
-    std::uint64_t mark = 0;          // of what came last
-    bool ended = false;              // all of it has come
-    bool settling = false;           // it is being synced, or its row put
-    msrp::EndHandle held;            // whom the room passes on, not read for our sake
+    std::uint64_t mark = 0;  // of what came last
+    bool ended = false;      // all of it has come
+    bool settling = false;   // it is being synced, or its row put
+    msrp::EndHandle held;    // whom the room passes on, not read for our sake
     // gives
     std::uint64_t given = 0;   // bytes
     std::uint64_t asked = 0;   // of the store
@@ -124,7 +125,7 @@ class StoredLegs final : public RoomLegs {
     std::deque<std::string> blocks;
     std::size_t used = 0;  // of the first one
     std::uint32_t holds = 0;
-    bool begun = false;        // its room knows that it is there
+    bool begun = false;  // its room knows that it is there
     std::uint32_t unanswered = 0;
     std::vector<msrp::EndHandle> to;  // who gets it
   };
@@ -141,7 +142,9 @@ class StoredLegs final : public RoomLegs {
   };
 
   [[nodiscard]] msrp::EndHandle add(Leg leg, std::uint32_t legs_max);
-  [[nodiscard]] static msrp::EndHandle handle(core::SlotId slot) { return {slot.index | stored_leg_bit, slot.generation}; }
+  [[nodiscard]] static msrp::EndHandle handle(core::SlotId slot) {
+    return {slot.index | stored_leg_bit, slot.generation};
+  }
   [[nodiscard]] Leg* get(msrp::EndHandle end);
   [[nodiscard]] const Leg* get(msrp::EndHandle end) const { return const_cast<StoredLegs*>(this)->get(end); }
   void ask(Leg& leg, Asked what, std::uint64_t bytes, core::StoreOp op);

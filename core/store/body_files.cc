@@ -22,8 +22,9 @@
 namespace parley::core {
 namespace {
 
-constexpr std::size_t open_bodies_max = 64;              // files that are open at one time
-constexpr std::uint64_t write_back_bytes = 8 << 20;  // after that much the kernel begins to write, so that the end is near
+constexpr std::size_t open_bodies_max = 64;  // files that are open at one time
+constexpr std::uint64_t write_back_bytes =
+    8 << 20;  // after that much the kernel begins to write, so that the end is near
 constexpr std::size_t name_chars = 16;
 
 std::uint64_t body_bytes_of(const StoreOp& op) {

@@ -1,8 +1,8 @@
-// core/store/body_files.h - the bodies of large messages: a directory with one file each, and one thread that alone writes
-// and reads them, so that no commit waits for a long message and no message for the length of another's.
+// core/store/body_files.h - the bodies of large messages: a directory with one file each, and one thread that alone
+// writes and reads them, so that no commit waits for a long message and no message for the length of another's.
 //
-// What was submitted is carried out in its order. A file is there for good when it was synced; whether it is still wanted
-// says the row of its message, so what has no row when the process begins is removed.
+// What was submitted is carried out in its order. A file is there for good when it was synced; whether it is still
+// wanted says the row of its message, so what has no row when the process begins is removed.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,7 @@
 namespace parley::core {
 
 struct BodyFilesConfig {
-  std::string directory;  // made if it is not there; its parent has to be
+  std::string directory;                        // made if it is not there; its parent has to be
   std::uint64_t waiting_bytes_max = 256 << 20;  // of writes and of what was read for; beyond it they are refused
   std::function<void(std::uint32_t shard, std::vector<StoreResult>&& results)> answer{};
 };

@@ -1,5 +1,6 @@
-// tests/service/deferred_large_test.cc - large messages for users who can not be reached: taken by the server and stored,
-// sent when they are back, or fetched (OMA-LRG-1, -3, -4, OMA-DEF-4 to -9, -13, -14, SEED4-6.1.2.1-5, P-06, P-07).
+// tests/service/deferred_large_test.cc - large messages for users who can not be reached: taken by the server and
+// stored, sent when they are back, or fetched (OMA-LRG-1, -3, -4, OMA-DEF-4 to -9, -13, -14, SEED4-6.1.2.1-5, P-06,
+// P-07).
 #include <gtest/gtest.h>
 
 #include "policy/deferred_reference.h"
@@ -35,16 +36,18 @@ struct Large : Party {
   void registers(Phone& who, int seconds) {
     ++messages;
     who.send("REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP " + who.address() + ";branch=z9hG4bKr" +
-             std::to_string(messages) + "\r\nFrom: <sip:" + who.user() + "@example.org>;tag=r\r\nTo: <sip:" + who.user() +
-             "@example.org>\r\nCall-ID: reg" + who.address() + "\r\nCSeq: " + std::to_string(100 + messages) +
-             " REGISTER\r\n" + who.contact() + "Expires: " + std::to_string(seconds) + "\r\nContent-Length: 0\r\n\r\n");
+             std::to_string(messages) + "\r\nFrom: <sip:" + who.user() +
+             "@example.org>;tag=r\r\nTo: <sip:" + who.user() + "@example.org>\r\nCall-ID: reg" + who.address() +
+             "\r\nCSeq: " + std::to_string(100 + messages) + " REGISTER\r\n" + who.contact() +
+             "Expires: " + std::to_string(seconds) + "\r\nContent-Length: 0\r\n\r\n");
     who.want("200 REGISTER");
   }
   void leave(Phone& who) { registers(who, 0); }
   void come(Phone& who) { registers(who, 3600); }
 
   // alice's INVITE to `uri`.
-  void invites(const std::string& uri = "sip:bob@example.org", const std::string& more = gives, const std::string& lines = {}) {
+  void invites(const std::string& uri = "sip:bob@example.org", const std::string& more = gives,
+               const std::string& lines = {}) {
     alice->invite_uri(uri, msrp_sdp("alice", more, "message/cpim text/plain"), large + "Subject: a book\r\n" + lines);
   }
   std::string answered() {
@@ -61,7 +64,8 @@ struct Large : Party {
     alice->ack_refused(response);
     return response;
   }
-  static std::string head(const std::string& id, const std::string& type = "text/plain", const std::string& lines = sends) {
+  static std::string head(const std::string& id, const std::string& type = "text/plain",
+                          const std::string& lines = sends) {
     return "Message-ID: " + id + "\r\n" + lines + "Content-Type: " + type + "\r\n";
   }
   // In chunks, over that session.
@@ -267,9 +271,11 @@ TEST_F(Large, SEED4_6_1_2_1_5_OnlyLargeMessagesAreTaken) {
 
 TEST_F(Large, OMA_DEF_4_ProcessingIsToldWhenItIsStored) {
   leave(*bob);
-  const std::string text = "From: <sip:alice@example.org>\r\nTo: <sip:bob@example.org>\r\nNS: n <urn:ietf:params:imdn>\r\n"
-                           "n.Message-ID: i1\r\nn.Disposition-Notification: processing, negative-delivery\r\n\r\n"
-                           "Content-Type: text/plain\r\n\r\n" + book(50'000);
+  const std::string text =
+      "From: <sip:alice@example.org>\r\nTo: <sip:bob@example.org>\r\nNS: n <urn:ietf:params:imdn>\r\n"
+      "n.Message-ID: i1\r\nn.Disposition-Notification: processing, negative-delivery\r\n\r\n"
+      "Content-Type: text/plain\r\n\r\n" +
+      book(50'000);
   invites();
   const std::string path = path_of(answered());
   world->store.stopped = true;
@@ -303,13 +309,18 @@ TEST_F(Large, OMA_LRG_4_WhatBreaksInTheMiddleIsNotThere) {
     const std::string path = path_of(answered());
     const std::string text = book(400'000);
     for (std::size_t at = 0; at < 300'000; at += 10'000) {
-      world->msrp(path, {.headers = head("m1"), .body = text.substr(at, 10'000), .start = at + 1, .total = text.size(), .flag = msrp::Flag::more});
+      world->msrp(path, {.headers = head("m1"),
+                         .body = text.substr(at, 10'000),
+                         .start = at + 1,
+                         .total = text.size(),
+                         .flag = msrp::Flag::more});
     }
     EXPECT_EQ(world->store.bodies.size(), 1U);
     if (connection) {
       world->msrp_gone(path);
     } else {
-      world->msrp(path, {.headers = head("m1"), .body = "", .start = 300'001, .total = text.size(), .flag = msrp::Flag::abort});
+      world->msrp(
+          path, {.headers = head("m1"), .body = "", .start = 300'001, .total = text.size(), .flag = msrp::Flag::abort});
     }
     EXPECT_EQ(world->store.bodies.size(), 0U);
     EXPECT_EQ(world->store.deferred.size(), 0U);
@@ -343,7 +354,11 @@ TEST_F(Large, P_06_WhatWasReportedOutlivesTheProcessAndWhatWasNotIsNotThere) {
   deposits(text);
   invites();
   const std::string path = path_of(answered());
-  world->msrp(path, {.headers = head("m2"), .body = text.substr(0, 200'000), .start = 1, .total = text.size(), .flag = msrp::Flag::more});
+  world->msrp(path, {.headers = head("m2"),
+                     .body = text.substr(0, 200'000),
+                     .start = 1,
+                     .total = text.size(),
+                     .flag = msrp::Flag::more});
   EXPECT_EQ(world->store.bodies.size(), 2U);
   world->crash(config);
   world->media().binds = world->media().answers = true;
@@ -513,7 +528,11 @@ TEST_F(Large, OMA_LRG_4_WhoIsFasterThanTheDiskIsHeld) {
   world->store.stopped = true;
   std::size_t at = 0;
   for (; at < text.size() && holds() == 0; at += 60'000) {
-    world->msrp(path, {.headers = head("m1"), .body = text.substr(at, 60'000), .start = at + 1, .total = text.size(), .flag = msrp::Flag::more});
+    world->msrp(path, {.headers = head("m1"),
+                       .body = text.substr(at, 60'000),
+                       .start = at + 1,
+                       .total = text.size(),
+                       .flag = msrp::Flag::more});
   }
   EXPECT_EQ(holds(), 1);
   EXPECT_LE(at, policy::StoredLegs::window_bytes + 2 * policy::StoredLegs::block_bytes);
@@ -587,7 +606,8 @@ TEST_F(Large, OMA_LRG_3_OfAListNobodyMayBeThere) {
 
 struct Fetched : Large {
   void fetch(Phone& who, std::uint64_t id) {
-    who.invite_uri(policy::deferred_reference(id, "example.org"), msrp_sdp(who.user(), "a=recvonly\r\na=setup:active\r\n", "*"), large);
+    who.invite_uri(policy::deferred_reference(id, "example.org"),
+                   msrp_sdp(who.user(), "a=recvonly\r\na=setup:active\r\n", "*"), large);
   }
   static std::string final(Phone& who) {
     const std::string response = who.next();
@@ -653,7 +673,8 @@ TEST_F(Fetched, OMA_DEF_14_AnothersIsRefusedAndWhatIsNotThereIsNotFound) {
   EXPECT_EQ(refusal(*carol, id), "403");
   EXPECT_EQ(refusal(*alice, id), "403") << "nor whoever sent it";
   EXPECT_EQ(refusal(*bob, id + 1), "404");
-  bob->invite_uri(policy::deferred_reference(id, "example.org"), msrp_sdp("bob", "a=sendonly\r\na=setup:active\r\n", "*"), large);
+  bob->invite_uri(policy::deferred_reference(id, "example.org"),
+                  msrp_sdp("bob", "a=sendonly\r\na=setup:active\r\n", "*"), large);
   const std::string useless = final(*bob);
   EXPECT_EQ(code(useless), "488");
   bob->ack_refused(useless);
@@ -671,7 +692,8 @@ TEST(DeferredReference, OMA_DEF_13_ReadsWhatItWrites) {
     EXPECT_TRUE(uri.starts_with("sip:deferred-") && uri.ends_with("@example.org")) << uri;
     EXPECT_EQ(policy::deferred_id(std::string_view(uri).substr(4, uri.find('@') - 4)), id);
   }
-  for (const std::string user : {"deferred-", "deferred-abc", "Deferred-aaaaaaaaaaaaaaaa", "deferred-aaaaaaaaaaaaaaaz", "bob"}) {
+  for (const std::string user :
+       {"deferred-", "deferred-abc", "Deferred-aaaaaaaaaaaaaaaa", "deferred-aaaaaaaaaaaaaaaz", "bob"}) {
     EXPECT_EQ(policy::deferred_id(user), std::nullopt) << user;
   }
 }
