@@ -329,6 +329,23 @@ TEST_F(Large, OMA_LRG_4_WhatBreaksInTheMiddleIsNotThere) {
   at_rest();
 }
 
+TEST_F(Large, OMA_LRG_1_WhoLeavesBehindTheLastPieceHasSentIt) {
+  leave(*bob);
+  invites();
+  const std::string path = path_of(answered());
+  world->store.stopped = true;
+  writes(path, book(20'000));
+  leaves(*alice);
+  EXPECT_EQ(world->store.deferred.size(), 0U);
+  world->store.stopped = false;
+  line->pass(1ms);
+  EXPECT_EQ(world->store.deferred.size(), 1U);
+  come(*bob);
+  EXPECT_EQ(receives(*bob).body, book(20'000));
+  ended(*bob);
+  at_rest();
+}
+
 TEST_F(Large, P_07_TheSameMessageIsStoredOnce) {
   leave(*bob);
   const std::string text = book(30'000);
