@@ -31,7 +31,8 @@
 //     answer. Too much that waits, or a shard without memory for it, loses some, counted: who must know asks again.
 //     Not so what is `kept`: it is carried out as long as both shards run, and its sender bounds what is on its way.
 // 13. `store` is carried out some time later, by another thread, in the order in which one shard said it. What has a
-//     token is answered by a `stored` each: in that order, and only when no crash can undo it.
+//     token is answered by a `stored` each: in that order, and only when no crash can undo it. Bodies of large messages
+//     go a way of their own: there the order is that of each body (core/store/store.h).
 #pragma once
 
 #include <cstdint>

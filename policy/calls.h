@@ -74,6 +74,14 @@ class Calls : public UserAgent {
                                      const Invitation& invitation);
   // The call that invite() has made last.
   [[nodiscard]] core::SlotId begun() const { return begun_; }
+  // The INVITE that made a call, while it waits for its answer; and that somebody else answers it: the call ends in silence.
+  [[nodiscard]] sip::TransactionId invite_of(core::SlotId call) const {
+    const Call* const found = calls_.get(call);
+    return found == nullptr ? sip::TransactionId{} : found->a.server;
+  }
+  void let_go(core::SlotId call) {
+    if (Call* const found = calls_.get(call)) found->a.server = {};
+  }
   // What the user on that side of a call has settled, asked when it begins (OMA-HIS-3).
   void on_settings(core::SlotId call, Leg leg, const ImSettings& settings);
   // Fetched with errands.

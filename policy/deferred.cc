@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "core/id_text.h"
 #include "policy/carried_lines.h"
+#include "policy/deferred_key.h"
 #include "policy/imdn.h"
 #include "policy/user_key.h"
 #include "sip/date.h"
@@ -113,21 +114,8 @@ std::int64_t Deferred::end_of(const Message& message) const {
 // What a sender sends again because he got no answer has its Message-ID, or is the very same request.
 std::string Deferred::key_of(const Received& request, const Message& message, std::string_view message_id) {
   const sip::Essentials& e = request.essentials;
-  std::string text;
-  const auto put = [&text](std::string_view part) {
-    text.append(std::to_string(part.size())).append(":").append(part);
-  };
-  put(message.aor);
-  put(message.sender);
-  if (!message_id.empty()) {
-    put(message_id);
-  } else {
-    put(e.call_id);
-    put(e.from_tag);
-    put(std::to_string(e.cseq.number));
-  }
-  constexpr std::size_t letters = 32;
-  return std::string(digest_.hash(core::DigestAlgorithm::sha256, text).view().substr(0, letters));
+  if (!message_id.empty()) return deferred_key(digest_, {message.aor, message.sender, message_id});
+  return deferred_key(digest_, {message.aor, message.sender, e.call_id, e.from_tag, std::to_string(e.cseq.number)});
 }
 
 // As he calls himself, where nobody else is named by that: who it really is goes with what is brought at once, as
@@ -201,6 +189,21 @@ void Deferred::on_stored(const core::StoreResult& result) {
     waiting_.erase(waits);
     on_kept(std::move(waiting), result.status);
   }
+}
+
+void Deferred::on_large_stored(const core::DeferredRow& row, bool duplicate, bool tried) {
+  on_kept({.id = row.id,
+           .until = now_,
+           .kept = {.asker = {}, .aor = row.aor, .sender = row.sender, .tried = tried},
+           .told = wants(row.notices, Notice::processing) ? row : core::DeferredRow{}},
+          duplicate ? core::StoreResult::Status::duplicate : core::StoreResult::Status::done);
+}
+
+bool Deferred::next_large(Large& large) {
+  if (large_.empty()) return false;
+  large = std::move(large_.front());
+  large_.pop_front();
+  return true;
 }
 
 void Deferred::on_kept(Waiting waiting, core::StoreResult::Status status) {

@@ -82,6 +82,15 @@ class Deferred : public UserAgent {
   // --- what comes of it
 
   void on_stored(const core::StoreResult& result);
+  // A large message is stored now, or was already (OMA-LRG-4); next_kept() says so.
+  void on_large_stored(const core::DeferredRow& row, bool duplicate, bool tried);
+  // One that is to be sent: fetched until false. What comes of it on_response() and on_over() say.
+  struct Large {
+    core::DeferredRow row;
+    core::SlotId box;
+    std::uint32_t number = 0;
+  };
+  [[nodiscard]] bool next_large(Large& large);
   void on_response(core::SlotId id, std::uint32_t number, std::uint16_t status);
   void on_over(core::SlotId id, std::uint32_t number);
 
@@ -166,6 +175,7 @@ class Deferred : public UserAgent {
   std::uint64_t numbers_ = 0;                 // of tokens
   std::map<std::uint64_t, Waiting> waiting_;  // by number, the oldest first
   std::deque<Kept> kept_;
+  std::deque<Large> large_;
 
   std::set<std::string, std::less<>> users_; // who has messages, as far as is known
   std::vector<std::string> restored_;      // them, until the first step

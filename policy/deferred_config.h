@@ -14,6 +14,8 @@ struct DeferredConfig {
   std::uint32_t count_max = 500;
   std::uint64_t bytes_max = 50 << 20;
   core::Duration age_max = std::chrono::hours(7 * 24);
+  std::uint64_t large_bytes_max = 50 << 20;  // of one large message
+  std::uint32_t large_parallel = 64;         // large messages that are stored or sent out at one time, per shard
   // OMA-PAG-5: a device that has not answered by then is one that can not be reached; well below Timer F, which is as long
   // as the sender waits.
   core::Duration answer_max = std::chrono::seconds(10);

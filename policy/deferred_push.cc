@@ -239,6 +239,11 @@ void Deferred::push(Box& box) {
   box.state = Box::State::sending;
   box.status = 0;
   ++box.number;
+  if (row.large_bytes != 0) {
+    large_.push_back({.row = row, .box = box.self, .number = box.number});
+    metrics_.add(Metric::im_deferred_pushed);
+    return;
+  }
   char id[core::letters64_chars];
   core::letters_encode64(row.id, id);
   char tag[core::letters64_chars];

@@ -49,6 +49,7 @@ struct Errand {
   bool by_core = false;              // the core reaches whom nothing else leads to
   bool in_dialog = true;
   std::uint8_t tries = 0;            // that came to nobody; SipService counts them where it tries again
+  bool from_store = false;  // our deferred messaging function delivers it (OMA-DEF-8)
 
   // Who is behind it.
   std::string user;  // of our realm, who has proved to be that; empty: somebody else

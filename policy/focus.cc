@@ -19,6 +19,7 @@ Focus::Focus(const FocusParts& parts)
       media_(parts.media),
       rooms_(parts.rooms),
       conferences_(parts.conferences),
+      stored_(parts.stored),
       shards_(parts.shards),
       sessions_(config_->focus.sessions_max),
       participants_(config_->focus.participants_max) {
@@ -232,14 +233,15 @@ void Focus::look_at_end(FocusSession& s) {
     if (!waits) end_session(s, "SIP;cause=487;text=\"Originator Has Left\"");  // nobody is to be invited any more
     return;
   }
-  if (s.in == 0 && s.inviting == 0) {
+  if (s.in == 0 && s.inviting == 0 && s.keeping == 0) {
     end_session(s, "SIP;cause=480;text=\"Session Ended\"");
     return;
   }
   if (s.distribution) {
     // Who has sent all of it may go; who has yet to read it is waited for.
-    const bool sends = originator != nullptr && originator->stand != Participant::Stand::gone;
-    const bool receives = s.in > (sends && originator->stand == Participant::Stand::in ? 1U : 0U);
+    const bool present = originator != nullptr && originator->stand != Participant::Stand::gone;
+    const bool sends = present || (s.stored != nullptr && s.stored->status == 0);
+    const bool receives = s.in + s.inviting + s.keeping > (present && originator->stand == Participant::Stand::in ? 1U : 0U);
     if (receives && (sends || rooms_->delivering(s.room))) return;
     end_session(s, "SIP;cause=200;text=\"Session Ended\"");
     return;
@@ -269,6 +271,7 @@ void Focus::end_session(FocusSession& s, std::string_view reason) {
     hang_up(*p, reason);
     if (Participant* const left = participants_.get(id)) settle(*left);
   }
+  if (s.stored != nullptr) tell_pushed(s, s.best_refusal == 0 ? std::uint16_t{480} : s.best_refusal);
   if (rooms_ != nullptr && s.room.valid()) rooms_->end(std::exchange(s.room, {}));
   show_ended(s);
   metrics_.sub(Metric::sip_sessions);
@@ -405,6 +408,7 @@ void Focus::on_session_over(core::SlotId id) {
 
 void Focus::on_room_fact(const RoomFact& fact) {
   using Kind = RoomFact::Kind;
+  take_overs();
   if (fact.kind == Kind::idle) {
     FocusSession* const s = sessions_.get(core::SlotId::unpack(fact.room_owner));
     if (s == nullptr) return;

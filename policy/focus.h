@@ -27,11 +27,13 @@
 //   focus_refer_events.cc  what its sender is told of that
 //   focus_text.cc      what messages look like
 //   focus_time.cc      how peers are reached; time, lost connections, draining
+//   focus_large.cc     large messages that go into the store, and stored ones that go out
 //   focus_admin.cc     what operators ask and tell
 //   focus_store.cc     what outlives the process
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -50,6 +52,7 @@
 #include "policy/left_sessions.h"
 #include "policy/room.h"
 #include "policy/session_media.h"
+#include "policy/stored_legs.h"
 #include "policy/user_agent.h"
 
 namespace parley::policy {
@@ -61,6 +64,7 @@ class Focus : public UserAgent {
     SessionMedia* media = nullptr;  // null: no session can be carried
     Rooms* rooms = nullptr;
     ConferenceEvents* conferences = nullptr;  // who watches; lets go of the rosters before they go
+    StoredLegs* stored = nullptr;  // null: nothing large is stored
     std::uint32_t shards = 1;
   };
   static constexpr std::string_view focus_methods =
@@ -130,6 +134,43 @@ class Focus : public UserAgent {
   // Lines for the answer to an OPTIONS (R4579-3).
   void describe(const sip::Flow& flow, core::SlotId session, sip::HeaderLines& lines) const;
 
+  // --- large messages and the store (focus_large.cc)
+
+  // An INVITE for a large message to `copy.aor`, who can not be reached: we take it for him (OMA-LRG-4). `server` is its
+  // transaction, from now on ours. False: it is none to store, and nothing has changed.
+  struct Deposit {
+    std::string_view identity;  // AO-IMA of the sender
+    bool from_trusted = false;
+    StoredCopy copy;
+  };
+  [[nodiscard]] bool deposit(const sip::Received& request, sip::TransactionId server, const Deposit& what);
+  // Of an INVITE of ours: whom it is for can not be reached; its outcome will say so.
+  void on_unreached(core::SlotId participant, StoredCopy copy);
+  // A message for `aor` goes out as INVITE (OMA-DEF-8). What has become of it next_pushed() tells, always.
+  struct Push {
+    core::DeferredRow row;
+    core::SlotId box;
+    std::uint32_t number = 0;
+  };
+  void push(const Push& what);
+  struct Pushed {
+    core::SlotId box;
+    std::uint32_t number = 0;
+    std::uint16_t status = 0;
+  };
+  [[nodiscard]] bool next_pushed(Pushed& pushed);
+  // What is stored now, or was already.
+  struct Stored {
+    core::DeferredRow row;
+    bool duplicate = false;
+    bool tried = false;
+  };
+  [[nodiscard]] bool next_stored(Stored& stored);
+  // An INVITE to the reference of a stored message (OMA-DEF-13). As invite().
+  [[nodiscard]] std::uint16_t fetch(const sip::Received& request, const sip::RequestMatch& match,
+                                    const Invitation& invitation, std::uint64_t id);
+  void on_stored(const core::StoreResult& result);
+
   [[nodiscard]] bool has(core::SlotId session) const;
   // The session of a group that is on.
   [[nodiscard]] std::optional<core::SlotId> session_of(std::string_view group_key) const;
@@ -197,6 +238,14 @@ class Focus : public UserAgent {
     return std::min(config_->focus.adhoc_max, static_cast<std::uint32_t>(list_entries_max));
   }
   struct Newcomer;
+  struct Admission {
+    sip::SessionTimer timers;
+    sip::TimerGrant grant;
+    bool trusted = false;
+  };
+  [[nodiscard]] Participant* admit(FocusSession& s, const Received& request, const Newcomer& who, const Admission& how,
+                                   std::uint16_t& status);
+  [[nodiscard]] bool furnish(FocusSession& s, RoomKind kind);
   void read_newcomer(const Received& request, const Invitation& invitation, Newcomer& who) const;
   void read_recipients(const Received& request, const Invitation& invitation, Newcomer& who) const;
   void judge_group(const Invitation& invitation, Newcomer& who, JoinFacts& facts) const;
@@ -244,6 +293,18 @@ class Focus : public UserAgent {
   [[nodiscard]] bool take_late_answer(Participant& p, const Received& ack);
   void send_ack(Participant& p, std::uint32_t cseq);
   [[nodiscard]] static sip::OpeningRequest opening(const Participant& p);
+
+  // focus_large.cc
+  [[nodiscard]] bool stores() const { return stored_ != nullptr && out_ != nullptr && config_->im.deferred.on; }
+  [[nodiscard]] FocusSession* new_session(std::string_view asserted, const sip::Flow* flow, bool secure);
+  void ask_room(FocusSession& s, StoredCopy copy);
+  void keep_copy(FocusSession& s, StoredCopy& copy, const core::StoreResult& result);
+  [[nodiscard]] core::DeferredRow row_of(const FocusSession& s, const StoredCopy& copy) const;
+  [[nodiscard]] bool join_stored(FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends);
+  void give_up_asking(FocusSession& s);
+  void on_fetched(FocusSession& s, const core::StoreResult& result);
+  void take_overs();
+  void tell_pushed(FocusSession& s, std::uint16_t status);
 
   // focus_change.cc
   void on_reinvite(Participant& p, const Received& request, sip::TransactionId server);
@@ -336,6 +397,8 @@ class Focus : public UserAgent {
   SessionMedia* const media_;
   Rooms* const rooms_;
   ConferenceEvents* const conferences_;
+  StoredLegs* const stored_;
+  core::Outbox* out_ = nullptr;
   const std::uint32_t shards_;
   bool draining_ = false;
   core::Instant drain_ends_ = core::never;
@@ -347,6 +410,10 @@ class Focus : public UserAgent {
   core::TimerWheel wheel_;
   LeftSessions left_;
   core::Outbox* out_ = nullptr;
+  std::uint64_t asks_made_ = 0;
+  std::map<std::uint64_t, core::SlotId> asks_;  // of the store, by number: for which session
+  std::deque<Pushed> pushed_;
+  std::deque<Stored> stored_rows_;
 
   // Scratch, kept and reused.
   std::string refusal_body_;

@@ -134,6 +134,7 @@ void Focus::send_invite(FocusSession& s, Participant& p) {
   put_invite_body(s, p, sdp, type, body);
   const std::string cseq = std::to_string(p.opening_cseq) + " INVITE";
   const std::string originator = "<" + s.originator_uri + ">";
+  const std::string_view asserts = s.stored == nullptr ? std::string_view(originator) : std::string_view(s.stored->asserts);
   const sip::TimerAsk ask = p.timers.ask(timer_config());
   texts_.clear();
   add(HeaderId::max_forwards, "70");
@@ -147,7 +148,7 @@ void Focus::send_invite(FocusSession& s, Participant& p) {
   add_timer(ask);                                             // SEED4-6.1.2.2.2-5
   add(HeaderId::supported, focus_options);                    // SEED4-6.1.2.2.2-6
   add(HeaderId::allow, focus_methods);                        // SEED4-6.1.2.2.2-7
-  add(HeaderId::p_asserted_identity, originator);             // SEED4-6.1.2.2.2-9
+  add(HeaderId::p_asserted_identity, asserts);                // SEED4-6.1.2.2.2-9, OMA-DEF-8
   if (!s.originator_anonymous) add(HeaderId::referred_by, originator);
   if (!s.distribution) add(HeaderId::allow_events, "conference");
   for (const PassedHeader& header : s.passed) {
@@ -166,6 +167,7 @@ void Focus::send_invite(FocusSession& s, Participant& p) {
   errand.contact_user = s.name;  // SEED4-6.1.2.2.2-8a: the session identity itself
   errand.contact_params = p.features;
   errand.by_uri = errand.by_core = true;
+  errand.from_store = s.stored != nullptr;
   errand.in_dialog = false;
   errand.from_trusted = true;
   errands_.push_back(std::move(errand));
@@ -287,7 +289,11 @@ void Focus::on_refused(Participant& p, std::uint16_t status, const Received* res
 void Focus::outcome(FocusSession& s, Participant& p, std::uint16_t status) {
   --s.inviting;
   if (p.refer != 0) refer_outcome(s, std::exchange(p.refer, 0), status);
-  refused_invitee(s, status);
+  if (!p.unreached.aor.empty() && !s.ending && !s.begun) {
+    ask_room(s, std::exchange(p.unreached, {}));  // OMA-LRG-3: he gets it later
+  } else {
+    refused_invitee(s, status);
+  }
   invite_more(s);
   all_have_answered(s);
   if (Participant* const originator = participants_.get(s.originator)) nobody_came(s, *originator);
@@ -296,7 +302,8 @@ void Focus::outcome(FocusSession& s, Participant& p, std::uint16_t status) {
 // What is sent to several while it comes in begins when it is known who gets it, and the MSRP sessions of all of them are
 // bound: the first SEND of its sender may have its first bytes.
 void Focus::all_have_answered(FocusSession& s) {
-  if (!s.distribution || s.begun || s.ending || s.inviting != 0 || !s.waiting.empty() || s.in == 0) return;
+  if (!s.distribution || s.begun || s.ending || s.inviting != 0 || s.asking != 0 || !s.waiting.empty()) return;
+  if (s.in + s.keeping == 0) return;
   const auto is_bound = [this](core::SlotId id) {
     const Participant* const p = participants_.get(id);
     return p == nullptr || p->stand != Participant::Stand::in || rooms_->state_of(p->member).connected;
@@ -314,6 +321,7 @@ void Focus::all_have_answered(FocusSession& s) {
 void Focus::gather_no_longer(FocusSession& s) {
   s.gather_until = core::never;
   s.waiting.clear();
+  give_up_asking(s);
   const std::vector<core::SlotId> all = s.participants;
   for (const core::SlotId id : all) {
     Participant* const p = participants_.get(id);
@@ -323,6 +331,7 @@ void Focus::gather_no_longer(FocusSession& s) {
     if (Participant* const left = participants_.get(id)) settle(*left);
   }
   all_have_answered(s);
+  if (Participant* const originator = participants_.get(s.originator)) nobody_came(s, *originator);
 }
 
 // RFC 3261 section 16.7 item 6: of all refusals the best one counts.
@@ -333,9 +342,10 @@ void Focus::refused_invitee(FocusSession& s, std::uint16_t status) {
 
 void Focus::nobody_came(FocusSession& s, Participant& originator) {
   if (s.begun || s.ending || originator.stand != Participant::Stand::inviting) return;
-  if (s.inviting != 0 || !s.waiting.empty() || s.in != 0) return;
+  if (s.inviting != 0 || s.asking != 0 || !s.waiting.empty() || s.in + s.keeping != 0) return;
   const std::uint16_t status = s.best_refusal == 0 || s.best_refusal == 503 ? std::uint16_t{480} : s.best_refusal;
   originator.refusal = status;
+  if (!s.refusal_text.empty()) put_warning(s.refusal_text);
   const core::SlotId id = originator.self;
   use(originator, originator.usage.on(InviteEvent::refuse, now_), {.status = status});
   if (Participant* const left = participants_.get(id)) settle(*left);

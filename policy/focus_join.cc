@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "policy/entry_headers.h"
 #include "policy/focus.h"
+#include "policy/focus_newcomer.h"
 #include "policy/im_request.h"
 #include "policy/own_names.h"
 #include "policy/owner.h"
@@ -22,31 +23,6 @@ namespace parley::policy {
 using core::Metric;
 using sip::HeaderId;
 using Target = Focus::Invitation::Target;
-
-// Who sends an INVITE, and what he wants.
-struct Focus::Newcomer {
-  InviteBody body;
-  Recipients recipients;
-  bool list_wrong = false;
-  MediaTerms terms;
-  std::uint16_t sdp_status = 0;
-  SessionKind kind = SessionKind::adhoc;
-  bool kind_known = true;
-  FocusSession* session = nullptr;  // that he joins
-  const core::SessionRow* left = nullptr;  // that he comes back to as the first one
-  bool distribution = false;        // he has a file or a large message for several
-  bool large_message = false;
-  const Group* group = nullptr;             // whose members it is for, or
-  const FocusSession* among = nullptr;      // who is in that session
-  Participant* replaced = nullptr;  // by Replaces
-  bool named_unknown = false;       // Replaces or Join: no such dialog
-  std::string uri;
-  std::string key;
-  std::string display;
-  std::string instance;
-  bool anonymous = false;
-  bool oma_client = false;
-};
 
 namespace {
 
@@ -337,42 +313,15 @@ std::uint16_t Focus::invite(const Received& request, const sip::RequestMatch& ma
     if (begins) drop_session(*s);
     return status;
   };
-  sip::OfferTrack offers;
-  (void)offers.received(sip::SdpCarrier::invite, who.body.has_sdp);
-  Participant* const p =
-      add_participant(*s, sip::InviteUsage::Side::invited, request.essentials.cseq.number, offers);
-  if (p == nullptr) return cancel(503);
-  p->timers = timers;
-  p->grant = grant;
-  p->uri = who.uri;
-  p->key = who.key;
-  p->display = who.display;
-  p->instance = who.instance;
-  p->anonymous = who.anonymous;
-  p->oma_client = who.oma_client;
-  p->trusted = invitation.from_trusted;
-  p->features = features_toward(*s, who.oma_client);
-  p->invite_cseq = request.essentials.cseq.number;
-  p->rel = sip::rel_wish(request.head, request.bytes);
-  (void)take_allow(request, p->allow, p->allows);  // SEED2-7.2.1.1-1
-  const auto drop = [&](std::uint16_t status) {
+  std::uint16_t status = 0;
+  const Admission how{.timers = timers, .grant = grant, .trusted = invitation.from_trusted};
+  Participant* const p = admit(*s, request, who, how, status);
+  if (p == nullptr) return cancel(status);
+  const auto close = [&](std::uint16_t why) {
+    media_->close(p->end);
     std::erase(s->participants, p->self);
     participants_.erase(p->self);
-    return cancel(status);
-  };
-  const sip::DialogFault fault =
-      p->dialog->accept(request.head, request.bytes, request.essentials, p->tag, request.secure());
-  if (fault != sip::DialogFault::none) return drop(sip::refusal(fault));
-  p->dialog->begin_usage();
-  if (who.body.has_sdp) {
-    p->terms = who.terms;
-    if (!p->offer.keep(pool_, who.body.sdp)) return drop(503);
-  }
-  const bool secure = who.body.has_sdp ? who.terms.secure : !media_->serves(false);
-  if (!open_end(*s, *p, secure)) return drop(no_room(Metric::sip_sessions_media_limit));
-  const auto close = [&](std::uint16_t status) {
-    media_->close(p->end);
-    return drop(status);
+    return cancel(why);
   };
   p->server = transactions_.open_server(request, match, owner_number(Owner::participant, p->self), now_);
   if (!p->server.valid()) return close(503);
@@ -403,6 +352,46 @@ std::uint16_t Focus::invite(const Received& request, const sip::RequestMatch& ma
   if (Participant* const left = participants_.get(self)) settle(*left);
   settle(session);
   return 0;
+}
+
+// He who sends this INVITE, with an MSRP session for him. Null: `status` says why, and nothing stays.
+Participant* Focus::admit(FocusSession& s, const Received& request, const Newcomer& who, const Admission& how,
+                          std::uint16_t& status) {
+  sip::OfferTrack offers;
+  (void)offers.received(sip::SdpCarrier::invite, who.body.has_sdp);
+  Participant* const p = add_participant(s, sip::InviteUsage::Side::invited, request.essentials.cseq.number, offers);
+  status = 503;
+  if (p == nullptr) return nullptr;
+  const auto drop = [&](std::uint16_t why) -> Participant* {
+    status = why;
+    std::erase(s.participants, p->self);
+    participants_.erase(p->self);
+    return nullptr;
+  };
+  p->timers = how.timers;
+  p->grant = how.grant;
+  p->uri = who.uri;
+  p->key = who.key;
+  p->display = who.display;
+  p->instance = who.instance;
+  p->anonymous = who.anonymous;
+  p->oma_client = who.oma_client;
+  p->trusted = how.trusted;
+  p->features = features_toward(s, who.oma_client);
+  p->invite_cseq = request.essentials.cseq.number;
+  p->rel = sip::rel_wish(request.head, request.bytes);
+  (void)take_allow(request, p->allow, p->allows);  // SEED2-7.2.1.1-1
+  const sip::DialogFault fault =
+      p->dialog->accept(request.head, request.bytes, request.essentials, p->tag, request.secure());
+  if (fault != sip::DialogFault::none) return drop(sip::refusal(fault));
+  p->dialog->begin_usage();
+  if (who.body.has_sdp) {
+    p->terms = who.terms;
+    if (!p->offer.keep(pool_, who.body.sdp)) return drop(503);
+  }
+  const bool secure = who.body.has_sdp ? who.terms.secure : !media_->serves(false);
+  if (!open_end(s, *p, secure)) return drop(no_room(Metric::sip_sessions_media_limit));
+  return p;
 }
 
 // OMA-SES-3, OMA-X-5: who has nobody to wait for is answered at once, others when somebody has come.
@@ -477,6 +466,20 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
   if (who.left != nullptr) take_up(s, *who.left);
   s.peopled = !s.waiting.empty();
   take_passed(s, request, who.body);
+  const RoomKind room = s.distribution                   ? RoomKind::distribution
+                        : !s.of_two()                    ? RoomKind::group
+                        : who.terms.file_section.empty() ? RoomKind::one_to_one
+                                                         : RoomKind::exchange;
+  if (!furnish(s, room)) {
+    sessions_.erase(id);
+    return nullptr;
+  }
+  if (s.group != nullptr) by_group_.insert_or_assign(s.group->key(), id);
+  return &s;
+}
+
+// Its roster and its room.
+bool Focus::furnish(FocusSession& s, RoomKind kind) {
   std::vector<std::string> uris{s.identity};
   if (s.group != nullptr) uris.push_back(s.group->uri());
   s.roster = std::make_unique<Roster>(
@@ -487,22 +490,14 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
                             .conf_uris = uris});
   RoomTraits traits;
   traits.identity = s.identity;
-  traits.kind = s.distribution                       ? RoomKind::distribution
-                : !s.of_two()                        ? RoomKind::group
-                : who.terms.file_section.empty()     ? RoomKind::one_to_one
-                                                     : RoomKind::exchange;
+  traits.kind = kind;
   if (s.group != nullptr) traits.other_identities.push_back(s.group->uri());
   traits.message_bytes_max = config_->focus.message_bytes_max;
   traits.idle = config_->focus.idle;
-  traits.owner = id.packed();
+  traits.owner = s.self.packed();
   s.room = rooms_ == nullptr ? RoomHandle{} : rooms_->open(std::move(traits));
-  if (!s.room.valid()) {
-    metrics_.add(Metric::sip_sessions_limit);
-    sessions_.erase(id);
-    return nullptr;
-  }
-  if (s.group != nullptr) by_group_.insert_or_assign(s.group->key(), id);
-  return &s;
+  if (!s.room.valid()) metrics_.add(Metric::sip_sessions_limit);
+  return s.room.valid();
 }
 
 // Nothing has become of it.

@@ -131,8 +131,11 @@ std::string_view Focus::describe_media(const FocusSession& s, Participant& p, st
   } else {
     own.accept_types = s.passes_on() ? pair_types : group_types;
     own.accept_wrapped_types = group_wrapped_types;
-    own.has_max_size = config_->focus.message_bytes_max != 0;
     own.max_size = config_->focus.message_bytes_max;
+    for (const StoredCopy& copy : s.copies) {  // OMA-LRG-5: what the store has room for
+      if (s.in == 0 && copy.end.valid() && (own.max_size == 0 || copy.bytes_max < own.max_size)) own.max_size = copy.bytes_max;
+    }
+    own.has_max_size = own.max_size != 0;
     own.direction = direction_for(!s.distribution || p.self != s.originator, !s.distribution || p.self == s.originator);
     if (s.distribution) own.file_section = p.terms.file_section;  // OMA-FT-2: the answer says it again
     if (!s.passes_on() && rooms_ != nullptr) chatroom = rooms_->chatroom_tokens(s.room);

@@ -74,6 +74,28 @@ struct MediaTerms {
   std::string file_section;  // lines of a=file-*, i= (OMA-FT-5); empty: no file
 };
 
+// A recipient who can not be reached: his copy of a large message is stored (OMA-LRG-4).
+struct StoredCopy {
+  std::string aor;
+  std::uint64_t id = 0;  // of its row
+  std::int64_t arrived_ms = 0;
+  bool tried = false;        // devices of his are there and did not answer
+  std::uint64_t asked = 0;   // whether the store has room for it; 0: that has been answered
+  msrp::EndHandle end;       // the leg that keeps it
+  std::uint64_t bytes_max = 0;
+};
+
+// A message that is sent out of the store: pushed (OMA-DEF-8) or fetched (OMA-DEF-13).
+struct StoredMessage {
+  std::uint64_t id = 0;
+  core::SlotId box;  // of who pushes it, and its number there; not valid(): it is fetched
+  std::uint32_t number = 0;
+  std::string asserts;       // P-Asserted-Identity of what delivers it
+  std::uint64_t asked = 0;   // for its row
+  msrp::EndHandle end;       // the leg that gives it
+  std::uint16_t status = 0;  // what has become of it; 0: nothing yet
+};
+
 // How somebody takes part, from the first INVITE to the last BYE.
 struct Participant {
   enum class Stand : std::uint8_t {
@@ -147,6 +169,7 @@ struct Participant {
   bool ending = false;        // his file has been called off: the ACK to our 200 is waited for
   bool lost = false;          // neither he nor the session ends his dialog: his place in the room is kept
   std::uint16_t refusal = 0;  // why he did not come in
+  StoredCopy unreached;       // with an aor: he can not be reached, and his copy may be stored
   std::string reason;         // value of Reason for our BYE
   RosterPlace place;
 
@@ -222,6 +245,11 @@ struct FocusSession {
   bool distribution = false;
   bool large_message = false;
   core::Instant gather_until = core::never;
+  std::vector<StoredCopy> copies;     // of those who can not be reached
+  std::uint32_t asking = 0;           // of them: the store has yet to say whether it has room
+  std::uint32_t keeping = 0;          // and those that are being stored, or are
+  std::string refusal_text;           // why none is
+  std::unique_ptr<StoredMessage> stored;  // that is what is sent here
   RoomHandle room;
   std::uint32_t spread = 0;           // MSRP sessions that were given to the shards in turn
   core::Instant ends = core::never;   // max-duration

@@ -107,6 +107,7 @@ struct Member {
   bool may_send = true;                 // direction, and what the focus grants
   bool may_receive = true;
   bool private_messages = true;  // his a=chatroom has `private-messages`
+  bool judged = false;           // what its messages say of their sender was asked when they came (OMA-DEF-8)
   bool may_ask_count = false;    // an IM server of ours: Include-Sent-Count is heard (DEC-11)
   std::uint64_t owner = 0;       // the focus's number, in facts
 };

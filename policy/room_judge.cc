@@ -43,6 +43,7 @@ void Rooms::State::put_from(const RoomMember& member, RoomMessage& message, cons
 Rooms::State::Gathered Rooms::State::judge(Room& room, RoomMember& member, RoomMessage& message, const CpimHead& head,
                                            std::string_view bytes) {
   if (head.requires_unknown) return {400, Metric::room_bad_cpim};  // R3862-7
+  if (member.about.judged) return {};
   const SaidFrom from = judge_from(room, member, head, bytes);
   if (from == SaidFrom::another) return {403, Metric::room_bad_from};
   // What is distributed goes to all, whatever its To says, and they judge what it wraps.

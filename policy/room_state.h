@@ -430,6 +430,7 @@ struct Rooms::State {
   core::SlotMap<RoomPassed> passed;
   std::vector<MemberHandle> by_end;  // by EndHandle::index
   std::vector<MemberHandle> by_far;  // those on other shards, by their slot
+  std::vector<MemberHandle> by_stored;  // the same of messages of the store (stored_legs.h)
   std::deque<RoomFact> facts;
   MessageTrace trace;
   core::Slice told_body;  // of the fact that was fetched last

@@ -6,6 +6,7 @@
 #include "policy/nickname.h"
 #include "policy/room_names.h"
 #include "policy/room_state.h"
+#include "policy/stored_legs.h"
 
 namespace parley::policy {
 
@@ -146,8 +147,8 @@ std::uint64_t Rooms::State::bytes_max(const Room& room) const {
 // --- facts
 
 RoomMember* Rooms::State::member_of(msrp::EndHandle end) {
-  const std::vector<MemberHandle>& places = is_far(end) ? by_far : by_end;
-  const std::uint32_t place = is_far(end) ? far_slot(end) : end.index;
+  const std::vector<MemberHandle>& places = is_far(end) ? by_far : is_stored(end) ? by_stored : by_end;
+  const std::uint32_t place = is_far(end) ? far_slot(end) : is_stored(end) ? stored_slot(end) : end.index;
   if (place >= places.size()) return nullptr;
   RoomMember* const member = members.get(places[place]);
   if (member == nullptr) return nullptr;
@@ -155,8 +156,8 @@ RoomMember* Rooms::State::member_of(msrp::EndHandle end) {
 }
 
 MemberHandle& Rooms::State::place_of(msrp::EndHandle end) {
-  std::vector<MemberHandle>& places = is_far(end) ? by_far : by_end;
-  const std::uint32_t place = is_far(end) ? far_slot(end) : end.index;
+  std::vector<MemberHandle>& places = is_far(end) ? by_far : is_stored(end) ? by_stored : by_end;
+  const std::uint32_t place = is_far(end) ? far_slot(end) : is_stored(end) ? stored_slot(end) : end.index;
   if (places.size() <= place) places.resize(place + std::size_t{1});
   return places[place];
 }

@@ -44,10 +44,14 @@ Service::Service(const Parts& parts)
     guest_legs_ =
         std::make_unique<GuestLegs>(*legs_, *media_, *leg_post_, parts.config->rooms->hold_high_bytes);
   }
+  stored_ = std::make_unique<StoredLegs>(
+      StoredLegs::Parts{.pool = parts.pool,
+                        .metrics = parts.metrics,
+                        .others = far_legs_ != nullptr ? static_cast<RoomLegs&>(*far_legs_) : *legs_});
   rooms_ = std::make_unique<Rooms>(Rooms::Parts{.pool = parts.pool,
                                                 .metrics = parts.metrics,
                                                 .random = random_,
-                                                .legs = far_legs_ != nullptr ? static_cast<RoomLegs&>(*far_legs_) : *legs_,
+                                                .legs = *stored_,
                                                 .config = parts.config->rooms});
   sip_ = std::make_unique<SipService>(SipService::Parts{.shard = parts.shard,
                                                         .shard_count = parts.shard_count,
@@ -59,6 +63,7 @@ Service::Service(const Parts& parts)
                                                         .invites = parts.invites,
                                                         .media = media_.get(),
                                                         .rooms = rooms_.get(),
+                                                        .stored = stored_.get(),
                                                         .config = parts.config->sip});
   if (parts.config->user_documents != nullptr) sip_->take(parts.config->user_documents);
 }
@@ -109,6 +114,7 @@ void Service::step(std::span<const core::Input> batch, const core::Now& now, cor
     leg_post_->flush(out, now.mono);
     due = std::min({due, guest_legs_->next_deadline(), leg_post_->next_deadline()});
   }
+  if (stored_->has_facts()) due = now.mono;
   out.deadline(due);
   if (draining_ && relay_.drained() && sip_->drained()) out.drained();
 }
@@ -143,6 +149,7 @@ void Service::pull_far_facts() {
 // What happened to MSRP sessions that end here, told to whoever opened them.
 void Service::pull_facts() {
   while (relay_.ends().next_fact(fact_)) {
+    if (stored_ != nullptr) stored_->on_other_fact(fact_);
     if (facts_ != nullptr) {
       facts_->on_fact(fact_);
     } else if ((guest_legs_ == nullptr || !guest_legs_->on_fact(fact_)) &&
@@ -155,8 +162,16 @@ void Service::pull_facts() {
   }
   if (rooms_ == nullptr) return;
   if (far_legs_ != nullptr) pull_far_facts();
+  pull_stored_facts();
   rooms_->expire();
   for (RoomFact fact; rooms_->next_fact(fact);) sip_->on_room_fact(fact);
+  pull_stored_facts();  // of legs that are new, or may go on
+}
+
+void Service::pull_stored_facts() {
+  while (stored_->next_fact(fact_)) {
+    if (!rooms_->on_fact(fact_)) stored_->close(fact_.end);
+  }
 }
 
 // Nobody keeps histories yet: where they begin and end is told to operators.

@@ -20,6 +20,7 @@
 #include "policy/room_legs.h"
 #include "policy/session_media.h"
 #include "policy/sip_service.h"
+#include "policy/stored_legs.h"
 
 namespace parley::policy {
 
@@ -66,6 +67,7 @@ class Service final : public core::Worker {
   void take_leg_mail(std::span<const core::Input> batch, const core::Now& now);
   void pull_far_facts();
   void pull_facts();
+  void pull_stored_facts();
   void tell_histories(core::Outbox& out);
 
   core::Pool& pool_;
@@ -79,6 +81,7 @@ class Service final : public core::Worker {
   std::unique_ptr<LegPost> leg_post_;
   std::unique_ptr<FarLegs> far_legs_;
   std::unique_ptr<GuestLegs> guest_legs_;
+  std::unique_ptr<StoredLegs> stored_;  // messages of the store as legs
   std::unique_ptr<Rooms> rooms_;
   std::unique_ptr<SipService> sip_;
   FactTaker* facts_ = nullptr;

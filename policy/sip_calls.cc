@@ -135,6 +135,7 @@ void SipService::look_beyond(Routing& routing) {
 // --- errands
 
 void SipService::run_errands() {
+  pass_large();
   for (Errand errand; calls_.next_errand(errand) || focus_.next_errand(errand) || exploder_.next_errand(errand) ||
                       deferred_.next_errand(errand) || system_.next_errand(errand);) {
     switch (errand.kind) {
@@ -143,6 +144,7 @@ void SipService::run_errands() {
       case Errand::Kind::cancel: cancel_errand(errand); break;
       case Errand::Kind::keep: keep(*errand.flow, errand.until); break;
     }
+    pass_large();
     errand = {};
   }
 }

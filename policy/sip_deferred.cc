@@ -15,6 +15,10 @@ void SipService::on_stored(const core::StoreResult& result) {
     case StoreOwner::deferred: deferred_.on_stored(result); break;
     case StoreOwner::exploder: exploder_.on_stored(result); break;
     case StoreOwner::system: system_.on_stored(result); break;
+    case StoreOwner::bodies:
+      if (stored_ != nullptr) stored_->on_stored(result);
+      break;
+    case StoreOwner::large: focus_.on_stored(result); break;
   }
   tell_system();
   tell_kept();
@@ -31,9 +35,15 @@ bool SipService::may_defer(const Proxied& p) const {
 // It may have to be kept some time later; its place among others is that of now. True: that time has come, since others
 // from its sender wait already.
 bool SipService::begin_keeping(Proxied& p, bool others_wait) {
-  if (!may_defer(p)) return false;
+  if (!may_defer(p) && !may_store_large(p)) return false;
   p.message_id = ids_.next(now_.wall_ms);
   p.message_ms = now_.wall_ms;
+  if (others_wait && may_store_large(p) && p.errand != nullptr) {  // whoever invites him has it stored, or hears of it
+    (void)store_large(p, false);
+    final_of_ours(p, 480);
+    drop(p);
+    return true;
+  }
   if (others_wait && keep_for(p, false)) return true;
   wheel_.arm(p.answer_timer, now_.mono + config_->im.deferred.answer_max);
   return false;
@@ -41,8 +51,9 @@ bool SipService::begin_keeping(Proxied& p, bool others_wait) {
 
 // SEED4-6.1.2.1-5, OMA-PAG-5: that answer says that he can not be reached, and it is a request that may wait for him.
 bool SipService::is_unreached(const Proxied& p, std::uint16_t status) const {
-  return p.im && p.to_user && means_unreachable(status) && when_unreachable(*p.im) == WhenUnreachable::defer &&
-         !is_system_message(p) && !(p.errand != nullptr && p.errand->client == Errand::Client::deferred);
+  const bool unreached = means_unreachable(status) || (p.given_up && status == 487);
+  return p.im && p.to_user && unreached && when_unreachable(*p.im) == WhenUnreachable::defer && !is_system_message(p) &&
+         !(p.errand != nullptr && (p.errand->client == Errand::Client::deferred || p.errand->from_store));
 }
 
 // True: it is kept for him, or will be when the store has it; its sender is answered then.
@@ -59,6 +70,7 @@ std::string_view SipService::message_sender(const Proxied& p, const Received& re
 }
 
 bool SipService::keep_for(Proxied& p, bool tried) {
+  if (p.method == Method::invite) return store_large(p, tried);
   const Received* const request = p.message_id == 0 ? nullptr : request_of(p);
   if (request == nullptr) return false;
   const bool kept = deferred_.keep({.request = *request,
@@ -77,6 +89,7 @@ bool SipService::keep_for(Proxied& p, bool tried) {
 
 // A device takes longer than its user is waited for. It may still answer.
 void SipService::on_no_answer(Proxied& p) {
+  if (p.method == Method::invite) return give_up_devices(p);
   if (!p.answered) (void)defer(p, true);
 }
 

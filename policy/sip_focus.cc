@@ -167,6 +167,7 @@ void SipService::begin_session(const Received& request, const sip::RequestMatch&
 // Outside any dialog. True: it has been dealt with.
 bool SipService::on_focus_request(const Received& request, const sip::RequestMatch& match, const Routing& routing,
                                   const Sender& sender) {
+  if (fetch_stored(request, match, routing, sender)) return true;
   Focus::Invitation target;
   if (!target_of(request, routing, sender, target)) return false;
   target.identity = identity_of(request, sender);

@@ -348,6 +348,7 @@ bool SipService::may_be_deferred(const Proxied& p) {
     case Errand::Client::calls: return p.errand->from_trusted;
     case Errand::Client::deferred:
     case Errand::Client::nobody: return true;
+    case Errand::Client::participant: return p.errand->from_store;
     default: return false;
   }
 }

@@ -43,6 +43,7 @@ SipService::SipService(const Parts& parts)
       metrics_(parts.metrics),
       random_(parts.random),
       pairs_(parts.pairs),
+      stored_(parts.stored),
       config_(parts.config),
       route_key_(key_from(parts.process_seed, 0)),
       owner_key_(key_from(parts.process_seed, 16)),
@@ -90,6 +91,7 @@ SipService::SipService(const Parts& parts)
               .media = parts.media,
               .rooms = parts.rooms,
               .conferences = &conferences_,
+              .stored = parts.stored,
               .shards = parts.shard_count}),
       conferences_({.shard = parts.shard,
                     .pool = parts.pool,
@@ -156,6 +158,7 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   calls_.begin(now.mono);
   settings_.begin(now, out);
   focus_.begin(now, out);
+  if (stored_ != nullptr) stored_->begin(out);
   exploder_.begin(now, out);
   deferred_.begin(now, out);
   system_.begin(now, out);

@@ -12,6 +12,7 @@
 //   sip_publish.cc    PUBLISH of IM service settings
 //   sip_participating.cc  the checks on IM requests from and to our users
 //   sip_deferred.cc   what is kept for users who can not be reached (deferred.h), and answers of the store
+//   sip_large.cc      large messages among it
 //   sip_system.cc     orders of operators for system messages, answers of users (system_messages.h)
 //   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
 //   sip_proxy.cc      requests on their way: branches, responses, CANCEL, Timer C
@@ -92,6 +93,7 @@ class SipService {
         nullptr;  // one for the process: which shard has an INVITE; null where there is one shard
     SessionMedia* media = nullptr;  // of the controlling function; null: there are no sessions
     Rooms* rooms = nullptr;
+    StoredLegs* stored = nullptr;  // null: no large message is stored
     std::shared_ptr<const SipConfig> config;
   };
   explicit SipService(const Parts& parts);
@@ -248,6 +250,7 @@ class SipService {
       refused,  // and his 480
     };
     Keeping keeping = Keeping::no;
+    bool given_up = false;         // his devices have not answered in time, and are called off
     core::Timer answer_timer;      // when he counts as one who can not be reached
     sip::ProxyTimer timer;  // R4028-4
     sip::ProxyTimerEdit timer_edit;
@@ -433,6 +436,14 @@ class SipService {
   void tell_added(std::string_view aor, std::string_view sender, bool tried);
   void on_no_answer(Proxied& p);
 
+  // --- sip_large.cc
+  [[nodiscard]] bool may_store_large(const Proxied& p) const;
+  [[nodiscard]] bool store_large(Proxied& p, bool tried);
+  void give_up_devices(Proxied& p);
+  void pass_large();
+  [[nodiscard]] bool fetch_stored(const Received& request, const sip::RequestMatch& match, const Routing& routing,
+                                  const Sender& sender);
+
   // --- sip_files.cc
   [[nodiscard]] bool may_begin_file(const CallName& name, const Received& request, const sip::RequestMatch& match);
   [[nodiscard]] bool may_get_file(const Received& request, const sip::RequestMatch& match, const DialogParty& to);
@@ -576,6 +587,7 @@ class SipService {
   core::Metrics& metrics_;
   core::Random& random_;
   MediaPairs* const pairs_;
+  StoredLegs* const stored_;
   std::shared_ptr<const SipConfig> config_;
   std::shared_ptr<const UserDocuments> user_documents_ = std::make_shared<UserDocuments>();
   core::HashKey route_key_;

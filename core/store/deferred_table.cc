@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace parley::core {
@@ -11,7 +12,7 @@ namespace {
 constexpr std::size_t held_max = 100'000;  // users whose sums are remembered
 
 // In the order of put() and read_deferred().
-#define PARLEY_DEFERRED_COLUMNS "id, aor, sender, key, message_id, notices, arrived_ms, expires_ms, head, body"
+#define PARLEY_DEFERRED_COLUMNS "id, aor, sender, key, message_id, notices, arrived_ms, expires_ms, head, body, large_bytes, large_head"
 
 DeferredRow read_deferred(Statement& row) {
   DeferredRow d;
@@ -25,29 +26,37 @@ DeferredRow read_deferred(Statement& row) {
   d.expires_ms = row.number();
   d.head = row.text();
   d.body = row.bytes();
+  d.large_bytes = static_cast<std::uint64_t>(row.number());
+  d.large_head = row.text();
   return d;
 }
 
-std::uint64_t size_of(const DeferredRow& row) { return row.head.size() + row.body.size(); }
+// As PARLEY_DEFERRED_SIZE has it.
+std::uint64_t size_of(const DeferredRow& row) { return row.head.size() + row.body.size() + row.large_bytes; }
+#define PARLEY_DEFERRED_SIZE "length(CAST(head AS BLOB)) + length(body) + large_bytes"
 
 }  // namespace
 
 bool DeferredTable::prepare(Sqlite& db) {
   db_ = &db;
   // `claim`: id of the last operation that wanted it there.
-  put_ = db.prepare("INSERT INTO deferred(" PARLEY_DEFERRED_COLUMNS ", claim) VALUES(?,?,?,?,?,?,?,?,?,?,?)");
+  put_ = db.prepare("INSERT INTO deferred(" PARLEY_DEFERRED_COLUMNS ", claim) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)");
   claim_ = db.prepare("UPDATE deferred SET claim=? WHERE key=? AND expires_ms>?");  // not one that is about to be taken out
   remove_ = db.prepare(
-      "DELETE FROM deferred WHERE id=? AND (claim=id OR NOT ?) RETURNING aor, length(CAST(head AS BLOB)) + length(body)");
+      "DELETE FROM deferred WHERE id=? AND (claim=id OR NOT ?) RETURNING aor, " PARLEY_DEFERRED_SIZE ", id, large_bytes");
   load_ = db.prepare("SELECT " PARLEY_DEFERRED_COLUMNS " FROM deferred WHERE aor=? AND id>? ORDER BY id LIMIT ?");
+  load_one_ = db.prepare("SELECT " PARLEY_DEFERRED_COLUMNS " FROM deferred WHERE id=?");
+  bodies_ = db.prepare("SELECT id FROM deferred WHERE large_bytes>0");
   expired_ = db.prepare("SELECT " PARLEY_DEFERRED_COLUMNS " FROM deferred WHERE expires_ms<=? ORDER BY expires_ms LIMIT ?");
   users_ = db.prepare("SELECT DISTINCT aor FROM deferred");
-  held_of_ = db.prepare("SELECT count(*), coalesce(sum(length(CAST(head AS BLOB)) + length(body)), 0) FROM deferred WHERE aor=?");
+  held_of_ = db.prepare("SELECT count(*), coalesce(sum(" PARLEY_DEFERRED_SIZE "), 0) FROM deferred WHERE aor=?");
   newest_ = db.prepare("SELECT coalesce(max(id), 0) FROM deferred");
-  return put_.valid() && claim_.valid() && remove_.valid() && load_.valid() && expired_.valid() && users_.valid() && held_of_.valid() &&
+  return put_.valid() && claim_.valid() && remove_.valid() && load_.valid() && load_one_.valid() &&
+         bodies_.valid() && expired_.valid() && users_.valid() && held_of_.valid() &&
          newest_.valid();
 }
 
+#undef PARLEY_DEFERRED_SIZE
 #undef PARLEY_DEFERRED_COLUMNS
 
 int DeferredTable::held_by(const std::string& aor, Held*& held) {
@@ -83,7 +92,8 @@ int DeferredTable::put(const PutDeferred& op, StoreResult::Status& status) {
     return SQLITE_OK;
   }
   put_.put(static_cast<std::int64_t>(d.id)).put(d.aor).put(d.sender).put_bytes(d.key).put(d.message_id).put(d.notices);
-  put_.put(d.arrived_ms).put(d.expires_ms).put(d.head).put_bytes(d.body).put(static_cast<std::int64_t>(d.id));
+  put_.put(d.arrived_ms).put(d.expires_ms).put(d.head).put_bytes(d.body);
+  put_.put(static_cast<std::int64_t>(d.large_bytes)).put(d.large_head).put(static_cast<std::int64_t>(d.id));
   if (const int result = put_.run(); result != SQLITE_OK) return result;
   ++held->count;
   held->bytes += size_of(d);
@@ -97,6 +107,8 @@ int DeferredTable::remove(const RemoveDeferred& op) {
   while (remove_.next(result)) {
     const auto found = held_.find(std::string(remove_.text()));
     const auto bytes = static_cast<std::uint64_t>(remove_.number());
+    const auto id = static_cast<std::uint64_t>(remove_.number());
+    if (remove_.number() != 0) bodies_left_.push_back(id);
     if (found == held_.end()) continue;
     --found->second.count;
     found->second.bytes -= bytes;
@@ -121,6 +133,21 @@ int DeferredTable::load(const LoadDeferred& op, StoreResult& out) {
   return result == SQLITE_DONE ? SQLITE_OK : result;
 }
 
+int DeferredTable::load(const LoadMessage& op, StoreResult& out) {
+  load_one_.put(static_cast<std::int64_t>(op.id));
+  int result = SQLITE_DONE;
+  while (load_one_.next(result)) out.rows.push_back(read_deferred(load_one_));
+  return result == SQLITE_DONE ? SQLITE_OK : result;
+}
+
+int DeferredTable::ask(const AskDeferred& op, StoreResult& out) {
+  Held* held = nullptr;
+  if (const int result = held_by(op.aor, held); result != SQLITE_OK) return result;
+  out.room = op.bytes_max - std::min(op.bytes_max, held->bytes);
+  out.status = held->count >= op.count_max || op.bytes > out.room ? StoreResult::Status::full : StoreResult::Status::done;
+  return SQLITE_OK;
+}
+
 int DeferredTable::load_expired(const LoadExpired& op, StoreResult& out) {
   expired_.put(op.now_ms).put(std::int64_t{op.count_max} + 1);
   int result = SQLITE_DONE;
@@ -138,6 +165,12 @@ int DeferredTable::load_expired(const LoadExpired& op, StoreResult& out) {
 int DeferredTable::for_each_user(const std::function<void(std::string_view)>& visit) {
   int result = SQLITE_DONE;
   while (users_.next(result)) visit(users_.text());
+  return result == SQLITE_DONE ? SQLITE_OK : result;
+}
+
+int DeferredTable::for_each_body(const std::function<void(std::uint64_t)>& visit) {
+  int result = SQLITE_DONE;
+  while (bodies_.next(result)) visit(static_cast<std::uint64_t>(bodies_.number()));
   return result == SQLITE_DONE ? SQLITE_OK : result;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "core/store/sqlite.h"
 #include "core/store/store.h"
@@ -21,12 +22,20 @@ class DeferredTable {
   int put(const PutDeferred& op, StoreResult::Status& status);
   int remove(const RemoveDeferred& op);
   int load(const LoadDeferred& op, StoreResult& result);
+  int load(const LoadMessage& op, StoreResult& result);
+  int ask(const AskDeferred& op, StoreResult& result);
   int load_expired(const LoadExpired& op, StoreResult& result);
   int for_each_user(const std::function<void(std::string_view aor)>& visit);
+  int for_each_body(const std::function<void(std::uint64_t id)>& visit);
   [[nodiscard]] std::uint64_t newest_id();
+  // Large messages that were removed since it was last empty: when that is committed nobody names their bodies.
+  [[nodiscard]] std::vector<std::uint64_t>& bodies_left() { return bodies_left_; }
 
   // The transaction was taken back: what is remembered of it is not true.
-  void forget() { held_.clear(); }
+  void forget() {
+    held_.clear();
+    bodies_left_.clear();
+  }
 
  private:
   struct Held {  // by one user
@@ -40,11 +49,14 @@ class DeferredTable {
   Statement claim_;
   Statement remove_;
   Statement load_;
+  Statement load_one_;
   Statement expired_;
   Statement users_;
+  Statement bodies_;
   Statement held_of_;
   Statement newest_;
   std::unordered_map<std::string, Held> held_;  // of those who were asked about last
+  std::vector<std::uint64_t> bodies_left_;
 };
 
 }  // namespace parley::core

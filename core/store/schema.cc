@@ -49,6 +49,8 @@ constexpr const char* steps[] = {
     R"(CREATE TABLE xcap_document(
          auid TEXT NOT NULL, owner TEXT NOT NULL, name TEXT NOT NULL, etag TEXT NOT NULL, body BLOB NOT NULL,
          changed_ms INTEGER NOT NULL, PRIMARY KEY(auid, owner, name)) STRICT;)",
+    R"(ALTER TABLE deferred ADD COLUMN large_bytes INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE deferred ADD COLUMN large_head TEXT NOT NULL DEFAULT '';)",
 };
 
 }  // namespace

@@ -23,6 +23,7 @@
 #include <variant>
 
 #include "core/store/binding_table.h"
+#include "core/store/body_files.h"
 #include "core/store/deferred_table.h"
 #include "core/store/schema.h"
 #include "core/store/sending_table.h"
@@ -52,7 +53,8 @@ bool adds(const StoreOp& op) {
          std::holds_alternative<PutSending>(op.what) || std::holds_alternative<PutSystemMessage>(op.what) ||
          std::holds_alternative<PutPublication>(op.what) || std::holds_alternative<PutSession>(op.what) ||
          std::holds_alternative<PutXcap>(op.what) ||
-         std::holds_alternative<LoadDeferred>(op.what) || std::holds_alternative<LoadExpired>(op.what);
+         std::holds_alternative<LoadDeferred>(op.what) || std::holds_alternative<LoadMessage>(op.what) ||
+         std::holds_alternative<AskDeferred>(op.what) || std::holds_alternative<LoadExpired>(op.what);
 }
 
 // What it costs to keep one waiting, besides the operation itself.
@@ -86,6 +88,7 @@ struct SqliteStore::State {
   PublicationTable publications;
   SessionTable sessions;
   XcapTable xcap_documents;
+  std::unique_ptr<BodyFiles> bodies;
   // `shard` of an operation that only wakes the thread.
   static constexpr std::uint32_t nobody = 0xffffffffU;
   struct Submitted {
@@ -161,6 +164,11 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
     error = file + ": " + state->writer.last_error();
     return nullptr;
   }
+  state->bodies = BodyFiles::open({.directory = state->config.directory + "/bodies",
+                                   .waiting_bytes_max = state->config.waiting_bytes_max,
+                                   .answer = state->config.answer},
+                                  error);
+  if (state->bodies == nullptr) return nullptr;
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(state)));
 }
 
@@ -193,12 +201,18 @@ std::string SqliteStore::read(std::int64_t now_ms, StoreContents& contents) {
       s.sessions.leave(now_ms, now_ms - s.config.sessions_ms_max) == SQLITE_OK &&
       s.sessions.for_each([&](SessionRow&& row) { contents.sessions.push_back(std::move(row)); }) == SQLITE_OK &&
       s.xcap_documents.for_each([&](XcapRow&& row) { contents.xcap_documents.push_back(std::move(row)); }) == SQLITE_OK;
-  if (!good) return s.config.directory + ": " + s.writer.last_error();
+  std::vector<std::uint64_t> bodies;
+  if (!good || s.deferred.for_each_body([&](std::uint64_t id) { bodies.push_back(id); }) != SQLITE_OK) {
+    return s.config.directory + ": " + s.writer.last_error();
+  }
+  std::sort(bodies.begin(), bodies.end());
+  (void)s.bodies->keep_only(bodies);  // what was not whole when the process ended, or not removed yet
   contents.newest_id = std::max({s.deferred.newest_id(), s.sendings.newest_id(), s.system_messages.newest_id()});
   return "";
 }
 
 void SqliteStore::start() {
+  state_->bodies->start();
   state_->thread = std::thread([state = state_.get()] {
     pthread_setname_np(pthread_self(), "store");
     state->run();
@@ -220,6 +234,13 @@ void SqliteStore::submit(std::uint32_t shard, std::vector<StoreOp>& ops) {
   std::vector<StoreResult> refused;
   std::uint64_t taken_bytes = 0;
   for (StoreOp& op : ops) {
+    if (BodyFiles::takes(op)) {
+      const std::uint64_t token = op.token;
+      if (s.bodies->submit(shard, std::move(op))) continue;
+      s.dropped.fetch_add(1, std::memory_order_relaxed);
+      if (token != 0) refused.push_back({.token = token, .status = StoreResult::Status::refused});
+      continue;
+    }
     const bool adding = adds(op);
     const std::uint64_t room = adding ? s.config.waiting_max : 2ULL * s.config.waiting_max;
     const std::uint64_t size = bytes_of(op);
@@ -279,7 +300,7 @@ std::string SqliteStore::backup(std::string& file) const {
 bool SqliteStore::flush(Duration limit) {
   const std::uint64_t wanted = state_->submitted.load();
   for (const auto until = Clock::now() + limit; Clock::now() < until;) {
-    if (state_->committed.load() >= wanted) return true;
+    if (state_->committed.load() >= wanted && state_->bodies->at_rest()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return false;
@@ -296,6 +317,9 @@ void SqliteStore::State::run() {
       if (result == SQLITE_OK) {
         commits.fetch_add(1, std::memory_order_relaxed);
         forget_batch();
+        // Whoever was told that they are stored has had them; their rows are gone for good.
+        for (const std::uint64_t id : deferred.bodies_left()) bodies->drop(id);
+        deferred.bodies_left().clear();
         answer();
       } else if (ending.load()) {
         break;  // the disk takes nothing, and nobody waits for it any more
@@ -396,6 +420,13 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
           return deferred.remove(what);
         } else if constexpr (std::is_same_v<What, LoadDeferred>) {
           return deferred.load(what, result);
+        } else if constexpr (std::is_same_v<What, LoadMessage>) {
+          return deferred.load(what, result);
+        } else if constexpr (std::is_same_v<What, AskDeferred>) {
+          return deferred.ask(what, result);
+        } else if constexpr (std::is_same_v<What, WriteBody> || std::is_same_v<What, SyncBody> ||
+                             std::is_same_v<What, ReadBody> || std::is_same_v<What, DropBody>) {
+          return SQLITE_OK;  // none comes here: see submit()
         } else if constexpr (std::is_same_v<What, LoadExpired>) {
           return deferred.load_expired(what, result);
         } else if constexpr (std::is_same_v<What, PutSending>) {

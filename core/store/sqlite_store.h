@@ -3,7 +3,8 @@
 // Operations wait in a bounded queue without a lock; the thread takes up to 256 of them, or what came in a millisecond, and
 // commits them together. What the disk refuses is answered so where somebody waits to hear that it is stored, and so is
 // whatever comes then; the rest is tried again until it is taken, oldest first, while the queue lasts: a full disk costs
-// nothing that fits into it. The log of the file is moved into it by a second connection, off the way of commits.
+// nothing that fits into it. The log of the file is moved into it by a second connection, off the way of commits. Bodies of
+// large messages are files in bodies/ beside it (body_files.h).
 #pragma once
 
 #include <atomic>

@@ -1,9 +1,10 @@
 // core/store/store.h - what outlives the process: rows, what is done to them, and who takes what is to be done.
 //
 // A Worker says what is to be stored by Outbox::store; its loop gives that to the StoreSink, which works on threads of its
-// own: no shard ever waits for a disk. Operations of one shard are carried out in their order. One with a token is
-// answered, as Input `stored`, when what it did can not be lost any more; others are not. Times are milliseconds since
-// 1970, since no other clock outlives a process.
+// own: no shard ever waits for a disk. Operations of one shard are carried out in their order, and so are those on one
+// body; between the two there is none. One with a token is answered, as Input `stored`, when what it did can not be lost
+// any more (of WriteBody that comes with SyncBody); others are not. Times are milliseconds since 1970, since no other
+// clock outlives a process.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +50,10 @@ struct DeferredRow {
   std::int64_t arrived_ms = 0;
   std::int64_t expires_ms = 0;
   std::string head;  // header lines that go with it, each with its line end
-  std::string body;
+  std::string body;  // of a large message its beginning
+  // A large message: how long it is, and the header lines of its SENDs. The whole of it is the body of that id. 0: it is none.
+  std::uint64_t large_bytes = 0;
+  std::string large_head{};
   bool operator==(const DeferredRow&) const = default;
 };
 
@@ -156,6 +160,17 @@ struct LoadDeferred {
   std::uint32_t count_max = 0;
   std::uint64_t bytes_max = 0;
 };
+// One message, if it is there.
+struct LoadMessage {
+  std::uint64_t id = 0;
+};
+// Whether one more message of so many bytes would be taken for a user: `full`, or how many bytes in `room`.
+struct AskDeferred {
+  std::string aor;
+  std::uint64_t bytes = 0;
+  std::uint32_t count_max = 0;
+  std::uint64_t bytes_max = 0;
+};
 // Messages whose time is over, as above, of whatever user. They stay until they are removed.
 struct LoadExpired {
   std::int64_t now_ms = 0;
@@ -201,11 +216,32 @@ struct RemoveSession {
   std::string name;
 };
 
+// Bodies of large messages, which are kept beside the rows: bytes of one, in any order, as it comes.
+struct WriteBody {
+  std::uint64_t id = 0;
+  std::uint64_t offset = 0;
+  std::string bytes;
+};
+// All that was written of it can not be lost any more when this is answered. Then PutDeferred may say that it is there.
+struct SyncBody {
+  std::uint64_t id = 0;
+};
+// Answered with `bytes`: as many of them as there are.
+struct ReadBody {
+  std::uint64_t id = 0;
+  std::uint64_t offset = 0;
+  std::uint32_t length = 0;
+};
+// Nobody wants it. With the row of a message its body goes by itself.
+struct DropBody {
+  std::uint64_t id = 0;
+};
+
 struct StoreOp {
   std::uint64_t token = 0;  // 0: nobody waits for it
-  std::variant<PutBinding, RemoveBinding, PutDeferred, RemoveDeferred, LoadDeferred, LoadExpired, PutSending, RemoveCopy,
-               RemoveSending, PutSystemMessage, RemoveSystemMessage, PutPublication, RemovePublication, PutSession, RemoveSession,
-               PutXcap, RemoveXcap>
+  std::variant<PutBinding, RemoveBinding, PutDeferred, RemoveDeferred, LoadDeferred, LoadMessage, AskDeferred, LoadExpired,
+               PutSending, RemoveCopy, RemoveSending, PutSystemMessage, RemoveSystemMessage, WriteBody, SyncBody, ReadBody,
+               DropBody, PutPublication, RemovePublication, PutSession, RemoveSession, PutXcap, RemoveXcap>
       what;
 };
 
@@ -218,8 +254,10 @@ struct StoreResult {
   };
   std::uint64_t token = 0;
   Status status = Status::done;
-  std::vector<DeferredRow> rows{};  // LoadDeferred, LoadExpired: in the order of their ids
+  std::vector<DeferredRow> rows{};  // LoadDeferred, LoadMessage, LoadExpired: in the order of their ids
   bool more = false;                // LoadDeferred, LoadExpired: there are others behind these
+  std::uint64_t room = 0;           // AskDeferred
+  std::string bytes{};              // ReadBody
 };
 
 // What an earlier process has left, as the next one needs it at its start.

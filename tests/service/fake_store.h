@@ -25,6 +25,9 @@ class FakeStore {
   bool full = false;     // it refuses what would be stored
 
   std::map<std::uint64_t, core::DeferredRow> deferred;
+  std::map<std::uint64_t, std::string> bodies;  // of large messages
+  std::uint64_t bodies_written = 0;             // bytes, all together
+  std::uint64_t body_bytes_max = ~std::uint64_t{0};  // the disk is full then
   std::map<std::uint64_t, core::SendingRow> sendings;
   std::map<std::uint64_t, core::SystemMessageRow> system_messages;
   std::map<std::pair<std::string, std::string>, core::PublicationRow> publications;
@@ -47,8 +50,11 @@ class FakeStore {
     }
     return false;
   }
-  // A crash: what was not on the disk is gone.
-  void lose_waiting() { waiting_.clear(); }
+  // A crash: what was not on the disk is gone, and the next process removes bodies that no message has.
+  void lose_waiting() {
+    waiting_.clear();
+    std::erase_if(bodies, [this](const auto& each) { return !deferred.contains(each.first); });
+  }
   [[nodiscard]] core::StoreContents contents() const {
     core::StoreContents all;
     for (const auto& [key, row] : bindings) all.bindings.push_back(row);
@@ -88,7 +94,7 @@ class FakeStore {
   void carry_out(const core::RemoveBinding& remove, core::StoreResult&) { bindings.erase({remove.aor, remove.id}); }
   void carry_out(const core::PutDeferred& put, core::StoreResult& result) {
     std::uint64_t count = 0;
-    std::uint64_t bytes = put.row.head.size() + put.row.body.size();
+    std::uint64_t bytes = size_of(put.row);
     for (const auto& [id, row] : deferred) {
       if (row.key == put.row.key) {
         claims_[id] = put.row.id;
@@ -97,7 +103,7 @@ class FakeStore {
       }
       if (row.aor != put.row.aor) continue;
       ++count;
-      bytes += row.head.size() + row.body.size();
+      bytes += size_of(row);
     }
     if (full) {
       result.status = Status::refused;
@@ -108,8 +114,53 @@ class FakeStore {
     }
   }
   void carry_out(const core::RemoveDeferred& remove, core::StoreResult&) {
-    if (!remove.unless_claimed || !claims_.contains(remove.id)) deferred.erase(remove.id);
+    if (remove.unless_claimed && claims_.contains(remove.id)) return;
+    const auto found = deferred.find(remove.id);
+    if (found == deferred.end()) return;
+    if (found->second.large_bytes != 0) bodies.erase(remove.id);
+    deferred.erase(found);
   }
+  static std::uint64_t size_of(const core::DeferredRow& row) { return row.head.size() + row.body.size() + row.large_bytes; }
+  void carry_out(const core::LoadMessage& load, core::StoreResult& result) {
+    if (const auto found = deferred.find(load.id); found != deferred.end()) result.rows.push_back(found->second);
+  }
+  void carry_out(const core::AskDeferred& ask, core::StoreResult& result) {
+    std::uint64_t count = 0;
+    std::uint64_t bytes = 0;
+    for (const auto& [id, row] : deferred) {
+      if (row.aor != ask.aor) continue;
+      ++count;
+      bytes += size_of(row);
+    }
+    result.room = ask.bytes_max - std::min(bytes, ask.bytes_max);
+    if (full) {
+      result.status = Status::refused;
+    } else if (count >= ask.count_max || ask.bytes > result.room) {
+      result.status = Status::full;
+    }
+  }
+  void carry_out(const core::WriteBody& write, core::StoreResult& result) {
+    if (full || write.offset + write.bytes.size() > body_bytes_max) {
+      result.status = Status::refused;
+      return;
+    }
+    std::string& body = bodies[write.id];
+    if (body.size() < write.offset + write.bytes.size()) body.resize(write.offset + write.bytes.size());
+    body.replace(write.offset, write.bytes.size(), write.bytes);
+    bodies_written += write.bytes.size();
+  }
+  void carry_out(const core::SyncBody& sync, core::StoreResult& result) {
+    if (full || !bodies.contains(sync.id)) result.status = Status::refused;
+  }
+  void carry_out(const core::ReadBody& read, core::StoreResult& result) {
+    const auto found = bodies.find(read.id);
+    if (found == bodies.end()) {
+      result.status = Status::refused;
+    } else if (read.offset < found->second.size()) {
+      result.bytes = found->second.substr(read.offset, read.length);
+    }
+  }
+  void carry_out(const core::DropBody& drop, core::StoreResult&) { bodies.erase(drop.id); }
   void carry_out(const core::LoadDeferred& load, core::StoreResult& result) {
     std::uint64_t bytes = 0;
     for (auto at = deferred.upper_bound(load.after); at != deferred.end(); ++at) {

@@ -23,6 +23,7 @@
 #include "msrp/relay.h"
 #include "policy/media_pair.h"
 #include "policy/sip_service.h"
+#include "policy/stored_legs.h"
 #include "tests/service/fake_media.h"
 #include "tests/service/fake_store.h"
 #include "tests/sip/transaction_world.h"
@@ -196,6 +197,49 @@ class SipWorld {
     settle();
   }
 
+  // A SEND of the peer of that session of ours.
+  struct MsrpSend {
+    std::string headers;  // of it, with Content-Type last
+    std::string body;
+    std::uint64_t start = 1;
+    std::uint64_t total = msrp::ByteRange::unknown;
+    msrp::Flag flag = msrp::Flag::end;
+  };
+  void msrp(const std::string& uri, const MsrpSend& send, std::uint32_t shard = 0) {
+    Shard& at = *shards_[shard];
+    const std::string frame = "MSRP tid1 SEND\r\nTo-Path: " + uri + "\r\nFrom-Path: msrp://127.0.0.1:9000/peer;tcp\r\n" +
+                              "Byte-Range: " + std::to_string(send.start) + "-*/*\r\n" + send.headers + "\r\n";
+    msrp::HeadParser parser;
+    EXPECT_EQ(parser.parse(frame, {}, nullptr), msrp::Progress::done) << frame;
+    msrp::EndFact fact;
+    fact.kind = msrp::EndFact::Kind::piece;
+    fact.end = at.media.end_of(uri);
+    fact.first = fact.last = true;
+    fact.flag = send.flag;
+    fact.head = &parser.head();
+    fact.head_bytes = frame;
+    fact.message_id = parser.head().message_id.of(frame);
+    fact.start = send.start;
+    fact.total = send.total;
+    if (!send.body.empty()) {
+      fact.body = {at.pool.take_heap(static_cast<std::uint32_t>(send.body.size())), 0, static_cast<std::uint32_t>(send.body.size())};
+      std::copy(send.body.begin(), send.body.end(), at.pool.data(fact.body.buffer));
+    }
+    at.media.facts.push_back(fact);
+    step(shard, std::span<const core::Input>{});
+    if (fact.body.buffer != core::no_buffer) at.pool.release(fact.body.buffer);
+    settle();
+  }
+  // Its peer's connection is gone.
+  void msrp_gone(const std::string& uri, std::uint32_t shard = 0) {
+    msrp::EndFact fact;
+    fact.kind = msrp::EndFact::Kind::closed;
+    fact.end = shards_[shard]->media.end_of(uri);
+    shards_[shard]->media.facts.push_back(fact);
+    wake();
+  }
+  policy::StoredLegs& stored_legs(std::uint32_t shard = 0) { return shards_[shard]->stored; }
+
   // --- what went out
 
   std::vector<Sent> take() { return std::exchange(sent_, {}); }
@@ -252,7 +296,7 @@ class SipWorld {
           rooms({.pool = pool,
                  .metrics = metrics,
                  .random = random,
-                 .legs = legs,
+                 .legs = stored,
                  .config = std::make_shared<policy::RoomConfig>()}) {
       if (config->im.media.path == policy::MediaPath::always) serve_media(number, count, config->im.media);
       made.emplace(policy::SipService::Parts{
@@ -266,6 +310,7 @@ class SipWorld {
           .invites = invites,
           .media = config->focus.on ? &media : nullptr,
           .rooms = config->focus.on ? &rooms : nullptr,
+          .stored = config->focus.on ? &stored : nullptr,
           .config = config});
     }
     // Sessions that end here, to which nobody connects; that we connect is among `connects`.
@@ -283,7 +328,8 @@ class SipWorld {
     core::Random random;
     core::Outbox out;
     FakeMedia media;
-    FakeLegs legs{media};
+    FakeLegs legs{media, pool};
+    policy::StoredLegs stored{{.pool = pool, .metrics = metrics, .others = legs}};
     policy::Rooms rooms;
     core::SessionTable sessions{1024, 1};
     std::unique_ptr<msrp::Relay> relay;
@@ -330,9 +376,16 @@ class SipWorld {
         fact.end = end;
         (void)shard.rooms.on_fact(fact);
       }
+      while (!shard.media.facts.empty()) {
+        msrp::EndFact fact = shard.media.facts.front();
+        shard.media.facts.pop_front();
+        shard.stored.on_other_fact(fact);
+        (void)shard.rooms.on_fact(fact);
+      }
+      for (msrp::EndFact fact; shard.stored.next_fact(fact);) (void)shard.rooms.on_fact(fact);
       shard.rooms.expire();
       for (policy::RoomFact fact; shard.rooms.next_fact(fact);) shard.service().on_room_fact(fact);
-    } while (!shard.media.bound.empty());
+    } while (!shard.media.bound.empty() || !shard.media.facts.empty() || shard.stored.has_facts());
     shard.service().end();
     for (policy::HistoryFact fact; shard.service().next_history(fact);) histories.push_back(fact);
     if (shard.relay != nullptr) shard.relay->finish();

@@ -546,6 +546,107 @@ TEST_F(SqliteStoreTest, OMA_GRP_1_DocumentsOfUsersAreThereAgainAsTheyWereLast) {
   EXPECT_EQ(contents().xcap_documents, std::vector<core::XcapRow>{first});
 }
 
+// --- bodies of large messages
+
+struct BodiesTest : SqliteStoreTest {
+  void SetUp() override {
+    open();
+    store_->start();
+  }
+  static DeferredRow large(std::uint64_t id, std::uint64_t bytes) {
+    DeferredRow row = message(id);
+    row.large_bytes = bytes;
+    row.large_head = "Message-ID: m\r\nContent-Type: text/plain\r\n";
+    return row;
+  }
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& each : fs::directory_iterator(directory_ + "/bodies")) names.push_back(each.path().filename());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  void again() {
+    open();
+    core::StoreContents left;
+    EXPECT_EQ(store_->read(0, left), "");
+    store_->start();
+  }
+};
+
+TEST_F(BodiesTest, OMA_LRG_4_WhatWasWrittenInAnyOrderIsReadAgain) {
+  submit({{1, core::WriteBody{7, 5, "world"}}, {2, core::WriteBody{7, 0, "hello"}}, {3, core::SyncBody{7}}});
+  EXPECT_EQ(answer(3).status, Status::done);
+  submit({keep(4, large(7, 10))});
+  EXPECT_EQ(answer(4).status, Status::done);
+  again();
+  submit({{5, core::ReadBody{7, 3, 4}}, {6, core::ReadBody{7, 8, 100}}, {7, core::LoadMessage{7}}, {8, core::LoadMessage{8}}});
+  EXPECT_EQ(answer(5).bytes, "lowo");
+  EXPECT_EQ(answer(6).bytes, "ld") << "no more is there";
+  ASSERT_EQ(answer(7).rows.size(), 1U);
+  EXPECT_EQ(answer(7).rows.front(), large(7, 10));
+  EXPECT_EQ(answer(8).rows.size(), 0U);
+}
+
+TEST_F(BodiesTest, OMA_LRG_4_WithItsRowABodyGoesAndNotBefore) {
+  submit({{1, core::WriteBody{7, 0, "hello"}}, {2, core::SyncBody{7}}});
+  EXPECT_EQ(answer(2).status, Status::done);
+  submit({keep(3, large(7, 5))});
+  EXPECT_EQ(answer(3).status, Status::done);
+  submit({{4, core::RemoveDeferred{.id = 7, .unless_claimed = false}}});
+  EXPECT_EQ(answer(4).status, Status::done);
+  ASSERT_TRUE(store_->flush(10s));
+  EXPECT_EQ(files().size(), 0U);
+  EXPECT_EQ(sql("SELECT count(*) FROM deferred"), "0");
+}
+
+TEST_F(BodiesTest, P_06_WhatHasNoRowIsRemovedAtTheStart) {
+  submit({{0, core::WriteBody{7, 0, "whole"}}, {1, core::SyncBody{7}}, {0, core::WriteBody{8, 0, "broken"}}, {2, core::SyncBody{8}}});
+  EXPECT_EQ(answer(2).status, Status::done);
+  submit({keep(3, large(7, 5))});
+  EXPECT_EQ(answer(3).status, Status::done);
+  std::ofstream(directory_ + "/bodies/README") << "not ours";
+  EXPECT_EQ(files().size(), 3U);
+  again();
+  EXPECT_EQ(files(), (std::vector<std::string>{"0000000000000007", "README"}));
+}
+
+TEST_F(BodiesTest, OMA_DEF_5_ALargeMessageCountsWithItsBytes) {
+  const DeferredRow row = large(7, 1000);
+  submit({keep(1, row, 2, 2000)});
+  EXPECT_EQ(answer(1).status, Status::done);
+  const std::string aor = row.aor;
+  submit({{2, core::AskDeferred{aor, 0, 2, 2000}}, {3, core::AskDeferred{aor, 1000, 2, 2000}}, {4, core::AskDeferred{aor, 0, 1, 2000}}});
+  const std::uint64_t room = 1000 - row.head.size() - row.body.size();
+  EXPECT_EQ(answer(2).status, Status::done);
+  EXPECT_EQ(answer(2).room, room);
+  EXPECT_EQ(answer(3).status, Status::full);
+  EXPECT_EQ(answer(4).status, Status::full);
+  submit({keep(5, large(8, 950), 2, 2000)});
+  EXPECT_EQ(answer(5).status, Status::full);
+}
+
+TEST_F(BodiesTest, WhatCanNotBeReadOrSyncedIsRefused) {
+  submit({{1, core::ReadBody{9, 0, 10}}, {2, core::SyncBody{9}}, {3, core::DropBody{9}}});
+  EXPECT_EQ(answer(1).status, Status::refused);
+  EXPECT_EQ(answer(2).status, Status::refused);
+  EXPECT_EQ(answer(3).status, Status::done);
+}
+
+TEST_F(BodiesTest, ManyAtOneTimeAreKeptApart) {
+  constexpr std::uint64_t many = 200;  // more than are open at one time
+  std::uint64_t token = 0;
+  for (std::uint64_t round = 0; round < 3; ++round) {
+    for (std::uint64_t id = 1; id <= many; ++id) {
+      submit({{++token, core::WriteBody{id, round * 4, std::to_string(1000 + id)}}});
+    }
+  }
+  for (std::uint64_t id = 1; id <= many; ++id) submit({{++token, core::ReadBody{id, 0, 100}}});
+  for (std::uint64_t id = 1; id <= many; ++id) {
+    const std::string text = std::to_string(1000 + id);
+    EXPECT_EQ(answer(3 * many + id).bytes, text + text + text);
+  }
+}
+
 TEST_F(SqliteStoreTest, OneProcessAtATime) {
   open();
   EXPECT_NE(refusal().find("another process has it"), std::string::npos);

@@ -13,6 +13,12 @@ void add_deferred(FlagTable& flags, Settings& s) {
               "Messages that wait for one user; one more is answered 480 with a Warning.");
   flags.size("--deferred-bytes-max", c.bytes_max, kib, std::uint64_t{1} << 40,
              "The same in bytes, of headers that go along and bodies.");
+  flags.size("--deferred-large-max", c.large_bytes_max, kib, std::uint64_t{1} << 40,
+             "The longest large message that is stored; a longer one is answered 480 where its description says so, and cut off with "
+             "413 where it does not. --deferred-bytes-max holds for it, too.");
+  flags.count("--deferred-large-parallel", c.large_parallel, 1, 100'000,
+              "Large messages that come into the store or go out of it at one time, per shard. Each costs at most 2 MiB while the "
+              "disk or its receiver is slow.");
   flags.duration("--deferred-age-max", c.age_max, 1s, hours(24 * 365),
                  "How long a message waits at most; one with Expires as long as that says, if it is shorter. Then it is deleted, and "
                  "its sender is told if he has asked for negative-delivery.");

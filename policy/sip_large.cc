@@ -1,0 +1,123 @@
+// policy/sip_large.cc - large messages to users who can not be reached, between the proxy, the focus that takes and
+// sends them (focus_large.cc) and the deferred messaging function (deferred.h). See sip_service.h; OMA-LRG-3,
+// OMA-LRG-4, OMA-DEF-13.
+#include <utility>
+
+#include "policy/deferred_reference.h"
+#include "policy/sip_service.h"
+
+namespace parley::policy {
+
+using sip::Method;
+
+// An INVITE for a large message that could be taken for its user: of a client, or one of ours, of a call or to somebody
+// on a list.
+bool SipService::may_store_large(const Proxied& p) const {
+  return stored_ != nullptr && config_->im.deferred.on && p.im == ImKind::large_message && p.to_user &&
+         p.method == Method::invite &&
+         (p.errand == nullptr ||
+          (!p.errand->in_dialog && !p.errand->from_store &&
+           (p.errand->client == Errand::Client::participant || p.errand->client == Errand::Client::calls)));
+}
+
+// True: it is not `p`'s any more. What we invited him to ourselves is told that he can not be reached, and goes on.
+bool SipService::store_large(Proxied& p, bool tried) {
+  const Received* const request = p.message_id == 0 ? nullptr : request_of(p);
+  if (request == nullptr || !may_store_large(p)) return false;
+  StoredCopy copy;
+  copy.aor = p.aor;
+  copy.id = p.message_id;
+  copy.arrived_ms = p.message_ms;
+  copy.tried = tried;
+  if (p.errand != nullptr && p.errand->client == Errand::Client::participant) {
+    focus_.on_unreached(p.errand->call, std::move(copy));
+    return false;
+  }
+  const bool of_call = p.errand != nullptr;
+  const bool from_trusted = of_call ? p.errand->from_trusted : p.from_trusted;
+  const std::string user = of_call ? p.errand->user : p.user;
+  const sip::TransactionId server = of_call ? calls_.invite_of(p.errand->call) : p.server;
+  const Received* const invite = of_call ? replay(server, transactions_.flow_of(server)) : request;
+  if (invite == nullptr) return false;
+  Sender sender;
+  if (from_trusted) {
+    sender.kind = Sender::Kind::trusted;
+  } else if (!user.empty()) {
+    sender = {.kind = Sender::Kind::user, .user = user};
+  }
+  const std::string identity(identity_of(*invite, sender));
+  if (!focus_.deposit(*invite, server, {.identity = identity, .from_trusted = from_trusted, .copy = std::move(copy)})) {
+    return false;
+  }
+  if (of_call) {  // its call hears that he can not be reached, and has nobody to tell it to
+    calls_.let_go(p.errand->call);
+    return false;
+  }
+  wheel_.cancel(p.answer_timer);
+  p.server = {};
+  p.keeping = Proxied::Keeping::done;
+  settled(p);
+  if (p.branches.empty()) drop(p);  // else with the last of its devices
+  return true;
+}
+
+// They have had their time. Who has said something is called off; who has not counts as one who will not.
+void SipService::give_up_devices(Proxied& p) {
+  const core::SlotId self = p.self;
+  if (p.answered || p.waits_for_bindings) return;
+  p.given_up = true;
+  for (sip::BranchSet set = p.fork.running(); !set.empty();) {
+    const unsigned index = set.take();
+    Proxied* const left = proxied_.get(self);
+    if (left == nullptr) return;
+    if (left->fork.running().has(index) && !left->fork.unwanted(index)) on_timer_c(*left, index);
+  }
+  // Those of less preference have a time of their own.
+  if (Proxied* const left = proxied_.get(self); left != nullptr && !left->answered && !left->fork.running().empty()) {
+    wheel_.arm(left->answer_timer, now_.mono + config_->im.deferred.answer_max);
+  }
+}
+
+void SipService::pass_large() {
+  for (bool any = true; any;) {
+    any = false;
+    for (Deferred::Large large; deferred_.next_large(large); any = true) {
+      focus_.push({.row = std::move(large.row), .box = large.box, .number = large.number});
+    }
+    for (Focus::Pushed pushed; focus_.next_pushed(pushed); any = true) {
+      deferred_.on_response(pushed.box, pushed.number, pushed.status);
+      deferred_.on_over(pushed.box, pushed.number);
+    }
+    for (Focus::Stored stored; focus_.next_stored(stored); any = true) {
+      deferred_.on_large_stored(stored.row, stored.duplicate, stored.tried);
+    }
+    if (any) tell_kept();
+  }
+}
+
+// An INVITE to the reference of a stored message. True: it has been dealt with.
+bool SipService::fetch_stored(const Received& request, const sip::RequestMatch& match, const Routing& routing,
+                              const Sender& sender) {
+  if (stored_ == nullptr || !config_->im.deferred.on || !routing.local) return false;
+  if (request.head.method != Method::invite || !request.essentials.to_tag.empty()) return false;
+  const auto id = deferred_id(routing.parsed.user);
+  if (!id) return false;
+  if (!uas_checks(request)) return true;
+  Focus::Invitation invitation;
+  invitation.target = Focus::Invitation::Target::user;
+  invitation.uri = routing.uri;
+  const std::string identity(identity_of(request, sender));
+  invitation.identity = identity;
+  invitation.user = sender.user;
+  invitation.from_trusted = sender.kind == Sender::Kind::trusted;
+  const std::uint16_t status = focus_.fetch(request, match, invitation, *id);
+  if (status == 0) return true;
+  if (const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono); server.valid()) {
+    answer(request, server, status, focus_.headers(), {}, focus_.body());
+  } else {
+    refuse(request, 503);
+  }
+  return true;
+}
+
+}  // namespace parley::policy

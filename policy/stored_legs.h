@@ -1,0 +1,188 @@
+// policy/stored_legs.h - legs of rooms that are no MSRP sessions but messages of the store: one that is being stored
+// (OMA-LRG-4) or one that is sent out of it (OMA-DEF-8, OMA-DEF-13). A room of kind `distribution` sees one kind of
+// leg.
+//
+// A leg that keeps takes what a fan-out gives it, in any order, and writes it in blocks; a leg that gives reads blocks
+// and says them as facts. No more than window_bytes of one message are in memory: a sender that is faster than the disk
+// is held (RoomLegs::hold), and nothing is read from the disk that its receiver has no room for. What a leg has stored
+// is answered with 200, as the last piece of a message is by any leg, when its row can not be lost any more.
+//
+// One per shard, used by its thread alone. Also the door for facts: next_fact() until false, after all else.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/digest.h"
+#include "core/metrics.h"
+#include "core/pool.h"
+#include "core/seam.h"
+#include "core/slot_map.h"
+#include "policy/room_legs.h"
+
+namespace parley::policy {
+
+// Such ends have handles that no others have (far_legs.h).
+inline constexpr std::uint32_t stored_leg_bit = 1U << 30;
+[[nodiscard]] constexpr bool is_stored(msrp::EndHandle end) {
+  return (end.index & (stored_leg_bit | 1U << 31)) == stored_leg_bit;
+}
+[[nodiscard]] constexpr std::uint32_t stored_slot(msrp::EndHandle end) { return end.index & ~stored_leg_bit; }
+
+class StoredLegs final : public RoomLegs {
+ public:
+  static constexpr std::uint32_t block_bytes = 128 * 1024;    // of one write or read
+  static constexpr std::uint32_t window_bytes = 512 * 1024;   // of one message that wait for the disk, or came from it
+  static constexpr std::uint32_t piece_bytes = 64 * 1024;     // that goes out at one time
+  static constexpr std::uint32_t pieces_max = 8;              // without an answer
+  static constexpr std::uint32_t beginning_bytes = 8 * 1024;  // that stand in the row
+
+  struct Parts {
+    core::Pool& pool;
+    core::Metrics& metrics;
+    RoomLegs& others;
+  };
+  explicit StoredLegs(const Parts& parts);
+  ~StoredLegs() override;
+  void begin(core::Outbox& out) { out_ = &out; }
+
+  // A message that is to be stored: its row, but for what its bytes say. `bytes_max`: it may have so many.
+  struct Keep {
+    core::DeferredRow row;
+    std::uint64_t bytes_max = 0;
+    std::uint32_t count_max = 0;  // of PutDeferred
+    std::uint64_t user_bytes_max = 0;
+    std::uint64_t owner = 0;
+  };
+  // Not valid(): `legs_max` messages are being stored or sent.
+  [[nodiscard]] msrp::EndHandle keep(Keep what, std::uint32_t legs_max);
+  // A message that is sent: large, or one of a row alone. It begins when the room lets it.
+  [[nodiscard]] msrp::EndHandle give(const core::DeferredRow& row, std::uint64_t owner, std::uint32_t legs_max);
+
+  // What has become of a leg, once: 200, or why not. Of one that keeps with its row when that is stored.
+  struct Over {
+    msrp::EndHandle end;
+    std::uint64_t owner = 0;
+    std::uint16_t status = 0;
+    bool kept = false;
+    bool duplicate = false;
+    core::DeferredRow row{};
+  };
+  [[nodiscard]] bool next_over(Over& over);
+
+  [[nodiscard]] bool next_fact(msrp::EndFact& fact);
+  // There are some for the next step.
+  [[nodiscard]] bool has_facts() const { return !facts_.empty() || !ready_.empty(); }
+  void on_stored(const core::StoreResult& result);
+  // Each fact of another leg, before its room has it.
+  void on_other_fact(const msrp::EndFact& fact) {
+    if (giving_ != 0) look_at(fact);
+  }
+  [[nodiscard]] std::uint32_t live() const { return legs_.size(); }
+
+  // --- RoomLegs: of both kinds
+  void close(msrp::EndHandle end) override;
+  void answer(msrp::EndHandle end, msrp::EndToken& token, std::uint16_t status) override;
+  msrp::Ends::Sent send(msrp::EndHandle end, const msrp::EndSend& message) override;
+  void fan_out(std::span<const msrp::EndHandle> ends, const msrp::EndSend& message,
+               std::vector<msrp::Ends::NotSent>& not_sent) override;
+  void report(msrp::EndHandle end, std::string_view message_id, const msrp::ByteRange& range, std::uint16_t status,
+              std::string_view headers) override;
+  [[nodiscard]] std::uint64_t waiting_bytes(msrp::EndHandle end) const override;
+  void hold(msrp::EndHandle end) override;
+  void release(msrp::EndHandle end) override;
+  [[nodiscard]] bool outrun() const override { return others_.outrun(); }
+
+ private:
+  struct Leg {
+    core::SlotId self;
+    std::uint64_t owner = 0;
+    core::DeferredRow row;
+    bool gives = false;
+    bool over = false;    // told
+    bool closed = false;  // by its room; it stays for what the store has yet to say
+    // keeps
+    std::uint64_t bytes_max = 0;
+    std::uint32_t count_max = 0;
+    std::uint64_t user_bytes_max = 0;
+    std::string block;              // not given to the store yet
+    std::uint64_t block_start = 1;  // number of its first byte
+    std::uint64_t in_flight = 0;    // bytes that the store has not answered
+    std::uint32_t writes = 0;
+    std::uint64_t mark = 0;  // of what came last
+    bool ended = false;      // all of it has come
+    bool settling = false;   // it is being synced, or its row put
+    msrp::EndHandle held;    // whom the room passes on, not read for our sake
+    // gives
+    std::uint64_t given = 0;   // bytes
+    std::uint64_t asked = 0;   // of the store
+    std::uint64_t loaded = 0;  // bytes in `blocks` and on their way
+    std::deque<std::string> blocks;
+    std::size_t used = 0;  // of the first one
+    std::uint32_t holds = 0;
+    bool begun = false;  // its room knows that it is there
+    std::uint32_t unanswered = 0;
+    std::vector<msrp::EndHandle> to;  // who gets it
+  };
+  enum class Asked : std::uint8_t { write, sync, put, read };
+  struct Waiting {
+    core::SlotId leg;
+    Asked what = Asked::write;
+    std::uint64_t bytes = 0;
+  };
+  struct Fact {
+    msrp::EndFact fact;
+    msrp::Head head;
+    std::string text;
+  };
+
+  [[nodiscard]] msrp::EndHandle add(Leg leg, std::uint32_t legs_max);
+  [[nodiscard]] static msrp::EndHandle handle(core::SlotId slot) {
+    return {slot.index | stored_leg_bit, slot.generation};
+  }
+  [[nodiscard]] Leg* get(msrp::EndHandle end);
+  [[nodiscard]] const Leg* get(msrp::EndHandle end) const { return const_cast<StoredLegs*>(this)->get(end); }
+  void ask(Leg& leg, Asked what, std::uint64_t bytes, core::StoreOp op);
+  void tell(Leg& leg, std::uint16_t status, bool duplicate = false);
+
+  void take(Leg& leg, const msrp::EndSend& message);
+  void read_head(Leg& leg, std::string_view headers);
+  void put_bytes(Leg& leg, std::string_view bytes);
+  void write_block(Leg& leg);
+  void pace(Leg& leg, msrp::EndHandle source);
+  void let_go_on(Leg& leg);
+  void settle(Leg& leg);
+  void put_row(Leg& leg);
+  void answered(Leg& leg, std::uint16_t status, std::uint64_t mark);
+  void fail(Leg& leg, std::uint16_t status);
+  void on_put(Leg& leg, core::StoreResult::Status status);
+  void forget(Leg& leg);
+
+  void look_at(const msrp::EndFact& fact);
+  void pump(Leg& leg);
+  void read_ahead(Leg& leg);
+  [[nodiscard]] bool has_room(const Leg& leg) const;
+  void give_piece(Leg& leg);
+
+  core::Pool& pool_;
+  core::Metrics& metrics_;
+  RoomLegs& others_;
+  core::Digest digest_;
+  core::Outbox* out_ = nullptr;
+  core::SlotMap<Leg> legs_;
+  std::uint32_t giving_ = 0;
+  std::uint64_t numbers_ = 0;
+  std::map<std::uint64_t, Waiting> waiting_;
+  std::deque<Fact> facts_;
+  Fact told_;
+  std::deque<Over> overs_;
+  std::vector<core::SlotId> ready_;  // that give, and may go on
+  std::vector<msrp::EndHandle> other_ends_;
+};
+
+}  // namespace parley::policy
