@@ -188,6 +188,13 @@ bool Deferred::next_kept(Kept& kept) {
   return true;
 }
 
+bool Deferred::next_changed(std::string& aor) {
+  if (changed_.empty()) return false;
+  aor = std::move(changed_.front());
+  changed_.pop_front();
+  return true;
+}
+
 void Deferred::on_stored(const core::StoreResult& result) {
   const std::uint64_t number = store_number(result.token);
   if (number == expiry_load_) {
@@ -242,6 +249,7 @@ void Deferred::on_expired(const core::StoreResult& result) {
     metrics_.add(Metric::im_deferred_expired);
     if (wants(row.notices, Notice::negative)) notify(row, true);
     forget(row.id);
+    changed_.push_back(row.aor);
   }
   if (result.more) wheel_.arm(expiry_timer_, now_ + expiry_pause);
 }

@@ -90,8 +90,13 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     return;
   }
   // The core asks us what we alone know, whatever Route it has besides.
-  const bool asked = ends_here || (!by_token && routing.local && routing.own_routes > 0 && about_settings_event(request) &&
+  const bool asked = ends_here || (!by_token && routing.local && routing.own_routes > 0 &&
+                                   (about_settings_event(request) || about_deferred_event(request)) &&
                                    trusted(request.flow.remote));
+  if (asked && about_deferred(request, routing)) {
+    on_deferred_request(request, match, routing);
+    return;
+  }
   const bool for_events = asked && about_user(request, routing);
   const bool publishes = asked && about_settings(request, routing);
   if (!for_server && !for_events && !publishes && !proxy_checks(request, routing)) return;

@@ -5,9 +5,9 @@
 
 namespace parley::policy {
 
-enum class StoreOwner : std::uint8_t { deferred = 1, exploder = 2, system = 3 };
+enum class StoreOwner : std::uint8_t { deferred = 1, exploder = 2, system = 3, deferred_watch = 4, deferred_retrieval = 5 };
 
-inline constexpr unsigned store_owner_shift = 62;
+inline constexpr unsigned store_owner_shift = 60;
 
 [[nodiscard]] constexpr std::uint64_t store_token(StoreOwner owner, std::uint64_t number) {
   return static_cast<std::uint64_t>(owner) << store_owner_shift | number;

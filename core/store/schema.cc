@@ -40,6 +40,9 @@ constexpr const char* steps[] = {
          id INTEGER PRIMARY KEY, aor TEXT NOT NULL, text TEXT NOT NULL, language TEXT NOT NULL, options TEXT NOT NULL,
          answer_within_s INTEGER NOT NULL, ordered_ms INTEGER NOT NULL, state INTEGER NOT NULL, status INTEGER NOT NULL,
          deadline_ms INTEGER NOT NULL, answer TEXT NOT NULL, changed_ms INTEGER NOT NULL) STRICT;)",
+    // The index holds those whose users have yet to be reminded (DeferredState below `expiring`).
+    R"(ALTER TABLE deferred ADD COLUMN state INTEGER NOT NULL DEFAULT 0;
+       CREATE INDEX deferred_by_reminder ON deferred(expires_ms) WHERE state < 2;)",
 };
 
 }  // namespace

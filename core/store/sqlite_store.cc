@@ -47,7 +47,8 @@ int primary(int result) { return result & 0xff; }
 bool adds(const StoreOp& op) {
   return std::holds_alternative<PutBinding>(op.what) || std::holds_alternative<PutDeferred>(op.what) ||
          std::holds_alternative<PutSending>(op.what) || std::holds_alternative<PutSystemMessage>(op.what) ||
-         std::holds_alternative<LoadDeferred>(op.what) || std::holds_alternative<LoadExpired>(op.what);
+         std::holds_alternative<LoadDeferred>(op.what) || std::holds_alternative<LoadExpired>(op.what) ||
+         std::holds_alternative<LoadExpiring>(op.what) || std::holds_alternative<FindDeferred>(op.what);
 }
 
 // What it costs to keep one waiting, besides the operation itself.
@@ -380,6 +381,12 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
           return deferred.load(what, result);
         } else if constexpr (std::is_same_v<What, LoadExpired>) {
           return deferred.load_expired(what, result);
+        } else if constexpr (std::is_same_v<What, LoadExpiring>) {
+          return deferred.load_expiring(what, result);
+        } else if constexpr (std::is_same_v<What, FindDeferred>) {
+          return deferred.find(what, result);
+        } else if constexpr (std::is_same_v<What, MarkDeferred>) {
+          return deferred.mark(what);
         } else if constexpr (std::is_same_v<What, PutSending>) {
           return sendings.put(what.row);
         } else if constexpr (std::is_same_v<What, RemoveCopy>) {

@@ -38,6 +38,14 @@ struct BindingRow {
   bool operator==(const BindingRow&) const = default;
 };
 
+// What the user for whom a message waits knows of it. A larger one never becomes a smaller one.
+enum class DeferredState : std::uint8_t {
+  fresh,          // nothing
+  told,           // that it waits
+  expiring,       // likewise or not, and its end is near
+  told_expiring,  // that, too
+};
+
 // A message that waits for a user. Table `deferred`; its key is id.
 struct DeferredRow {
   std::uint64_t id = 0;  // below 2^63, larger than that of any message that came before
@@ -50,6 +58,8 @@ struct DeferredRow {
   std::int64_t expires_ms = 0;
   std::string head;  // header lines that go with it, each with its line end
   std::string body;
+  DeferredState state = DeferredState::fresh;
+  std::uint64_t size = 0;  // of a row that was loaded: of its body, also where that was left out
   bool operator==(const DeferredRow&) const = default;
 };
 
@@ -120,11 +130,26 @@ struct LoadDeferred {
   std::uint64_t after = 0;
   std::uint32_t count_max = 0;
   std::uint64_t bytes_max = 0;
+  bool bodies = true;  // false: rows come without theirs, which then do not count
 };
 // Messages whose time is over, as above, of whatever user. They stay until they are removed.
 struct LoadExpired {
   std::int64_t now_ms = 0;
   std::uint32_t count_max = 0;
+};
+// Messages of whatever user whose time is over by then and whose state is below `expiring`, the next first, without bodies.
+struct LoadExpiring {
+  std::int64_t until_ms = 0;
+  std::uint32_t count_max = 0;
+};
+// Those of these that are there, of whatever user, without bodies.
+struct FindDeferred {
+  std::vector<std::uint64_t> ids;
+};
+// Those of these that are there and in a smaller state.
+struct MarkDeferred {
+  std::vector<std::uint64_t> ids;
+  DeferredState state = DeferredState::told;
 };
 struct PutSending {
   SendingRow row;
@@ -146,8 +171,8 @@ struct RemoveSystemMessage {
 
 struct StoreOp {
   std::uint64_t token = 0;  // 0: nobody waits for it
-  std::variant<PutBinding, RemoveBinding, PutDeferred, RemoveDeferred, LoadDeferred, LoadExpired, PutSending, RemoveCopy,
-               RemoveSending, PutSystemMessage, RemoveSystemMessage>
+  std::variant<PutBinding, RemoveBinding, PutDeferred, RemoveDeferred, LoadDeferred, LoadExpired, LoadExpiring, FindDeferred,
+               MarkDeferred, PutSending, RemoveCopy, RemoveSending, PutSystemMessage, RemoveSystemMessage>
       what;
 };
 
@@ -160,8 +185,8 @@ struct StoreResult {
   };
   std::uint64_t token = 0;
   Status status = Status::done;
-  std::vector<DeferredRow> rows{};  // LoadDeferred, LoadExpired: in the order of their ids
-  bool more = false;                // LoadDeferred, LoadExpired: there are others behind these
+  std::vector<DeferredRow> rows{};  // LoadDeferred: in the order of their ids; FindDeferred: in that of its
+  bool more = false;                // of what loads: there are others behind these
 };
 
 // What an earlier process has left, as the next one needs it at its start.
