@@ -130,7 +130,8 @@ void DeferredWatch::remove(std::uint64_t question, std::string_view aor, std::ui
   start({.aor = std::string(aor), .question = question, .removes = id}, 0);
 }
 
-// Found, then taken out: it is answered when it can not come back. Nobody sends it any more from the moment it is found.
+// Found, then taken out: it is answered when it can not come back. Nobody sends it any more from the moment it is
+// found.
 void DeferredWatch::on_removing(Load& load, const core::StoreResult& result) {
   if (result.status != core::StoreResult::Status::done) {
     reply(load.question, "{\"error\":\"the store does not answer\"}");

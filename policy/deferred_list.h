@@ -1,5 +1,6 @@
-// policy/deferred_list.h - what a user is told of the messages that wait for him: application/vnd.oma.im.deferred-list+xml
-// (OMA-DEF-1 to OMA-DEF-3, OMA-DEF-15), and that it has changed: application/xcap-diff+xml (RFC 5874).
+// policy/deferred_list.h - what a user is told of the messages that wait for him:
+// application/vnd.oma.im.deferred-list+xml (OMA-DEF-1 to OMA-DEF-3, OMA-DEF-15), and that it has changed:
+// application/xcap-diff+xml (RFC 5874).
 //
 // Pure: rows of the store in, documents out.
 #pragma once

@@ -22,7 +22,8 @@ inline constexpr std::string_view deferred_reference_start = "deferred-";
 // Of the user part of a URI of ours; nothing: it is no reference.
 [[nodiscard]] inline std::optional<std::uint64_t> deferred_id(std::string_view user) {
   constexpr std::size_t start = deferred_reference_start.size();
-  if (user.size() <= start || !core::equal_ignore_case(user.substr(0, start), deferred_reference_start)) return std::nullopt;
+  if (user.size() <= start || !core::equal_ignore_case(user.substr(0, start), deferred_reference_start))
+    return std::nullopt;
   std::uint64_t id = 0;
   const char* const end = user.data() + user.size();
   const auto [stop, error] = std::from_chars(user.data() + start, end, id);

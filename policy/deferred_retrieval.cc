@@ -59,7 +59,8 @@ void DeferredRetrieval::end() {
 
 std::optional<std::uint64_t> DeferredRetrieval::message_of(std::string_view text) const {
   sip::Uri uri;
-  if (!sip::parse_uri(text, uri) || (uri.scheme != sip::Scheme::sip && uri.scheme != sip::Scheme::sips)) return std::nullopt;
+  if (!sip::parse_uri(text, uri) || (uri.scheme != sip::Scheme::sip && uri.scheme != sip::Scheme::sips))
+    return std::nullopt;
   const auto& domains = config_->domains;
   const bool ours = domains.empty() ? core::equal_ignore_case(uri.host, config_->realm)
                                     : std::any_of(domains.begin(), domains.end(), [&](const std::string& domain) {
@@ -70,10 +71,13 @@ std::optional<std::uint64_t> DeferredRetrieval::message_of(std::string_view text
 
 bool DeferredRetrieval::names_message(const Received& request) const {
   sip::Address to;
-  return sip::parse_address(request.head.value(HeaderId::refer_to, request.bytes), to) && message_of(to.uri).has_value();
+  return sip::parse_address(request.head.value(HeaderId::refer_to, request.bytes), to) &&
+         message_of(to.uri).has_value();
 }
 
-bool DeferredRetrieval::is_own(std::string_view uri, std::string_view aor) const { return user_key(uri) == user_key(aor); }
+bool DeferredRetrieval::is_own(std::string_view uri, std::string_view aor) const {
+  return user_key(uri) == user_key(aor);
+}
 
 // 0, or the refusal.
 std::uint16_t DeferredRetrieval::read(const Ask& ask, Asked& asked) const {
@@ -84,11 +88,13 @@ std::uint16_t DeferredRetrieval::read(const Ask& ask, Asked& asked) const {
   };
   const sip::Header* const line = request.head.first(HeaderId::refer_to);
   sip::Address to;
-  if (line == nullptr || request.head.next(*line) != nullptr || !sip::parse_address(line->value.of(request.bytes), to)) {
+  if (line == nullptr || request.head.next(*line) != nullptr ||
+      !sip::parse_address(line->value.of(request.bytes), to)) {
     return 400;  // R3515-1: exactly one
   }
   // RFC 4488: both say so, or there is a subscription.
-  asked.echoes = core::equal_ignore_case(sip::trim(request.head.value(HeaderId::refer_sub, request.bytes)).substr(0, 5), "false");
+  asked.echoes =
+      core::equal_ignore_case(sip::trim(request.head.value(HeaderId::refer_sub, request.bytes)).substr(0, 5), "false");
   asked.subscribes = !asked.echoes;
   constexpr std::string_view cid = "cid:";
   if (core::equal_ignore_case(to.uri.substr(0, cid.size()), cid)) {
@@ -217,7 +223,8 @@ void DeferredRetrieval::on_found(Retrieval& r, const core::StoreResult& result) 
   std::uint16_t status = 0;
   std::string_view why;
   for (const std::uint64_t id : r.asked.ids) {
-    const auto row = std::find_if(result.rows.begin(), result.rows.end(), [id](const auto& one) { return one.id == id; });
+    const auto row =
+        std::find_if(result.rows.begin(), result.rows.end(), [id](const auto& one) { return one.id == id; });
     std::uint16_t refusal = 0;
     std::string_view reason;
     if (row == result.rows.end()) {
@@ -275,7 +282,8 @@ void DeferredRetrieval::accept(Retrieval& r) {
   const bool secure = request->secure();
   if (r.asked.subscribes) {
     r.dialog = std::make_unique<sip::Dialog>(pool_);
-    const sip::DialogFault fault = r.dialog->accept(request->head, request->bytes, request->essentials, own_tag, secure);
+    const sip::DialogFault fault =
+        r.dialog->accept(request->head, request->bytes, request->essentials, own_tag, secure);
     if (fault != sip::DialogFault::none) {
       refuse(r, sip::refusal(fault), {});
       return;
@@ -298,10 +306,8 @@ void DeferredRetrieval::accept(Retrieval& r) {
 
 void DeferredRetrieval::load(Retrieval& r) {
   r.state = Retrieval::State::loading;
-  out_->store({ask(r), core::LoadDeferred{.aor = r.aor,
-                                          .after = r.asked.ids[r.at] - 1,
-                                          .count_max = 1,
-                                          .bytes_max = row_bytes}});
+  out_->store({ask(r), core::LoadDeferred{
+                           .aor = r.aor, .after = r.asked.ids[r.at] - 1, .count_max = 1, .bytes_max = row_bytes}});
 }
 
 // As Deferred sends it, but for whom it goes to and who answers for that.
@@ -398,9 +404,9 @@ void DeferredRetrieval::notify(Retrieval& r, std::uint16_t status, std::string_v
   put_number(body, status);
   body.append(" ").append(sip::reason_phrase(status)).append("\r\n");  // T-30: with its line end
   const std::string state =
-      over.empty() ? "active;expires=" +
-                         std::to_string(std::chrono::duration_cast<std::chrono::seconds>(r.until - now_).count())
-                   : "terminated;reason=" + std::string(over);
+      over.empty()
+          ? "active;expires=" + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(r.until - now_).count())
+          : "terminated;reason=" + std::string(over);
   texts_.clear();
   add(HeaderId::event, "refer");
   add(HeaderId::subscription_state, state);

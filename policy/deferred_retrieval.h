@@ -6,9 +6,9 @@
 //   REFER sip:Deferred@DOMAIN      Refer-To: <cid:...>, a list of references: one after the other
 //   REFER <its reference>          Refer-To: <sip:carol@...>       it is sent to her (to himself: as above)
 //
-// What he takes is deleted. What is sent on has the From of who wrote it, him as P-Asserted-Identity and Referred-By, and
-// stays: he has not read it yet; nobody keeps it for her when she can not be reached. One per shard, used by its thread
-// alone; the user's shard has his REFERs. What is sent comes out as Errands.
+// What he takes is deleted. What is sent on has the From of who wrote it, him as P-Asserted-Identity and Referred-By,
+// and stays: he has not read it yet; nobody keeps it for her when she can not be reached. One per shard, used by its
+// thread alone; the user's shard has his REFERs. What is sent comes out as Errands.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +39,8 @@ class DeferredRetrieval : public UserAgent {
   struct Ask {
     const Received& request;
     const sip::RequestMatch& match;
-    std::string_view aor;   // key of its sender
-    std::uint64_t id = 0;   // of the message that its URI names; 0: none
+    std::string_view aor;  // key of its sender
+    std::uint64_t id = 0;  // of the message that its URI names; 0: none
   };
   // 0: it is answered, now or later. Else what to answer, with headers().
   [[nodiscard]] std::uint16_t refer(const Ask& ask);
@@ -80,13 +80,13 @@ class DeferredRetrieval : public UserAgent {
     std::string aor;
     Asked asked;
     sip::TransactionId server;
-    std::size_t at = 0;  // in asked.ids
+    std::size_t at = 0;                   // in asked.ids
     std::unique_ptr<sip::Dialog> dialog;  // null: nobody is told
     Way way;
-    core::Instant until{};        // of that subscription
-    std::uint32_t number = 0;     // of the errand that runs
-    std::uint16_t status = 0;     // what came of it, and at last of the REFER
-    core::Timer timer;            // until the store has answered
+    core::Instant until{};     // of that subscription
+    std::uint32_t number = 0;  // of the errand that runs
+    std::uint16_t status = 0;  // what came of it, and at last of the REFER
+    core::Timer timer;         // until the store has answered
   };
 
   [[nodiscard]] std::uint16_t read(const Ask& ask, Asked& asked) const;

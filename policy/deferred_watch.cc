@@ -98,7 +98,8 @@ void DeferredWatch::end() {
   for (EventFact fact; dialogs_.next(fact);) {
     if (fact.kind == EventFact::Kind::ended) {
       const auto drop = [&fact](Load& load) {
-        std::erase_if(load.notifies, [&](const auto& notify) { return notify.subscription == fact.ended.subscription; });
+        std::erase_if(load.notifies,
+                      [&](const auto& notify) { return notify.subscription == fact.ended.subscription; });
       };
       for (auto& [number, load] : loads_) drop(load);
       for (auto& [resource, load] : due) drop(load);
@@ -106,7 +107,8 @@ void DeferredWatch::end() {
       continue;
     }
     Load& load = due[fact.notify.resource];
-    if (const Watched* const watched = watched_.get(core::SlotId::unpack(fact.notify.resource))) load.aor = watched->aor;
+    if (const Watched* const watched = watched_.get(core::SlotId::unpack(fact.notify.resource)))
+      load.aor = watched->aor;
     load.notifies.push_back(std::move(fact.notify));
   }
   for (auto& [resource, load] : due) start(std::move(load), 0);
@@ -120,8 +122,8 @@ core::Instant DeferredWatch::next_deadline() const {
 // --- SUBSCRIBE
 
 bool DeferredWatch::serves(std::string_view package) const {
-  return config_->im.deferred.on &&
-         std::any_of(std::begin(packages_), std::end(packages_), [&](const auto& served) { return served.name == package; });
+  return config_->im.deferred.on && std::any_of(std::begin(packages_), std::end(packages_),
+                                                [&](const auto& served) { return served.name == package; });
 }
 
 std::uint16_t DeferredWatch::subscribe(const Received& request, const sip::RequestMatch& match, std::string_view aor,
@@ -252,8 +254,7 @@ void DeferredWatch::on_stored(const core::StoreResult& result) {
 
 DeferredList DeferredWatch::document_of(const Load& load, std::uint64_t bytes_max) {
   return put_deferred_list(
-      load.entries,
-      {.space = config_->im.deferred.list_space, .domain = domain(), .bytes_max = bytes_max}, digest_);
+      load.entries, {.space = config_->im.deferred.list_space, .domain = domain(), .bytes_max = bytes_max}, digest_);
 }
 
 void DeferredWatch::finish(Load& load, bool good) {
@@ -293,10 +294,11 @@ void DeferredWatch::notify(const sip::NotifyFact& fact, const DeferredList* list
   usage->number = fact.number;
   const std::string before = std::exchange(usage->etag, list->etag);
   if (usage->diff) {
-    const std::string text = put_deferred_list_change({.root = config_->im.deferred.xcap_root,
-                                                       .aor = watched->aor,
-                                                       .etag = list->etag,
-                                                       .before = fact.full ? std::string_view{} : std::string_view(before)});
+    const std::string text =
+        put_deferred_list_change({.root = config_->im.deferred.xcap_root,
+                                  .aor = watched->aor,
+                                  .etag = list->etag,
+                                  .before = fact.full ? std::string_view{} : std::string_view(before)});
     (void)dialogs_.send(fact, {.type = xcap_diff_type, .body = text});
   } else {
     (void)dialogs_.send(fact, {.type = deferred_list_type, .body = list->text});

@@ -1,10 +1,11 @@
 // policy/deferred_watch.h - what users are told of the messages that wait for them: subscriptions to the list of these
-// (OMA-DEF-11), a MESSAGE with it to those who do not want them sent and are not subscribed (OMA-DEF-7, OMA-DEF-12), the
-// reminder that some will be gone soon (OMA-DEF-6), and what others ask of it: the list, and that one is deleted (OMA-DEF-10).
+// (OMA-DEF-11), a MESSAGE with it to those who do not want them sent and are not subscribed (OMA-DEF-7, OMA-DEF-12),
+// the reminder that some will be gone soon (OMA-DEF-6), and what others ask of it: the list, and that one is deleted
+// (OMA-DEF-10).
 //
-// One per shard, used by its thread alone; a user belongs to the shard that his address of record names. Rows lie in the
-// store (core/store/store.h) and are read, without bodies, whenever a document is due: nothing of them is kept here. What is
-// sent comes out as Errands, as those of Deferred do.
+// One per shard, used by its thread alone; a user belongs to the shard that his address of record names. Rows lie in
+// the store (core/store/store.h) and are read, without bodies, whenever a document is due: nothing of them is kept
+// here. What is sent comes out as Errands, as those of Deferred do.
 //
 //   subscribe(), refresh()   a SUBSCRIBE without and with To tag, as those of RegEvents
 //   available()              he has registered, or has changed what he wants
@@ -119,7 +120,7 @@ class DeferredWatch : public UserAgent {
   };
   struct Usage {
     sip::SubscriptionId subscription;
-    bool diff = false;  // it is only told that the list has changed
+    bool diff = false;   // it is only told that the list has changed
     std::string etag{};  // that it was told last, by the NOTIFY with that number, of
     std::uint32_t number = 0;
     Told told{};
@@ -162,7 +163,9 @@ class DeferredWatch : public UserAgent {
   void reply(std::uint64_t question, std::string json) { out_->admin_reply(question, std::move(json)); }
   [[nodiscard]] std::string_view own_uri() const { return config_->im.deferred_uris.front(); }
   [[nodiscard]] std::string_view domain() const;
-  [[nodiscard]] static std::uint64_t token(std::uint64_t number) { return store_token(StoreOwner::deferred_watch, number); }
+  [[nodiscard]] static std::uint64_t token(std::uint64_t number) {
+    return store_token(StoreOwner::deferred_watch, number);
+  }
 
   const sip::Location& location_;
   const Settings& settings_;
@@ -179,13 +182,13 @@ class DeferredWatch : public UserAgent {
   core::SlotMap<Watched> watched_;
   std::map<std::string, core::SlotId, std::less<>> by_aor_;
 
-  std::uint64_t numbers_ = 0;           // of tokens
-  std::map<std::uint64_t, Load> loads_;  // by number
-  std::deque<std::string> to_announce_;  // at --deferred-push-rate
+  std::uint64_t numbers_ = 0;                   // of tokens
+  std::map<std::uint64_t, Load> loads_;         // by number
+  std::deque<std::string> to_announce_;         // at --deferred-push-rate
   std::set<std::string, std::less<>> in_line_;  // they
   core::Instant next_announcement_{};
-  std::uint32_t messages_ = 0;                   // their numbers
-  std::map<std::uint32_t, Told> announced_;      // by number: on their way
+  std::uint32_t messages_ = 0;               // their numbers
+  std::map<std::uint32_t, Told> announced_;  // by number: on their way
   std::deque<Removed> removed_;
   std::deque<std::string> reminded_;
   core::TimerWheel wheel_;

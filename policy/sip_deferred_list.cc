@@ -1,5 +1,6 @@
-// policy/sip_deferred_list.cc - what users ask of the deferred messaging function itself: the list of what waits for them,
-// and that a message of it is sent; what operators and documents ask (OMA-DEF-10 to OMA-DEF-14). See sip_service.h.
+// policy/sip_deferred_list.cc - what users ask of the deferred messaging function itself: the list of what waits for
+// them, and that a message of it is sent; what operators and documents ask (OMA-DEF-10 to OMA-DEF-14). See
+// sip_service.h.
 #include <charconv>
 
 #include "core/json_text.h"
@@ -18,7 +19,8 @@ using sip::Method;
 bool SipService::comes_from_store(const Proxied& p) {
   if (p.errand == nullptr) return false;
   using Client = Errand::Client;
-  return p.errand->client == Client::deferred || p.errand->client == Client::announcement || p.errand->client == Client::retrieval;
+  return p.errand->client == Client::deferred || p.errand->client == Client::announcement ||
+         p.errand->client == Client::retrieval;
 }
 
 bool SipService::is_announcement(const Proxied& p) {
@@ -41,7 +43,8 @@ bool SipService::about_deferred_event(const Received& request) const {
 // Outside of dialogs, to the function itself, or about one of its messages.
 bool SipService::about_deferred(const Received& request, const Routing& routing) const {
   const Method method = request.head.method;
-  if (!config_->im.deferred.on || routing.token || !request.essentials.to_tag.empty() || !names_us(routing.parsed)) return false;
+  if (!config_->im.deferred.on || routing.token || !request.essentials.to_tag.empty() || !names_us(routing.parsed))
+    return false;
   if (method == Method::subscribe) return names_deferred(routing.parsed);
   return method == Method::refer && (names_deferred(routing.parsed) || deferred_id(routing.parsed.user).has_value() ||
                                      retrieval_.names_message(request));
@@ -55,8 +58,8 @@ std::string_view SipService::own_user_aor(std::string_view identity, std::string
   return own_aor(uri, room);
 }
 
-// It is about what waits for its sender, and goes to the shard that has him: by whom it says it comes from, which is proven
-// there. Nothing goes on twice.
+// It is about what waits for its sender, and goes to the shard that has him: by whom it says it comes from, which is
+// proven there. Nothing goes on twice.
 void SipService::on_deferred_request(const Received& request, const sip::RequestMatch& match, Routing& routing) {
   if (!proxy_checks(request, routing)) return;
   if (draining_) {
@@ -68,7 +71,8 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
   if (refers) more.add(sip::OptionTag::multiple_refer);
   if (!uas_checks(request, more)) return;
   std::string aor;
-  const Sender claimed{.kind = trusted(request.flow.remote) ? Sender::Kind::trusted : Sender::Kind::unknown, .user = {}};
+  const Sender claimed{.kind = trusted(request.flow.remote) ? Sender::Kind::trusted : Sender::Kind::unknown,
+                       .user = {}};
   const std::string_view claim = claimed.kind == Sender::Kind::trusted ? identity_of(request, claimed)
                                                                        : std::string_view(request.essentials.from.uri);
   if (!own_user_aor(claim, aor).empty() && request.flow.shard == shard_) {
@@ -88,7 +92,8 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
     sip::Uri user;
     const bool named = sip::parse_uri(aor, user);
     watch_.clear();
-    finish_list_subscribe(request, match, named ? watch_.subscribe(request, match, aor, user.user) : std::uint16_t{403});
+    finish_list_subscribe(request, match,
+                          named ? watch_.subscribe(request, match, aor, user.user) : std::uint16_t{403});
     return;
   }
   // His address of record is that of nobody else.
@@ -146,9 +151,9 @@ std::string SipService::answer_deferred(const core::AdminRequest& request) {
   if (!config_->im.deferred.on) return error("nothing is deferred here: it needs the role deferred and a store");
   const std::string_view argument = request.argument;
   const std::size_t blank = argument.find(' ');
-  const std::string uri = completed_uri(argument.substr(0, blank), config_->domains.empty()
-                                                                       ? std::string_view(config_->realm)
-                                                                       : config_->domains.front());
+  const std::string uri =
+      completed_uri(argument.substr(0, blank),
+                    config_->domains.empty() ? std::string_view(config_->realm) : config_->domains.front());
   std::string aor;
   if (own_user_aor(uri, aor).empty()) return error("that is no user of ours");
   if (shard_of(aor) != shard_) return "{}";  // another one answers

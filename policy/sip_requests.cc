@@ -151,9 +151,11 @@ void SipService::answer_here(const Received& request, const sip::RequestMatch&) 
   } else if (request.head.method == Method::subscribe) {
     sip::Event event;
     const bool good = sip::parse_event(request.head.value(HeaderId::event, request.bytes), event);
-    const sip::HeaderText allow{.id = HeaderId::allow_events, .value = reg_events_.allowed_events()};
+    const std::string events = allowed_events();
+    const sip::HeaderText allow{.id = HeaderId::allow_events, .value = events};
     // About a user, but none.
-    refuse(request, good && reg_events_.serves(event.package) ? 404 : 489, {&allow, 1});  // R6665-3
+    const bool served = good && (reg_events_.serves(event.package) || watch_.serves(event.package));
+    refuse(request, served ? 404 : 489, {&allow, 1});  // R6665-3
   } else if (request.head.method == Method::other) {
     const sip::HeaderText allow{.id = HeaderId::allow, .value = allowed_methods};
     refuse(request, 501, {&allow, 1});
@@ -162,10 +164,18 @@ void SipService::answer_here(const Received& request, const sip::RequestMatch&) 
   }
 }
 
+// Of what we know of users ourselves.
+std::string SipService::allowed_events() const {
+  std::string events = reg_events_.allowed_events();
+  if (config_->im.deferred.on) events.append(", ").append(watch_.allowed_events());
+  return events;
+}
+
 void SipService::on_options(const Received& request) {
+  const std::string events = allowed_events();
   const sip::HeaderText headers[] = {{.id = HeaderId::allow, .value = allowed_methods},
                                      {.id = HeaderId::accept, .value = "*/*"},
-                                     {.id = HeaderId::allow_events, .value = reg_events_.allowed_events()},
+                                     {.id = HeaderId::allow_events, .value = events},
                                      {.id = HeaderId::supported, .value = "path, outbound, pref"}};
   refuse(request, 200, headers);
 }

@@ -320,6 +320,7 @@ class SipService {
   [[nodiscard]] bool was_here(const Received& request) const;
   void answer_here(const Received& request, const sip::RequestMatch& match);
   void on_options(const Received& request);
+  [[nodiscard]] std::string allowed_events() const;
   [[nodiscard]] bool uas_checks(const Received& request, sip::OptionSet more = {});
 
   // --- sip_ack.cc

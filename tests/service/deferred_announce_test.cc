@@ -1,5 +1,5 @@
-// tests/service/deferred_announce_test.cc - who is told of what waits for him without asking, and is reminded of it (OMA-DEF-6, -7,
-// -12, OMA-SET-11, SEED3-5.2.4-10).
+// tests/service/deferred_announce_test.cc - who is told of what waits for him without asking, and is reminded of it
+// (OMA-DEF-6, -7, -12, OMA-SET-11, SEED3-5.2.4-10).
 #include <gtest/gtest.h>
 
 #include "tests/service/waiting.h"

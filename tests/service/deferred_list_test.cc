@@ -37,8 +37,10 @@ TEST_F(Waiting, OMA_DEF_3_TheListSaysOfEachMessageWhatItsUserHasToKnow) {
 
 TEST_F(Waiting, OMA_DEF_3_AMessageIdIsShownAndTextsOfOthersBreakNothing) {
   leave(*bob);
-  says("From: <sip:alice@example.org>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: m-1\r\n\r\nContent-Type: text/plain\r\n\r\nx",
-       "Subject: \xff \xc3\xa4 ]]>\r\n", nullptr, "message/cpim");
+  says(
+      "From: <sip:alice@example.org>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: m-1\r\n\r\nContent-Type: "
+      "text/plain\r\n\r\nx",
+      "Subject: \xff \xc3\xa4 ]]>\r\n", nullptr, "message/cpim");
   const std::string xml = document();
   EXPECT_EQ(states(xml), "new") << xml;
   EXPECT_NE(xml.find("<message-id>m-1</message-id>"), std::string::npos) << xml;
@@ -54,7 +56,8 @@ TEST_F(Waiting, OMA_DEF_15_WhoDoesNotWantToBeNamedIsNotInTheListEither) {
   leave(*bob);
   begins(*alice, "sip:bob@example.org");
   alice->local = "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=x";
-  alice->send_typed("MESSAGE", "text/plain", "psst", im + "Privacy: id\r\nP-Asserted-Identity: <sip:alice@example.org>\r\n");
+  alice->send_typed("MESSAGE", "text/plain", "psst",
+                    im + "Privacy: id\r\nP-Asserted-Identity: <sip:alice@example.org>\r\n");
   alice->want("202 MESSAGE");
   says("but here he says who he is", "Privacy: id\r\n");
   for (const std::string& text : {document(), asks(Kind::deferred_entries, "bob")}) {
@@ -132,7 +135,8 @@ TEST_F(Waiting, OMA_DEF_11_WhoTakesOnlyChangesIsToldThatThereIsOne) {
   ASSERT_FALSE(document.parse(body_of(first))) << first;
   EXPECT_EQ(document.root().space(), "urn:ietf:params:xml:ns:xcap-diff");
   EXPECT_NE(first.find("xcap-root=\"https://example.org/\""), std::string::npos) << first;
-  EXPECT_NE(first.find("sel=\"org.openmobilealliance.deferred-list/users/sip:bob@example.org/deferred-list\""), std::string::npos);
+  EXPECT_NE(first.find("sel=\"org.openmobilealliance.deferred-list/users/sip:bob@example.org/deferred-list\""),
+            std::string::npos);
   EXPECT_EQ(first.find("previous-etag"), std::string::npos) << first;
   const std::string tag = between(first, "new-etag=\"", "\"");
   line->pass(6s);
@@ -157,6 +161,9 @@ TEST_F(Waiting, OMA_DEF_11_WhatIsNoSuchSubscriptionIsRefused) {
   EXPECT_EQ(code(type), "406");
   EXPECT_EQ(all_of(type, "Accept"), (std::vector<std::string>{list_type, diff_type}));
   EXPECT_EQ(code(refused(*bob, dmf, "Event: ua-profile\r\nExpires: 5\r\n")), "423");
+  const std::string nobody = refused(*bob, "sip:example.org", "Event: dialog\r\n");
+  EXPECT_EQ(code(nobody), "489");
+  EXPECT_EQ(header(nobody, "Allow-Events"), "reg, poc-settings, sip-profile, ua-profile");
   EXPECT_EQ(code(refused(*bob, "sip:bob@example.org", "Event: ua-profile\r\nAccept: text/plain\r\n")), "406");
 }
 
@@ -238,7 +245,8 @@ TEST(WaitingOnShards, OMA_DEF_11_OMA_DEF_14_OnTwoShardsAUserWithAPasswordSeesHis
   for (std::uint32_t shard = 0; shard < 2; ++shard) {
     for (const char* name : {"alice", "bob", "carol"}) {
       for (const bool himself : {true, false}) {
-        Watcher watcher(world, name, std::string("127.0.0.1:410") + (himself ? "0" : "1") + std::to_string(shard), shard);
+        Watcher watcher(world, name, std::string("127.0.0.1:410") + (himself ? "0" : "1") + std::to_string(shard),
+                        shard);
         const Ask ask{.event = "ua-profile", .accept = list_type, .to_user = himself ? "" : "Deferred"};
         ASSERT_TRUE(watcher.subscribe(ask).starts_with("SIP/2.0 200")) << name << shard << himself;
         const std::string notify = watcher.notify();
@@ -249,7 +257,8 @@ TEST(WaitingOnShards, OMA_DEF_11_OMA_DEF_14_OnTwoShardsAUserWithAPasswordSeesHis
     }
   }
   Watcher carol(world, "carol", "127.0.0.1:41009", 1);
-  EXPECT_TRUE(carol.subscribe({.event = "ua-profile", .accept = list_type, .to_user = "bob"}).starts_with("SIP/2.0 403"));
+  EXPECT_TRUE(
+      carol.subscribe({.event = "ua-profile", .accept = list_type, .to_user = "bob"}).starts_with("SIP/2.0 403"));
 }
 
 TEST(DeferredReference, OMA_DEF_3_IsReadBackAndNothingElseIs) {

@@ -96,7 +96,8 @@ TEST_F(Waiting, OMA_DEF_13_RFC5368_AListNamesSeveralAndTheyComeOneAfterTheOther)
   EXPECT_EQ(body_of(takes(*bob)), "one");
   bob->quiet();
   EXPECT_EQ(world->store.deferred.size(), 1U);
-  EXPECT_EQ(code(refers(*bob, dmf, "cid:l@x", lines, resource_list({reference(7), reference(8)}))), "404") << "none of them";
+  EXPECT_EQ(code(refers(*bob, dmf, "cid:l@x", lines, resource_list({reference(7), reference(8)}))), "404")
+      << "none of them";
   EXPECT_EQ(code(refers(*bob, dmf, "cid:l@x", lines, resource_list({"carol"}))), "404");
   EXPECT_EQ(code(refers(*bob, dmf, "cid:l@x", lines, "<broken")), "400");
   EXPECT_EQ(code(refers(*bob, dmf, "cid:l@x", lines)), "400");
@@ -141,8 +142,10 @@ TEST_F(Waiting, OMA_DEF_13_WhoTakesNothingFromHimTakesNothingThatHeSendsOn) {
     documents->judge_requests = true;
     policy::AccessRules rules;
     EXPECT_FALSE(policy::parse_access_rules(
-        "<ruleset xmlns=\"urn:ietf:params:xml:ns:common-policy\" xmlns:p=\"urn:oma:xml:poc:poc-rules\"><rule id=\"r\"><conditions>"
-        "<identity><one id=\"sip:bob@example.org\"/></identity></conditions><actions><p:allow-invite>reject</p:allow-invite>"
+        "<ruleset xmlns=\"urn:ietf:params:xml:ns:common-policy\" xmlns:p=\"urn:oma:xml:poc:poc-rules\"><rule "
+        "id=\"r\"><conditions>"
+        "<identity><one "
+        "id=\"sip:bob@example.org\"/></identity></conditions><actions><p:allow-invite>reject</p:allow-invite>"
         "</actions></rule></ruleset>",
         rules));
     documents->access_rules[policy::user_key("sip:carol@example.org")] = rules;
@@ -284,7 +287,9 @@ TEST_F(Waiting, OMA_DEF_10_TheListOfAnOperatorHasWhatHisTableShows) {
   leave(*bob);
   const std::uint64_t id = says("one", "Subject: lunch\r\n");
   const std::string json = asks(Kind::deferred_entries, "bob");
-  EXPECT_TRUE(json.starts_with("{\"messages\":[{\"id\":\"" + std::to_string(id) + "\",\"from\":\"sip:alice@example.org\"")) << json;
+  EXPECT_TRUE(
+      json.starts_with("{\"messages\":[{\"id\":\"" + std::to_string(id) + "\",\"from\":\"sip:alice@example.org\""))
+      << json;
   EXPECT_NE(json.find("\"subject\":\"lunch\""), std::string::npos) << json;
   EXPECT_NE(json.find("\"status\":\"new\""), std::string::npos) << json;
   EXPECT_EQ(asks(Kind::deferred_entries, "carol"), "{\"messages\":[]}");

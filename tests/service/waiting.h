@@ -19,9 +19,11 @@ inline const std::string diff_type(policy::xcap_diff_type);
 inline const std::string dmf = "sip:Deferred@example.org";
 
 inline std::string offline(bool active) {
-  return std::string("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<poc-settings xmlns=\"urn:oma:params:xml:ns:poc:poc-settings\" "
-                     "xmlns:im=\"urn:oma:xml:im:service-settings\"><entity id=\"e\"><im:deferred-settings><im:offline-delivery "
-                     "active=\"") +
+  return std::string(
+             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<poc-settings "
+             "xmlns=\"urn:oma:params:xml:ns:poc:poc-settings\" "
+             "xmlns:im=\"urn:oma:xml:im:service-settings\"><entity id=\"e\"><im:deferred-settings><im:offline-delivery "
+             "active=\"") +
          (active ? "true" : "false") + "\"/></im:deferred-settings></entity></poc-settings>\r\n";
 }
 // "new new": the states of a list's messages, in its order; "!" when it is no document.
@@ -55,9 +57,10 @@ struct Waiting : Party {
   void registers(Phone& who, int seconds) {
     ++requests;
     who.send("REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP " + who.address() + ";branch=z9hG4bKr" +
-             std::to_string(requests) + "\r\nFrom: <sip:" + who.user() + "@example.org>;tag=r\r\nTo: <sip:" + who.user() +
-             "@example.org>\r\nCall-ID: reg" + who.address() + "\r\nCSeq: " + std::to_string(100 + requests) +
-             " REGISTER\r\n" + who.contact() + "Expires: " + std::to_string(seconds) + "\r\nContent-Length: 0\r\n\r\n");
+             std::to_string(requests) + "\r\nFrom: <sip:" + who.user() +
+             "@example.org>;tag=r\r\nTo: <sip:" + who.user() + "@example.org>\r\nCall-ID: reg" + who.address() +
+             "\r\nCSeq: " + std::to_string(100 + requests) + " REGISTER\r\n" + who.contact() +
+             "Expires: " + std::to_string(seconds) + "\r\nContent-Length: 0\r\n\r\n");
     who.want("200 REGISTER");
   }
   void leave(Phone& who) { registers(who, 0); }
@@ -65,11 +68,13 @@ struct Waiting : Party {
   void wants_offline(Phone& who, bool active) {
     ++requests;
     const std::string body = offline(active);
-    who.send("PUBLISH sip:" + who.user() + "@example.org SIP/2.0\r\nVia: SIP/2.0/UDP " + who.address() + ";branch=z9hG4bKpub" +
-             std::to_string(requests) + "\r\nMax-Forwards: 70\r\nFrom: <sip:" + who.user() + "@example.org>;tag=p\r\nTo: <sip:" +
-             who.user() + "@example.org>\r\nCall-ID: pub" + who.user() + "\r\nCSeq: " + std::to_string(requests) +
-             " PUBLISH\r\nEvent: poc-settings\r\nExpires: 86400\r\n" + (etag.empty() ? "" : "SIP-If-Match: " + etag + "\r\n") +
-             "Content-Type: application/poc-settings+xml\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    who.send("PUBLISH sip:" + who.user() + "@example.org SIP/2.0\r\nVia: SIP/2.0/UDP " + who.address() +
+             ";branch=z9hG4bKpub" + std::to_string(requests) + "\r\nMax-Forwards: 70\r\nFrom: <sip:" + who.user() +
+             "@example.org>;tag=p\r\nTo: <sip:" + who.user() + "@example.org>\r\nCall-ID: pub" + who.user() +
+             "\r\nCSeq: " + std::to_string(requests) + " PUBLISH\r\nEvent: poc-settings\r\nExpires: 86400\r\n" +
+             (etag.empty() ? "" : "SIP-If-Match: " + etag + "\r\n") +
+             "Content-Type: application/poc-settings+xml\r\nContent-Length: " + std::to_string(body.size()) +
+             "\r\n\r\n" + body);
     etag = header(who.want("200 PUBLISH"), "SIP-ETag");
   }
   void begins(Phone& by, const std::string& uri) {
@@ -118,7 +123,8 @@ struct Waiting : Party {
   std::string subscribes(Phone& who, const std::string& uri, const std::string& event = "ua-profile",
                          const std::string& accept = list_type) {
     begins(who, uri);
-    who.request("SUBSCRIBE", {}, "Event: " + event + "\r\nExpires: 600\r\n" + (accept.empty() ? "" : "Accept: " + accept + "\r\n"));
+    who.request("SUBSCRIBE", {},
+                "Event: " + event + "\r\nExpires: 600\r\n" + (accept.empty() ? "" : "Accept: " + accept + "\r\n"));
     who.take(who.want("200 SUBSCRIBE"));
     return told(who);
   }

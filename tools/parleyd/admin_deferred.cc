@@ -16,7 +16,7 @@ using Kind = core::AdminRequest::Kind;
 
 constexpr std::size_t user_bytes_max = 512;
 
-void reply(httplib::Response& response, const std::string& body, int status = 200) {
+void answer(httplib::Response& response, const std::string& body, int status = 200) {
   response.status = status;
   response.set_content(body, "application/json");
 }
@@ -24,9 +24,10 @@ void reply(httplib::Response& response, const std::string& body, int status = 20
 // Nothing: it has been answered with 400.
 std::optional<std::string> user_of(const httplib::Request& request, httplib::Response& response) {
   std::string user = request.get_param_value("user");
-  const bool good = !user.empty() && user.size() <= user_bytes_max && user.find_first_of(" \t\r\n") == std::string::npos;
+  const bool good =
+      !user.empty() && user.size() <= user_bytes_max && user.find_first_of(" \t\r\n") == std::string::npos;
   if (good) return user;
-  reply(response, error_json("needs ?user="), 400);
+  answer(response, error_json("needs ?user="), 400);
   return std::nullopt;
 }
 
@@ -56,23 +57,23 @@ void add_deferred_routes(httplib::Server& server, AdminBackend& backend) {
     const auto user = user_of(request, response);
     if (!user) return;
     const DeferredAnswer done = deferred_answer(backend.ask_all(Kind::deferred_entries, *user));
-    reply(response, done.json, done.status);
+    answer(response, done.json, done.status);
   });
   // The document as its user gets it.
   server.Get("/api/v1/deferred/document", [&backend](const Request& request, Response& response) {
     const auto user = user_of(request, response);
     if (!user) return;
     const DeferredAnswer done = deferred_answer(backend.ask_all(Kind::deferred_list, *user));
-    reply(response, done.json, done.status);
+    answer(response, done.json, done.status);
   });
   server.Post(R"(/api/v1/deferred/([0-9]{1,19})/delete)", [&backend](const Request& request, Response& response) {
     const auto user = user_of(request, response);
     if (!user) return;
     const std::string id = request.matches[1];
     const DeferredAnswer done = deferred_answer(backend.ask_all(Kind::deferred_delete, *user + " " + id));
-    if (done.status != 200) return reply(response, done.json, done.status);
-    if (was_done(done.json, "deleted")) return reply(response, "{\"deleted\":\"" + id + "\"}\n");
-    reply(response, error_json("no such message waits for this user"), 404);
+    if (done.status != 200) return answer(response, done.json, done.status);
+    if (was_done(done.json, "deleted")) return answer(response, "{\"deleted\":\"" + id + "\"}\n");
+    answer(response, error_json("no such message waits for this user"), 404);
   });
 }
 

@@ -1,4 +1,5 @@
-// tools/parleyd/admin_deferred.h - the part of the admin interface that is about messages that wait for users; see admin.h.
+// tools/parleyd/admin_deferred.h - the part of the admin interface that is about messages that wait for users; see
+// admin.h.
 #pragma once
 
 #include "tools/parleyd/admin.h"
