@@ -43,9 +43,9 @@ void DeferredWatch::announce_more() {
   }
 }
 
-// Only when it says something new.
+// Only when it says something new, and not while he is being told.
 void DeferredWatch::announce(const Load& load) {
-  if (!is_announced_to(load.aor)) return;
+  if (!is_announced_to(load.aor) || hearing_.contains(load.aor)) return;
   const DeferredList list = document_of(load, config_->im.deferred.list_bytes_max);
   Told told = told_by(load, load.entries.size() - list.left_out);
   if (told.waiting.empty() && told.expiring.empty()) return;
@@ -75,7 +75,8 @@ void DeferredWatch::announce(const Load& load) {
   errand.in_dialog = false;
   errand.from_trusted = true;
   errands_.push_back(std::move(errand));
-  announced_.emplace(messages_, std::move(told));
+  announced_.emplace(messages_, Announced{load.aor, std::move(told)});
+  hearing_.insert(load.aor);
   metrics_.add(Metric::im_deferred_announced);
 }
 
@@ -83,24 +84,40 @@ void DeferredWatch::announce(const Load& load) {
 void DeferredWatch::on_outcome(std::uint32_t number, std::uint16_t status) {
   const auto found = announced_.find(number);
   if (found == announced_.end() || status < 200) return;
-  if (status < 300) mark(found->second);
+  if (status < 300) mark(found->second.told);
+  on_over(number);
+}
+
+void DeferredWatch::on_over(std::uint32_t number) {
+  const auto found = announced_.find(number);
+  if (found == announced_.end()) return;
+  hearing_.erase(found->second.aor);
   announced_.erase(found);
 }
 
 // --- what will be gone soon (OMA-DEF-6)
 
-void DeferredWatch::on_reminding(const core::StoreResult& result) {
+// Found, then marked, then told: his shard reads what is in the store, and its questions keep no order with ours.
+void DeferredWatch::on_reminding(Load& load, const core::StoreResult& result) {
+  if (!load.users.empty()) {
+    if (result.status == core::StoreResult::Status::done) {
+      reminded_.insert(reminded_.end(), load.users.begin(), load.users.end());
+    }
+    return;
+  }
   reminding_ = false;
   std::vector<std::uint64_t> ids;
-  std::set<std::string> users;
   for (const core::DeferredRow& row : result.rows) {
-    ids.push_back(row.id);
     if (row.expires_ms <= wall_ms_) continue;  // it is gone now
-    users.insert(row.aor);
+    ids.push_back(row.id);
+    load.users.insert(row.aor);
     metrics_.add(Metric::im_deferred_reminded);
   }
-  if (!ids.empty()) out_->store({0, core::MarkDeferred{std::move(ids), core::DeferredState::expiring}});
-  reminded_.insert(reminded_.end(), users.begin(), users.end());
+  if (!ids.empty()) {
+    const std::uint64_t number = ++numbers_;
+    out_->store({token(number), core::MarkDeferred{std::move(ids), core::DeferredState::expiring}});
+    loads_.emplace(number, std::move(load));
+  }
   if (result.more && !draining_) wheel_.arm(reminder_timer_, now_ + reminders_pause);
 }
 

@@ -140,7 +140,17 @@ std::string put_deferred_list_change(const DeferredListChange& change) {
   if (!change.before.empty() && change.before != change.etag) xml.attribute("previous-etag", change.before);
   xml.attribute("new-etag", change.etag);
   std::string path(deferred_list_auid);
-  path.append("/users/").append(change.aor).append("/").append(deferred_list_document);
+  path.append("/users/");
+  for (const char c : change.aor) {  // RFC 4825 section 6.2: a user's name is one segment of it
+    if (c == '/') {
+      path += "%2F";
+    } else if (c == '?') {
+      path += "%3F";
+    } else {
+      path += c;
+    }
+  }
+  path.append("/").append(deferred_list_document);
   xml.attribute("sel", path).close().close();
   return out;
 }

@@ -234,7 +234,7 @@ void DeferredWatch::on_stored(const core::StoreResult& result) {
   Load load = std::move(found->second);
   loads_.erase(found);
   if (load.reminds) {
-    on_reminding(result);
+    on_reminding(load, result);
     return;
   }
   if (load.removes != 0) {
@@ -253,8 +253,10 @@ void DeferredWatch::on_stored(const core::StoreResult& result) {
 }
 
 DeferredList DeferredWatch::document_of(const Load& load, std::uint64_t bytes_max) {
-  return put_deferred_list(
+  DeferredList list = put_deferred_list(
       load.entries, {.space = config_->im.deferred.list_space, .domain = domain(), .bytes_max = bytes_max}, digest_);
+  if (list.left_out != 0) metrics_.add(Metric::im_deferred_list_limit);
+  return list;
 }
 
 void DeferredWatch::finish(Load& load, bool good) {

@@ -94,7 +94,7 @@ class DeferredWatch : public UserAgent {
   void on_stored(const core::StoreResult& result);
   // Of the MESSAGE with that number: its final response.
   void on_outcome(std::uint32_t number, std::uint16_t status);
-  void on_over(std::uint32_t number) { announced_.erase(number); }
+  void on_over(std::uint32_t number);
   // Of a transaction whose Owner is `deferred_subscriber`.
   void on_response(core::SlotId subscriber, const Received& response, sip::TransactionId client);
   void on_fact(core::SlotId subscriber, const sip::TransactionFact& fact) { dialogs_.on_fact(subscriber, fact); }
@@ -125,6 +125,10 @@ class DeferredWatch : public UserAgent {
     std::uint32_t number = 0;
     Told told{};
   };
+  struct Announced {
+    std::string aor;
+    Told told;
+  };
   // One address of record.
   struct Watched {
     std::string aor;
@@ -138,9 +142,10 @@ class DeferredWatch : public UserAgent {
     bool announces = false;
     std::uint64_t question = 0;
     Form form = Form::document;
-    std::uint64_t removes = 0;  // no list: that message is looked for
-    bool removing = false;      // and was found
-    bool reminds = false;       // no list: who has to be reminded is looked for
+    std::uint64_t removes = 0;      // no list: that message is looked for
+    bool removing = false;          // and was found
+    bool reminds = false;           // no list: who has to be reminded is looked for, or
+    std::set<std::string> users{};  // was found, and is in the store
   };
 
   [[nodiscard]] core::SlotId watched_of(std::string_view aor);
@@ -151,7 +156,7 @@ class DeferredWatch : public UserAgent {
   void start(Load load, std::uint64_t after);
   void finish(Load& load, bool good);
   void on_removing(Load& load, const core::StoreResult& result);
-  void on_reminding(const core::StoreResult& result);
+  void on_reminding(Load& load, const core::StoreResult& result);
   [[nodiscard]] DeferredList document_of(const Load& load, std::uint64_t bytes_max);
   void notify(const sip::NotifyFact& fact, const DeferredList* list, const Load& load);
   void on_ended(const sip::EndedFact& fact);
@@ -187,8 +192,9 @@ class DeferredWatch : public UserAgent {
   std::deque<std::string> to_announce_;         // at --deferred-push-rate
   std::set<std::string, std::less<>> in_line_;  // they
   core::Instant next_announcement_{};
-  std::uint32_t messages_ = 0;               // their numbers
-  std::map<std::uint32_t, Told> announced_;  // by number: on their way
+  std::uint32_t messages_ = 0;                    // their numbers
+  std::map<std::uint32_t, Announced> announced_;  // by number: on their way
+  std::set<std::string, std::less<>> hearing_;    // to whom
   std::deque<Removed> removed_;
   std::deque<std::string> reminded_;
   core::TimerWheel wheel_;

@@ -90,10 +90,9 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     return;
   }
   // The core asks us what we alone know, whatever Route it has besides.
-  const bool asked = ends_here || (!by_token && routing.local && routing.own_routes > 0 &&
-                                   (about_settings_event(request) || about_deferred_event(request)) &&
-                                   trusted(request.flow.remote));
-  if (asked && about_deferred(request, routing)) {
+  const bool by_core = !by_token && routing.local && routing.own_routes > 0 && trusted(request.flow.remote);
+  const bool asked = ends_here || (by_core && (about_settings_event(request) || about_deferred_event(request)));
+  if ((asked || by_core) && about_deferred(request, routing)) {
     on_deferred_request(request, match, routing);
     return;
   }

@@ -64,7 +64,7 @@ class DeferredList(StoreCase):
         self.code(bob.ask("PUBLISH", bob.aor, headers=headers, body=OFF, content_type="application/poc-settings+xml").final(), 200)
 
     def told(self, bob, method="NOTIFY", content_type=LIST):
-        got = bob.take_request(method, match=lambda m: m.get("content-type", "") == content_type)
+        got = bob.take_request(method, match=lambda m: m.get("content-type") == content_type)
         return entries(got.body) if content_type == LIST else ET.fromstring(got.body)
 
     def subscribe(self, bob, uri=DMF, event="ua-profile", accept=LIST, code=200):
@@ -76,7 +76,7 @@ class DeferredList(StoreCase):
         return self.code(peer.ask("REFER", uri, headers=[("Refer-To", f"<{to}>"), *headers], **how).final(), code)
 
     def outcome(self, peer):
-        fits = lambda m: m.get("event", "") == "refer" and m.get("subscription-state").startswith("terminated")
+        fits = lambda m: m.get("event") == "refer" and m.get("subscription-state").startswith("terminated")
         return int(peer.take_request("NOTIFY", match=fits).body.split()[1])
 
     def test_OMA_DEF_12_13_10_told_fetched_deleted_and_the_same_after_a_kill(self):
@@ -112,8 +112,7 @@ class DeferredList(StoreCase):
 
         self.code(bob.register(0), 200)
         self.again()
-        bob = self.user("bob", "tcp")
-        self.code(bob.register(0), 200)
+        bob = self.peer("tcp", user="bob")
         self.wants_nothing(bob)
         left = self.waiting()
         self.assertEqual([(m["id"], m["status"]) for m in left], [(three["id"], "notified")])
@@ -157,7 +156,7 @@ class DeferredList(StoreCase):
         got = carol.take_request("MESSAGE")
         self.assertEqual((got.body, got.from_.uri), (b"one", "sip:alice@example.org"))
         self.assertEqual(got.get("referred-by"), "<sip:bob@example.org>")
-        self.assertEqual(got.get("p-asserted-identity", ""), "<sip:bob@example.org>")
+        self.assertEqual(got.get("p-asserted-identity"), "<sip:bob@example.org>")
         self.assertEqual(self.outcome(bob), 200)
         self.assertEqual([m["id"] for m in self.waiting()], [listed[0]["id"]])
 

@@ -58,6 +58,19 @@ TEST_F(Waiting, OMA_DEF_12_WhoDidNotTakeTheListIsToldAgain) {
   at_rest();
 }
 
+TEST_F(Waiting, OMA_DEF_12_WhoIsBeingToldIsNotToldOnceMore) {
+  leave(*bob);
+  wants_offline(*bob, false);
+  says("one");
+  come(*bob);
+  const std::string list = bob->want("MESSAGE");
+  come(*bob);
+  bob->quiet();
+  bob->respond(list, 200);
+  EXPECT_EQ(states(document()), "notified");
+  at_rest();
+}
+
 TEST_F(Waiting, OMA_DEF_12_WhoIsSubscribedIsNotToldTwice) {
   leave(*bob);
   wants_offline(*bob, false);
@@ -153,6 +166,26 @@ TEST_F(Waiting, OMA_DEF_6_WhoIsNotSubscribedIsRemindedByMessageAlsoWhenHeWasAway
   EXPECT_EQ(states(body_of(takes(*bob))), "expiring expiring");
   come(*bob);
   bob->quiet();
+}
+
+TEST_F(Waiting, OMA_DEF_6_OnTwoShardsTheFirstOneLooksForThoseOfAll) {
+  start({}, 2);
+  std::uint64_t ids[2] = {};
+  Phone* const who[2] = {bob.get(), carol.get()};
+  for (int i = 0; i < 2; ++i) {
+    etag.clear();
+    leave(*who[i]);
+    wants_offline(*who[i], false);
+    begins(*alice, "sip:" + who[i]->user() + "@example.org");
+    alice->send_typed("MESSAGE", "text/plain", "one", im);
+    alice->want("202 MESSAGE");
+    ids[i] = world->store.deferred.rbegin()->first;
+    come(*who[i]);
+    EXPECT_EQ(states(body_of(takes(*who[i]))), "new");
+  }
+  for (const std::uint64_t id : ids) world->store.deferred.at(id).expires_ms = world->now.wall_ms + 3'600'000;
+  line->pass(11s);
+  for (Phone* const one : who) EXPECT_EQ(states(body_of(takes(*one))), "expiring");
 }
 
 TEST_F(Waiting, OMA_DEF_6_WhoseMessageHasGoneHearsThat) {

@@ -89,6 +89,7 @@ TEST_F(Waiting, P_01_AListThatIsTooLongSaysWhatItLeavesOut) {
   EXPECT_NE(xml.find("left-out=\""), std::string::npos) << xml;
   EXPECT_LE(xml.size(), 1200U + 150U);
   EXPECT_TRUE(states(xml).starts_with("new")) << xml;
+  EXPECT_EQ(world->metric(Metric::im_deferred_list_limit), 1U);
 }
 
 // --- subscriptions
