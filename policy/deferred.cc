@@ -251,7 +251,8 @@ void Deferred::on_expired(const core::StoreResult& result) {
     forget(row.id);
     changed_.push_back(row.aor);
   }
-  if (result.more) wheel_.arm(expiry_timer_, now_ + expiry_pause);
+  // Now: nothing else may ever wake a shard that has nothing to do.
+  wheel_.arm(expiry_timer_, now_ + (result.more ? expiry_pause : expiry_every));
 }
 
 // Who wrote to a list or group is not told who in it was meant (OMA-DR-5).

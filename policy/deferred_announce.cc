@@ -13,6 +13,7 @@ using sip::HeaderId;
 
 namespace {
 
+constexpr core::Duration reminders_every = std::chrono::seconds(10);
 constexpr core::Duration reminders_pause = std::chrono::milliseconds(100);  // while there are more
 
 }  // namespace
@@ -118,7 +119,8 @@ void DeferredWatch::on_reminding(Load& load, const core::StoreResult& result) {
     out_->store({token(number), core::MarkDeferred{std::move(ids), core::DeferredState::expiring}});
     loads_.emplace(number, std::move(load));
   }
-  if (result.more && !draining_) wheel_.arm(reminder_timer_, now_ + reminders_pause);
+  // Now: nothing else may ever wake a shard that has nothing to do.
+  if (!draining_) wheel_.arm(reminder_timer_, now_ + (result.more ? reminders_pause : reminders_every));
 }
 
 bool DeferredWatch::next_reminded(std::string& aor) {

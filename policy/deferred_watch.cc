@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::uint32_t page_count = 100;
 constexpr std::uint64_t page_bytes = 256 * 1024;
-constexpr core::Duration reminders_every = std::chrono::seconds(10);
 
 sip::NotifierConfig notifier_config(const SipConfig& config) { return config.reg_events.notifier; }
 
@@ -82,8 +81,8 @@ void DeferredWatch::begin(const core::Now& now, core::Outbox& out) {
   wall_ms_ = now.wall_ms;
   out_ = &out;
   dialogs_.begin(now.mono);
-  if (config_->im.deferred.on && shard_ == 0 && !reminding_ && !reminder_timer_.armed()) {
-    wheel_.arm(reminder_timer_, now_ + reminders_every);
+  if (config_->im.deferred.on && shard_ == 0 && !draining_ && !reminding_ && !reminder_timer_.armed()) {
+    wheel_.arm(reminder_timer_, now_);
   }
 }
 

