@@ -24,6 +24,22 @@ inline void put_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
+// The same of text that is UTF-8 for sure, as documents of ours are: it stays what it is.
+inline void put_json_utf8(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) >= 0x20) {
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += ' ';  // documents have no other control characters that mean something
+    }
+  }
+  out += '"';
+}
+
 // Further members of an object: they begin with a comma.
 inline void put_json_field(std::string& out, std::string_view name, std::uint64_t value) {
   out.append(",\"").append(name).append("\":").append(std::to_string(value));

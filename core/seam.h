@@ -112,6 +112,10 @@ struct AdminRequest {
     system_message,        // policy::put_order
     list_system_messages,  // how many at most
     close_system_message,  // id
+    // Of what waits for a user: {} of a shard that is not his.
+    deferred_list,     // user: etag and document
+    deferred_entries,  // user: messages
+    deferred_delete,   // user, blank, id: whether it was
   };
   std::uint64_t id = 0;
   Kind kind = Kind::summary;

@@ -101,7 +101,10 @@ std::string Relay::answer_admin(const core::AdminRequest& request) {
     case core::AdminRequest::Kind::kick_member:
     case core::AdminRequest::Kind::close_room:
     case core::AdminRequest::Kind::system_message:
-    case core::AdminRequest::Kind::close_system_message: json = "{}"; break;
+    case core::AdminRequest::Kind::close_system_message:
+    case core::AdminRequest::Kind::deferred_list:
+    case core::AdminRequest::Kind::deferred_entries:
+    case core::AdminRequest::Kind::deferred_delete: json = "{}"; break;
   }
   return json;
 }

@@ -176,6 +176,13 @@ bool Deferred::next_kept(Kept& kept) {
   return true;
 }
 
+bool Deferred::next_changed(std::string& aor) {
+  if (changed_.empty()) return false;
+  aor = std::move(changed_.front());
+  changed_.pop_front();
+  return true;
+}
+
 void Deferred::on_stored(const core::StoreResult& result) {
   const std::uint64_t number = store_number(result.token);
   if (number == expiry_load_) {
@@ -245,8 +252,10 @@ void Deferred::on_expired(const core::StoreResult& result) {
     metrics_.add(Metric::im_deferred_expired);
     if (wants(row.notices, Notice::negative)) notify(row, true);
     forget(row.id);
+    changed_.push_back(row.aor);
   }
-  if (result.more) wheel_.arm(expiry_timer_, now_ + expiry_pause);
+  // Now: nothing else may ever wake a shard that has nothing to do.
+  wheel_.arm(expiry_timer_, now_ + (result.more ? expiry_pause : expiry_every));
 }
 
 // Who wrote to a list or group is not told who in it was meant (OMA-DR-5).

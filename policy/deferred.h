@@ -78,6 +78,12 @@ class Deferred : public UserAgent {
   // What comes for him from that sender (policy::user_key) now has to wait behind what is there: each sender's messages
   // keep their order.
   [[nodiscard]] bool comes_after_others(std::string_view aor, std::string_view sender) const;
+  // Whether messages may wait for him.
+  [[nodiscard]] bool has(std::string_view aor) const { return users_.contains(aor); }
+  // That message was taken out of the store: it is not sent any more, but for a copy that is under way.
+  void removed(std::string_view aor, std::uint64_t id);
+  // Users of whatever shard for whom less waits than before.
+  [[nodiscard]] bool next_changed(std::string& aor);
 
   // --- what comes of it
 
@@ -129,6 +135,7 @@ class Deferred : public UserAgent {
     bool refused = false;    // in this round: a device did not take something
     std::deque<core::DeferredRow> rows;
     std::uint64_t after = 0;        // id of what has been loaded last in this round
+    std::vector<std::uint64_t> removed;  // while loading: what may come with it and is no more
     // Senders of what was refused, and of what came when the round was over: what else they send goes behind it.
     std::vector<std::string> held;
     std::uint32_t number = 0;       // of the errand that runs
@@ -176,6 +183,7 @@ class Deferred : public UserAgent {
   std::map<std::uint64_t, Waiting> waiting_;  // by number, the oldest first
   std::deque<Kept> kept_;
   std::deque<Large> large_;
+  std::deque<std::string> changed_;
 
   std::set<std::string, std::less<>> users_; // who has messages, as far as is known
   std::vector<std::string> restored_;      // them, until the first step

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "core/time.h"
+#include "policy/deferred_list.h"
 
 namespace parley::policy {
 
@@ -25,6 +27,16 @@ struct DeferredConfig {
   // OMA-DEF-9: how long until a user is tried again: first, and at most.
   core::Duration retry_first = std::chrono::seconds(30);
   core::Duration retry_max = std::chrono::hours(1);
+  // What a user is told of them (deferred_list.h).
+  std::string list_space{deferred_list_space};
+  std::uint64_t list_bytes_max = 64 << 10;  // of a document in a NOTIFY or MESSAGE
+  std::string xcap_root;                    // where documents can be fetched, in xcap-diff
+  core::Duration remind_before = std::chrono::hours(24);  // OMA-DEF-6
+  std::uint32_t event_expires_max_seconds = 3600;
+  core::Duration event_interval = std::chrono::seconds(5);
+  // OMA-DEF-13: REFERs that are being carried out, per shard, and of one user.
+  std::uint32_t retrievals_max = 1000;
+  std::uint32_t retrievals_per_user_max = 4;
 };
 
 }  // namespace parley::policy

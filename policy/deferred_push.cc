@@ -124,6 +124,7 @@ void Deferred::begin_round(Box& box) {
   box.more = box.again = box.unreached = box.refused = false;
   box.after = 0;
   box.rows.clear();
+  box.removed.clear();
   box.held.clear();
   box.state = Box::State::queued;
   queue_.push_back(box.self);
@@ -158,13 +159,34 @@ void Deferred::on_loaded(core::SlotId id, const core::StoreResult& result) {
     end_round(*box);
     return;
   }
-  for (const core::DeferredRow& row : result.rows) box->rows.push_back(row);
+  for (const core::DeferredRow& row : result.rows) {
+    if (std::find(box->removed.begin(), box->removed.end(), row.id) == box->removed.end()) box->rows.push_back(row);
+  }
+  box->removed.clear();
   if (!result.rows.empty()) box->after = result.rows.back().id;
   box->more = result.more;
   next_message(*box);
 }
 
+void Deferred::removed(std::string_view aor, std::uint64_t id) {
+  Box* const box = box_of(aor);
+  if (box == nullptr) return;
+  if (box->state == Box::State::loading) box->removed.push_back(id);
+  const std::size_t under_way = box->state == Box::State::sending ? 1 : 0;
+  for (std::size_t i = under_way; i < box->rows.size(); ++i) {
+    if (box->rows[i].id != id) continue;
+    box->rows.erase(box->rows.begin() + static_cast<std::ptrdiff_t>(i));
+    return;
+  }
+}
+
 void Deferred::next_message(Box& box) {
+  if (!settings_.of(box.aor).offline_delivery) {  // since this round began (SEED3-5.2.4-10)
+    box.unreached = true;
+    box.rows.clear();
+    end_round(box);
+    return;
+  }
   while (!box.rows.empty() && !draining_) {
     const core::DeferredRow& row = box.rows.front();
     const bool held = std::find(box.held.begin(), box.held.end(), row.sender) != box.held.end();
@@ -297,6 +319,7 @@ void Deferred::on_over(core::SlotId id, std::uint32_t number) {
   if (status < 300) {  // OMA-DEF-9
     metrics_.add(Metric::im_deferred_delivered);
     forget(box->rows.front().id);
+    changed_.push_back(box->aor);
     box->rows.pop_front();
     box->failures = 0;
     next_message(*box);

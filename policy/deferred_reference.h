@@ -1,5 +1,5 @@
-// policy/deferred_reference.h - the URI by which a stored message is fetched (OMA-DEF-13): sip:deferred-ID@DOMAIN, with
-// the 16 letters that stand for its id in the Call-ID of its delivery, too.
+// policy/deferred_reference.h - the URI by which a stored message is fetched (OMA-DEF-13): sip:deferred-ID@DOMAIN, with the
+// 16 letters that stand for its id in the Call-ID of its delivery, too.
 //
 // It says which message, and proves nothing: who fetches it has to be whom it is for (OMA-DEF-14).
 #pragma once

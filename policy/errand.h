@@ -25,7 +25,7 @@ struct Errand {
     keep,    // a call relies on `flow` until `until`
   };
   // Whose it is, and what `call` names there.
-  enum class Client : std::uint8_t { calls, participant, session, copy, deferred, system, nobody };
+  enum class Client : std::uint8_t { calls, participant, session, copy, deferred, announcement, retrieval, system, nobody };
   Kind kind = Kind::request;
   Client client = Client::calls;
   core::SlotId call;

@@ -39,6 +39,7 @@ EventDialogs::EventDialogs(const Parts& parts)
       packages_(parts.packages),
       allowed_events_(parts.allowed_events),
       notifies_unanswered_max_(parts.notifies_unanswered_max),
+      tells_delivered_(parts.tells_delivered),
       notifier_(parts.notifier, parts.packages, parts.metrics, core::Instant{}),
       subscribers_(parts.notifier.subscriptions_max) {}
 
@@ -61,6 +62,9 @@ sip::SubscribeAnswer EventDialogs::judge(const sip::Received& request) {
           .append(packages_[answer.package].type)
           .append("/")
           .append(packages_[answer.package].subtype);
+      if (const std::string_view other = packages_[answer.package].other_subtype; !other.empty()) {
+        lines_.add(HeaderId::accept, std::string(packages_[answer.package].type).append("/").append(other));
+      }
       break;
     case 423: put_number(lines_.begin(HeaderId::min_expires), answer.min_expires_seconds); break;
     case 489: lines_.add(HeaderId::allow_events, allowed_events_); break;

@@ -85,6 +85,7 @@ class EventDialogs {
     std::string_view allowed_events;              // value of Allow-Events of a 489; outlives it
     sip::NotifierConfig notifier;
     std::uint32_t notifies_unanswered_max = 8;
+    bool tells_delivered = false;  // whoever has it asks next_delivered()
   };
   explicit EventDialogs(const Parts& parts);
   ~EventDialogs();
@@ -130,6 +131,8 @@ class EventDialogs {
   // --- NOTIFY
 
   [[nodiscard]] bool next(EventFact& fact);
+  // A NOTIFY has been answered with 2xx.
+  [[nodiscard]] bool next_delivered(sip::NotifyFact& fact);
   // Bytes of the message; 0: it could not be sent, and counts as unanswered.
   std::size_t send(const sip::NotifyFact& fact, const EventDocument& document);
   // Of a transaction with that owner.
@@ -221,6 +224,7 @@ class EventDialogs {
   const std::span<const sip::EventPackage> packages_;
   const std::string_view allowed_events_;
   std::uint32_t notifies_unanswered_max_;
+  const bool tells_delivered_;
   core::Instant now_{};
   bool draining_ = false;
 
@@ -230,6 +234,7 @@ class EventDialogs {
   std::map<std::string, core::SlotId, std::less<>> by_joined_;  // Call-ID and our tag
   std::set<FlowKey> by_flow_;
   std::deque<Again> again_;                 // at most one for each pending NOTIFY
+  std::deque<sip::NotifyFact> delivered_;
   std::deque<sip::SubscriptionId> to_end_;  // while draining
   core::Instant end_next_{};
 

@@ -168,6 +168,14 @@ void EventDialogs::settle(Subscriber& s, std::size_t index, std::uint16_t status
   const sip::NotifyFact fact = std::move(s.pending[index].fact);
   s.pending.erase(s.pending.begin() + static_cast<std::ptrdiff_t>(index));
   notifier_.notify_answered(fact.subscription, fact.number, status, now_);
+  if (tells_delivered_ && status < 300) delivered_.push_back(fact);
+}
+
+bool EventDialogs::next_delivered(sip::NotifyFact& fact) {
+  if (delivered_.empty()) return false;
+  fact = std::move(delivered_.front());
+  delivered_.pop_front();
+  return true;
 }
 
 }  // namespace parley::policy

@@ -409,7 +409,6 @@ class Focus : public UserAgent {
   std::map<std::string, core::SlotId, std::less<>> by_group_;  // user_key of a group to its session
   core::TimerWheel wheel_;
   LeftSessions left_;
-  core::Outbox* out_ = nullptr;
   std::uint64_t asks_made_ = 0;
   std::map<std::uint64_t, core::SlotId> asks_;  // of the store, by number: for which session
   std::deque<Pushed> pushed_;

@@ -119,7 +119,10 @@ std::string Focus::answer_admin(const core::AdminRequest& request, std::int64_t 
     case Kind::summary:  // the relay's
     case Kind::system_message:
     case Kind::list_system_messages:
-    case Kind::close_system_message: json = "{}"; break;
+    case Kind::close_system_message:
+    case Kind::deferred_list:
+    case Kind::deferred_entries:
+    case Kind::deferred_delete: json = "{}"; break;
   }
   return json;
 }

@@ -14,6 +14,7 @@ enum class Owner : std::uint8_t {
   call,                   // a request that came in a call
   participant,            // a request that came in a dialog of a conference
   conference_subscriber,  // a NOTIFY of ours about a session
+  deferred_subscriber,    // a NOTIFY of ours about what waits for a user
 };
 inline constexpr unsigned owner_kind_bits = 3;
 

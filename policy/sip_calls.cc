@@ -137,7 +137,8 @@ void SipService::look_beyond(Routing& routing) {
 void SipService::run_errands() {
   pass_large();
   for (Errand errand; calls_.next_errand(errand) || focus_.next_errand(errand) || exploder_.next_errand(errand) ||
-                      deferred_.next_errand(errand) || system_.next_errand(errand);) {
+                      deferred_.next_errand(errand) || watch_.next_errand(errand) || retrieval_.next_errand(errand) ||
+                      system_.next_errand(errand);) {
     switch (errand.kind) {
       case Errand::Kind::request: start_errand(std::move(errand)); break;
       case Errand::Kind::ack: send_call_ack(errand); break;
@@ -305,6 +306,8 @@ void SipService::tell_response(const Errand& errand, std::string_view text, cons
     case Errand::Client::session: return;
     case Errand::Client::copy: exploder_.on_response(errand.call, errand.number, status_of(text)); return;
     case Errand::Client::deferred: deferred_.on_response(errand.call, errand.number, status_of(text)); return;
+    case Errand::Client::announcement: watch_.on_outcome(errand.number, status_of(text)); return;
+    case Errand::Client::retrieval: retrieval_.on_response(errand.call, errand.number, status_of(text)); return;
     case Errand::Client::system: system_.on_response(errand.call, errand.number, status_of(text)); return;
     case Errand::Client::nobody: return;
   }
@@ -317,6 +320,8 @@ void SipService::tell_outcome(const Errand& errand, std::uint16_t status) {
     case Errand::Client::session: return;
     case Errand::Client::copy: exploder_.on_response(errand.call, errand.number, status); return;
     case Errand::Client::deferred: deferred_.on_response(errand.call, errand.number, status); return;
+    case Errand::Client::announcement: watch_.on_outcome(errand.number, status); return;
+    case Errand::Client::retrieval: retrieval_.on_response(errand.call, errand.number, status); return;
     case Errand::Client::system: system_.on_response(errand.call, errand.number, status); return;
     case Errand::Client::nobody: return;
   }
@@ -329,6 +334,8 @@ void SipService::tell_over(const Errand& errand) {
     case Errand::Client::session: focus_.on_session_over(errand.call); return;
     case Errand::Client::copy: exploder_.on_over(errand.call, errand.number); return;
     case Errand::Client::deferred: deferred_.on_over(errand.call, errand.number); return;
+    case Errand::Client::announcement: watch_.on_over(errand.number); return;
+    case Errand::Client::retrieval: retrieval_.on_over(errand.call, errand.number); return;
     case Errand::Client::system: system_.on_over(errand.call, errand.number); return;
     case Errand::Client::nobody: return;
   }

@@ -19,9 +19,12 @@ void SipService::on_stored(const core::StoreResult& result) {
       if (stored_ != nullptr) stored_->on_stored(result);
       break;
     case StoreOwner::large: focus_.on_stored(result); break;
+    case StoreOwner::deferred_watch: watch_.on_stored(result); break;
+    case StoreOwner::deferred_retrieval: retrieval_.on_stored(result); break;
   }
   tell_system();
   tell_kept();
+  tell_lists();
   run_errands();
 }
 
@@ -29,7 +32,7 @@ void SipService::on_stored(const core::StoreResult& result) {
 // operator's (OMA-SYS-2).
 bool SipService::may_defer(const Proxied& p) const {
   return config_->im.deferred.on && p.im == ImKind::pager && p.to_user && p.method == Method::message &&
-         !is_system_message(p) && !(p.errand != nullptr && p.errand->client == Errand::Client::deferred);
+         !is_system_message(p) && !comes_from_store(p);
 }
 
 // It may have to be kept some time later; its place among others is that of now. True: that time has come, since others
@@ -53,7 +56,7 @@ bool SipService::begin_keeping(Proxied& p, bool others_wait) {
 bool SipService::is_unreached(const Proxied& p, std::uint16_t status) const {
   const bool unreached = means_unreachable(status) || (p.given_up && status == 487);
   return p.im && p.to_user && unreached && when_unreachable(*p.im) == WhenUnreachable::defer && !is_system_message(p) &&
-         !(p.errand != nullptr && (p.errand->client == Errand::Client::deferred || p.errand->from_store));
+         !comes_from_store(p);
 }
 
 // True: it is kept for him, or will be when the store has it; its sender is answered then.
@@ -100,6 +103,7 @@ bool SipService::answers_kept(Proxied& p, std::uint16_t status) {
   if (p.keeping == Keeping::no) return true;
   if (p.keeping == Keeping::refused || status < 200 || status >= 300) return false;
   deferred_.forget(p.message_id);
+  if (p.keeping == Keeping::done) tell_list_changed(p.aor, false);
   const bool waits = p.keeping == Keeping::asked;
   p.keeping = waits ? Keeping::no : Keeping::done;
   return waits;

@@ -254,7 +254,11 @@ std::string SipService::answer_admin(const core::AdminRequest& request) {
   using Kind = core::AdminRequest::Kind;
   const bool system = request.kind == Kind::system_message || request.kind == Kind::list_system_messages ||
                       request.kind == Kind::close_system_message;
-  std::string json = system ? answer_system(request) : focus_.answer_admin(request, now_.wall_ms);
+  const bool deferred = request.kind == Kind::deferred_list || request.kind == Kind::deferred_entries ||
+                        request.kind == Kind::deferred_delete;
+  std::string json = system     ? answer_system(request)
+                     : deferred ? answer_deferred(request)
+                                : focus_.answer_admin(request, now_.wall_ms);
   run_errands();
   return json;
 }

@@ -347,6 +347,7 @@ bool SipService::may_be_deferred(const Proxied& p) {
   switch (p.errand->client) {
     case Errand::Client::calls: return p.errand->from_trusted;
     case Errand::Client::deferred:
+    case Errand::Client::retrieval:
     case Errand::Client::nobody: return true;
     case Errand::Client::participant: return p.errand->from_store;
     default: return false;
@@ -376,9 +377,9 @@ const TerminatingCheck* SipService::terminating_refusal(const Received& request,
 }
 
 // False: refused, and `p` is gone. Before anything goes to his devices (SEED4-6.1.2.2.2-0a). Nothing bars what the operator
-// himself has to say (OMA-SYS-2).
+// himself has to say (OMA-SYS-2), or what a user asks to be told of (OMA-DEF-12).
 bool SipService::may_terminate(Proxied& p, const Received& request, const ImSettings& settings) {
-  if (!p.im || is_system_message(p)) return true;
+  if (!p.im || is_system_message(p) || is_announcement(p)) return true;
   const bool of_call = p.errand != nullptr && p.errand->client == Errand::Client::calls;
   // What a conference of ours sends, it asserts itself; what a call passes on is asserted by who was trusted to.
   const bool asserted = p.errand == nullptr ? p.from_trusted : !of_call || p.errand->from_trusted;

@@ -158,6 +158,7 @@ void SipService::tell_added(std::string_view aor, std::string_view sender, bool 
   const std::uint32_t owner_shard = shard_of(aor);
   if (owner_shard == shard_) {
     deferred_.added(aor, sender, tried);
+    watch_.changed(aor);
     return;
   }
   MailWriter(mail_, ServiceMail::deferred).put(tried).text(aor).text(sender);
@@ -237,6 +238,7 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       if (!in.good()) return;
       location_.flow_closed(flow);
       reg_events_.on_flow_gone(flow);
+      watch_.on_flow_gone(flow);
       calls_.on_flow_gone(flow);
       focus_.on_flow_gone(flow);
       conferences_.on_flow_gone(flow);
@@ -268,7 +270,15 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       const bool tried = in.take<bool>();
       const std::string_view aor = in.text();
       const std::string_view sender = in.text();
-      if (in.good()) deferred_.added(aor, sender, tried);
+      if (!in.good()) return;
+      deferred_.added(aor, sender, tried);
+      watch_.changed(aor);
+      return;
+    }
+    case ServiceMail::list_changed: {
+      const bool reminds = in.take<bool>();
+      const std::string_view aor = in.text();
+      if (in.good()) tell_list_changed(aor, reminds);
       return;
     }
     case ServiceMail::answer:

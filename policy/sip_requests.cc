@@ -90,8 +90,12 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     return;
   }
   // The core asks us what we alone know, whatever Route it has besides.
-  const bool asked = ends_here || (!by_token && routing.local && routing.own_routes > 0 && about_settings_event(request) &&
-                                   trusted(request.flow.remote));
+  const bool by_core = !by_token && routing.local && routing.own_routes > 0 && trusted(request.flow.remote);
+  const bool asked = ends_here || (by_core && (about_settings_event(request) || about_deferred_event(request)));
+  if ((asked || by_core) && about_deferred(request, routing)) {
+    on_deferred_request(request, match, routing);
+    return;
+  }
   const bool for_events = asked && about_user(request, routing);
   const bool publishes = asked && about_settings(request, routing);
   if (!for_server && !for_events && !publishes && !proxy_checks(request, routing)) return;
@@ -146,9 +150,11 @@ void SipService::answer_here(const Received& request, const sip::RequestMatch&) 
   } else if (request.head.method == Method::subscribe) {
     sip::Event event;
     const bool good = sip::parse_event(request.head.value(HeaderId::event, request.bytes), event);
-    const sip::HeaderText allow{.id = HeaderId::allow_events, .value = reg_events_.allowed_events()};
+    const std::string events = allowed_events();
+    const sip::HeaderText allow{.id = HeaderId::allow_events, .value = events};
     // About a user, but none.
-    refuse(request, good && reg_events_.serves(event.package) ? 404 : 489, {&allow, 1});  // R6665-3
+    const bool served = good && (reg_events_.serves(event.package) || watch_.serves(event.package));
+    refuse(request, served ? 404 : 489, {&allow, 1});  // R6665-3
   } else if (request.head.method == Method::other) {
     const sip::HeaderText allow{.id = HeaderId::allow, .value = allowed_methods};
     refuse(request, 501, {&allow, 1});
@@ -157,10 +163,18 @@ void SipService::answer_here(const Received& request, const sip::RequestMatch&) 
   }
 }
 
+// Of what we know of users ourselves.
+std::string SipService::allowed_events() const {
+  std::string events = reg_events_.allowed_events();
+  if (config_->im.deferred.on) events.append(", ").append(watch_.allowed_events());
+  return events;
+}
+
 void SipService::on_options(const Received& request) {
+  const std::string events = allowed_events();
   const sip::HeaderText headers[] = {{.id = HeaderId::allow, .value = allowed_methods},
                                      {.id = HeaderId::accept, .value = "*/*"},
-                                     {.id = HeaderId::allow_events, .value = reg_events_.allowed_events()},
+                                     {.id = HeaderId::allow_events, .value = events},
                                      {.id = HeaderId::supported, .value = "path, outbound, pref"}};
   refuse(request, 200, headers);
 }

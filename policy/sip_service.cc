@@ -119,6 +119,23 @@ SipService::SipService(const Parts& parts)
                  .transport = transport_,
                  .config = parts.config},
                 location_, settings_, ids_),
+      watch_({.shard = parts.shard,
+              .pool = parts.pool,
+              .metrics = parts.metrics,
+              .random = parts.random,
+              .name_key = owner_key_,
+              .transactions = transactions_,
+              .transport = transport_,
+              .config = parts.config},
+             location_, settings_, deferred_),
+      retrieval_({.shard = parts.shard,
+                  .pool = parts.pool,
+                  .metrics = parts.metrics,
+                  .random = parts.random,
+                  .name_key = owner_key_,
+                  .transactions = transactions_,
+                  .transport = transport_,
+                  .config = parts.config}),
       system_({.shard = parts.shard,
                .pool = parts.pool,
                .metrics = parts.metrics,
@@ -161,6 +178,8 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   if (stored_ != nullptr) stored_->begin(out);
   exploder_.begin(now, out);
   deferred_.begin(now, out);
+  watch_.begin(now, out);
+  retrieval_.begin(now, out);
   system_.begin(now, out);
   conferences_.begin(now.mono);
 }
@@ -191,8 +210,10 @@ void SipService::end() {
   focus_.run_timers();
   exploder_.end();
   deferred_.end();
+  retrieval_.end();
   system_.end();
   tell_kept();
+  tell_lists();
   tell_system();
   run_errands();
   close_idle_strangers();
@@ -214,11 +235,13 @@ void SipService::end() {
     reg_events_.on_binding(change);
     if (!sip::ends_binding(change.event)) {
       deferred_.available(change.aor, change.event == sip::BindingEvent::registered);
+      watch_.available(change.aor);
     }
   }
   while (settings_.next_change(value_)) {
     reg_events_.on_settings(value_);
     deferred_.available(value_, true);
+    watch_.available(value_);
   }
   run_errands();
   if (draining_) {
@@ -228,9 +251,11 @@ void SipService::end() {
     focus_.drain();
     exploder_.drain();
     deferred_.drain();
+    watch_.drain();
     system_.drain();
   }
   reg_events_.end();
+  watch_.end();
   conferences_.end();
 }
 
@@ -274,7 +299,7 @@ core::Instant SipService::next_deadline() const {
   return std::min({transport_.next_deadline(), transactions_.next_deadline(), location_.next_deadline(),
                    settings_.next_deadline(), reg_events_.next_deadline(), calls_.next_deadline(),
                    focus_.next_deadline(), conferences_.next_deadline(), exploder_.next_deadline(),
-                   deferred_.next_deadline(), system_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(), question});
+                   deferred_.next_deadline(), watch_.next_deadline(), retrieval_.next_deadline(), system_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(), question});
 }
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
@@ -287,6 +312,8 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   focus_.reload(config_);
   exploder_.reload(config_);
   deferred_.reload(config_);
+  watch_.reload(config_);
+  retrieval_.reload(config_);
   system_.reload(config_);
   conferences_.reload(config_);
   name_ourselves();
@@ -352,6 +379,7 @@ void SipService::on_response(const Received& response) {
   const sip::ResponseMatch match = transactions_.match_response(response, now_.mono);
   if (match.kind != sip::ResponseMatch::Kind::to_tu) return;
   if (owner_kind(match.owner) == Owner::subscriber) reg_events_.on_response(owner_id(match.owner), response, match.id);
+  if (owner_kind(match.owner) == Owner::deferred_subscriber) watch_.on_response(owner_id(match.owner), response, match.id);
   if (owner_kind(match.owner) == Owner::conference_subscriber) {
     conferences_.on_response(owner_id(match.owner), response, match.id);
   }
@@ -364,6 +392,7 @@ void SipService::on_gone(const Flow& flow) {
   transactions_.flow_failed(flow);
   location_.flow_closed(flow);
   reg_events_.on_flow_gone(flow);
+  watch_.on_flow_gone(flow);
   calls_.on_flow_gone(flow);
   focus_.on_flow_gone(flow);
   conferences_.on_flow_gone(flow);
@@ -377,6 +406,7 @@ void SipService::on_gone(const Flow& flow) {
 void SipService::on_transaction_fact(const sip::TransactionFact& fact) {
   using Kind = sip::TransactionFact::Kind;
   if (owner_kind(fact.owner) == Owner::subscriber) reg_events_.on_fact(owner_id(fact.owner), fact);
+  if (owner_kind(fact.owner) == Owner::deferred_subscriber) watch_.on_fact(owner_id(fact.owner), fact);
   if (owner_kind(fact.owner) == Owner::conference_subscriber) conferences_.on_fact(owner_id(fact.owner), fact);
   if (owner_kind(fact.owner) != Owner::proxied) return;
   Proxied* const p = proxied_.get(owner_id(fact.owner));

@@ -13,6 +13,7 @@
 //   sip_participating.cc  the checks on IM requests from and to our users
 //   sip_deferred.cc   what is kept for users who can not be reached (deferred.h), and answers of the store
 //   sip_large.cc      large messages among it
+//   sip_deferred_list.cc  what they are told of that, fetch of it and delete (deferred_watch.h, deferred_retrieval.h)
 //   sip_system.cc     orders of operators for system messages, answers of users (system_messages.h)
 //   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
 //   sip_proxy.cc      requests on their way: branches, responses, CANCEL, Timer C
@@ -45,6 +46,8 @@
 #include "policy/calls.h"
 #include "policy/content_policy.h"
 #include "policy/deferred.h"
+#include "policy/deferred_retrieval.h"
+#include "policy/deferred_watch.h"
 #include "policy/conference_events.h"
 #include "policy/errand.h"
 #include "policy/exploder.h"
@@ -128,7 +131,7 @@ class SipService {
   // Nothing waits any more that would be lost by ending now.
   [[nodiscard]] bool drained() const {
     return draining_ && unanswered_ == 0 && reg_events_.drained() && calls_.drained() && focus_.drained() && conferences_.drained() &&
-           exploder_.drained() && deferred_.drained() && system_.drained();
+           exploder_.drained() && deferred_.drained() && watch_.drained() && retrieval_.drained() && system_.drained();
   }
   [[nodiscard]] core::Instant next_deadline() const;
   // PeerInfo::listener from which on connections are SIP's.
@@ -146,6 +149,8 @@ class SipService {
   [[nodiscard]] const Focus& focus() const { return focus_; }
   [[nodiscard]] const Exploder& exploder() const { return exploder_; }
   [[nodiscard]] const Deferred& deferred() const { return deferred_; }
+  [[nodiscard]] const DeferredWatch& deferred_watch() const { return watch_; }
+  [[nodiscard]] const DeferredRetrieval& deferred_retrieval() const { return retrieval_; }
   [[nodiscard]] std::uint32_t live_subscribers() const { return reg_events_.subscribers(); }
   [[nodiscard]] std::uint32_t live_publications() const { return settings_.publications(); }
   [[nodiscard]] std::uint64_t live_bindings() const { return location_.binding_count(); }
@@ -321,6 +326,7 @@ class SipService {
   [[nodiscard]] bool was_here(const Received& request) const;
   void answer_here(const Received& request, const sip::RequestMatch& match);
   void on_options(const Received& request);
+  [[nodiscard]] std::string allowed_events() const;
   [[nodiscard]] bool uas_checks(const Received& request, sip::OptionSet more = {});
 
   // --- sip_ack.cc
@@ -443,6 +449,18 @@ class SipService {
   void pass_large();
   [[nodiscard]] bool fetch_stored(const Received& request, const sip::RequestMatch& match, const Routing& routing,
                                   const Sender& sender);
+  // --- sip_deferred_list.cc
+  [[nodiscard]] static bool comes_from_store(const Proxied& p);
+  [[nodiscard]] static bool is_announcement(const Proxied& p);
+  [[nodiscard]] bool names_deferred(const sip::Uri& uri) const;
+  [[nodiscard]] bool about_deferred(const Received& request, const Routing& routing) const;
+  [[nodiscard]] bool about_deferred_event(const Received& request) const;
+  [[nodiscard]] std::string_view own_user_aor(std::string_view identity, std::string& room) const;
+  void on_deferred_request(const Received& request, const sip::RequestMatch& match, Routing& routing);
+  void finish_list_subscribe(const Received& request, const sip::RequestMatch& match, std::uint16_t status);
+  void tell_list_changed(std::string_view aor, bool reminds);
+  void tell_lists();
+  [[nodiscard]] std::string answer_deferred(const core::AdminRequest& request);
 
   // --- sip_files.cc
   [[nodiscard]] bool may_begin_file(const CallName& name, const Received& request, const sip::RequestMatch& match);
@@ -614,6 +632,8 @@ class SipService {
   MessageIds ids_;
   Exploder exploder_;
   Deferred deferred_;
+  DeferredWatch watch_;  // goes before what it asks
+  DeferredRetrieval retrieval_;
   SystemMessages system_;
   sip::FailedTargets failed_;
   Overload overload_;

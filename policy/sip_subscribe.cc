@@ -17,7 +17,7 @@ bool SipService::about_user(const Received& request, const Routing& routing) con
   if (!to_tag.empty() && routing.token) return false;
   if (!to_tag.empty() && sip::tag_key(to_tag) != 0) return true;
   sip::Event event;
-  return sip::parse_event(request.head.value(HeaderId::event, request.bytes), event) && reg_events_.serves(event.package);
+  return sip::parse_event(request.head.value(HeaderId::event, request.bytes), event) && (reg_events_.serves(event.package) || watch_.serves(event.package));
 }
 
 void SipService::on_subscribe(const Received& request, const sip::RequestMatch& match, Routing& routing) {
@@ -30,6 +30,21 @@ void SipService::on_subscribe(const Received& request, const sip::RequestMatch& 
   const std::uint32_t owner_shard = shard_of(aor_);
   if (owner_shard != shard_ && request.flow.shard == shard_) {
     transport_.pass_on(owner_shard, request);
+    return;
+  }
+  if (watch_.knows(request)) {
+    finish_list_subscribe(request, match, watch_.refresh(request, match));
+    return;
+  }
+  if (request.essentials.to_tag.empty() && about_deferred_event(request)) {
+    Sender sender;
+    routing.token.reset();
+    if (!identify(request, routing, sender)) return;
+    watch_.clear();
+    std::uint16_t status = may_publish(request, routing, sender);  // OMA-DEF-14: each for himself
+    if (status == 200 && !asks_within_rate(request, sender)) return;
+    if (status == 200) status = watch_.subscribe(request, match, aor_, routing.parsed.user);
+    finish_list_subscribe(request, match, status);
     return;
   }
   std::uint16_t status = 0;

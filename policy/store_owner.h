@@ -5,7 +5,15 @@
 
 namespace parley::policy {
 
-enum class StoreOwner : std::uint8_t { deferred = 1, exploder = 2, system = 3, bodies = 4, large = 5 };
+enum class StoreOwner : std::uint8_t {
+  deferred = 1,
+  exploder = 2,
+  system = 3,
+  bodies = 4,
+  large = 5,
+  deferred_watch = 6,
+  deferred_retrieval = 7,
+};
 
 inline constexpr unsigned store_owner_shift = 60;
 

@@ -9,10 +9,9 @@
 #include <vector>
 
 #include "policy/user_documents.h"
+#include "policy/xcap_diff_type.h"
 
 namespace parley::policy {
-
-inline constexpr std::string_view xcap_diff_type = "application/xcap-diff+xml";
 
 // What has happened since the last NOTIFY: several changes of a document become one.
 class XcapChanges {

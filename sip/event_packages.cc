@@ -13,16 +13,16 @@ namespace {
 
 constexpr std::uint32_t brief_limit_seconds = 3600;  // 6665 4.2.1.1: from here on nothing is too brief
 
-bool accepts_documents(const EventPackage& package, const Head& request, std::string_view bytes) {
+}  // namespace
+
+bool accepts_documents(const EventPackage& package, std::string_view subtype, const Head& request, std::string_view bytes) {
   const Header* header = request.first(HeaderId::accept);
-  if (header == nullptr) return true;
+  if (header == nullptr) return subtype == package.subtype;
   for (; header != nullptr; header = request.next(*header)) {
-    if (accepts(header->value.of(bytes), package.type, package.subtype)) return true;
+    if (accepts(header->value.of(bytes), package.type, subtype)) return true;
   }
   return false;
 }
-
-}  // namespace
 
 SubscribeAnswer judge_subscribe(std::span<const EventPackage> packages, const Head& request, std::string_view bytes) {
   SubscribeAnswer answer;
@@ -40,7 +40,9 @@ SubscribeAnswer judge_subscribe(std::span<const EventPackage> packages, const He
   const EventPackage& package = *found;
   CHECK(package.expires_min_seconds <= brief_limit_seconds);
   answer.package = static_cast<std::uint8_t>(found - packages.begin());
-  if (!accepts_documents(package, request, bytes)) return refuse(406);  // 6665 4.1.2.1
+  const bool taken = accepts_documents(package, package.subtype, request, bytes) ||
+                     (!package.other_subtype.empty() && accepts_documents(package, package.other_subtype, request, bytes));
+  if (!taken) return refuse(406);  // 6665 4.1.2.1
 
   std::uint32_t asked = package.expires_default_seconds;
   const Header* const expires = request.first(HeaderId::expires);

@@ -17,6 +17,7 @@ struct EventPackage {
   std::string_view name;
   std::string_view type;  // of the documents, also what an absent Accept means
   std::string_view subtype;
+  std::string_view other_subtype{};  // may be asked for instead; empty: there is none
   std::uint32_t expires_default_seconds = 3600;  // without Expires
   std::uint32_t expires_max_seconds = 3600;      // longer ones are shortened
   std::uint32_t expires_min_seconds = 60;        // shorter ones get 423; at most 3600 (RFC 6665 section 4.2.1.1)
@@ -45,6 +46,17 @@ inline constexpr EventPackage xcap_diff_package{.name = "xcap-diff",
                                                 .type = "application",
                                                 .subtype = "xcap-diff+xml",
                                                 .interval_min = core::Duration(std::chrono::seconds(5))};
+// OMA-DEF-11: by either name, and either as a whole or as that it has changed (RFC 5874).
+inline constexpr EventPackage sip_profile_package{.name = "sip-profile",
+                                                  .type = "application",
+                                                  .subtype = "vnd.oma.im.deferred-list+xml",
+                                                  .other_subtype = "xcap-diff+xml",
+                                                  .interval_min = core::Duration(std::chrono::seconds(5))};
+inline constexpr EventPackage ua_profile_package{.name = "ua-profile",
+                                                 .type = "application",
+                                                 .subtype = "vnd.oma.im.deferred-list+xml",
+                                                 .other_subtype = "xcap-diff+xml",
+                                                 .interval_min = core::Duration(std::chrono::seconds(5))};
 // R3856-1; for those who provide it. Who does not leaves it out and a SUBSCRIBE for it gets 489.
 inline constexpr EventPackage presence_package{.name = "presence",
                                                .type = "application",
@@ -59,6 +71,9 @@ struct SubscribeAnswer {
   std::uint32_t min_expires_seconds = 0;
   Event event{};  // views into the message
 };
+// Whether its Accept lets documents of that type come; an absent one lets those of the package's `subtype`.
+[[nodiscard]] bool accepts_documents(const EventPackage& package, std::string_view subtype, const Head& request,
+                                     std::string_view bytes);
 // For the first SUBSCRIBE and for refreshes.
 [[nodiscard]] SubscribeAnswer judge_subscribe(std::span<const EventPackage> packages, const Head& request,
                                               std::string_view bytes);

@@ -10,9 +10,15 @@ namespace parley::core {
 namespace {
 
 constexpr std::size_t held_max = 100'000;  // users whose sums are remembered
+constexpr auto newest_state = static_cast<std::uint8_t>(DeferredState::told_expiring);
 
 // In the order of put() and read_deferred().
 #define PARLEY_DEFERRED_COLUMNS "id, aor, sender, key, message_id, notices, arrived_ms, expires_ms, head, body, large_bytes, large_head"
+#define PARLEY_DEFERRED_READ "SELECT " PARLEY_DEFERRED_COLUMNS ", state, length(body) FROM deferred"
+// The length of a blob is known without reading it.
+#define PARLEY_DEFERRED_READ_HEADS                                                                        \
+  "SELECT id, aor, sender, key, message_id, notices, arrived_ms, expires_ms, head, x'', large_bytes, large_head, state, " \
+  "length(body) FROM deferred"
 
 DeferredRow read_deferred(Statement& row) {
   DeferredRow d;
@@ -28,6 +34,9 @@ DeferredRow read_deferred(Statement& row) {
   d.body = row.bytes();
   d.large_bytes = static_cast<std::uint64_t>(row.number());
   d.large_head = row.text();
+  d.state = static_cast<DeferredState>(std::clamp<std::int64_t>(row.number(), 0, std::int64_t{newest_state}));
+  const auto body_bytes = static_cast<std::uint64_t>(row.number());
+  d.size = d.large_bytes != 0 ? d.large_bytes : body_bytes;
   return d;
 }
 
@@ -44,20 +53,26 @@ bool DeferredTable::prepare(Sqlite& db) {
   claim_ = db.prepare("UPDATE deferred SET claim=? WHERE key=? AND expires_ms>?");  // not one that is about to be taken out
   remove_ = db.prepare(
       "DELETE FROM deferred WHERE id=? AND (claim=id OR NOT ?) RETURNING aor, " PARLEY_DEFERRED_SIZE ", id, large_bytes");
-  load_ = db.prepare("SELECT " PARLEY_DEFERRED_COLUMNS " FROM deferred WHERE aor=? AND id>? ORDER BY id LIMIT ?");
-  load_one_ = db.prepare("SELECT " PARLEY_DEFERRED_COLUMNS " FROM deferred WHERE id=?");
+  load_ = db.prepare(PARLEY_DEFERRED_READ " WHERE aor=? AND id>? ORDER BY id LIMIT ?");
+  load_heads_ = db.prepare(PARLEY_DEFERRED_READ_HEADS " WHERE aor=? AND id>? ORDER BY id LIMIT ?");
+  load_one_ = db.prepare(PARLEY_DEFERRED_READ " WHERE id=?");
   bodies_ = db.prepare("SELECT id FROM deferred WHERE large_bytes>0");
-  expired_ = db.prepare("SELECT " PARLEY_DEFERRED_COLUMNS " FROM deferred WHERE expires_ms<=? ORDER BY expires_ms LIMIT ?");
+  expired_ = db.prepare(PARLEY_DEFERRED_READ " WHERE expires_ms<=? ORDER BY expires_ms LIMIT ?");
+  expiring_ = db.prepare(PARLEY_DEFERRED_READ_HEADS " WHERE state<2 AND expires_ms<=? ORDER BY expires_ms LIMIT ?");
+  find_ = db.prepare(PARLEY_DEFERRED_READ_HEADS " WHERE id=?");
+  mark_ = db.prepare("UPDATE deferred SET state=?1 WHERE id=?2 AND state<?1");
   users_ = db.prepare("SELECT DISTINCT aor FROM deferred");
   held_of_ = db.prepare("SELECT count(*), coalesce(sum(" PARLEY_DEFERRED_SIZE "), 0) FROM deferred WHERE aor=?");
   newest_ = db.prepare("SELECT coalesce(max(id), 0) FROM deferred");
-  return put_.valid() && claim_.valid() && remove_.valid() && load_.valid() && load_one_.valid() &&
-         bodies_.valid() && expired_.valid() && users_.valid() && held_of_.valid() &&
-         newest_.valid();
+  return put_.valid() && claim_.valid() && remove_.valid() && load_.valid() && load_heads_.valid() && load_one_.valid() &&
+         bodies_.valid() && expired_.valid() && expiring_.valid() && find_.valid() && mark_.valid() && users_.valid() &&
+         held_of_.valid() && newest_.valid();
 }
 
 #undef PARLEY_DEFERRED_SIZE
 #undef PARLEY_DEFERRED_COLUMNS
+#undef PARLEY_DEFERRED_READ
+#undef PARLEY_DEFERRED_READ_HEADS
 
 int DeferredTable::held_by(const std::string& aor, Held*& held) {
   if (const auto found = held_.find(aor); found != held_.end()) {
@@ -117,17 +132,18 @@ int DeferredTable::remove(const RemoveDeferred& op) {
 }
 
 int DeferredTable::load(const LoadDeferred& op, StoreResult& out) {
+  Statement& from = op.bodies ? load_ : load_heads_;
   // One more than wanted tells whether there are others.
-  load_.put(op.aor).put(static_cast<std::int64_t>(op.after)).put(std::int64_t{op.count_max} + 1);
+  from.put(op.aor).put(static_cast<std::int64_t>(op.after)).put(std::int64_t{op.count_max} + 1);
   int result = SQLITE_DONE;
   std::uint64_t bytes = 0;
-  while (load_.next(result)) {
+  while (from.next(result)) {
     if (out.rows.size() == op.count_max || bytes > op.bytes_max) {
       out.more = true;
-      load_.reset();
+      from.reset();
       return SQLITE_OK;
     }
-    out.rows.push_back(read_deferred(load_));
+    out.rows.push_back(read_deferred(from));
     bytes += size_of(out.rows.back());
   }
   return result == SQLITE_DONE ? SQLITE_OK : result;
@@ -148,18 +164,36 @@ int DeferredTable::ask(const AskDeferred& op, StoreResult& out) {
   return SQLITE_OK;
 }
 
-int DeferredTable::load_expired(const LoadExpired& op, StoreResult& out) {
-  expired_.put(op.now_ms).put(std::int64_t{op.count_max} + 1);
+int DeferredTable::load_until(Statement& from, std::int64_t until_ms, std::uint32_t count_max, StoreResult& out) {
+  from.put(until_ms).put(std::int64_t{count_max} + 1);
   int result = SQLITE_DONE;
-  while (expired_.next(result)) {
-    if (out.rows.size() == op.count_max) {
+  while (from.next(result)) {
+    if (out.rows.size() == count_max) {
       out.more = true;
-      expired_.reset();
+      from.reset();
       return SQLITE_OK;
     }
-    out.rows.push_back(read_deferred(expired_));
+    out.rows.push_back(read_deferred(from));
   }
   return result == SQLITE_DONE ? SQLITE_OK : result;
+}
+
+int DeferredTable::find(const FindDeferred& op, StoreResult& out) {
+  for (const std::uint64_t id : op.ids) {
+    find_.put(static_cast<std::int64_t>(id));
+    int result = SQLITE_DONE;
+    while (find_.next(result)) out.rows.push_back(read_deferred(find_));
+    if (result != SQLITE_DONE) return result;
+  }
+  return SQLITE_OK;
+}
+
+int DeferredTable::mark(const MarkDeferred& op) {
+  for (const std::uint64_t id : op.ids) {
+    mark_.put(static_cast<std::int64_t>(op.state)).put(static_cast<std::int64_t>(id));
+    if (const int result = mark_.run(); result != SQLITE_OK) return result;
+  }
+  return SQLITE_OK;
 }
 
 int DeferredTable::for_each_user(const std::function<void(std::string_view)>& visit) {

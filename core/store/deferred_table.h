@@ -24,7 +24,12 @@ class DeferredTable {
   int load(const LoadDeferred& op, StoreResult& result);
   int load(const LoadMessage& op, StoreResult& result);
   int ask(const AskDeferred& op, StoreResult& result);
-  int load_expired(const LoadExpired& op, StoreResult& result);
+  int load_expired(const LoadExpired& op, StoreResult& result) { return load_until(expired_, op.now_ms, op.count_max, result); }
+  int load_expiring(const LoadExpiring& op, StoreResult& result) {
+    return load_until(expiring_, op.until_ms, op.count_max, result);
+  }
+  int find(const FindDeferred& op, StoreResult& result);
+  int mark(const MarkDeferred& op);
   int for_each_user(const std::function<void(std::string_view aor)>& visit);
   int for_each_body(const std::function<void(std::uint64_t id)>& visit);
   [[nodiscard]] std::uint64_t newest_id();
@@ -43,6 +48,7 @@ class DeferredTable {
     std::uint64_t bytes = 0;
   };
   int held_by(const std::string& aor, Held*& held);
+  static int load_until(Statement& from, std::int64_t until_ms, std::uint32_t count_max, StoreResult& out);
 
   Sqlite* db_ = nullptr;
   Statement put_;
@@ -50,7 +56,11 @@ class DeferredTable {
   Statement remove_;
   Statement load_;
   Statement load_one_;
+  Statement load_heads_;  // without bodies
   Statement expired_;
+  Statement expiring_;
+  Statement find_;
+  Statement mark_;
   Statement users_;
   Statement bodies_;
   Statement held_of_;

@@ -51,6 +51,9 @@ constexpr const char* steps[] = {
          changed_ms INTEGER NOT NULL, PRIMARY KEY(auid, owner, name)) STRICT;)",
     R"(ALTER TABLE deferred ADD COLUMN large_bytes INTEGER NOT NULL DEFAULT 0;
        ALTER TABLE deferred ADD COLUMN large_head TEXT NOT NULL DEFAULT '';)",
+    // The index holds those whose users have yet to be reminded (DeferredState below `expiring`).
+    R"(ALTER TABLE deferred ADD COLUMN state INTEGER NOT NULL DEFAULT 0;
+       CREATE INDEX deferred_by_reminder ON deferred(expires_ms) WHERE state < 2;)",
 };
 
 }  // namespace

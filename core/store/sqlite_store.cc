@@ -54,7 +54,8 @@ bool adds(const StoreOp& op) {
          std::holds_alternative<PutPublication>(op.what) || std::holds_alternative<PutSession>(op.what) ||
          std::holds_alternative<PutXcap>(op.what) ||
          std::holds_alternative<LoadDeferred>(op.what) || std::holds_alternative<LoadMessage>(op.what) ||
-         std::holds_alternative<AskDeferred>(op.what) || std::holds_alternative<LoadExpired>(op.what);
+         std::holds_alternative<AskDeferred>(op.what) || std::holds_alternative<LoadExpired>(op.what) ||
+         std::holds_alternative<LoadExpiring>(op.what) || std::holds_alternative<FindDeferred>(op.what);
 }
 
 // What it costs to keep one waiting, besides the operation itself.
@@ -429,6 +430,12 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
           return SQLITE_OK;  // none comes here: see submit()
         } else if constexpr (std::is_same_v<What, LoadExpired>) {
           return deferred.load_expired(what, result);
+        } else if constexpr (std::is_same_v<What, LoadExpiring>) {
+          return deferred.load_expiring(what, result);
+        } else if constexpr (std::is_same_v<What, FindDeferred>) {
+          return deferred.find(what, result);
+        } else if constexpr (std::is_same_v<What, MarkDeferred>) {
+          return deferred.mark(what);
         } else if constexpr (std::is_same_v<What, PutSending>) {
           return sendings.put(what.row);
         } else if constexpr (std::is_same_v<What, RemoveCopy>) {

@@ -39,6 +39,14 @@ struct BindingRow {
   bool operator==(const BindingRow&) const = default;
 };
 
+// What the user for whom a message waits knows of it. A larger one never becomes a smaller one.
+enum class DeferredState : std::uint8_t {
+  fresh,          // nothing
+  told,           // that it waits
+  expiring,       // likewise or not, and its end is near
+  told_expiring,  // that, too
+};
+
 // A message that waits for a user. Table `deferred`; its key is id.
 struct DeferredRow {
   std::uint64_t id = 0;  // below 2^63, larger than that of any message that came before
@@ -54,6 +62,8 @@ struct DeferredRow {
   // A large message: how long it is, and the header lines of its SENDs. The whole of it is the body of that id. 0: it is none.
   std::uint64_t large_bytes = 0;
   std::string large_head{};
+  DeferredState state = DeferredState::fresh;
+  std::uint64_t size = 0;  // of a row that was loaded: of its message, also where that was left out
   bool operator==(const DeferredRow&) const = default;
 };
 
@@ -159,6 +169,7 @@ struct LoadDeferred {
   std::uint64_t after = 0;
   std::uint32_t count_max = 0;
   std::uint64_t bytes_max = 0;
+  bool bodies = true;  // false: rows come without theirs, which then do not count
 };
 // One message, if it is there.
 struct LoadMessage {
@@ -175,6 +186,20 @@ struct AskDeferred {
 struct LoadExpired {
   std::int64_t now_ms = 0;
   std::uint32_t count_max = 0;
+};
+// Messages of whatever user whose time is over by then and whose state is below `expiring`, the next first, without bodies.
+struct LoadExpiring {
+  std::int64_t until_ms = 0;
+  std::uint32_t count_max = 0;
+};
+// Those of these that are there, of whatever user, without bodies.
+struct FindDeferred {
+  std::vector<std::uint64_t> ids;
+};
+// Those of these that are there and in a smaller state.
+struct MarkDeferred {
+  std::vector<std::uint64_t> ids;
+  DeferredState state = DeferredState::told;
 };
 struct PutSending {
   SendingRow row;
@@ -240,8 +265,9 @@ struct DropBody {
 struct StoreOp {
   std::uint64_t token = 0;  // 0: nobody waits for it
   std::variant<PutBinding, RemoveBinding, PutDeferred, RemoveDeferred, LoadDeferred, LoadMessage, AskDeferred, LoadExpired,
-               PutSending, RemoveCopy, RemoveSending, PutSystemMessage, RemoveSystemMessage, WriteBody, SyncBody, ReadBody,
-               DropBody, PutPublication, RemovePublication, PutSession, RemoveSession, PutXcap, RemoveXcap>
+               LoadExpiring, FindDeferred, MarkDeferred, PutSending, RemoveCopy, RemoveSending, PutSystemMessage,
+               RemoveSystemMessage, WriteBody, SyncBody, ReadBody, DropBody, PutPublication, RemovePublication, PutSession,
+               RemoveSession, PutXcap, RemoveXcap>
       what;
 };
 
@@ -254,8 +280,8 @@ struct StoreResult {
   };
   std::uint64_t token = 0;
   Status status = Status::done;
-  std::vector<DeferredRow> rows{};  // LoadDeferred, LoadMessage, LoadExpired: in the order of their ids
-  bool more = false;                // LoadDeferred, LoadExpired: there are others behind these
+  std::vector<DeferredRow> rows{};  // of what loads: in the order of their ids; FindDeferred: in that of its
+  bool more = false;                // of what loads: there are others behind these
   std::uint64_t room = 0;           // AskDeferred
   std::string bytes{};              // ReadBody
 };

@@ -38,6 +38,16 @@ class Backend : public AdminBackend {
         answers.emplace_back(shard == 0 ? "[]" : R"([{"id":"7","state":"pending"}])");
       } else if (kind == Kind::close_system_message) {
         answers.emplace_back(shard == 1 && argument == "7" ? R"({"closed":true})" : R"({"closed":false})");
+      } else if (kind == Kind::deferred_entries) {
+        answers.emplace_back(shard == 0 ? "{}" : R"({"messages":[{"id":"9","status":"new"}]})");
+      } else if (kind == Kind::deferred_list) {
+        answers.emplace_back(argument == "nobody@elsewhere" ? R"({"error":"that is no user of ours"})"
+                             : shard == 0                   ? "{}"
+                                                            : R"({"etag":"e","entries":1,"document":"<x/>"})");
+      } else if (kind == Kind::deferred_delete) {
+        answers.emplace_back(shard == 0               ? "{}"
+                             : argument == "alice 9" ? R"({"deleted":true})"
+                                                     : R"({"deleted":false})");
       } else if (kind == Kind::summary) {
         answers.emplace_back(R"({"sessions":2,"connections":5})");
       } else {
@@ -161,6 +171,22 @@ TEST_F(Admin, a_backup_says_where_it_is_or_why_there_is_none) {
   ASSERT_TRUE(said);
   EXPECT_EQ(said->status, 409);
   EXPECT_NE(said->body.find("there is no store"), std::string::npos);
+}
+
+TEST_F(Admin, OMA_DEF_10_what_waits_for_a_user_is_asked_of_his_shard) {
+  run();
+  const json list = json::parse(client_->Get("/api/v1/deferred?user=alice")->body);
+  EXPECT_EQ(list["messages"][0]["id"], "9");
+  EXPECT_EQ(json::parse(client_->Get("/api/v1/deferred/document?user=sip%3Aalice%40example.org")->body)["document"], "<x/>");
+  EXPECT_EQ(backend_.argument_, "sip:alice@example.org");
+  EXPECT_EQ(client_->Get("/api/v1/deferred/document?user=nobody%40elsewhere")->status, 409);
+  EXPECT_EQ(client_->Get("/api/v1/deferred")->status, 400);
+  EXPECT_EQ(client_->Get("/api/v1/deferred?user=a%20b")->status, 400);
+  EXPECT_EQ(client_->Post("/api/v1/deferred/9/delete?user=alice")->body, "{\"deleted\":\"9\"}\n");
+  EXPECT_EQ(client_->Post("/api/v1/deferred/8/delete?user=alice")->status, 404);
+  EXPECT_EQ(client_->Post("/api/v1/deferred/x/delete?user=alice")->status, 404);
+  backend_.silent_ = true;
+  EXPECT_EQ(client_->Get("/api/v1/deferred?user=alice")->status, 503);
 }
 
 TEST_F(Admin, a_system_message_goes_to_the_shard_of_its_user) {

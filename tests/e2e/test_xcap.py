@@ -371,6 +371,32 @@ class Outlives(XcapMixin, StoreCase):
         self.hello(alice, "sip:gone@example.org", 404)
         self.assertEqual(self.server.metric("parley_xcap_documents"), 2)
 
+    def test_OMA_DEF_10_what_waits_is_a_document(self):
+        auid, name = "org.openmobilealliance.deferred-list", "deferred-list"
+        client = self.client("bob")
+        self.assertEqual(len(ET.fromstring(self.status(client.fetch(auid, name), 200).body)), 0)
+        bob, alice = self.user("bob"), self.user("alice")
+        self.code(bob.register(0), 200)
+        for text in (b"one", b"two", b"three"):
+            self.hello(alice, bob.aor, 202, text)
+        whole = self.status(client.fetch(auid, name), 200)
+        self.assertEqual(whole.get("Content-Type"), "application/vnd.oma.im.deferred-list+xml")
+        ids = [entry.get("id") for entry in ET.fromstring(whole.body)]
+        self.assertEqual(len(ids), 3)
+        self.status(client.fetch(auid, name, If_None_Match=f'"{whole.etag}"'), 304)
+        self.status(client.put(auid, name, whole.body, content_type="application/vnd.oma.im.deferred-list+xml"), 405)
+        self.status(client.delete(auid, name), 409)
+        node = f"deferred-list/entry%5b@id=%22{ids[1]}%22%5d"
+        self.assertIn(ids[1].encode(), self.status(client.fetch(auid, name, node=node), 200).body)
+        self.status(client.delete(auid, name, node=node), 200)
+        self.status(client.delete(auid, name, node=node), 404)
+        self.assertEqual([e.get("id") for e in ET.fromstring(self.status(client.fetch(auid, name), 200).body)], [ids[0], ids[2]])
+        # OMA-DEF-14: nobody else's
+        self.status(self.client("alice").fetch(auid, name, xui="sip:bob@example.org"), 403)
+        self.code(bob.register(600), 200)
+        for text in (b"one", b"three"):
+            self.assertEqual(bob.take_request("MESSAGE").body, text)
+
     def test_every_answered_change_is_on_the_disk(self):
         """One client writes as fast as it can; the process is killed meanwhile."""
         answered = []

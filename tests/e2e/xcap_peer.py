@@ -87,7 +87,7 @@ class XcapPeer:
     # --- documents
 
     def put(self, auid, document, body, node=None, **headers):
-        kind = TYPES[auid] if node is None else "application/xcap-att+xml" if "/@" in node else "application/xcap-el+xml"
+        kind = TYPES.get(auid) if node is None else "application/xcap-att+xml" if "/@" in node else "application/xcap-el+xml"
         names = {"if_match": "If-Match", "if_none_match": "If-None-Match", "content_type": "Content-Type"}
         return self.ask("PUT", self.path(auid, document, node),
                         body, {"Content-Type": kind, **{names[k]: v for k, v in headers.items()}})

@@ -633,6 +633,8 @@ TEST_F(Deferring, OMA_SET_11_WhoWantsToFetchThemIsNotSentThem) {
             std::to_string(offline(false).size()) + "\r\n\r\n" + offline(false));
   const std::string published = bob->want("200 PUBLISH");
   come(*bob);
+  const std::string list = takes(*bob);
+  EXPECT_EQ(header(list, "Content-Type"), "application/vnd.oma.im.deferred-list+xml") << "OMA-DEF-12";
   bob->quiet();
   send(*alice, "bob", "two");
   EXPECT_EQ(body_of(takes(*bob)), "two") << "and what comes now has nothing to wait for";

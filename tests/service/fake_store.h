@@ -169,8 +169,8 @@ class FakeStore {
         result.more = true;
         return;
       }
-      result.rows.push_back(at->second);
-      bytes += at->second.head.size() + at->second.body.size();
+      result.rows.push_back(loaded(at->second, load.bodies));
+      bytes += at->second.head.size() + (load.bodies ? at->second.body.size() : 0);
     }
   }
   void carry_out(const core::LoadExpired& load, core::StoreResult& result) {
@@ -180,8 +180,34 @@ class FakeStore {
         result.more = true;
         return;
       }
-      result.rows.push_back(row);
+      result.rows.push_back(loaded(row, true));
     }
+  }
+  void carry_out(const core::LoadExpiring& load, core::StoreResult& result) {
+    for (const auto& [id, row] : deferred) {
+      if (row.expires_ms > load.until_ms || row.state >= core::DeferredState::expiring) continue;
+      if (result.rows.size() == load.count_max) {
+        result.more = true;
+        return;
+      }
+      result.rows.push_back(loaded(row, false));
+    }
+  }
+  void carry_out(const core::FindDeferred& find, core::StoreResult& result) {
+    for (const std::uint64_t id : find.ids) {
+      if (const auto at = deferred.find(id); at != deferred.end()) result.rows.push_back(loaded(at->second, false));
+    }
+  }
+  void carry_out(const core::MarkDeferred& mark, core::StoreResult&) {
+    for (const std::uint64_t id : mark.ids) {
+      const auto at = deferred.find(id);
+      if (at != deferred.end() && at->second.state < mark.state) at->second.state = mark.state;
+    }
+  }
+  static core::DeferredRow loaded(core::DeferredRow row, bool body) {
+    row.size = row.body.size();
+    if (!body) row.body.clear();
+    return row;
   }
   void carry_out(const core::PutSending& put, core::StoreResult& result) {
     if (full) {

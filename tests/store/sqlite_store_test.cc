@@ -67,7 +67,8 @@ DeferredRow message(std::uint64_t id, const std::string& aor = "sip:bob@example.
           .arrived_ms = 1'700'000'000'000,
           .expires_ms = 1'700'000'600'000,
           .head = "From: <sip:alice@example.org>\r\n",
-          .body = body};
+          .body = body,
+          .size = body.size()};
 }
 StoreOp keep(std::uint64_t token, DeferredRow row, std::uint32_t count_max = 100, std::uint64_t bytes_max = 1 << 20) {
   return {token, core::PutDeferred{std::move(row), count_max, bytes_max}};
@@ -262,6 +263,7 @@ TEST_F(SqliteStoreTest, AMessageIsAnsweredWhenItIsOnTheDiskAndComesBackAsItWas) 
   store_->start();
   DeferredRow odd = message(2);
   odd.body = std::string("\0\r\n\xff\xfe", 5);
+  odd.size = odd.body.size();
   odd.head = std::string("Subject: \xc3\xa4\r\nX: \0\r\n", 20);
   submit({keep(1, message(1)), keep(2, odd), load(3)});
   EXPECT_EQ(answer(1).status, Status::done);
@@ -294,6 +296,56 @@ TEST_F(SqliteStoreTest, MessagesAreLoadedInPartsInTheirOrder) {
   EXPECT_FALSE(answer(2).more);
   EXPECT_EQ(answer(3).rows.size(), 1U) << "the one that passes the bytes is the last one";
   EXPECT_TRUE(answer(3).more);
+}
+
+TEST_F(SqliteStoreTest, OMA_DEF_3_ListsAreLoadedWithoutBodies) {
+  open();
+  store_->start();
+  for (std::uint64_t id = 1; id <= 5; ++id) submit({keep(0, message(id, "sip:bob@example.org", std::string(1000, 'x')))});
+  submit({{1, core::LoadDeferred{"sip:bob@example.org", 1, 3, 1000, false}},
+          {2, core::FindDeferred{{4, 99, 2}}},
+          {3, core::LoadDeferred{"sip:nobody@example.org", 0, 3, 1000, false}}});
+  const core::StoreResult part = answer(1);
+  ASSERT_EQ(part.rows.size(), 3U) << "bodies that do not come do not count";
+  EXPECT_TRUE(part.more);
+  DeferredRow second = message(2, "sip:bob@example.org", "");
+  second.size = 1000;
+  EXPECT_EQ(part.rows.front(), second);
+  const core::StoreResult found = answer(2);
+  ASSERT_EQ(found.rows.size(), 2U);
+  EXPECT_EQ(found.rows[0].id, 4U) << "in the order in which they were asked for";
+  EXPECT_EQ(found.rows[1], second);
+  EXPECT_TRUE(answer(3).rows.empty());
+}
+
+TEST_F(SqliteStoreTest, OMA_DEF_6_WhatAUserKnowsOfAMessageOnlyGrowsAndOutlivesTheProcess) {
+  using core::DeferredState;
+  open();
+  store_->start();
+  DeferredRow soon = message(1);
+  soon.expires_ms -= 1000;
+  submit({keep(0, soon), keep(0, message(2)), keep(0, message(3, "sip:carol@example.org"))});
+  const auto until = [](std::uint64_t token, std::int64_t ms, std::uint32_t count) {
+    return StoreOp{token, core::LoadExpiring{ms, count}};
+  };
+  submit({until(1, message(2).expires_ms - 1, 9), until(2, message(2).expires_ms, 2), until(3, 0, 9)});
+  ASSERT_EQ(answer(1).rows.size(), 1U);
+  EXPECT_EQ(answer(1).rows[0].id, 1U);
+  EXPECT_TRUE(answer(1).rows[0].body.empty());
+  EXPECT_EQ(answer(2).rows.size(), 2U) << "of whatever user";
+  EXPECT_TRUE(answer(2).more);
+  EXPECT_TRUE(answer(3).rows.empty());
+  submit({{0, core::MarkDeferred{{1, 2, 77}, DeferredState::told}},
+          {0, core::MarkDeferred{{1}, DeferredState::expiring}},
+          {0, core::MarkDeferred{{1}, DeferredState::told}},
+          until(4, message(2).expires_ms, 9)});
+  EXPECT_EQ(answer(4).rows.size(), 2U) << "one has been found before";
+  open();
+  store_->start();
+  submit({load(5)});
+  ASSERT_EQ(answer(5).rows.size(), 2U);
+  EXPECT_EQ(answer(5).rows[0].state, DeferredState::expiring);
+  EXPECT_EQ(answer(5).rows[1].state, DeferredState::told);
 }
 
 TEST_F(SqliteStoreTest, OMA_DEF_5_ShareOfAUserIsCountedAlsoOfWhatWasThereBefore) {
@@ -665,6 +717,19 @@ TEST_F(SqliteStoreTest, AFileOfTheFirstSchemaGoesOn) {
   store_->start();
   submit({keep(1, message(1))});
   EXPECT_EQ(answer(1).status, Status::done);
+}
+
+TEST_F(SqliteStoreTest, OMA_DEF_3_MessagesOfAFileWithoutStatesAreNewToTheirUsers) {
+  open();
+  store_->start();
+  submit({keep(0, message(1)), {0, core::MarkDeferred{{1}, core::DeferredState::told}}});
+  ASSERT_TRUE(store_->flush(10s));
+  store_.reset();
+  sql("DROP INDEX deferred_by_reminder; ALTER TABLE deferred DROP COLUMN state; PRAGMA user_version=6");
+  open();
+  store_->start();
+  submit({load(1)});
+  EXPECT_EQ(answer(1).rows, std::vector<DeferredRow>{message(1)});
 }
 
 TEST_F(SqliteStoreTest, AnotherReaderDoesNotStopCommits) {

@@ -11,6 +11,8 @@
 //             [--option yes=TEXT ...] [--answer-within 1h] [--language en]
 //   parleyctl system-messages          what has become of those
 //   parleyctl close-system-message ID  take one back
+//   parleyctl deferred USER            messages that wait for a user
+//   parleyctl deferred USER delete ID  delete one of them: it is not sent any more
 //   parleyctl summary                  counts per shard
 //   parleyctl log-level debug          see more (without a level: what it is)
 //   parleyctl metrics | live | ready   what a monitoring system sees
@@ -172,6 +174,8 @@ int main(int argc, char** argv) {
   std::string message_id;
   std::string level;
   std::string system_id;
+  std::string deferred_user;
+  std::string deferred_id;
   SystemMessage message;
   unsigned limit = 0;
 
@@ -210,6 +214,11 @@ int main(int argc, char** argv) {
   system_messages->add_option("--limit", limit, "at most this many per shard");
   auto* close_system = app.add_subcommand("close-system-message", "take one back: its user owes no answer any more");
   close_system->add_option("ID", system_id, "as `system-message` has printed it")->required();
+  auto* deferred = app.add_subcommand("deferred", "messages that wait for a user");
+  deferred->add_option("USER", deferred_user, "alice, or his whole address")->required();
+  deferred->require_subcommand(0, 1);
+  auto* delete_deferred = deferred->add_subcommand("delete", "delete one: it is not sent any more, and its sender hears nothing");
+  delete_deferred->add_option("ID", deferred_id, "as the list shows it")->required();
   auto* summary = app.add_subcommand("summary", "counts per shard");
   auto* metrics = app.add_subcommand("metrics", "Prometheus text");
   auto* live = app.add_subcommand("live", "does every shard answer?");
@@ -229,6 +238,7 @@ int main(int argc, char** argv) {
   if (!is_made_of(room_id, "0123456789-.")) return complain("a room's id looks like 0-5.1");
   if (!is_made_of(member, "0123456789.")) return complain("a member's id looks like 7.3");
   if (!is_made_of(system_id, "0123456789")) return complain("a system message's id is a number");
+  if (!is_made_of(deferred_id, "0123456789")) return complain("a deferred message's id is a number");
   for (const std::string& option : message.options) {
     if (option.find('=') == std::string::npos) return complain("--option looks like yes=\"I agree\"");
   }
@@ -255,6 +265,10 @@ int main(int argc, char** argv) {
     show(options, client.get("/api/v1/system-messages" + query), "messages");
   } else if (close_system->parsed()) {
     print(client.post("/api/v1/system-messages/" + system_id + "/close"));
+  } else if (delete_deferred->parsed()) {
+    print(client.post("/api/v1/deferred/" + deferred_id + "/delete?user=" + escaped(deferred_user)));
+  } else if (deferred->parsed()) {
+    show(options, client.get("/api/v1/deferred?user=" + escaped(deferred_user)), "messages");
   } else if (summary->parsed()) {
     show(options, client.get("/api/v1/summary"), "shards");
   } else if (metrics->parsed()) {

@@ -15,6 +15,7 @@
 #include "core/address.h"
 #include "core/digest.h"
 #include "core/json_text.h"
+#include "tools/parleyd/admin_deferred.h"
 #include "tools/parleyd/admin_json.h"
 #include "tools/parleyd/admin_system.h"
 #include "tools/parleyd/host_port.h"
@@ -225,6 +226,7 @@ void AdminServer::add_routes() {
   });
   add_room_routes();
   add_system_routes(server, backend_);
+  add_deferred_routes(server, backend_);
   const auto show_level = [this](Response& response) {
     answer_json(response, "{\"level\":\"" + std::string(to_string(backend_.log_level())) + "\"}\n");
   };

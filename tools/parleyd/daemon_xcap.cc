@@ -7,6 +7,7 @@
 #include "policy/xcap_usages.h"
 #include "tools/parleyd/daemon.h"
 #include "tools/parleyd/listeners.h"
+#include "tools/parleyd/xcap_deferred.h"
 
 namespace parley::parleyd {
 namespace {
@@ -18,11 +19,14 @@ std::shared_ptr<const core::Credentials> users_of(const std::shared_ptr<const po
   return {config, &config->sip->users};
 }
 
-std::vector<std::unique_ptr<const policy::XcapUsage>> all_usages() {
+// `ask`: of what is made when it is asked for.
+std::vector<std::unique_ptr<const policy::XcapUsage>> all_usages(const policy::SipConfig& sip, XcapDeferredList::Ask ask) {
   std::vector<std::unique_ptr<const policy::XcapUsage>> usages;
   usages.push_back(std::make_unique<const policy::XcapGroups>());
   usages.push_back(std::make_unique<const policy::XcapAccessRules>());
   usages.push_back(std::make_unique<const policy::XcapSettings>());
+  if (sip.im.deferred.on)
+    usages.push_back(std::make_unique<const XcapDeferredList>(sip.im.deferred.list_space, std::move(ask)));
   return usages;
 }
 
@@ -30,7 +34,12 @@ std::vector<std::unique_ptr<const policy::XcapUsage>> all_usages() {
 
 std::string Daemon::bind_xcap() {
   const XcapSettings& xcap = settings_.xcap;
-  if (xcap.listeners.empty()) return "";
+  std::string& deferred_root = settings_.sip.im.deferred.xcap_root;
+  if (xcap.listeners.empty()) {
+    const auto& domains = settings_.sip.domains;
+    if (deferred_root.empty()) deferred_root = "https://" + (domains.empty() ? settings_.realm : domains.front()) + "/";
+    return "";
+  }
   xcap_http_ = std::make_unique<HttpServer>(xcap.http, [this](const HttpAsked& asked) { return xcap_->answer(asked); });
   for (const XcapListener& listener : xcap.listeners) {
     const auto address = resolve_host(without_brackets(listener.host), listener.port);
@@ -45,6 +54,7 @@ std::string Daemon::bind_xcap() {
     }
   }
   if (!xcap.uri.empty()) settings_.sip.xcap.root = xcap.uri;
+  if (deferred_root.empty()) deferred_root = settings_.sip.xcap.root;
   xcap_http_->set_tls(loaded_.tls.server);
   return "";
 }
@@ -55,7 +65,10 @@ std::shared_ptr<const policy::Config> Daemon::begin_xcap(std::shared_ptr<const p
   if (xcap_http_ == nullptr) return config;
   xcap_ = std::make_unique<XcapFront>(
       XcapFront::Parts{.config = settings_.xcap.front,
-                       .usages = all_usages(),
+                       .usages = all_usages(settings_.sip,
+                                            [this](core::AdminRequest::Kind kind, const std::string& argument) {
+                                              return gather_->ask_all(kind, argument, in_effect_limit);
+                                            }),
                        .store = store_.get(),
                        .store_shard = shards_->count(),
                        .publish =

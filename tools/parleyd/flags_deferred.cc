@@ -37,6 +37,23 @@ void add_deferred(FlagTable& flags, Settings& s) {
                  "How long until a user who is registered and did not take his messages is sent them again, if he does not register "
                  "meanwhile; each time twice as long.");
   flags.duration("--deferred-retry-max", c.retry_max, 1s, hours(24 * 7), "The longest of these times.");
+  flags.duration("--deferred-remind-before", c.remind_before, 1s, hours(24 * 365),
+                 "How long before the end of a message its user is reminded of it, once: who is subscribed by NOTIFY, who is registered "
+                 "and wants nothing sent by MESSAGE.");
+  flags.text("--deferred-namespace", c.list_space, "URI",
+             "XML namespace of the list of what waits; some clients know urn:oma:xml:im:history-list.");
+  flags.size("--deferred-list-bytes-max", c.list_bytes_max, kib, mib,
+             "Longest list in a NOTIFY or MESSAGE; it says how many messages it leaves out.");
+  flags.text("--deferred-xcap-root", c.xcap_root, "URI",
+             "XCAP root that xcap-diff documents name. Without it https://DOMAIN/.");
+  flags.seconds("--deferred-event-expires-max", c.event_expires_max_seconds, 60, 30 * 86'400,
+                "Longest subscription to the list; a longer wish, or none, gets this.");
+  flags.duration("--deferred-event-interval", c.event_interval, 0ms, hours(1),
+                 "Between NOTIFYs that changes of one user's list cause. Lowering it costs NOTIFYs and reads of the store.");
+  flags.count("--deferred-retrievals-max", c.retrievals_max, 1, 1'000'000,
+              "REFERs for deferred messages that are carried out at one time, per shard; one more is answered 500. Each costs about "
+              "1 KiB and its message.");
+  flags.count("--deferred-retrievals-per-user-max", c.retrievals_per_user_max, 1, 1000, "The same of one user.");
 }
 
 void finish_deferred(Settings& s, bool asked) {
@@ -47,6 +64,7 @@ void finish_deferred(Settings& s, bool asked) {
   if (c.answer_max + s.sip.store_answer > 30s) {  // Timer F is 32 s
     FlagTable::refuse("--deferred-after", "with --store-answer-max it is longer than senders wait: more than 30s");
   }
+  if (c.list_space.empty()) FlagTable::refuse("--deferred-namespace", "is empty");
   if (c.retry_first > c.retry_max) FlagTable::refuse("--deferred-retry-max", "is less than --deferred-retry-first");
 }
 

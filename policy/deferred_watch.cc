@@ -1,0 +1,338 @@
+// policy/deferred_watch.cc - subscriptions to what waits for a user, and reading it. See deferred_watch.h.
+#include "policy/deferred_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/check.h"
+#include "core/json_text.h"
+#include "policy/own_names.h"
+
+namespace parley::policy {
+
+using core::Metric;
+using sip::HeaderId;
+
+namespace {
+
+constexpr std::uint32_t page_count = 100;
+constexpr std::uint64_t page_bytes = 256 * 1024;
+
+sip::NotifierConfig notifier_config(const SipConfig& config) { return config.reg_events.notifier; }
+
+// Not the list itself (OMA-DEF-11).
+bool wants_change(const sip::EventPackage& package, const sip::Received& request) {
+  return !sip::accepts_documents(package, package.subtype, request.head, request.bytes);
+}
+
+}  // namespace
+
+DeferredWatch::DeferredWatch(const Parts& parts, const sip::Location& location, const Settings& settings,
+                             const Deferred& deferred)
+    : UserAgent(parts),
+      location_(location),
+      settings_(settings),
+      deferred_(deferred),
+      packages_{sip::sip_profile_package, sip::ua_profile_package},
+      allowed_events_(sip::allow_events(packages_)),
+      dialogs_({.shard = parts.shard,
+                .pool = parts.pool,
+                .metrics = parts.metrics,
+                .random = parts.random,
+                .transactions = parts.transactions,
+                .transport = parts.transport,
+                .config = parts.config,
+                .owner = Owner::deferred_subscriber,
+                .packages = packages_,
+                .allowed_events = allowed_events_,
+                .notifier = notifier_config(*parts.config),
+                .notifies_unanswered_max = parts.config->reg_events.notifies_unanswered_max,
+                .tells_delivered = true}),
+      watched_(parts.config->reg_events.notifier.subscriptions_max) {
+  set_packages();
+}
+
+DeferredWatch::~DeferredWatch() { wheel_.cancel(reminder_timer_); }
+
+void DeferredWatch::set_packages() {
+  for (sip::EventPackage& package : packages_) {
+    package.expires_max_seconds = config_->im.deferred.event_expires_max_seconds;
+    package.expires_default_seconds = std::min(package.expires_default_seconds, package.expires_max_seconds);
+    package.expires_min_seconds = std::min(package.expires_min_seconds, package.expires_max_seconds);
+    package.interval_min = config_->im.deferred.event_interval;
+  }
+}
+
+void DeferredWatch::reload(std::shared_ptr<const SipConfig> config) {
+  config_ = std::move(config);
+  set_packages();
+  dialogs_.reload(config_, config_->reg_events.notifies_unanswered_max);
+}
+
+void DeferredWatch::drain() {
+  if (std::exchange(draining_, true)) return;
+  to_announce_.clear();  // the next process does
+  in_line_.clear();
+  dialogs_.drain();
+}
+
+void DeferredWatch::begin(const core::Now& now, core::Outbox& out) {
+  UserAgent::begin(now.mono);
+  wall_ms_ = now.wall_ms;
+  out_ = &out;
+  dialogs_.begin(now.mono);
+  if (config_->im.deferred.on && shard_ == 0 && !draining_ && !reminding_ && !reminder_timer_.armed()) {
+    wheel_.arm(reminder_timer_, now_);
+  }
+}
+
+void DeferredWatch::end() {
+  while (wheel_.expire_one(now_) != nullptr) {
+    if (draining_) continue;
+    reminding_ = true;
+    start({.reminds = true}, 0);
+  }
+  announce_more();
+  std::map<std::uint64_t, Load> due;  // by what is watched
+  for (EventFact fact; dialogs_.next(fact);) {
+    if (fact.kind == EventFact::Kind::ended) {
+      const auto drop = [&fact](Load& load) {
+        std::erase_if(load.notifies,
+                      [&](const auto& notify) { return notify.subscription == fact.ended.subscription; });
+      };
+      for (auto& [number, load] : loads_) drop(load);
+      for (auto& [resource, load] : due) drop(load);
+      on_ended(fact.ended);
+      continue;
+    }
+    Load& load = due[fact.notify.resource];
+    if (const Watched* const watched = watched_.get(core::SlotId::unpack(fact.notify.resource)))
+      load.aor = watched->aor;
+    load.notifies.push_back(std::move(fact.notify));
+  }
+  for (auto& [resource, load] : due) start(std::move(load), 0);
+}
+
+core::Instant DeferredWatch::next_deadline() const {
+  const core::Instant announces = to_announce_.empty() ? core::never : next_announcement_ - announcement_burst;
+  return std::min({announces, wheel_.next_deadline(), dialogs_.next_deadline()});
+}
+
+// --- SUBSCRIBE
+
+bool DeferredWatch::serves(std::string_view package) const {
+  return config_->im.deferred.on && std::any_of(std::begin(packages_), std::end(packages_),
+                                                [&](const auto& served) { return served.name == package; });
+}
+
+std::uint16_t DeferredWatch::subscribe(const Received& request, const sip::RequestMatch& match, std::string_view aor,
+                                       std::string_view user) {
+  const sip::SubscribeAnswer asked = dialogs_.judge(request);
+  if (asked.status != 200) return asked.status;
+  if (const Watched* const there = find(aor);
+      there != nullptr && there->usages.size() >= config_->reg_events.subscriptions_per_user_max) {
+    metrics_.add(Metric::sip_subscriptions_user_limit);
+    return 403;
+  }
+  contact_ = "<";
+  put_listener_uri(contact_, request.flow.transport, transport_.listener(request.flow), user, request.secure());
+  contact_ += '>';
+  const core::SlotId id = watched_of(aor);
+  if (!id.valid()) {
+    metrics_.add(Metric::sip_subscriptions_limit);
+    return 503;
+  }
+  const EventOutcome outcome =
+      dialogs_.subscribe({.request = request, .match = match, .resource = id.packed(), .contact = contact_}, asked);
+  if (outcome.created) add_usage(outcome, request);
+  release(id);
+  return outcome.status;
+}
+
+std::uint16_t DeferredWatch::refresh(const Received& request, const sip::RequestMatch& match) {
+  const EventOutcome outcome = dialogs_.refresh(request, match);
+  if (outcome.created) {
+    add_usage(outcome, request);
+  } else if (outcome.status == 200 && request.head.first(HeaderId::accept) != nullptr) {
+    Watched& watched = *watched_.get(core::SlotId::unpack(outcome.resource));
+    for (Usage& usage : watched.usages) {
+      if (usage.subscription == outcome.subscription) usage.diff = wants_change(packages_[sip_profile], request);
+    }
+  }
+  return outcome.status;
+}
+
+void DeferredWatch::add_usage(const EventOutcome& outcome, const Received& request) {
+  Usage usage{.subscription = outcome.subscription};
+  usage.diff = wants_change(packages_[sip_profile], request);
+  watched_.get(core::SlotId::unpack(outcome.resource))->usages.push_back(std::move(usage));
+}
+
+// --- what is watched
+
+core::SlotId DeferredWatch::watched_of(std::string_view aor) {
+  if (const auto there = by_aor_.find(aor); there != by_aor_.end()) return there->second;
+  const core::SlotId id = watched_.emplace();
+  if (!id.valid()) return id;
+  watched_.get(id)->aor = aor;
+  by_aor_.emplace(aor, id);
+  return id;
+}
+
+DeferredWatch::Watched* DeferredWatch::find(std::string_view aor) {
+  const auto there = by_aor_.find(aor);
+  return there == by_aor_.end() ? nullptr : watched_.get(there->second);
+}
+
+void DeferredWatch::release(core::SlotId id) {
+  const Watched& watched = *watched_.get(id);
+  if (!watched.usages.empty()) return;
+  by_aor_.erase(watched.aor);
+  watched_.erase(id);
+}
+
+void DeferredWatch::on_ended(const sip::EndedFact& fact) {
+  const core::SlotId id = core::SlotId::unpack(fact.resource);
+  Watched* const watched = watched_.get(id);
+  if (watched == nullptr) return;  // of a SUBSCRIBE that could not be answered
+  std::erase_if(watched->usages, [&](const Usage& usage) { return usage.subscription == fact.subscription; });
+  release(id);
+}
+
+void DeferredWatch::changed(std::string_view aor) {
+  const Watched* const watched = find(aor);
+  if (watched == nullptr) return;
+  for (const Usage& usage : watched->usages) dialogs_.remind(usage.subscription);
+}
+
+// --- reading a list
+
+std::string_view DeferredWatch::domain() const {
+  return config_->domains.empty() ? std::string_view(config_->realm) : std::string_view(config_->domains.front());
+}
+
+void DeferredWatch::start(Load load, std::uint64_t after) {
+  const std::uint64_t number = ++numbers_;
+  core::StoreOp op{.token = token(number), .what = {}};
+  if (load.reminds) {
+    const auto before = std::chrono::duration_cast<std::chrono::milliseconds>(config_->im.deferred.remind_before);
+    op.what = core::LoadExpiring{.until_ms = wall_ms_ + before.count(), .count_max = page_count};
+  } else if (load.removes != 0) {
+    op.what = core::FindDeferred{.ids = {load.removes}};
+  } else {
+    op.what = core::LoadDeferred{
+        .aor = load.aor, .after = after, .count_max = page_count, .bytes_max = page_bytes, .bodies = false};
+  }
+  loads_.emplace(number, std::move(load));
+  out_->store(std::move(op));
+}
+
+void DeferredWatch::on_stored(const core::StoreResult& result) {
+  const auto found = loads_.find(store_number(result.token));
+  if (found == loads_.end()) return;
+  Load load = std::move(found->second);
+  loads_.erase(found);
+  if (load.reminds) {
+    on_reminding(load, result);
+    return;
+  }
+  if (load.removes != 0) {
+    on_removing(load, result);
+    return;
+  }
+  const bool good = result.status == core::StoreResult::Status::done;
+  for (const core::DeferredRow& row : result.rows) {
+    if (row.expires_ms > wall_ms_) load.entries.push_back(deferred_entry(row));
+  }
+  if (good && result.more && !result.rows.empty()) {
+    start(std::move(load), result.rows.back().id);
+  } else {
+    finish(load, good);
+  }
+}
+
+DeferredList DeferredWatch::document_of(const Load& load, std::uint64_t bytes_max) {
+  DeferredList list = put_deferred_list(
+      load.entries, {.space = config_->im.deferred.list_space, .domain = domain(), .bytes_max = bytes_max}, digest_);
+  if (list.left_out != 0) metrics_.add(Metric::im_deferred_list_limit);
+  return list;
+}
+
+void DeferredWatch::finish(Load& load, bool good) {
+  if (!load.notifies.empty()) {
+    const DeferredList list = good ? document_of(load, config_->im.deferred.list_bytes_max) : DeferredList{};
+    for (const sip::NotifyFact& fact : load.notifies) notify(fact, good ? &list : nullptr, load);
+  }
+  if (load.announces && good) announce(load);
+  if (load.question == 0) return;
+  if (!good) {
+    reply(load.question, "{\"error\":\"the store does not answer\"}");
+  } else if (load.form == Form::entries) {
+    reply(load.question, deferred_list_json(load.entries));
+  } else {
+    const DeferredList list = document_of(load, 0);
+    std::string json = "{\"etag\":";
+    core::put_json_utf8(json, list.etag);
+    json.append(",\"entries\":").append(std::to_string(load.entries.size())).append(",\"document\":");
+    core::put_json_utf8(json, list.text);
+    reply(load.question, json.append("}"));
+  }
+}
+
+// `list`: none; it could not be read, and is tried again when the next NOTIFY may go.
+void DeferredWatch::notify(const sip::NotifyFact& fact, const DeferredList* list, const Load& load) {
+  Watched* const watched = watched_.get(core::SlotId::unpack(fact.resource));
+  CHECK(watched != nullptr);  // what has ended was taken out
+  const auto usage = std::find_if(watched->usages.begin(), watched->usages.end(),
+                                  [&](const Usage& u) { return u.subscription == fact.subscription; });
+  CHECK(usage != watched->usages.end());
+  if (list == nullptr) {
+    (void)dialogs_.send(fact, {});
+    dialogs_.remind(fact.subscription);
+    return;
+  }
+  usage->told = told_by(load, load.entries.size() - list->left_out);
+  usage->number = fact.number;
+  const std::string before = std::exchange(usage->etag, list->etag);
+  if (usage->diff) {
+    const std::string text =
+        put_deferred_list_change({.root = config_->im.deferred.xcap_root,
+                                  .aor = watched->aor,
+                                  .etag = list->etag,
+                                  .before = fact.full ? std::string_view{} : std::string_view(before)});
+    (void)dialogs_.send(fact, {.type = xcap_diff_type, .body = text});
+  } else {
+    (void)dialogs_.send(fact, {.type = deferred_list_type, .body = list->text});
+  }
+}
+
+// --- what comes of a NOTIFY
+
+void DeferredWatch::on_response(core::SlotId subscriber, const Received& response, sip::TransactionId client) {
+  dialogs_.on_response(subscriber, response, client);
+  for (sip::NotifyFact fact; dialogs_.next_delivered(fact);) {
+    const Watched* const watched = watched_.get(core::SlotId::unpack(fact.resource));
+    if (watched == nullptr) continue;
+    for (const Usage& usage : watched->usages) {
+      if (usage.subscription == fact.subscription && usage.number == fact.number) mark(usage.told);
+    }
+  }
+}
+
+DeferredWatch::Told DeferredWatch::told_by(const Load& load, std::size_t count) {
+  Told told;
+  for (std::size_t i = 0; i < count; ++i) {
+    const DeferredEntry& entry = load.entries[i];
+    if (entry.state == core::DeferredState::fresh) told.waiting.push_back(entry.id);
+    if (entry.state == core::DeferredState::expiring) told.expiring.push_back(entry.id);
+  }
+  return told;
+}
+
+// No answer is waited for: what is lost is told once more.
+void DeferredWatch::mark(const Told& told) {
+  if (!told.waiting.empty()) out_->store({0, core::MarkDeferred{told.waiting, core::DeferredState::told}});
+  if (!told.expiring.empty()) out_->store({0, core::MarkDeferred{told.expiring, core::DeferredState::told_expiring}});
+}
+
+}  // namespace parley::policy

@@ -1,0 +1,172 @@
+// policy/sip_deferred_list.cc - what users ask of the deferred messaging function itself: the list of what waits for
+// them, and that a message of it is sent; what operators and documents ask (OMA-DEF-10 to OMA-DEF-14). See
+// sip_service.h.
+#include <charconv>
+
+#include "core/json_text.h"
+#include "policy/deferred_reference.h"
+#include "policy/documents.h"
+#include "policy/service_mail.h"
+#include "policy/sip_service.h"
+#include "sip/uri.h"
+
+namespace parley::policy {
+
+using sip::HeaderId;
+using sip::Method;
+
+// A message that was kept, or what tells of some: it is not kept once more.
+bool SipService::comes_from_store(const Proxied& p) {
+  if (p.errand == nullptr) return false;
+  using Client = Errand::Client;
+  return p.errand->from_store || p.errand->client == Client::deferred || p.errand->client == Client::announcement ||
+         p.errand->client == Client::retrieval;
+}
+
+bool SipService::is_announcement(const Proxied& p) {
+  return p.errand != nullptr && p.errand->client == Errand::Client::announcement;
+}
+
+// deferred-msg-func-uri.
+bool SipService::names_deferred(const sip::Uri& uri) const {
+  sip::Uri own;
+  return !config_->im.deferred_uris.empty() && sip::parse_uri(config_->im.deferred_uris.front(), own) &&
+         core::equal_ignore_case(own.user, uri.user);
+}
+
+bool SipService::about_deferred_event(const Received& request) const {
+  sip::Event event;
+  return config_->im.deferred.on && sip::parse_event(request.head.value(HeaderId::event, request.bytes), event) &&
+         watch_.serves(event.package);
+}
+
+// Outside of dialogs, to the function itself, or about one of its messages.
+bool SipService::about_deferred(const Received& request, const Routing& routing) const {
+  const Method method = request.head.method;
+  if (!config_->im.deferred.on || routing.token || !request.essentials.to_tag.empty() || !names_us(routing.parsed))
+    return false;
+  if (method == Method::subscribe) return names_deferred(routing.parsed);
+  return method == Method::refer && (names_deferred(routing.parsed) || deferred_id(routing.parsed.user).has_value() ||
+                                     retrieval_.names_message(request));
+}
+
+// The address of record of a user of ours; empty: of somebody else.
+std::string_view SipService::own_user_aor(std::string_view identity, std::string& room) const {
+  sip::Uri uri;
+  room.clear();
+  if (!sip::parse_uri(identity, uri) || (uri.scheme != sip::Scheme::tel && !names_us(uri))) return room;
+  return own_aor(uri, room);
+}
+
+// It is about what waits for its sender, and goes to the shard that has him: by whom it says it comes from, which is
+// proven there. Nothing goes on twice.
+void SipService::on_deferred_request(const Received& request, const sip::RequestMatch& match, Routing& routing) {
+  if (!proxy_checks(request, routing)) return;
+  if (draining_) {
+    refuse(request, 503);
+    return;
+  }
+  const bool refers = request.head.method == Method::refer;
+  sip::OptionSet more;
+  if (refers) more.add(sip::OptionTag::multiple_refer);
+  if (!uas_checks(request, more)) return;
+  std::string aor;
+  const Sender claimed{.kind = trusted(request.flow.remote) ? Sender::Kind::trusted : Sender::Kind::unknown,
+                       .user = {}};
+  const std::string_view claim = claimed.kind == Sender::Kind::trusted ? identity_of(request, claimed)
+                                                                       : std::string_view(request.essentials.from.uri);
+  if (!own_user_aor(claim, aor).empty() && request.flow.shard == shard_) {
+    if (const std::uint32_t owner_shard = shard_of(aor); owner_shard != shard_) {
+      transport_.pass_on(owner_shard, request);
+      return;
+    }
+  }
+  Sender sender;
+  if (!identify(request, routing, sender)) return;
+  if (own_user_aor(identity_of(request, sender), aor).empty() || shard_of(aor) != shard_) {  // OMA-DEF-14
+    refuse(request, 403);
+    return;
+  }
+  if (!asks_within_rate(request, sender)) return;
+  if (!refers) {
+    sip::Uri user;
+    const bool named = sip::parse_uri(aor, user);
+    watch_.clear();
+    finish_list_subscribe(request, match,
+                          named ? watch_.subscribe(request, match, aor, user.user) : std::uint16_t{403});
+    return;
+  }
+  // His address of record is that of nobody else.
+  const std::optional<std::uint64_t> id = deferred_id(routing.parsed.user);
+  std::string to;
+  if (!id && !names_deferred(routing.parsed) && own_aor(routing.parsed, to) != aor) {
+    refuse(request, 403);
+    return;
+  }
+  const std::uint16_t status = retrieval_.refer({.request = request, .match = match, .aor = aor, .id = id.value_or(0)});
+  if (status != 0) refuse_once(request, match, status, retrieval_.headers());
+}
+
+void SipService::finish_list_subscribe(const Received& request, const sip::RequestMatch& match, std::uint16_t status) {
+  if (status == 200) {
+    keep(request.flow, now_.mono + std::chrono::seconds(watch_.granted_s()) + config_->transport.idle);
+  } else {
+    refuse_once(request, match, status, watch_.headers());
+  }
+}
+
+// To whoever has the user. Who is not told now is with the next change.
+void SipService::tell_list_changed(std::string_view aor, bool reminds) {
+  const std::uint32_t owner_shard = shard_of(aor);
+  if (owner_shard != shard_) {
+    MailWriter(mail_, ServiceMail::list_changed).put(reminds).text(aor);
+    transport_.send_mail(owner_shard, mail_);
+  } else if (reminds) {
+    watch_.remind(aor);
+  } else {
+    watch_.changed(aor);
+  }
+}
+
+// What has come of pushes, retrievals, deletions and time.
+void SipService::tell_lists() {
+  std::string aor;
+  for (DeferredWatch::Removed removed; watch_.next_removed(removed);) deferred_.removed(removed.aor, removed.id);
+  for (DeferredRetrieval::Removed removed; retrieval_.next_removed(removed);) {
+    deferred_.removed(removed.aor, removed.id);
+    watch_.changed(removed.aor);
+  }
+  while (deferred_.next_changed(aor)) tell_list_changed(aor, false);
+  while (watch_.next_reminded(aor)) tell_list_changed(aor, true);
+}
+
+// Empty: it is answered later.
+std::string SipService::answer_deferred(const core::AdminRequest& request) {
+  using Kind = core::AdminRequest::Kind;
+  const auto error = [](std::string_view why) {
+    std::string json = "{\"error\":";
+    core::put_json_string(json, why);
+    return json.append("}");
+  };
+  if (!config_->im.deferred.on) return error("nothing is deferred here: it needs the role deferred and a store");
+  const std::string_view argument = request.argument;
+  const std::size_t blank = argument.find(' ');
+  const std::string uri =
+      completed_uri(argument.substr(0, blank),
+                    config_->domains.empty() ? std::string_view(config_->realm) : config_->domains.front());
+  std::string aor;
+  if (own_user_aor(uri, aor).empty()) return error("that is no user of ours");
+  if (shard_of(aor) != shard_) return "{}";  // another one answers
+  if (request.kind == Kind::deferred_delete) {
+    std::uint64_t id = 0;
+    const std::string_view number = blank == std::string_view::npos ? std::string_view{} : argument.substr(blank + 1);
+    (void)std::from_chars(number.data(), number.data() + number.size(), id);
+    watch_.remove(request.id, aor, id >> 63 == 0 ? id : 0);
+  } else {
+    watch_.list(request.id, aor,
+                request.kind == Kind::deferred_list ? DeferredWatch::Form::document : DeferredWatch::Form::entries);
+  }
+  return {};
+}
+
+}  // namespace parley::policy
