@@ -107,6 +107,10 @@ class Deferred : public UserAgent {
 
   // For tests at rest.
   [[nodiscard]] std::size_t users() const { return users_.size(); }
+  // Nothing but the look for what has come to its end, which never rests, has a time to wait for.
+  [[nodiscard]] bool only_looks(core::Instant deadline) const {
+    return expiry_timer_.armed() && boxes_.empty() && deadline == wheel_.next_deadline();
+  }
   [[nodiscard]] std::uint32_t boxes() const { return boxes_.size(); }
 
  private:

@@ -153,7 +153,7 @@ void DeferredWatch::remove(std::uint64_t question, std::string_view aor, std::ui
 // found.
 void DeferredWatch::on_removing(Load& load, const core::StoreResult& result) {
   if (result.status != core::StoreResult::Status::done) {
-    reply(load.question, "{\"error\":\"the store does not answer\"}");
+    reply(load.question, "{\"error\":\"the store does not answer\",\"status\":503}");
     return;
   }
   if (load.removing) {

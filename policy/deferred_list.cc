@@ -22,14 +22,23 @@ constexpr std::string_view anonymous_uri = "sip:anonymous@anonymous.invalid";
 constexpr std::string_view diff_space = "urn:ietf:params:xml:ns:xcap-diff";
 constexpr std::size_t etag_letters = 32;
 
-// A quoted string without its quotes and escapes; a token as it stands.
+constexpr std::size_t name_bytes_max = 256;
+
+// A quoted string without its quotes and escapes; a token as it stands. A longer one is cut between characters.
 std::string plain_name(std::string_view display) {
-  if (display.size() < 2 || display.front() != '"' || display.back() != '"') return std::string(display);
   std::string name;
-  for (std::size_t i = 1; i + 1 < display.size(); ++i) {
-    if (display[i] == '\\' && i + 2 < display.size()) ++i;
-    name += display[i];
+  if (display.size() < 2 || display.front() != '"' || display.back() != '"') {
+    name = display;
+  } else {
+    for (std::size_t i = 1; i + 1 < display.size(); ++i) {
+      if (display[i] == '\\' && i + 2 < display.size()) ++i;
+      name += display[i];
+    }
   }
+  if (name.size() <= name_bytes_max) return name;
+  std::size_t end = name_bytes_max;
+  while (end != 0 && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;
+  name.resize(end);
   return name;
 }
 

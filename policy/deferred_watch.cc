@@ -266,7 +266,7 @@ void DeferredWatch::finish(Load& load, bool good) {
   if (load.announces && good) announce(load);
   if (load.question == 0) return;
   if (!good) {
-    reply(load.question, "{\"error\":\"the store does not answer\"}");
+    reply(load.question, "{\"error\":\"the store does not answer\",\"status\":503}");
   } else if (load.form == Form::entries) {
     reply(load.question, deferred_list_json(load.entries));
   } else {

@@ -259,6 +259,25 @@ void Focus::look_at_end(FocusSession& s) {
   }
 }
 
+void Focus::renew_groups(const GroupNamed& named) {
+  std::vector<core::SlotId> orphans;
+  for (const auto& [key, id] : by_group_) {
+    FocusSession* const s = sessions_.get(id);
+    if (s == nullptr || s->ending) continue;
+    std::shared_ptr<const Group> now = named(key);
+    if (now == nullptr) {
+      orphans.push_back(id);
+    } else if (now.get() != s->group) {
+      s->group = now.get();
+      s->group_owner = std::move(now);
+    }
+  }
+  for (const core::SlotId id : orphans) {
+    end_session(*sessions_.get(id), "SIP;cause=480;text=\"Group Deleted\"");
+    settle(id);
+  }
+}
+
 void Focus::end_session(FocusSession& s, std::string_view reason) {
   if (std::exchange(s.ending, true)) return;
   s.waiting.clear();

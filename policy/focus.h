@@ -33,6 +33,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <deque>
 #include <map>
 #include <memory>
@@ -79,6 +80,8 @@ class Focus : public UserAgent {
   void restore(const core::SessionRow& row) { left_.restore(row); }
   // By the user part of its identity; null: there is none that one could come back to.
   [[nodiscard]] const LeftSession* left(std::string_view name) const;
+  // The same whatever its age, which only the shard that it belongs to can judge.
+  [[nodiscard]] const LeftSession* known(std::string_view name) const { return left_.find(name); }
   ~Focus();
 
   // Where an INVITE goes, and who sends it.
@@ -172,6 +175,10 @@ class Focus : public UserAgent {
   void on_stored(const core::StoreResult& result);
 
   [[nodiscard]] bool has(core::SlotId session) const;
+  // What users have written of their groups is another document now: rules hold for sessions that are on, too, and without its
+  // group a session ends.
+  using GroupNamed = std::function<std::shared_ptr<const Group>(std::string_view key)>;
+  void renew_groups(const GroupNamed& named);
   // The session of a group that is on.
   [[nodiscard]] std::optional<core::SlotId> session_of(std::string_view group_key) const;
 

@@ -99,7 +99,10 @@ Focus::Watch Focus::watch(const Received& request, const CallName& named, std::s
     const auto session = known.roster != nullptr && sip::parse_uri(known.roster->entity(), identity_of)
                              ? this->named(identity_of.user)
                              : std::nullopt;
-    const FocusSession* const s = session ? sessions_.get(session->call) : nullptr;
+    const LeftSession* const taken_up = session ? nullptr : left_.find(identity_of.user);
+    const FocusSession* const s = session                ? sessions_.get(session->call)
+                                  : taken_up != nullptr ? sessions_.get(taken_up->session)
+                                                        : nullptr;
     if (s != nullptr && !may_watch(*s, watch.watcher, watch.watcher)) watch.decision = 403;
     return watch;
   }

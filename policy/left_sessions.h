@@ -24,8 +24,12 @@ struct LeftSession {
 class LeftSessions {
  public:
   void restore(const core::SessionRow& row) { by_name_.insert_or_assign(row.name, LeftSession{.row = row}); }
-  // By the user part of its identity. Null: there is none, or it was left for longer than `left_max_ms`. Valid until the
-  // next call that is not const.
+  // By the user part of its identity, for finding the shard that it belongs to. Valid until the next call that is not const.
+  [[nodiscard]] const LeftSession* find(std::string_view name) const {
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : &found->second;
+  }
+  // On that shard. Null: there is none, or it was left for longer than `left_max_ms`. Valid likewise.
   [[nodiscard]] const LeftSession* find(std::string_view name, std::int64_t wall_ms, std::int64_t left_max_ms) const {
     const auto found = by_name_.find(name);
     if (found == by_name_.end()) return nullptr;

@@ -64,7 +64,7 @@ void Settings::restore(const core::PublicationRow& row, const core::Now& now) {
   if (parse_poc_settings(row.body, said)) return;
   const core::Instant expires = now.mono + std::chrono::milliseconds(row.expires_ms - now.wall_ms);
   if (!publications_.restore(row.aor, row.name, row.entity_tag, row.body, row.changed, expires)) return;
-  settled_.insert_or_assign(row.aor, merged(entities(row.aor), defaults()));
+  settled_.insert_or_assign(row.aor, merged(entities(row.aor), defaults_of(row.aor)));
 }
 
 // --- PUBLISH, in the order of OMA-SET-9

@@ -111,7 +111,7 @@ bool SipService::on_call_request(const Received& request, const sip::RequestMatc
 // been passed on.
 bool SipService::is_elsewhere(const Received& request, const Routing& routing) {
   if (!request.essentials.to_tag.empty()) return false;
-  if (routing.local && focus_.left(routing.parsed.user) != nullptr) return false;
+  if (routing.local && focus_.known(routing.parsed.user) != nullptr) return false;
   auto name = routing.local ? calls_.named(routing.parsed.user) : std::nullopt;
   if (!name && request.head.method == Method::invite) name = calls_.named_beside(request);
   if (!name || name->shard == shard_ || name->shard >= shard_count_) return false;

@@ -61,7 +61,7 @@ std::shared_ptr<const Group> SipService::group_named(std::string_view aor) {
 bool SipService::is_of_session_elsewhere(const Received& request, const Routing& routing) {
   if (!config_->focus.on || shard_count_ == 1 || !request.essentials.to_tag.empty()) return false;
   if ((!routing.next_route.empty() && routing.own_routes == 0) || request.flow.shard != shard_) return false;
-  const LeftSession* const left = routing.local ? focus_.left(routing.parsed.user) : nullptr;
+  const LeftSession* const left = routing.local ? focus_.known(routing.parsed.user) : nullptr;
   const auto group = left == nullptr ? group_of(routing) : nullptr;
   if (left == nullptr && group == nullptr) return false;
   const std::uint32_t owner = shard_of(group != nullptr ? group->key() : place_of(*left));

@@ -182,7 +182,8 @@ bool SipService::may_originate(const Received& request, const sip::RequestMatch&
   // To a session of ours a REFER or SUBSCRIBE is of the service whatever its tags.
   const bool tags_matter = request.head.method != Method::refer && request.head.method != Method::subscribe;
   if (!kind && served && config_->im.participating && !tags_matter && !let_in && routing.local) {
-    if (const auto name = focus_.named(routing.parsed.user); name && name->kind == NameKind::session) {
+    const auto name = focus_.named(routing.parsed.user);
+    if ((name && name->kind == NameKind::session) || focus_.known(routing.parsed.user) != nullptr) {
       kind = ImKind::other;
     }
   }

@@ -324,6 +324,7 @@ void SipService::take(std::shared_ptr<const UserDocuments> documents) {
   const std::string& owner = user_documents_->changed_owner;
   settings_.take(user_documents_, !owner.empty() && shard_of(owner) == shard_);
   reg_events_.take(user_documents_);
+  focus_.renew_groups([this](std::string_view key) { return group_named(key); });
 }
 
 void SipService::name_ourselves() {

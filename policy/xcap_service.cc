@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t name_bytes_max = 256;  // of a document
 // Of what the service itself has written.
-constexpr XmlLimits computed_limits{.bytes_max = 64 * 1024 * 1024, .elements_max = 1'000'000};
+constexpr XmlLimits computed_limits{
+    .bytes_max = 64 * 1024 * 1024, .tag_bytes_max = 64 * 1024, .elements_max = 1'000'000};
 constexpr std::string_view reads_only = "GET, HEAD";
 constexpr std::string_view reads_and_deletes = "GET, HEAD, DELETE";
 constexpr std::string_view all_methods = "GET, HEAD, PUT, DELETE";
@@ -161,7 +162,8 @@ XcapWorld XcapService::world() const {
           .accounts = *accounts_,
           .domain = config_.domain,
           .groups_prefix = config_.groups_prefix,
-          .reserved = config_.reserved};
+          .reserved = config_.reserved,
+          .group_members_max = config_.group_members_max};
 }
 
 XmlLimits XcapService::limits() const { return {.bytes_max = config_.document_bytes_max, .elements_max = 20'000}; }
@@ -269,6 +271,10 @@ XcapOutcome XcapService::judge_computed(const XcapAsk& ask, const XcapRequest& r
     if (tree.read(computed.body, computed_limits)) return answer(500);
     XcapNode node = get_node(tree, selector);
     if (!node.found) return answer(404);
+    if (deletes && find_element(tree, selector) != 0) {  // RFC 4825 section 8.2.4: the same once more must not delete another one
+      const XcapEdit edit = delete_node(tree, selector, computed_limits);
+      if (edit.fault == XcapFault::cannot_delete) return conflict(edit.fault, edit.phrase);
+    }
     outcome.answer.type = node.type;
     outcome.answer.body = std::move(node.body);
   }

@@ -31,6 +31,7 @@ struct XcapConfig {
   std::string domain{};                 // ours: of users and groups
   std::string groups_prefix{};          // that names of groups have to begin with
   std::vector<std::string> reserved{};  // user_keys that no group may have
+  std::uint32_t group_members_max = 500;
   std::uint32_t document_bytes_max = 256 * 1024;
   std::uint32_t documents_per_user_max = 32;
   std::uint32_t documents_max = 1'000'000;

@@ -46,6 +46,7 @@ struct XcapWorld {
   std::string_view domain{};                // ours: users and groups are of it
   std::string_view groups_prefix{};         // that names of groups have to begin with
   std::span<const std::string> reserved{};  // user_keys that mean something else here
+  std::uint32_t group_members_max = 500;    // of a group that a user makes
 };
 
 struct XcapRefusal {

@@ -68,6 +68,10 @@ XcapRefusal XcapGroups::read(const XcapPlace&, std::string_view bytes, const Xca
     if (!spec.external_lists.empty() || (spec.rules && names_lists(*spec.rules))) {
       return constraint("lists of other documents are not followed");
     }
+    if (group.members().size() > world.group_members_max ||
+        group.max_participants().value_or(0) > world.group_members_max) {
+      return constraint("a group has at most " + std::to_string(world.group_members_max) + " members and participants");
+    }
     out.groups.push_back(std::make_shared<const Group>(std::move(group)));
   }
   return {};

@@ -207,7 +207,7 @@ class Large(LargeCase):
         alice, bob = self.who("alice", "bob")
         alice.here()
         self.stores(alice, mid=mid)
-        self.assertEqual((self.waiting(), len(self.files())), (1, 1))
+        self.until(lambda: (self.waiting(), len(self.files())) == (1, 1), "it is there twice")
         # Killed while it is sent.
         bob.here()
         half = self.takes(bob)

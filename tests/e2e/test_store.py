@@ -72,8 +72,8 @@ class Restart(Story, StoreCase):
         self.assertEqual(self.server.metric("parley_store_dropped_total"), 0)
         self.assertGreaterEqual(self.server.metric("parley_store_wal_bytes"), 0)
         self.user("bob")
-        self.server.wait_metric("parley_store_operations_total", lambda v: v == 1)
-        self.assertEqual(self.server.metric("parley_store_commits_total"), 1)
+        self.server.wait_metric("parley_store_operations_total", lambda v: v >= 1)
+        self.assertGreaterEqual(self.server.metric("parley_store_commits_total"), 1)
 
 
 class TwoShards(Story, StoreCase):

@@ -109,6 +109,10 @@ class XcapServiceTest : public testing::Test {
            uri + "'><list><entry uri='" + alice + "'/><entry uri='" + bob + "'/></list>" + inside +
            "</list-service></group>";
   }
+  static std::string group_of(const std::string& uri, const std::string& entries) {
+    return "<?xml version='1.0' encoding='UTF-8'?>\n<group xmlns='urn:oma:xml:poc:list-service'><list-service uri='" + uri +
+           "'><list><entry uri='" + alice + "'/>" + entries + "</list></list-service></group>";
+  }
   static std::string rules(const std::string& what) {
     return "<ruleset xmlns='urn:ietf:params:xml:ns:common-policy' xmlns:p='urn:oma:xml:poc:poc-rules'><rule id='r'>"
            "<conditions/><actions><p:allow-invite>" +
@@ -350,6 +354,12 @@ TEST_F(XcapServiceTest, OMA_GRP_1_GroupsHoldAtOnceAndAlone) {
   EXPECT_EQ(fault(ask(bob, "PUT", bobs, group("tel:+1555"))), "constraint-failure");
   EXPECT_EQ(fault(ask(bob, "PUT", bobs, group("sip:g@example.org", "<list><external anchor='http://x/l'/></list>"))),
             "constraint-failure");
+  // One MESSAGE to a group is as many messages as it has members.
+  std::string many;
+  for (int i = 0; i < 500; ++i) many += "<entry uri='sip:u" + std::to_string(i) + "@elsewhere.org'/>";
+  EXPECT_EQ(fault(ask(bob, "PUT", bobs, group_of("sip:g@example.org", many))), "constraint-failure");
+  EXPECT_EQ(fault(ask(bob, "PUT", bobs, group("sip:g@example.org", "<max-participant-count>501</max-participant-count>"))),
+            "constraint-failure");
   // With the new URI goes the old one.
   ASSERT_EQ(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/@uri", "'sip:crew@example.org'").status, 200);
   EXPECT_EQ(snapshot_->groups.find("sip:team@example.org"), nullptr);
@@ -457,7 +467,9 @@ TEST_F(XcapServiceTest, ComputedDocumentsAreReadAndLoseEntries) {
   EXPECT_EQ(ask(alice, "DELETE", list + "/~~/list/entry%5b@id='2'%5d").status, 200);
   EXPECT_EQ(ask(alice, "DELETE", list).status, 200);
   EXPECT_EQ(ask(alice, "DELETE", list + "/~~/list").status, 200);
-  EXPECT_EQ(ask(alice, "DELETE", list + "/~~/list/entry%5b1%5d").status, 404);  // gone meanwhile
+  EXPECT_EQ(ask(alice, "DELETE", list + "/~~/list/entry%5b@id='1'%5d").status, 404);  // gone meanwhile
+  // RFC 4825 section 8.2.4: once more it would be another one.
+  EXPECT_EQ(fault(ask(alice, "DELETE", list + "/~~/list/entry%5b1%5d")), "cannot-delete");
   EXPECT_EQ(erased_, (std::vector<std::string>{alice + " 2", alice + " all", alice + " all", alice + " 1"}));
 }
 

@@ -65,6 +65,48 @@ TEST_F(Groups, OMA_GRP_2_WhoBeginsAPrearrangedSessionBringsAllMembers) {
   at_rest();
 }
 
+// Of a group that a user has written by XCAP: its next document holds at once, and without one its session ends.
+TEST_F(Groups, OMA_GRP_4_WhatAUserWritesOfHisGroupHoldsForTheSessionThatIsOn) {
+  make(focus_config());
+  const auto write = [this](const std::vector<std::string>& members) {
+    auto written = std::make_shared<policy::UserDocuments>();
+    policy::GroupSpec spec = team(false);
+    spec.uri = "sip:crew@example.org";
+    spec.members.clear();
+    for (const std::string& name : members) {
+      spec.members.push_back({.uri = "sip:" + name + "@example.org", .key = {}, .display_name = {}});
+    }
+    auto group = std::make_shared<const policy::Group>(spec);
+    if (!members.empty()) written->groups.put(group->key(), group);
+    written->changed_owner = "sip:alice@example.org";
+    line->world.service().take(written);
+  };
+  write({"alice", "bob"});
+  for (Phone* one : {alice.get(), bob.get()}) {
+    one->invite_uri("sip:crew@example.org", msrp_sdp(one->user()), im_lines);
+    one->take(one->want("200 INVITE"));
+    one->ack();
+  }
+  const std::string identity = alice->target;
+  carol->invite_uri(identity, msrp_sdp("carol"), im_lines);
+  EXPECT_EQ(code(carol->next()), "403");
+  write({"alice", "carol"});
+  dave->invite_uri("sip:crew@example.org", msrp_sdp("dave"), im_lines);
+  EXPECT_EQ(code(dave->next()), "403");
+  carol->invite_uri(identity, msrp_sdp("carol2"), im_lines);
+  const std::string in = carol->want("200 INVITE");
+  carol->take(in);
+  carol->ack();
+  leaves(*bob);
+  bob->invite_uri(identity, msrp_sdp("bob2"), im_lines);
+  EXPECT_EQ(code(bob->next()), "403") << "he is no member any more";
+  write({});
+  line->pass(std::chrono::milliseconds(1));
+  EXPECT_EQ(header(ended(*alice), "Reason"), "SIP;cause=480;text=\"Group Deleted\"");
+  ended(*carol);
+  at_rest();
+}
+
 TEST_F(Groups, SEED2_7_2_1_1_5b_ProvisionalResponsesNameTheGroup) {
   call_team(*alice);
   bob->respond(bob->want("INVITE"), 180);

@@ -285,6 +285,7 @@ void DeferredWorker::on_stored_one(const SipMessage& message, uint32_t receiver,
     note("behind a later one of its sender: " + std::string(message.body.substr(0, 40)));
   }
   last = std::max(last, number + 1);
+  if (!kept_[uint64_t{receiver} * options_.messages + number] || push_begin_ns_ == 0) return;  // somebody was there at once
   ++found_.delivered;
   count_delivery();
 }

@@ -41,7 +41,7 @@ DeferredAnswer deferred_answer(const Gather::Answers& answers) {
     if (!json.is_object()) {
       silent = true;
     } else if (json.contains("error")) {
-      refused = {409, json.dump() + "\n"};
+      refused = {json.value("status", 409), json.dump() + "\n"};
     } else if (!json.empty()) {
       return {200, *each + "\n"};
     }

@@ -208,8 +208,8 @@ void Daemon::end_admin() {
     reloads_over_ = true;
   }
   reload_done_.notify_all();
+  admin_.reset();  // it reports on the other one
   xcap_http_.reset();
-  admin_.reset();
 }
 
 void Daemon::on_signals(int signal_fd) {
@@ -302,6 +302,7 @@ std::string Daemon::try_reload() {
   }
   take_documents(fresh, loaded);
   fresh.sip.xcap.root = settings_.sip.xcap.root;
+  if (fresh.sip.im.deferred.xcap_root.empty()) fresh.sip.im.deferred.xcap_root = settings_.sip.im.deferred.xcap_root;
   const std::shared_ptr<const policy::Config> config =
       make_config(fresh, listeners_, sip_listeners_, std::move(loaded.users));
   shards_->reload(config);
@@ -335,6 +336,7 @@ void Daemon::rotate_tickets() {
   if (auto context = core::TlsContext::server(config, error)) {
     loaded_.tls.server = std::move(context);
     shards_->reload(loaded_.tls);
+    if (xcap_http_ != nullptr) xcap_http_->set_tls(loaded_.tls.server);
   } else {
     log(Level::warn, "session ticket keys were not changed: " + error);
   }

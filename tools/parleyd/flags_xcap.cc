@@ -34,6 +34,9 @@ void add_xcap(FlagTable& flags, Settings& s, RawXcap& raw) {
       "--xcap-groups-prefix", p.groups_prefix, "TEXT",
       "What names of groups that users make have to begin with, so that none is the address of somebody. Without it "
       "any name that is no --user, no group of the operator's and no address of the service.");
+  flags.count("--xcap-group-members-max", p.group_members_max, 1, 10'000,
+              "Members of a group that a user makes, and what he may say how many take part; more is answered 409. A message to "
+              "it is as many messages.");
   flags.size("--xcap-document-max", p.document_bytes_max, kib, 16 * mib,
              "Longest document, and longest body of a request; a longer one is answered 413.");
   flags.count("--xcap-documents-per-user-max", p.documents_per_user_max, 1, 10'000,
