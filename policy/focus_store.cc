@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "policy/entry_headers.h"
 #include "policy/focus.h"
+#include "policy/user_key.h"
 
 namespace parley::policy {
 

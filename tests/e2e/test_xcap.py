@@ -371,7 +371,7 @@ class Outlives(XcapMixin, StoreCase):
         self.hello(alice, "sip:gone@example.org", 404)
         self.assertEqual(self.server.metric("parley_xcap_documents"), 2)
 
-    def test_OMA_DEF_10_what_waits_is_a_document(self):
+    def test_OMA_DEF_1_OMA_DEF_10_what_waits_is_a_document(self):
         auid, name = "org.openmobilealliance.deferred-list", "deferred-list"
         client = self.client("bob")
         self.assertEqual(len(ET.fromstring(self.status(client.fetch(auid, name), 200).body)), 0)

@@ -71,7 +71,7 @@ bool same_xcap(const XcapSettings& a, const XcapSettings& b) {
   };
   return a.listeners == b.listeners && a.uri == b.uri && p.root == q.root && p.groups_prefix == q.groups_prefix &&
          p.document_bytes_max == q.document_bytes_max && p.documents_per_user_max == q.documents_per_user_max &&
-         p.documents_max == q.documents_max && p.bytes_max == q.bytes_max &&
+         p.documents_max == q.documents_max && p.bytes_max == q.bytes_max && p.group_members_max == q.group_members_max &&
          a.http.connections_max == b.http.connections_max && a.http.per_source_max == b.http.per_source_max &&
          a.http.request_time == b.http.request_time && a.http.idle_time == b.http.idle_time &&
          a.http.threads == b.http.threads &&
@@ -124,6 +124,14 @@ std::string needs_restart(const Settings& running, const Settings& fresh) {
   check(running.store.wal_max_bytes == fresh.store.wal_max_bytes, "--store-wal-max");
   check(running.realm == fresh.realm, "--realm");
   check(same_xcap(running.xcap, fresh.xcap), "--xcap or one of its limits");
+  // XCAP was told once.
+  const auto& told = running.xcap.front;
+  const auto& now = fresh.xcap.front;
+  const bool listens = !running.xcap.listeners.empty();
+  check(!listens || (told.plain_digest == now.plain_digest && told.digest.algorithms == now.digest.algorithms),
+        "--plain-auth or --auth-algorithms, while --xcap is on");
+  check(!listens || told.service.reserved == now.service.reserved,
+        "an address of the service (--conference-factory and the like), while --xcap is on");
   check(running.shards == fresh.shards, "--shards");
   check(running.pin == fresh.pin, "--pin");
   check(running.loop == fresh.loop, "--loop");
