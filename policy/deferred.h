@@ -140,6 +140,7 @@ class Deferred : public UserAgent {
     std::vector<std::string> held;
     std::uint32_t number = 0;       // of the errand that runs
     std::uint16_t status = 0;       // what came of it
+    bool gone = false;              // what it sends was taken out of the store meanwhile
     std::uint32_t failures = 0;     // rounds in a row
     core::Instant rested{};         // since when
     core::Timer timer;

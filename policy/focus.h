@@ -169,6 +169,12 @@ class Focus : public UserAgent {
   // An INVITE to the reference of a stored message (OMA-DEF-13). As invite().
   [[nodiscard]] std::uint16_t fetch(const sip::Received& request, const sip::RequestMatch& match,
                                     const Invitation& invitation, std::uint64_t id);
+  // One that its user has fetched whole: it is taken out of the store.
+  struct Fetched {
+    std::string aor;
+    std::uint64_t id = 0;
+  };
+  [[nodiscard]] bool next_fetched(Fetched& fetched);
   void on_stored(const core::StoreResult& result);
 
   [[nodiscard]] bool has(core::SlotId session) const;
@@ -413,6 +419,7 @@ class Focus : public UserAgent {
   std::map<std::uint64_t, core::SlotId> asks_;  // of the store, by number: for which session
   std::deque<Pushed> pushed_;
   std::deque<Stored> stored_rows_;
+  std::deque<Fetched> fetched_;
 
   // Scratch, kept and reused.
   std::string refusal_body_;

@@ -459,6 +459,7 @@ class SipService {
   void on_deferred_request(const Received& request, const sip::RequestMatch& match, Routing& routing);
   void finish_list_subscribe(const Received& request, const sip::RequestMatch& match, std::uint16_t status);
   void tell_list_changed(std::string_view aor, bool reminds);
+  void tell_fetched(std::string_view aor, std::uint64_t id);
   void tell_lists();
   [[nodiscard]] std::string answer_deferred(const core::AdminRequest& request);
 

@@ -38,12 +38,17 @@ core::Span line_value(std::string_view lines, std::string_view name) {
   return {};
 }
 
-// Header lines of the SENDs of a message that came as a MESSAGE.
-std::string lines_for(const core::DeferredRow& row) {
+// The Message-ID of what has none of its sender.
+std::string own_id(const core::DeferredRow& row) {
   char id[core::letters64_chars];
   core::letters_encode64(row.id, id);
+  return {id, sizeof id};
+}
+
+// Header lines of the SENDs of a message that came as a MESSAGE.
+std::string lines_for(const core::DeferredRow& row) {
   std::string lines("Message-ID: ");
-  lines.append(id, sizeof id).append("\r\nContent-Type: ");
+  lines.append(own_id(row)).append("\r\nContent-Type: ");
   const std::string_view type = line_value(row.head, "Content-Type").of(row.head);
   lines.append(type.empty() ? std::string_view("text/plain") : type).append("\r\n");
   return lines;
@@ -110,6 +115,8 @@ msrp::EndHandle StoredLegs::keep(Keep what, std::uint32_t legs_max) {
   Leg leg;
   leg.owner = what.owner;
   leg.row = std::move(what.row);
+  leg.call_id = std::move(what.call_id);
+  leg.from_tag = std::move(what.from_tag);
   leg.bytes_max = what.bytes_max;
   leg.count_max = what.count_max;
   leg.user_bytes_max = what.user_bytes_max;
@@ -144,6 +151,11 @@ void StoredLegs::take(Leg& leg, const msrp::EndSend& message) {
   leg.row.large_bytes = std::max(leg.row.large_bytes, end);
   if (message.flag == msrp::Flag::end) {
     leg.ended = true;
+    if (leg.row.large_bytes == 0) {  // there is nothing that could be brought to anybody
+      metrics_.add(Metric::im_deferred_large_empty);
+      fail(leg, 403);
+      return;
+    }
     write_block(leg);
     settle(leg);
   } else {
@@ -207,8 +219,14 @@ void StoredLegs::put_row(Leg& leg) {
   const WantedNotices wanted = wanted_notices(type, row.body);
   row.notices = wanted.notices;
   row.message_id = wanted.message_id;
-  const std::string_view own_id = line_value(row.large_head, "Message-ID").of(row.large_head);
-  row.key = deferred_key(digest_, {row.aor, row.sender, wanted.message_id.empty() ? own_id : wanted.message_id});
+  if (wanted.message_id.empty()) {
+    row.key = deferred_key(digest_, {row.aor, row.sender, leg.call_id, leg.from_tag});
+  } else {
+    row.key = deferred_key(digest_, {row.aor, row.sender, wanted.message_id});
+  }
+  if (line_value(row.large_head, "Message-ID").length == 0) {  // without one its pieces would not be of one message
+    row.large_head.insert(0, "Message-ID: " + own_id(row) + "\r\n");
+  }
   ask(leg, Asked::put, 0,
       {0, core::PutDeferred{.row = row, .count_max = leg.count_max, .bytes_max = leg.user_bytes_max}});
 }

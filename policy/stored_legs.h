@@ -54,6 +54,10 @@ class StoredLegs final : public RoomLegs {
   // A message that is to be stored: its row, but for what its bytes say. `bytes_max`: it may have so many.
   struct Keep {
     core::DeferredRow row;
+    // Of the INVITE that brings it. An MSRP Message-ID is the only one in its session alone: where the message has none
+    // of its own (imdn), these say which it is.
+    std::string call_id;
+    std::string from_tag;
     std::uint64_t bytes_max = 0;
     std::uint32_t count_max = 0;  // of PutDeferred
     std::uint64_t user_bytes_max = 0;
@@ -107,6 +111,8 @@ class StoredLegs final : public RoomLegs {
     bool over = false;    // told
     bool closed = false;  // by its room; it stays for what the store has yet to say
     // keeps
+    std::string call_id;
+    std::string from_tag;
     std::uint64_t bytes_max = 0;
     std::uint32_t count_max = 0;
     std::uint64_t user_bytes_max = 0;
