@@ -159,9 +159,10 @@ class Focus : public UserAgent {
     std::uint16_t status = 0;
   };
   [[nodiscard]] bool next_pushed(Pushed& pushed);
-  // What is stored now, or was already.
+  // What is stored now, or was already; or is not, though others got it.
   struct Stored {
     core::DeferredRow row;
+    bool lost = false;
     bool duplicate = false;
     bool tried = false;
   };
@@ -306,7 +307,8 @@ class Focus : public UserAgent {
   void ask_room(FocusSession& s, StoredCopy copy);
   void keep_copy(FocusSession& s, StoredCopy& copy, const core::StoreResult& result);
   [[nodiscard]] core::DeferredRow row_of(const FocusSession& s, const StoredCopy& copy) const;
-  [[nodiscard]] bool join_stored(FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends);
+  void refuse_copy(const FocusSession& s, const StoredCopy& copy);
+  [[nodiscard]] bool join_stored(const FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends);
   void give_up_asking(FocusSession& s);
   void on_fetched(FocusSession& s, const core::StoreResult& result);
   void take_overs();

@@ -127,6 +127,7 @@ void Focus::ask_room(FocusSession& s, StoredCopy copy) {
     metrics_.add(Metric::im_deferred_full);
     s.refusal_text = too_long_text;
     refused_invitee(s, 480);
+    refuse_copy(s, copy);
     if (originator != nullptr) nobody_came(s, *originator);
     return;
   }
@@ -151,7 +152,16 @@ void Focus::give_up_asking(FocusSession& s) {
     metrics_.add(Metric::im_deferred_failed);
     s.refusal_text = not_now_text;
     refused_invitee(s, 480);
+    refuse_copy(s, copy);
   }
+}
+
+// Others may get it: then its sender hears, if he wants to, for whom it could not be kept.
+void Focus::refuse_copy(const FocusSession& s, const StoredCopy& copy) {
+  const msrp::EndHandle end = stored_->keep(
+      {.row = row_of(s, copy), .call_id = {}, .from_tag = {}, .owner = s.self.packed(), .refused = true},
+      config_->im.deferred.large_parallel);
+  if (end.valid()) (void)join_stored(s, end, copy.aor, false);
 }
 
 void Focus::on_stored(const core::StoreResult& result) {
@@ -186,6 +196,7 @@ void Focus::keep_copy(FocusSession& s, StoredCopy& copy, const core::StoreResult
     metrics_.add(metric);
     s.refusal_text = text;
     refused_invitee(s, 480);
+    refuse_copy(s, copy);
   };
   if (result.status == Status::full) return refuse(Metric::im_deferred_full, no_room_text);
   if (result.status != Status::done) return refuse(Metric::im_deferred_failed, not_now_text);
@@ -236,7 +247,7 @@ core::DeferredRow Focus::row_of(const FocusSession& s, const StoredCopy& copy) c
 }
 
 // False: its room has no place; nothing stays of the leg.
-bool Focus::join_stored(FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends) {
+bool Focus::join_stored(const FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends) {
   Member member;
   member.uri = uri;
   member.end = end;
@@ -371,6 +382,14 @@ void Focus::take_overs() {
                                                     [&](const auto& c) { return c.end == over.end; });
       const bool tried = s != nullptr && copy != s->copies.end() && copy->tried;
       stored_rows_.push_back({.row = std::move(over.row), .duplicate = over.duplicate, .tried = tried});
+      continue;
+    }
+    if (over.lost) {
+      // One alone hears of it in his session.
+      const bool others = s == nullptr || s->copies.size() > 1 || s->peopled;
+      if (!others) continue;
+      metrics_.add(Metric::im_deferred_large_lost);
+      stored_rows_.push_back({.row = std::move(over.row), .lost = true});
       continue;
     }
     if (s == nullptr || s->stored == nullptr || s->stored->end != over.end || s->ending) continue;

@@ -621,7 +621,7 @@ struct BodiesTest : SqliteStoreTest {
   }
   static DeferredRow large(std::uint64_t id, std::uint64_t bytes) {
     DeferredRow row = message(id);
-    row.large_bytes = bytes;
+    row.large_bytes = row.size = bytes;
     row.large_head = "Message-ID: m\r\nContent-Type: text/plain\r\n";
     return row;
   }
