@@ -239,6 +239,7 @@ class SipService {
     bool has_to_tag = false;
     bool answered = false;  // a final response has gone upstream, or none ever will
     bool answered_2xx = false;
+    bool answered_503 = false;  // by whoever it came to
     bool waits_for_bindings = false;
     bool by_core = false;  // the core reaches whom nothing else leads to
     bool tries_again = false;  // a BYE of ours that came to nobody: its timer runs
