@@ -105,6 +105,18 @@ struct Large : Party {
     who.send_typed("MESSAGE", "text/plain", text, im);
     who.want("202 MESSAGE");
   }
+  // The list of what waits for him.
+  void watches(Phone& who) {
+    who.local = "<sip:" + who.user() + "@example.org>;tag=w";
+    who.remote = "<sip:Deferred@example.org>";
+    who.target = "sip:Deferred@example.org";
+    who.call_id = "watch";
+    who.request("SUBSCRIBE", {},
+                "Event: ua-profile\r\nExpires: 600\r\nAccept: application/vnd.oma.im.deferred-list+xml\r\n");
+    who.want("200 SUBSCRIBE");
+    who.respond(who.want("NOTIFY"), 200);
+    line->pass(20s);
+  }
   // The INVITE that comes to bob, which he takes; and what he gets.
   struct Got {
     std::string invite;
@@ -472,15 +484,7 @@ TEST_F(Large, OMA_DEF_15_WhoAsksForPrivacyOfTheUserIsNotNamed) {
 TEST_F(Large, OMA_DEF_11_AListThatHasBecomeShorterIsToldAtOnce) {
   leave(*bob);
   deposits("short");
-  bob->local = "<sip:bob@example.org>;tag=w";
-  bob->remote = "<sip:Deferred@example.org>";
-  bob->target = "sip:Deferred@example.org";
-  bob->call_id = "watch";
-  bob->request("SUBSCRIBE", {},
-               "Event: ua-profile\r\nExpires: 600\r\nAccept: application/vnd.oma.im.deferred-list+xml\r\n");
-  bob->want("200 SUBSCRIBE");
-  bob->respond(bob->want("NOTIFY"), 200);
-  line->pass(20s);
+  watches(*bob);
   come(*bob);
   EXPECT_EQ(receives(*bob).body, "short");
   bob->want("BYE");  // nothing else happens
@@ -919,18 +923,24 @@ TEST_F(Fetched, OMA_DEF_13_ALargeMessageIsSentToWhoAsksForIt) {
   at_rest();
 }
 
-TEST_F(Fetched, OMA_DEF_13_WhatIsFetchedByAnotherShardIsNotSentAnyMore) {
+TEST_F(Fetched, OMA_DEF_13_WhatIsFetchedByAnotherShardIsToldToThatOfItsUser) {
   start({}, 3);
   leave(*bob);
   deposits("one");
   says(*carol, "two");
+  ASSERT_FALSE(world->service(0).deferred().has("sip:bob@example.org")) << "he belongs to another one";
+  watches(*bob);
   const std::uint64_t id = row().id;
   fetch(*bob, id);
   const std::string ok = final(*bob);
   bob->take(ok);
   bob->ack();
-  ended(*bob);
   EXPECT_EQ(world->store.deferred.size(), 1U);
+  const std::string told = bob->want("NOTIFY");
+  EXPECT_EQ(told.find("<mode>large</mode>"), std::string::npos) << told;
+  EXPECT_NE(told.find("<mode>pager</mode>"), std::string::npos) << told;
+  bob->respond(told, 200);
+  ended(*bob);
   come(*bob);
   const std::string pager = bob->want("MESSAGE");
   EXPECT_EQ(body_of(pager), "two");
