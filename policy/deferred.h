@@ -24,6 +24,7 @@
 #include "core/seam.h"
 #include "core/slot_map.h"
 #include "core/timer_wheel.h"
+#include "policy/imdn.h"
 #include "policy/message_ids.h"
 #include "policy/settings.h"
 #include "policy/store_owner.h"
@@ -90,6 +91,10 @@ class Deferred : public UserAgent {
   void on_stored(const core::StoreResult& result);
   // A large message is stored now, or was already (OMA-LRG-4); next_kept() says so.
   void on_large_stored(const core::DeferredRow& row, bool duplicate, bool tried);
+  // One of several could not be stored: its sender is told, where he wants to be.
+  void on_large_lost(const core::DeferredRow& row) {
+    if (wants(row.notices, Notice::negative)) notify(row, true);
+  }
   // One that is to be sent: fetched until false. What comes of it on_response() and on_over() say.
   struct Large {
     core::DeferredRow row;
@@ -144,6 +149,7 @@ class Deferred : public UserAgent {
     std::vector<std::string> held;
     std::uint32_t number = 0;       // of the errand that runs
     std::uint16_t status = 0;       // what came of it
+    bool gone = false;              // what it sends was taken out of the store meanwhile
     std::uint32_t failures = 0;     // rounds in a row
     core::Instant rested{};         // since when
     core::Timer timer;

@@ -173,6 +173,7 @@ void Deferred::removed(std::string_view aor, std::uint64_t id) {
   if (box == nullptr) return;
   if (box->state == Box::State::loading) box->removed.push_back(id);
   const std::size_t under_way = box->state == Box::State::sending ? 1 : 0;
+  if (under_way != 0 && box->rows.front().id == id) box->gone = true;
   for (std::size_t i = under_way; i < box->rows.size(); ++i) {
     if (box->rows[i].id != id) continue;
     box->rows.erase(box->rows.begin() + static_cast<std::ptrdiff_t>(i));
@@ -260,6 +261,7 @@ void Deferred::push(Box& box) {
   const core::DeferredRow& row = box.rows.front();
   box.state = Box::State::sending;
   box.status = 0;
+  box.gone = false;
   ++box.number;
   if (row.large_bytes != 0) {
     large_.push_back({.row = row, .box = box.self, .number = box.number});
@@ -326,6 +328,9 @@ void Deferred::on_over(core::SlotId id, std::uint32_t number) {
   } else if (means_unreachable(status)) {
     box->unreached = true;
     end_round(*box);
+  } else if (box->gone || box->rows.front().expires_ms <= wall_ms_) {  // with what was still to be read of it
+    box->rows.pop_front();
+    next_message(*box);
   } else {
     box->refused = true;
     hold(*box, box->rows.front().sender);

@@ -162,9 +162,10 @@ class Focus : public UserAgent {
     std::uint16_t status = 0;
   };
   [[nodiscard]] bool next_pushed(Pushed& pushed);
-  // What is stored now, or was already.
+  // What is stored now, or was already; or is not, though others got it.
   struct Stored {
     core::DeferredRow row;
+    bool lost = false;
     bool duplicate = false;
     bool tried = false;
   };
@@ -172,6 +173,12 @@ class Focus : public UserAgent {
   // An INVITE to the reference of a stored message (OMA-DEF-13). As invite().
   [[nodiscard]] std::uint16_t fetch(const sip::Received& request, const sip::RequestMatch& match,
                                     const Invitation& invitation, std::uint64_t id);
+  // One that its user has fetched whole: it is taken out of the store.
+  struct Fetched {
+    std::string aor;
+    std::uint64_t id = 0;
+  };
+  [[nodiscard]] bool next_fetched(Fetched& fetched);
   void on_stored(const core::StoreResult& result);
 
   [[nodiscard]] bool has(core::SlotId session) const;
@@ -307,7 +314,8 @@ class Focus : public UserAgent {
   void ask_room(FocusSession& s, StoredCopy copy);
   void keep_copy(FocusSession& s, StoredCopy& copy, const core::StoreResult& result);
   [[nodiscard]] core::DeferredRow row_of(const FocusSession& s, const StoredCopy& copy) const;
-  [[nodiscard]] bool join_stored(FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends);
+  void refuse_copy(const FocusSession& s, const StoredCopy& copy);
+  [[nodiscard]] bool join_stored(const FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends);
   void give_up_asking(FocusSession& s);
   void on_fetched(FocusSession& s, const core::StoreResult& result);
   void take_overs();
@@ -420,6 +428,7 @@ class Focus : public UserAgent {
   std::map<std::uint64_t, core::SlotId> asks_;  // of the store, by number: for which session
   std::deque<Pushed> pushed_;
   std::deque<Stored> stored_rows_;
+  std::deque<Fetched> fetched_;
 
   // Scratch, kept and reused.
   std::string refusal_body_;

@@ -243,6 +243,7 @@ void Focus::on_2xx(Participant& p, const Received& response, bool by_flow) {
 // He is in.
 void Focus::accepted(Participant& p, const Received& response) {
   FocusSession& s = session_of(p);
+  if (s.stored != nullptr) s.stored->taken = true;
   (void)take_allow(response, p.allow, p.allows);
   p.instance = instance_of(response);
   const FocusRequest* const request = request_numbered(p, p.invite_number);

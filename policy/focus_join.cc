@@ -420,7 +420,9 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
   put_listener_uri(s.identity, request.flow.transport, transport_.listener(request.flow), s.name, request.secure());
   s.subject = request.head.value(HeaderId::subject, request.bytes);
   s.originator_uri = who.uri;
-  s.originator_anonymous = who.anonymous;
+  const sip::Privacy privacy = sip::privacy_of(request.head, request.bytes);
+  const bool anonymous = who.anonymous || (who.large_message && privacy.user && !privacy.none);  // OMA-DEF-15
+  s.originator_anonymous = anonymous;
   s.originator_oma = who.oma_client;
   s.originator_trusted = invitation.from_trusted;
   // SEED2-7.2.1.1-5a, -5b, DEC-25
@@ -431,7 +433,7 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
   if (s.distribution) s.gather_until = now_ + config_->focus.distribution_wait;
   // R3323-2: for `user` and `id` in the open he has said himself how he wants to be called.
   const sip::Address& from = request.essentials.from;
-  if (who.anonymous) {
+  if (anonymous) {
     s.originator_from = (from.display.empty() ? std::string("\"Anonymous\"") : std::string(from.display)) + " <" +
                         std::string(sip::anonymous_uri) + ">";
   } else {

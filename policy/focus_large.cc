@@ -13,6 +13,7 @@
 #include "policy/own_names.h"
 #include "policy/owner.h"
 #include "policy/store_owner.h"
+#include "policy/terminating.h"
 #include "policy/user_key.h"
 #include "sip/address.h"
 #include "sip/date.h"
@@ -28,6 +29,7 @@ namespace {
 
 constexpr std::string_view no_room_text = "no more is kept for the recipient";
 constexpr std::string_view too_long_text = "it is too long to be kept for the recipient";
+constexpr std::string_view too_many_lines_text = "its header lines are too long to be kept";
 constexpr std::string_view not_now_text = "it can not be stored now";
 
 // What a=file-selector says of the size (RFC 5547 section 6); 0: nothing.
@@ -125,6 +127,7 @@ void Focus::ask_room(FocusSession& s, StoredCopy copy) {
     metrics_.add(Metric::im_deferred_full);
     s.refusal_text = too_long_text;
     refused_invitee(s, 480);
+    refuse_copy(s, copy);
     if (originator != nullptr) nobody_came(s, *originator);
     return;
   }
@@ -149,7 +152,16 @@ void Focus::give_up_asking(FocusSession& s) {
     metrics_.add(Metric::im_deferred_failed);
     s.refusal_text = not_now_text;
     refused_invitee(s, 480);
+    refuse_copy(s, copy);
   }
+}
+
+// Others may get it: then its sender hears, if he wants to, for whom it could not be kept.
+void Focus::refuse_copy(const FocusSession& s, const StoredCopy& copy) {
+  const msrp::EndHandle end = stored_->keep(
+      {.row = row_of(s, copy), .call_id = {}, .from_tag = {}, .owner = s.self.packed(), .refused = true},
+      config_->im.deferred.large_parallel);
+  if (end.valid()) (void)join_stored(s, end, copy.aor, false);
 }
 
 void Focus::on_stored(const core::StoreResult& result) {
@@ -184,11 +196,19 @@ void Focus::keep_copy(FocusSession& s, StoredCopy& copy, const core::StoreResult
     metrics_.add(metric);
     s.refusal_text = text;
     refused_invitee(s, 480);
+    refuse_copy(s, copy);
   };
   if (result.status == Status::full) return refuse(Metric::im_deferred_full, no_room_text);
   if (result.status != Status::done) return refuse(Metric::im_deferred_failed, not_now_text);
   copy.bytes_max = std::min(config.large_bytes_max, result.room);
-  copy.end = stored_->keep({.row = row_of(s, copy),
+  core::DeferredRow row = row_of(s, copy);
+  const auto lines = static_cast<std::size_t>(std::count(row.head.begin(), row.head.end(), '\n'));
+  if (!fits_again(config_->transport.head, lines, row.head.size()))
+    return refuse(Metric::im_deferred_failed, too_many_lines_text);
+  const Participant* const originator = participants_.get(s.originator);
+  copy.end = stored_->keep({.row = std::move(row),
+                            .call_id = originator == nullptr ? s.name : std::string(originator->dialog->call_id()),
+                            .from_tag = originator == nullptr ? std::string() : std::string(originator->dialog->remote_tag()),
                             .bytes_max = copy.bytes_max,
                             .count_max = config.count_max,
                             .user_bytes_max = config.bytes_max,
@@ -227,7 +247,7 @@ core::DeferredRow Focus::row_of(const FocusSession& s, const StoredCopy& copy) c
 }
 
 // False: its room has no place; nothing stays of the leg.
-bool Focus::join_stored(FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends) {
+bool Focus::join_stored(const FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends) {
   Member member;
   member.uri = uri;
   member.end = end;
@@ -329,15 +349,25 @@ bool Focus::next_pushed(Pushed& pushed) {
   return true;
 }
 
+bool Focus::next_fetched(Fetched& fetched) {
+  if (fetched_.empty()) return false;
+  fetched = std::move(fetched_.front());
+  fetched_.pop_front();
+  return true;
+}
+
 void Focus::tell_pushed(FocusSession& s, std::uint16_t status) {
   StoredMessage& stored = *s.stored;
   if (stored.asked != 0) asks_.erase(std::exchange(stored.asked, 0));
   if (stored.status != 0) return;
+  if (stored.taken && means_unreachable(status)) status = 500;
   stored.status = status;
   if (stored.box.valid()) {
     pushed_.push_back({.box = stored.box, .number = stored.number, .status = status});
-  } else if (status == 200) {
+  } else if (status == 200) {  // he has it, as what he fetches by REFER
     metrics_.add(Metric::im_deferred_fetched);
+    out_->store({0, core::RemoveDeferred{.id = stored.id}});
+    fetched_.push_back({.aor = std::move(stored.aor), .id = stored.id});
   }
 }
 
@@ -354,8 +384,17 @@ void Focus::take_overs() {
       stored_rows_.push_back({.row = std::move(over.row), .duplicate = over.duplicate, .tried = tried});
       continue;
     }
+    if (over.lost) {
+      // One alone hears of it in his session.
+      const bool others = s == nullptr || s->copies.size() > 1 || s->peopled;
+      if (!others) continue;
+      metrics_.add(Metric::im_deferred_large_lost);
+      stored_rows_.push_back({.row = std::move(over.row), .lost = true});
+      continue;
+    }
     if (s == nullptr || s->stored == nullptr || s->stored->end != over.end || s->ending) continue;
     const core::SlotId session = s->self;
+    s->stored->taken = true;  // or it is the message that is the matter, and not its user
     tell_pushed(*s, over.status);
     end_session(*s,
                 over.status == 200 ? "SIP;cause=200;text=\"Message Sent\"" : "SIP;cause=480;text=\"Message Not Sent\"");
@@ -443,6 +482,7 @@ void Focus::on_fetched(FocusSession& s, const core::StoreResult& result) {
   }
   if (status == 0) {
     s.begun = true;
+    s.stored->aor = result.rows.front().aor;
     (void)answer_or_refuse(*p);
   } else {
     p->refusal = status;

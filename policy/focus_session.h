@@ -88,12 +88,14 @@ struct StoredCopy {
 // A message that is sent out of the store: pushed (OMA-DEF-8) or fetched (OMA-DEF-13).
 struct StoredMessage {
   std::uint64_t id = 0;
+  std::string aor;   // whose it is, when he fetches it
   core::SlotId box;  // of who pushes it, and its number there; not valid(): it is fetched
   std::uint32_t number = 0;
   std::string asserts;       // P-Asserted-Identity of what delivers it
   std::uint64_t asked = 0;   // for its row
   msrp::EndHandle end;       // the leg that gives it
   std::uint16_t status = 0;  // what has become of it; 0: nothing yet
+  bool taken = false;        // a device has accepted it: whatever fails then, its user was reached
 };
 
 // How somebody takes part, from the first INVITE to the last BYE.

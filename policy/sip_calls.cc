@@ -260,10 +260,10 @@ std::string_view SipService::put_errand(const Errand& errand, const Received& re
 // --- a BYE that came to nobody
 
 // Its connection broke, or none came up: that may be over in a moment, and who does not hear it believes that the session
-// goes on. Where no answer came it has been repeated for long enough.
+// goes on. Where no answer came it has been repeated for long enough, and what was answered, if with 503, has come there.
 bool SipService::may_try_again(Proxied& p) {
   constexpr std::uint8_t tries_max = 4;
-  if (p.errand == nullptr || p.method != Method::bye || ++p.errand->tries == tries_max) return false;
+  if (p.errand == nullptr || p.method != Method::bye || p.answered_503 || ++p.errand->tries == tries_max) return false;
   p.tries_again = true;
   return true;
 }

@@ -128,6 +128,18 @@ void SipService::tell_list_changed(std::string_view aor, bool reminds) {
   }
 }
 
+// To whoever has the user: it is not sent to him any more.
+void SipService::tell_fetched(std::string_view aor, std::uint64_t id) {
+  const std::uint32_t owner_shard = shard_of(aor);
+  if (owner_shard != shard_) {
+    MailWriter(mail_, ServiceMail::fetched).put(id).text(aor);
+    transport_.send_mail(owner_shard, mail_, true);
+    return;
+  }
+  deferred_.removed(aor, id);
+  watch_.changed(aor);
+}
+
 // What has come of pushes, retrievals, deletions and time.
 void SipService::tell_lists() {
   std::string aor;
@@ -136,6 +148,7 @@ void SipService::tell_lists() {
     deferred_.removed(removed.aor, removed.id);
     watch_.changed(removed.aor);
   }
+  for (Focus::Fetched fetched; focus_.next_fetched(fetched);) tell_fetched(fetched.aor, fetched.id);
   while (deferred_.next_changed(aor)) tell_list_changed(aor, false);
   while (watch_.next_reminded(aor)) tell_list_changed(aor, true);
 }

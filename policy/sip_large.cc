@@ -89,7 +89,11 @@ void SipService::pass_large() {
       deferred_.on_over(pushed.box, pushed.number);
     }
     for (Focus::Stored stored; focus_.next_stored(stored); any = true) {
-      deferred_.on_large_stored(stored.row, stored.duplicate, stored.tried);
+      if (stored.lost) {
+        deferred_.on_large_lost(stored.row);
+      } else {
+        deferred_.on_large_stored(stored.row, stored.duplicate, stored.tried);
+      }
     }
     if (any) tell_kept();
   }

@@ -348,6 +348,7 @@ void SipService::on_branch_response(Proxied& p, const Received& response, sip::T
   const std::uint16_t status = response.head.status;
   if (status >= 200) wheel_.cancel(branch.timer);
   if (status == 503) {
+    p.answered_503 = true;
     sip::RetryAfter retry;
     const std::string_view value = response.head.value(HeaderId::retry_after, response.bytes);
     const bool told = value.data() != nullptr && sip::parse_retry_after(value, retry);

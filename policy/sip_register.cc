@@ -281,6 +281,12 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       if (in.good()) tell_list_changed(aor, reminds);
       return;
     }
+    case ServiceMail::fetched: {
+      const auto id = in.take<std::uint64_t>();
+      const std::string_view aor = in.text();
+      if (in.good()) tell_fetched(aor, id);
+      return;
+    }
     case ServiceMail::answer:
     case ServiceMail::answered:
     case ServiceMail::held: on_system_mail(from, mail); return;

@@ -244,6 +244,7 @@ void SipService::end() {
     watch_.available(value_);
   }
   run_errands();
+  tell_lists();  // large messages come to their end among errands
   if (draining_) {
     transport_.drain();
     reg_events_.drain();

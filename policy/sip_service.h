@@ -239,6 +239,7 @@ class SipService {
     bool has_to_tag = false;
     bool answered = false;  // a final response has gone upstream, or none ever will
     bool answered_2xx = false;
+    bool answered_503 = false;  // by whoever it came to
     bool waits_for_bindings = false;
     bool by_core = false;  // the core reaches whom nothing else leads to
     bool tries_again = false;  // a BYE of ours that came to nobody: its timer runs
@@ -459,6 +460,7 @@ class SipService {
   void on_deferred_request(const Received& request, const sip::RequestMatch& match, Routing& routing);
   void finish_list_subscribe(const Received& request, const sip::RequestMatch& match, std::uint16_t status);
   void tell_list_changed(std::string_view aor, bool reminds);
+  void tell_fetched(std::string_view aor, std::uint64_t id);
   void tell_lists();
   [[nodiscard]] std::string answer_deferred(const core::AdminRequest& request);
 

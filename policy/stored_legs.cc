@@ -38,12 +38,17 @@ core::Span line_value(std::string_view lines, std::string_view name) {
   return {};
 }
 
-// Header lines of the SENDs of a message that came as a MESSAGE.
-std::string lines_for(const core::DeferredRow& row) {
+// The Message-ID of what has none of its sender.
+std::string own_id(const core::DeferredRow& row) {
   char id[core::letters64_chars];
   core::letters_encode64(row.id, id);
+  return {id, sizeof id};
+}
+
+// Header lines of the SENDs of a message that came as a MESSAGE.
+std::string lines_for(const core::DeferredRow& row) {
   std::string lines("Message-ID: ");
-  lines.append(id, sizeof id).append("\r\nContent-Type: ");
+  lines.append(own_id(row)).append("\r\nContent-Type: ");
   const std::string_view type = line_value(row.head, "Content-Type").of(row.head);
   lines.append(type.empty() ? std::string_view("text/plain") : type).append("\r\n");
   return lines;
@@ -93,8 +98,9 @@ void StoredLegs::tell(Leg& leg, std::uint16_t status, bool duplicate) {
                     .owner = leg.owner,
                     .status = status,
                     .kept = !leg.gives && status == 200,
+                    .lost = !leg.gives && status != 200 && status != 0,
                     .duplicate = duplicate,
-                    .row = !leg.gives && status == 200 ? std::move(leg.row) : core::DeferredRow{}});
+                    .row = leg.gives ? core::DeferredRow{} : std::move(leg.row)});
 }
 
 bool StoredLegs::next_over(Over& over) {
@@ -110,9 +116,12 @@ msrp::EndHandle StoredLegs::keep(Keep what, std::uint32_t legs_max) {
   Leg leg;
   leg.owner = what.owner;
   leg.row = std::move(what.row);
+  leg.call_id = std::move(what.call_id);
+  leg.from_tag = std::move(what.from_tag);
   leg.bytes_max = what.bytes_max;
   leg.count_max = what.count_max;
   leg.user_bytes_max = what.user_bytes_max;
+  leg.refused = what.refused;
   return add(std::move(leg), legs_max);
 }
 
@@ -128,6 +137,10 @@ void StoredLegs::take(Leg& leg, const msrp::EndSend& message) {
   }
   leg.mark = message.mark;
   if (leg.row.large_head.empty()) leg.row.large_head = message.headers;
+  if (leg.refused) {
+    look_into(leg, message);
+    return;
+  }
   const std::uint64_t end = message.start - 1 + message.prefix.size() + message.body.length;
   const bool known = message.total != msrp::ByteRange::unknown;
   if (end > leg.bytes_max || (known && message.total > leg.bytes_max)) {
@@ -144,6 +157,11 @@ void StoredLegs::take(Leg& leg, const msrp::EndSend& message) {
   leg.row.large_bytes = std::max(leg.row.large_bytes, end);
   if (message.flag == msrp::Flag::end) {
     leg.ended = true;
+    if (leg.row.large_bytes == 0) {  // there is nothing that could be brought to anybody
+      metrics_.add(Metric::im_deferred_large_empty);
+      fail(leg, 403);
+      return;
+    }
     write_block(leg);
     settle(leg);
   } else {
@@ -200,15 +218,38 @@ void StoredLegs::settle(Leg& leg) {
   ask(leg, Asked::sync, 0, {0, core::SyncBody{.id = leg.row.id}});
 }
 
-void StoredLegs::put_row(Leg& leg) {
+// What its row has to say of it.
+void StoredLegs::read_beginning(Leg& leg) {
   core::DeferredRow& row = leg.row;
   const std::string_view type = line_value(row.large_head, "Content-Type").of(row.large_head);
   row.head.append("Content-Type: ").append(type.empty() ? std::string_view("text/plain") : type).append("\r\n");
   const WantedNotices wanted = wanted_notices(type, row.body);
   row.notices = wanted.notices;
   row.message_id = wanted.message_id;
-  const std::string_view own_id = line_value(row.large_head, "Message-ID").of(row.large_head);
-  row.key = deferred_key(digest_, {row.aor, row.sender, wanted.message_id.empty() ? own_id : wanted.message_id});
+}
+
+// Of what can not be kept: when its beginning is there, or no more comes.
+void StoredLegs::look_into(Leg& leg, const msrp::EndSend& message) {
+  std::string& beginning = leg.row.body;
+  const auto put = [&](std::string_view bytes) { beginning.append(bytes.substr(0, beginning_bytes - beginning.size())); };
+  if (message.start == beginning.size() + 1) {
+    put(message.prefix);
+    if (message.body.length != 0) put(pool_.view(message.body));
+  }
+  if (message.flag == msrp::Flag::end || beginning.size() == beginning_bytes) fail(leg, 413);
+}
+
+void StoredLegs::put_row(Leg& leg) {
+  read_beginning(leg);
+  core::DeferredRow& row = leg.row;
+  if (row.message_id.empty()) {
+    row.key = deferred_key(digest_, {row.aor, row.sender, leg.call_id, leg.from_tag});
+  } else {
+    row.key = deferred_key(digest_, {row.aor, row.sender, row.message_id});
+  }
+  if (line_value(row.large_head, "Message-ID").length == 0) {  // without one its pieces would not be of one message
+    row.large_head.insert(0, "Message-ID: " + own_id(row) + "\r\n");
+  }
   ask(leg, Asked::put, 0,
       {0, core::PutDeferred{.row = row, .count_max = leg.count_max, .bytes_max = leg.user_bytes_max}});
 }
@@ -248,8 +289,11 @@ void StoredLegs::fail(Leg& leg, std::uint16_t status) {
   leg.block.clear();
   let_go_on(leg);
   out_->store({0, core::DropBody{.id = leg.row.id}});
-  if (status != 0) answered(leg, status, leg.mark);
-  tell(leg, status == 0 ? std::uint16_t{408} : status);
+  if (status != 0) {
+    answered(leg, status, leg.mark);
+    read_beginning(leg);
+  }
+  tell(leg, status);
 }
 
 void StoredLegs::on_stored(const core::StoreResult& result) {

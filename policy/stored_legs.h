@@ -54,22 +54,29 @@ class StoredLegs final : public RoomLegs {
   // A message that is to be stored: its row, but for what its bytes say. `bytes_max`: it may have so many.
   struct Keep {
     core::DeferredRow row;
+    // Of the INVITE that brings it. An MSRP Message-ID is the only one in its session alone: where the message has none
+    // of its own (imdn), these say which it is.
+    std::string call_id;
+    std::string from_tag;
     std::uint64_t bytes_max = 0;
     std::uint32_t count_max = 0;  // of PutDeferred
     std::uint64_t user_bytes_max = 0;
     std::uint64_t owner = 0;
+    bool refused = false;  // none of it is kept: it is read for what its sender wants to hear of that
   };
   // Not valid(): `legs_max` messages are being stored or sent.
   [[nodiscard]] msrp::EndHandle keep(Keep what, std::uint32_t legs_max);
   // A message that is sent: large, or one of a row alone. It begins when the room lets it.
   [[nodiscard]] msrp::EndHandle give(const core::DeferredRow& row, std::uint64_t owner, std::uint32_t legs_max);
 
-  // What has become of a leg, once: 200, or why not. Of one that keeps with its row when that is stored.
+  // What has become of a leg, once: 200, or why not; 0: its sender gave it up. Of one that keeps with its row, `kept`
+  // when that is stored.
   struct Over {
     msrp::EndHandle end;
     std::uint64_t owner = 0;
     std::uint16_t status = 0;
     bool kept = false;
+    bool lost = false;  // its sender sent it, and it is not stored
     bool duplicate = false;
     core::DeferredRow row{};
   };
@@ -107,6 +114,8 @@ class StoredLegs final : public RoomLegs {
     bool over = false;    // told
     bool closed = false;  // by its room; it stays for what the store has yet to say
     // keeps
+    std::string call_id;
+    std::string from_tag;
     std::uint64_t bytes_max = 0;
     std::uint32_t count_max = 0;
     std::uint64_t user_bytes_max = 0;
@@ -115,6 +124,7 @@ class StoredLegs final : public RoomLegs {
     std::uint64_t in_flight = 0;    // bytes that the store has not answered
     std::uint32_t writes = 0;
     std::uint64_t mark = 0;  // of what came last
+    bool refused = false;    // as in Keep
     bool ended = false;      // all of it has come
     bool settling = false;   // it is being synced, or its row put
     msrp::EndHandle held;    // whom the room passes on, not read for our sake
@@ -151,12 +161,13 @@ class StoredLegs final : public RoomLegs {
   void tell(Leg& leg, std::uint16_t status, bool duplicate = false);
 
   void take(Leg& leg, const msrp::EndSend& message);
-  void read_head(Leg& leg, std::string_view headers);
   void put_bytes(Leg& leg, std::string_view bytes);
   void write_block(Leg& leg);
   void pace(Leg& leg, msrp::EndHandle source);
   void let_go_on(Leg& leg);
   void settle(Leg& leg);
+  static void read_beginning(Leg& leg);
+  void look_into(Leg& leg, const msrp::EndSend& message);
   void put_row(Leg& leg);
   void answered(Leg& leg, std::uint16_t status, std::uint64_t mark);
   void fail(Leg& leg, std::uint16_t status);

@@ -144,7 +144,7 @@ int DeferredTable::load(const LoadDeferred& op, StoreResult& out) {
       return SQLITE_OK;
     }
     out.rows.push_back(read_deferred(from));
-    bytes += size_of(out.rows.back());
+    bytes += out.rows.back().head.size() + out.rows.back().body.size();  // what comes along: not what lies in files
   }
   return result == SQLITE_DONE ? SQLITE_OK : result;
 }

@@ -51,7 +51,7 @@ class LargeCase(StoreCase):
 
     def setUp(self):
         super().setUp()
-        self.content = random.Random(7).randbytes(SIZE)
+        self.content, self.content_type = random.Random(7).randbytes(SIZE), "text/plain"
 
     def who(self, *names):
         return [Receiver(self, name) for name in names]
@@ -87,7 +87,7 @@ class LargeCase(StoreCase):
         end = len(self.content) if end is None else end
         for start in range(begin, end, CHUNK):
             piece = self.content[start:min(start + CHUNK, end)]
-            tid, _ = session.msrp.send(session.path, piece, mid=mid, sr="yes", content_type="text/plain",
+            tid, _ = session.msrp.send(session.path, piece, mid=mid, sr="yes", content_type=self.content_type,
                                        byte_range=f"{start + 1}-{start + len(piece)}/{len(self.content)}",
                                        flag="$" if start + len(piece) == len(self.content) else "+")
             self.assertEqual(session.msrp.take_response(tid, 30).code, 200)
@@ -184,9 +184,13 @@ class Large(LargeCase):
         session = bob.answered(bob.call(reference, more=TAKES))
         self.has_all(session, mid)
         session.bye_came()
-        self.assertEqual(self.waiting(), 1)
+        self.until(lambda: self.waiting() == 0 and self.files() == [], "what he has is still there")
 
     def test_P_06_killed_at_every_stage(self):
+        # What says in each session that it is the same.
+        self.content = (b"From: <sip:alice@example.org>\r\nTo: <sip:bob@example.org>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
+                        b"imdn.Message-ID: once\r\n\r\nContent-Type: text/plain\r\n\r\n" + self.content)
+        self.content_type = "message/cpim"
         alice, bob = self.who("alice", "bob")
         alice.here()
         session = alice.answered(alice.call("sip:bob@example.org", more=SENDS))

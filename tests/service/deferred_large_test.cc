@@ -96,6 +96,27 @@ struct Large : Party {
     EXPECT_EQ(told[0].status, 200);
     leaves(*alice);
   }
+  // A pager message to bob, who is not there.
+  void says(Phone& who, const std::string& text) {
+    who.call_id = "msg" + std::to_string(++messages);
+    who.local = "<sip:" + who.user() + "@example.org>;tag=m" + std::to_string(messages);
+    who.remote = "<sip:bob@example.org>";
+    who.target = "sip:bob@example.org";
+    who.send_typed("MESSAGE", "text/plain", text, im);
+    who.want("202 MESSAGE");
+  }
+  // The list of what waits for him.
+  void watches(Phone& who) {
+    who.local = "<sip:" + who.user() + "@example.org>;tag=w";
+    who.remote = "<sip:Deferred@example.org>";
+    who.target = "sip:Deferred@example.org";
+    who.call_id = "watch";
+    who.request("SUBSCRIBE", {},
+                "Event: ua-profile\r\nExpires: 600\r\nAccept: application/vnd.oma.im.deferred-list+xml\r\n");
+    who.want("200 SUBSCRIBE");
+    who.respond(who.want("NOTIFY"), 200);
+    line->pass(20s);
+  }
   // The INVITE that comes to bob, which he takes; and what he gets.
   struct Got {
     std::string invite;
@@ -348,21 +369,128 @@ TEST_F(Large, OMA_LRG_1_WhoLeavesBehindTheLastPieceHasSentIt) {
 
 TEST_F(Large, P_07_TheSameMessageIsStoredOnce) {
   leave(*bob);
-  const std::string text = book(30'000);
-  deposits(text);
-  deposits(text);
+  const auto wrapped = [](const std::string& id) {
+    return "From: <sip:alice@example.org>\r\nTo: <sip:bob@example.org>\r\nNS: n <urn:ietf:params:imdn>\r\n"
+           "n.Message-ID: " +
+           id + "\r\n\r\nContent-Type: text/plain\r\n\r\n" + book(30'000);
+  };
+  deposits(wrapped("i1"), "m1", "message/cpim");
+  deposits(wrapped("i1"), "m2", "message/cpim");
   EXPECT_EQ(world->store.deferred.size(), 1U);
   EXPECT_EQ(world->store.bodies.size(), 1U);
   EXPECT_EQ(world->metric(Metric::im_deferred_duplicates), 1U);
-  deposits(text, "m2");
+  deposits(wrapped("i2"), "m1", "message/cpim");
   EXPECT_EQ(world->store.deferred.size(), 2U);
   come(*bob);
-  for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(receives(*bob).body, text);
+  for (const char* id : {"i1", "i2"}) {
+    EXPECT_EQ(receives(*bob).body, wrapped(id));
     ended(*bob);
   }
   bob->quiet();
   at_rest();
+}
+
+TEST_F(Large, P_07_AnMsrpMessageIdSaysNothingInAnotherSession) {
+  leave(*bob);
+  deposits("one", "m1");
+  deposits("two", "m1");
+  EXPECT_EQ(world->store.deferred.size(), 2U);
+  EXPECT_EQ(world->metric(Metric::im_deferred_duplicates), 0U);
+  come(*bob);
+  for (const char* text : {"one", "two"}) {
+    EXPECT_EQ(receives(*bob).body, text);
+    ended(*bob);
+  }
+  at_rest();
+}
+
+TEST_F(Large, P_07_WithoutAMessageIdItGetsOneSoThatItsPiecesAreOfOne) {
+  leave(*bob);
+  const std::string text = book(200'000);
+  for (int i = 0; i < 2; ++i) {
+    invites();
+    const std::string path = path_of(answered());
+    world->msrp(path, {.headers = "Content-Type: text/plain\r\n", .body = text, .start = 1, .total = text.size()});
+    leaves(*alice);
+  }
+  ASSERT_EQ(world->store.deferred.size(), 2U);
+  come(*bob);
+  std::string before;
+  for (int i = 0; i < 2; ++i) {
+    const Got got = receives(*bob);
+    EXPECT_EQ(got.body, text);
+    EXPECT_GT(got.chunks, 1U);
+    EXPECT_TRUE(got.headers.starts_with("Message-ID: ")) << got.headers;
+    EXPECT_NE(got.headers, before);
+    before = got.headers;
+    ended(*bob);
+  }
+  at_rest();
+}
+
+TEST_F(Large, OMA_LRG_4_AnEmptyOneIsRefusedAsWhatItIs) {
+  leave(*bob);
+  invites();
+  const std::string path = path_of(answered());
+  world->msrp(path, {.headers = head("m1"), .body = "", .start = 1, .total = 0});
+  ASSERT_EQ(reports(path).size(), 1U);
+  EXPECT_EQ(reports(path)[0].status, 403);
+  EXPECT_EQ(world->metric(Metric::im_deferred_large_empty), 1U);
+  EXPECT_EQ(world->store.deferred.size(), 0U);
+  leaves(*alice);
+  at_rest();
+}
+
+TEST_F(Large, OMA_DEF_8_AHeadThatWouldNotFitAgainIsRefused) {
+  leave(*bob);
+  std::string lines;
+  for (int i = 0; i < 45; ++i) lines += "X-" + std::to_string(i) + ": 1\r\n";
+  start([](policy::SipConfig& c) { c.transport.head.headers_max = 70; });
+  leave(*bob);
+  invites("sip:bob@example.org", gives, lines);
+  const std::string path = path_of(answered());
+  writes(path, "fits");
+  leaves(*alice);
+  for (int i = 45; i < 52; ++i) lines += "X-" + std::to_string(i) + ": 1\r\n";
+  invites("sip:bob@example.org", gives, lines);
+  const std::string refusal = refused();
+  EXPECT_EQ(code(refusal), "480");
+  EXPECT_NE(header(refusal, "Warning").find("header lines"), std::string::npos) << refusal;
+  come(*bob);
+  EXPECT_EQ(receives(*bob).body, "fits");
+  ended(*bob);
+  at_rest();
+}
+
+TEST_F(Large, OMA_DEF_15_WhoAsksForPrivacyOfTheUserIsNotNamed) {
+  leave(*bob);
+  for (const char* privacy : {"user", "id", "header;user"}) {
+    invites("sip:bob@example.org", gives, "Privacy: " + std::string(privacy) + "\r\n");
+    writes(path_of(answered()), "psst");
+    leaves(*alice);
+    ASSERT_EQ(world->store.deferred.size(), 1U);
+    EXPECT_EQ(row().head.find("alice"), std::string::npos) << row().head;
+    EXPECT_EQ(row().sender, "sip:alice@example.org");
+    come(*bob);
+    const Got got = receives(*bob);
+    EXPECT_EQ(got.invite.find("sip:alice"), std::string::npos) << got.invite;
+    EXPECT_EQ(header(got.invite, "Privacy"), "id");
+    ended(*bob);
+    leave(*bob);
+  }
+  at_rest();
+}
+
+TEST_F(Large, OMA_DEF_11_AListThatHasBecomeShorterIsToldAtOnce) {
+  leave(*bob);
+  deposits("short");
+  watches(*bob);
+  come(*bob);
+  EXPECT_EQ(receives(*bob).body, "short");
+  bob->want("BYE");  // nothing else happens
+  const std::string told = bob->want("NOTIFY");
+  EXPECT_EQ(told.find("<entry "), std::string::npos) << told;
+  bob->respond(told, 200);
 }
 
 TEST_F(Large, P_06_WhatWasReportedOutlivesTheProcessAndWhatWasNotIsNotThere) {
@@ -427,16 +555,65 @@ TEST_F(Large, OMA_DEF_9_WhoCanNotBeReachedIsNotAskedForTheOthers) {
   at_rest();
 }
 
+TEST_F(Large, OMA_DEF_9_ADeviceThatDoesNotGetWhatItAcceptedKeepsNothingOfOthersFromHim) {
+  leave(*bob);
+  deposits(book(900'000));
+  says(*carol, "from carol");
+  world->media().answers = false;
+  come(*bob);
+  receives(*bob);
+  bob->request("BYE");
+  bob->want("200 BYE");
+  const std::string pager = bob->want("MESSAGE");
+  EXPECT_EQ(body_of(pager), "from carol");
+  bob->respond(pager, 200);
+  bob->quiet();
+  world->media().answers = true;
+  line->pass(30050ms);
+  EXPECT_EQ(receives(*bob).body, book(900'000));
+  ended(*bob);
+  at_rest();
+}
+
+TEST_F(Large, OMA_DEF_9_ABodyThatCanNotBeReadKeepsNothingOfOthersFromHim) {
+  leave(*bob);
+  deposits("what the disk has lost");
+  says(*carol, "from carol");
+  world->store.bodies.clear();
+  come(*bob);
+  EXPECT_EQ(receives(*bob).body, "");
+  EXPECT_NE(header(ended(*bob), "Reason").find("480"), std::string::npos);
+  const std::string pager = bob->want("MESSAGE");
+  EXPECT_EQ(body_of(pager), "from carol");
+  bob->respond(pager, 200);
+  EXPECT_EQ(world->metric(Metric::im_deferred_large_unreadable), 1U);
+  leave(*bob);
+  over();
+  at_rest();
+}
+
+TEST_F(Large, OMA_DEF_14_WhatIsDeletedWhileItIsSentIsOverAndTheOthersFollow) {
+  leave(*bob);
+  deposits("away with it");
+  says(*alice, "the next one");
+  come(*bob);
+  const std::string invite = bob->want("INVITE");
+  world->admin(core::AdminRequest::Kind::deferred_delete, "bob " + std::to_string(row().id));
+  EXPECT_EQ(world->store.bodies.size(), 0U);
+  bob->call_id.clear();
+  bob->respond(invite, 200, msrp_sdp("bob", takes_it, "*"));
+  bob->want("ACK");
+  ended(*bob);
+  const std::string pager = bob->want("MESSAGE");
+  EXPECT_EQ(body_of(pager), "the next one") << "though it is of the same sender";
+  bob->respond(pager, 200);
+  EXPECT_EQ(world->service().deferred().boxes(), 0U);
+  at_rest();
+}
+
 TEST_F(Large, OMA_DEF_8_InOrderWithWhatCameByPager) {
   leave(*bob);
-  const auto pager = [&](const std::string& text) {
-    alice->call_id = "msg" + text;
-    alice->local = "<sip:alice@example.org>;tag=m" + text;
-    alice->remote = "<sip:bob@example.org>";
-    alice->target = "sip:bob@example.org";
-    alice->send_typed("MESSAGE", "text/plain", text, im);
-    alice->want("202 MESSAGE");
-  };
+  const auto pager = [&](const std::string& text) { says(*alice, text); };
   pager("first");
   deposits("second");
   pager("third");
@@ -600,6 +777,90 @@ TEST_F(Large, OMA_LRG_3_OfAListWhoIsThereGetsItAtOnceAndTheOthersLater) {
   at_rest();
 }
 
+// To carol, who is there, and bob, for whom it is not kept.
+struct Lost : Large {
+  static std::string wrapped(const std::string& wants, std::size_t bytes) {
+    return "From: <sip:alice@example.org>\r\nTo: <sip:factory@example.org>\r\nNS: n <urn:ietf:params:imdn>\r\n"
+           "n.Message-ID: i1\r\n" +
+           wants + "\r\nContent-Type: text/plain\r\n\r\n" + book(bytes);
+  }
+  void both(const std::string& text) {
+    alice->invite_uri("sip:factory@example.org;sessiontype=adhoc",
+                      mixed(msrp_sdp("alice", gives, "*"), resource_list({"bob", "carol"})),
+                      large + "User-Agent: IM-client/OMA1.0 test\r\nRequire: recipient-list-invite\r\n", mixed_type);
+    const std::string to_carol = carol->want("INVITE");
+    carol->call_id.clear();
+    carol->respond(to_carol, 200, msrp_sdp("carol", takes_it, "*"));
+    carol->want("ACK");
+    const std::string path = path_of(answered());
+    writes(path, text, "m1", "message/cpim");
+    Got got;
+    read(path_of(to_carol), got);
+    EXPECT_EQ(got.body, text);
+    ASSERT_EQ(reports(path).size(), 1U);
+    EXPECT_EQ(reports(path)[0].status, 200) << "carol has it";
+    line->pass(1ms);
+  }
+  void told_of_bob() {
+    const std::string told = alice->want("MESSAGE");
+    EXPECT_NE(told.find("<message-id>i1</message-id>"), std::string::npos) << told;
+    EXPECT_NE(told.find("<failed/>"), std::string::npos) << told;
+    EXPECT_NE(told.find("sip:bob@example.org"), std::string::npos) << told;
+    alice->respond(told, 200);
+  }
+};
+const std::string wants_failures = "n.Disposition-Notification: negative-delivery\r\n";
+
+TEST_F(Lost, OMA_DEF_5_WhoseBoxIsFullAmongOthersIsTold) {
+  start([](policy::SipConfig& c) { c.im.deferred.count_max = 1; });
+  leave(*bob);
+  deposits("one");
+  both(wrapped(wants_failures, 100'000));
+  EXPECT_EQ(world->metric(Metric::im_deferred_large_lost), 1U);
+  const std::string call_id = alice->call_id;
+  told_of_bob();
+  alice->call_id = call_id;
+  leaves(*alice);
+  ended(*carol);
+  // Nobody is told who has not asked.
+  both(wrapped({}, 3000));
+  EXPECT_EQ(world->metric(Metric::im_deferred_large_lost), 2U);
+  alice->quiet();
+  leaves(*alice);
+  ended(*carol);
+  come(*bob);
+  EXPECT_EQ(receives(*bob).body, "one");
+  ended(*bob);
+  at_rest();
+}
+
+TEST_F(Lost, OMA_DEF_5_WhoseCopyTheDiskRefusesInTheMiddleIsTold) {
+  leave(*bob);
+  world->store.body_bytes_max = 150'000;
+  both(wrapped(wants_failures, 400'000));
+  EXPECT_EQ(world->store.deferred.size(), 0U);
+  EXPECT_EQ(world->store.bodies.size(), 0U);
+  EXPECT_EQ(world->metric(Metric::im_deferred_large_lost), 1U);
+  told_of_bob();
+  leaves(*alice);
+  ended(*carol);
+  at_rest();
+}
+
+TEST_F(Lost, OMA_DEF_5_WhatItsSenderBreaksOffIsNoLoss) {
+  start([](policy::SipConfig& c) { c.im.deferred.count_max = 1; });
+  leave(*bob);
+  deposits("one");
+  invites();
+  EXPECT_EQ(code(refused()), "480");
+  EXPECT_EQ(world->metric(Metric::im_deferred_large_lost), 0U);
+  alice->quiet();
+  come(*bob);
+  EXPECT_EQ(receives(*bob).body, "one");
+  ended(*bob);
+  at_rest();
+}
+
 TEST_F(Large, OMA_LRG_3_OfAListNobodyMayBeThere) {
   leave(*bob);
   leave(*carol);
@@ -654,9 +915,51 @@ TEST_F(Fetched, OMA_DEF_13_ALargeMessageIsSentToWhoAsksForIt) {
   bob->ack();
   ended(*bob);
   EXPECT_EQ(world->metric(Metric::im_deferred_fetched), 1U);
-  EXPECT_EQ(world->store.deferred.size(), 1U) << "until he has it deleted, or is sent it";
+  EXPECT_EQ(world->store.deferred.size(), 0U) << "he has it";
+  EXPECT_EQ(world->store.bodies.size(), 0U);
+  alice->quiet();
   come(*bob);
-  EXPECT_EQ(receives(*bob).body, text);
+  bob->quiet();
+  at_rest();
+}
+
+TEST_F(Fetched, OMA_DEF_13_WhatIsFetchedByAnotherShardIsToldToThatOfItsUser) {
+  start({}, 3);
+  leave(*bob);
+  deposits("one");
+  says(*carol, "two");
+  ASSERT_FALSE(world->service(0).deferred().has("sip:bob@example.org")) << "he belongs to another one";
+  watches(*bob);
+  const std::uint64_t id = row().id;
+  fetch(*bob, id);
+  const std::string ok = final(*bob);
+  bob->take(ok);
+  bob->ack();
+  EXPECT_EQ(world->store.deferred.size(), 1U);
+  const std::string told = bob->want("NOTIFY");
+  EXPECT_EQ(told.find("<mode>large</mode>"), std::string::npos) << told;
+  EXPECT_NE(told.find("<mode>pager</mode>"), std::string::npos) << told;
+  bob->respond(told, 200);
+  ended(*bob);
+  come(*bob);
+  const std::string pager = bob->want("MESSAGE");
+  EXPECT_EQ(body_of(pager), "two");
+  bob->respond(pager, 200);
+  at_rest();
+}
+
+TEST_F(Fetched, OMA_DEF_13_WhatIsNotFetchedWholeStays) {
+  leave(*bob);
+  deposits(book(900'000));
+  world->media().answers = false;
+  fetch(*bob, row().id);
+  bob->take(final(*bob));
+  bob->ack();
+  leaves(*bob);
+  EXPECT_EQ(world->store.deferred.size(), 1U);
+  world->media().answers = true;
+  come(*bob);
+  EXPECT_EQ(receives(*bob).body, book(900'000));
   ended(*bob);
   at_rest();
 }

@@ -425,6 +425,20 @@ TEST_F(Party, OMA_SES_8_AByeThatNoConnectionCouldTakeIsSentAgain) {
   at_rest();
 }
 
+TEST_F(Party, OMA_SES_8_AByeThatItsPeerAnswers503HasReachedHim) {
+  alice->invite_uri("sip:bob@example.org", msrp_sdp("alice"), im_lines);
+  join(*bob);
+  alice->take(alice->want("200 INVITE"));
+  alice->ack();
+  alice->request("BYE");
+  alice->want("200 BYE");
+  bob->respond(bob->want("BYE"), 503);
+  for (int seconds = 0; seconds < 10; ++seconds) line->pass(1s);
+  bob->quiet();
+  EXPECT_EQ(line->world.metric(core::Metric::sip_byes_tried_again), 0U);
+  at_rest();
+}
+
 TEST_F(Party, OMA_SES_8_AByeThatNobodyEverTakesIsGivenUp) {
   Phone eve(*line, "alice", "127.0.0.1:40009");
   eve.features = ";+g.oma.sip-im";

@@ -298,6 +298,20 @@ TEST_F(SqliteStoreTest, MessagesAreLoadedInPartsInTheirOrder) {
   EXPECT_TRUE(answer(3).more);
 }
 
+TEST_F(SqliteStoreTest, OMA_DEF_9_APartIsAsLongAsWhatComesAlongAndNotAsWhatLiesInFiles) {
+  open();
+  store_->start();
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    DeferredRow row = message(id);
+    row.large_bytes = 100'000;
+    row.large_head = "Message-ID: m\r\nContent-Type: text/plain\r\n";
+    submit({keep(0, row)});
+  }
+  submit({load(1, 0, 16, 1000)});
+  EXPECT_EQ(answer(1).rows.size(), 3U);
+  EXPECT_FALSE(answer(1).more);
+}
+
 TEST_F(SqliteStoreTest, OMA_DEF_3_ListsAreLoadedWithoutBodies) {
   open();
   store_->start();
@@ -607,7 +621,7 @@ struct BodiesTest : SqliteStoreTest {
   }
   static DeferredRow large(std::uint64_t id, std::uint64_t bytes) {
     DeferredRow row = message(id);
-    row.large_bytes = bytes;
+    row.large_bytes = row.size = bytes;
     row.large_head = "Message-ID: m\r\nContent-Type: text/plain\r\n";
     return row;
   }
