@@ -58,7 +58,7 @@ struct DatagramSocket {
 struct LoopConfig {
   std::uint32_t shard = 0;
   LoopKind kind = LoopKind::automatic;
-  Duration gather = std::chrono::microseconds(100);  // what one completion may wait for others (gather.h); not of epoll
+  Duration gather{};  // what one completion may wait for others (gather.h); not of epoll
   std::vector<Listener> listeners;
   std::vector<DatagramSocket> sockets;
   std::shared_ptr<TlsContext> server_tls;  // for listeners with Transport::tls
