@@ -630,6 +630,39 @@ TEST_F(Large, OMA_DEF_8_InOrderWithWhatCameByPager) {
   at_rest();
 }
 
+TEST_F(Large, OMA_DEF_8_ALargeOneDoesNotComeBeforeThoseThatWait) {
+  for (const auto carrying : {policy::Carrying::proxy, policy::Carrying::b2bua}) {
+    for (const std::uint32_t shards : {1U, 3U}) {
+      SCOPED_TRACE(std::to_string(shards) + (carrying == policy::Carrying::proxy ? " shards, proxied" : " shards, leg to leg"));
+      start([&](policy::SipConfig& c) { c.calls.carrying = carrying; }, shards);
+      leave(*bob);
+      deposits("first");
+      come(*bob);
+      const std::string push = bob->want("INVITE");
+      // He is there, and has not got the first one yet.
+      deposits("second", "m2");
+      bob->quiet();
+      bob->call_id.clear();
+      bob->respond(push, 200, msrp_sdp("bob", takes_it, "*"));
+      bob->want("ACK");
+      Got first;
+      read(path_of(push), first);
+      EXPECT_EQ(first.body, "first");
+      ended(*bob);
+      EXPECT_EQ(receives(*bob).body, "second");
+      ended(*bob);
+      // When nothing waits any more he gets it from her.
+      invites();
+      const std::string own = bob->want("INVITE");
+      EXPECT_EQ(header(own, "P-Asserted-Identity").find("Deferred"), std::string::npos);
+      bob->respond(own, 603);
+      bob->want("ACK");
+      EXPECT_EQ(code(refused()), "603");
+      at_rest();
+    }
+  }
+}
+
 TEST_F(Large, OMA_DEF_5_AFullBoxIsSaidAtOnce) {
   start([](policy::SipConfig& c) { c.im.deferred.count_max = 1; });
   leave(*bob);

@@ -77,8 +77,9 @@ void Disk::next_body(Place& place) {
     body_ops_.pop_front();
     core::StoreResult result;
     bodies_.carry_out(next.op, store_.full, result);
-    if (next.op.token != 0) {
-      world_.agenda.after(std::chrono::microseconds(rng_.between(0, 2000)), [this, &place, shard = next.shard, result, life] {
+    if (next.op.token != 0) {  // answers come in their order
+      body_told_ = std::max(body_told_, world_.agenda.now() + std::chrono::microseconds(rng_.between(0, 2000)));
+      world_.agenda.at(body_told_, [this, &place, shard = next.shard, result, life] {
         if (life == life_) place.shards[shard]->stored(result);
       });
     }

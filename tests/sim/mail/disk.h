@@ -56,6 +56,7 @@ class Disk {
   Bodies bodies_;
   std::map<std::uint64_t, std::uint64_t> large_;  // rows of large messages, as they were committed: how long each is
   std::deque<BodyOp> body_ops_;
+  Instant body_told_{};  // the last answer
   std::uint32_t slow_permille_ = 0;
   bool refused_ = false;
   bool due_ = false;
