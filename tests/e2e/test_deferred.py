@@ -234,6 +234,7 @@ class DiskFull(DeferredCase):
         self.code(bob.register(600), 200)
         for body in [*promised, after]:
             self.assertEqual(bob.take_request("MESSAGE").body, body)
+        self.server.wait_metric("parley_im_deferred_delivered_total", lambda v: v == len(promised) + 1)
         self.until(lambda: self.server.metric("parley_store_waiting") == 0, "something still waits")
         self.server.kill()
         store = os.path.join(self.small, "store", "parley.db")
