@@ -25,6 +25,7 @@ struct Book {
     std::string from;
     std::string target;           // a user, or what stands for several
     std::vector<std::string> to;  // users
+    bool several = false;         // it goes to a list or group, though there may be one user in it
     std::uint64_t number = 0;     // of its sender for that target
     std::size_t bytes = 0;
     unsigned attempts = 0;

@@ -174,7 +174,8 @@ void Courier::on_frame(rooms::Line& line, const Frame& frame) {
 void Courier::write_to(const std::string& target, std::vector<std::string> users) {
   std::erase(users, user_);
   if (users.empty()) return;
-  wishes_.push_back({target, std::move(users)});
+  const bool one = users.size() == 1 && target == users.front();
+  wishes_.push_back({target, std::move(users), !one});
   begin_next();
 }
 
@@ -199,7 +200,7 @@ void Courier::begin_next() {
   const std::uint64_t number = ++numbers_[wish.target];
   current_ = user_ + "-" + wish.target + "-" + std::to_string(number);
   const std::size_t bytes = content_of(current_, rng_.coin(1, 6) ? rng_.between(1, traits_.bytes_max) : rng_.scaled(200, traits_.bytes_max)).size();
-  mail_.larges[current_] = {.from = user_, .target = wish.target, .to = wish.users, .number = number, .bytes = bytes, .taken = {}};
+  mail_.larges[current_] = {.from = user_, .target = wish.target, .to = wish.users, .several = wish.several, .number = number, .bytes = bytes, .taken = {}};
   ++mail_.written;
   attempt();
 }
@@ -213,7 +214,7 @@ void Courier::attempt() {
   p.sends = true;
   p.id = current_;
   p.chunk = rng_.scaled(std::max<std::size_t>(1, one.bytes / 60), std::max<std::size_t>(1, one.bytes));
-  const bool several = one.to.size() > 1 && one.target != mail_.crew;
+  const bool several = one.several && one.target != mail_.crew;  // they are named in a list
   const std::string to = several ? "sip:factory@" + mail_.domain : "sip:" + one.target + "@" + mail_.domain;
   Message m = make("INVITE", several ? to + ";sessiontype=adhoc" : to, to);
   p.dialog.call_id = m.value("Call-ID");

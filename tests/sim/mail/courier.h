@@ -79,6 +79,7 @@ class Courier final : public rooms::Phone, public rooms::LineOwner {
   struct Wish {
     std::string target;
     std::vector<std::string> users;
+    bool several = false;
   };
 
   void on_request(const std::string& key) override;

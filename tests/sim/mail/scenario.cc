@@ -307,7 +307,7 @@ void Scenario::check_large() {
     if (!one.reported) continue;
     for (const std::string& who : one.to) {
       if (one.taken.contains(who)) continue;
-      if (one.to.size() > 1 || one.target == book_.crew) {
+      if (one.several) {
         const auto courier = std::find_if(couriers_.begin(), couriers_.end(), [&](const auto& c) { return c->user() == who; });
         if (book_.limited || disk_.refused_some() || (*courier)->troubled(one.began, one.reported_at)) continue;
       }
@@ -327,7 +327,7 @@ void Scenario::check_order() {
     for (const std::string& id : ids) {
       if (const auto large = book_.larges.find(id); large != book_.larges.end()) {
         const Book::Large& one = large->second;
-        if (!one.reported || one.to.size() > 1 || one.target == book_.crew) continue;
+        if (!one.reported || one.several) continue;
         if (one.number < last) world_.journal.fail("%s comes behind number %llu", id.c_str(), static_cast<unsigned long long>(last));
         last = one.number;
         continue;
