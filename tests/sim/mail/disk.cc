@@ -2,6 +2,9 @@
 #include "tests/sim/mail/disk.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
+#include <tuple>
 
 namespace parley::sim::mail {
 
@@ -40,6 +43,7 @@ void Disk::commit(Place& place) {
   world_.journal.line("the disk has it: %zu answers, %zu messages, %zu to several", answers.size(), store_.deferred.size(),
                       store_.sendings.size());
   follow_rows();
+  next_body(place);
   world_.agenda.after(std::chrono::microseconds(rng_.between(0, 2000)),
                       [this, &place, answers = std::move(answers), life = life_] {
                         if (life != life_) return;
@@ -47,8 +51,14 @@ void Disk::commit(Place& place) {
                       });
 }
 
-// Of each new row its body has to be there for good; with one that is gone goes its body.
+// Of each new row its body has to be there for good; with one that is gone goes its body. What is sent again is there once.
 void Disk::follow_rows() {
+  std::set<std::tuple<std::string_view, std::string_view, std::string_view>> known;
+  for (const auto& [id, row] : store_.deferred) {
+    if (!row.message_id.empty() && !known.emplace(row.aor, row.sender, row.message_id).second) {
+      world_.journal.fail("store: %s waits twice for %s", row.message_id.c_str(), row.aor.c_str());
+    }
+  }
   for (const auto& [id, row] : store_.deferred) {
     if (row.large_bytes == 0 || !large_.emplace(id, row.large_bytes).second) continue;
     if (!bodies_.lasts(id, row.large_bytes)) {

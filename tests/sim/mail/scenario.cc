@@ -99,7 +99,7 @@ void Scenario::draw_large(policy::SipConfig& config) {
   config.im.media.path = policy::MediaPath::always;
   config.focus.one_to_one = policy::OneToOne::direct;
   config.focus.lost_max = std::chrono::seconds(rng.between(5, 40));
-  config.focus.distribution_wait = std::chrono::seconds(rng.between(2, 30));
+  config.focus.distribution_wait = std::chrono::seconds(rng.between(12, 40));  // longer than a device is waited for
   auto& deferred = config.im.deferred;
   if (rng.coin(1, 6)) deferred.large_parallel = rng.between32(1, 6), book_.limited = true;
   if (rng.coin(1, 6)) deferred.large_bytes_max = rng.between(2000, 50'000), book_.limited = true;
