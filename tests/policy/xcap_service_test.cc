@@ -516,6 +516,19 @@ TEST_F(XcapServiceTest, OMA_GRP_1_WhatWasStoredHoldsAgain) {
   EXPECT_EQ(ask(bob, "DELETE", "org.openmobilealliance.groups/users/sip:bob@example.org/stolen").status, 200);
 }
 
+TEST_F(XcapServiceTest, OMA_GRP_1_WhatDidNotHoldHoldsWhenTheOperatorLetsIt) {
+  begin({}, "sip:team@example.org");
+  snapshot_ = service_->restore({{"org.openmobilealliance.groups", alice, "team", "e1", group("sip:team@example.org"), 1}}, warnings_);
+  EXPECT_EQ(warnings_.size(), 1U);
+  EXPECT_EQ(snapshot_->groups.size(), 0U);
+  set_operators("");
+  EXPECT_TRUE(warnings_.empty());
+  EXPECT_NE(snapshot_->groups.find("sip:team@example.org"), nullptr);
+  EXPECT_EQ(ask(alice, "GET", team).etag, "e1");
+  EXPECT_EQ(fault(ask(bob, "PUT", "org.openmobilealliance.groups/users/sip:bob@example.org/x", group("sip:team@example.org"))),
+            "uniqueness-failure");
+}
+
 TEST_F(XcapServiceTest, RFC5874_DocumentsAsWatchersAreTold) {
   ASSERT_EQ(ask(alice, "PUT", team, group("sip:team@example.org")).status, 201);
   XcapChanges changes;
