@@ -394,6 +394,18 @@ TEST_F(XcapServiceTest, OMA_GRP_1_TheOperatorsGroupGoesBefore) {
   EXPECT_EQ(snapshot_->groups.find("sip:crew@example.org"), nullptr);
 }
 
+TEST_F(XcapServiceTest, OMA_ACC_1_RulesMayBeAsLongAsAnyDocument) {
+  const std::string index = "org.openmobilealliance.access-rules/users/sip:alice@example.org/index";
+  std::string names;
+  for (int i = 0; i < 1000; ++i) names += "<one id='sip:" + std::string(180, 'x') + std::to_string(i) + "@example.org'/>";
+  std::string text = rules("reject");
+  text.replace(text.find("<conditions/>"), 13, "<conditions><identity>" + names + "</identity></conditions>");
+  EXPECT_EQ(ask(alice, "PUT", index, text).status, 201);
+  ASSERT_NE(snapshot_->access_rules.find(alice), nullptr);
+  text.insert(text.find("<one "), std::string(60 * 1024, ' '));
+  EXPECT_EQ(ask(alice, "PUT", index, text).status, 413);
+}
+
 TEST_F(XcapServiceTest, OMA_ACC_1_AccessRulesOfAUser) {
   const std::string index = "org.openmobilealliance.access-rules/users/sip:alice@example.org/index";
   const std::string other = "org.openmobilealliance.access-rules/users/sip:alice@example.org/access-rules";
