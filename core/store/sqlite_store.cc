@@ -29,7 +29,7 @@
 #include "core/store/sending_table.h"
 #include "core/store/sqlite.h"
 #include "core/store/publication_table.h"
-#include "core/store/session_table.h"
+#include "core/store/im_session_table.h"
 #include "core/store/system_message_table.h"
 #include "core/store/xcap_table.h"
 
@@ -87,7 +87,7 @@ struct SqliteStore::State {
   SendingTable sendings;
   SystemMessageTable system_messages;
   PublicationTable publications;
-  SessionTable sessions;
+  ImSessionTable sessions;
   XcapTable xcap_documents;
   std::unique_ptr<BodyFiles> bodies;
   // `shard` of an operation that only wakes the thread.

@@ -208,6 +208,29 @@ TEST_F(Large, OMA_LRG_4_WhoIsNotThereHasItStoredAndGetsItWhenHeIsBack) {
   at_rest();
 }
 
+TEST_F(Large, OMA_DEF_8_ALargeOneGoesBehindWhatWaitsFromItsSender) {
+  for (const std::uint32_t shards : {1U, 2U}) {
+    start({}, shards);
+    leave(*bob);
+    says(*alice, "one");
+    come(*bob);
+    const std::string first = bob->want("MESSAGE");
+    const std::string text = book(20'000);
+    deposits(text);
+    bob->quiet();
+    bob->respond(first, 200);
+    EXPECT_EQ(receives(*bob).body, text);
+    ended(*bob);
+    // Now nothing waits, and he is asked himself.
+    invites();
+    const std::string invite = bob->want("INVITE");
+    bob->respond(invite, 486);
+    bob->want("ACK");
+    refused();
+    at_rest();
+  }
+}
+
 TEST_F(Large, OMA_X_6_APagerMessageComesAsASessionWhereDevicesTakeNothingElse) {
   start([](policy::SipConfig& c) { c.im.deferred.push_sessions = true; });
   leave(*bob);
@@ -628,6 +651,26 @@ TEST_F(Large, OMA_DEF_9_ADeviceThatDoesNotGetWhatItAcceptedKeepsNothingOfOthersF
   line->pass(30050ms);
   EXPECT_EQ(receives(*bob).body, book(900'000));
   ended(*bob);
+  at_rest();
+}
+
+TEST_F(Large, OMA_DEF_8_AnAnswerThatComesBeforeTheKernelHasSaidThatItIsSentIsNoRoom) {
+  leave(*bob);
+  deposits(book(400'000));
+  world->media().unsent = 100'000;
+  come(*bob);
+  const std::string invite = bob->want("INVITE");
+  bob->call_id.clear();
+  bob->respond(invite, 200, msrp_sdp("bob", takes_it, "*"));
+  bob->want("ACK");
+  Got got;
+  read(path_of(invite), got);
+  EXPECT_EQ(got.chunks, 1U) << "though it was answered";
+  world->media().unsent = 0;
+  line->pass(1ms);
+  ended(*bob);
+  read(path_of(invite), got);
+  EXPECT_EQ(got.body, book(400'000));
   at_rest();
 }
 
