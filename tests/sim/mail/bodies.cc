@@ -25,7 +25,8 @@ void Bodies::carry_out(const core::StoreOp& op, bool full, core::StoreResult& re
   result.token = op.token;
   const auto refuse = [&] { result.status = core::StoreResult::Status::refused; };
   if (const auto* write = std::get_if<core::WriteBody>(&op.what)) {
-    const std::string_view bytes = std::string_view(write->bytes).substr(0, full ? rng_.between(0, write->bytes.size()) : write->bytes.size());
+    const std::string_view bytes =
+        std::string_view(write->bytes).substr(0, full ? rng_.between(0, write->bytes.size()) : write->bytes.size());
     File& file = files_[write->id];
     put(file.bytes, write->offset, bytes);
     file.writes.push_back({write->offset, std::string(bytes)});
@@ -39,7 +40,8 @@ void Bodies::carry_out(const core::StoreOp& op, bool full, core::StoreResult& re
   } else if (const auto* read = std::get_if<core::ReadBody>(&op.what)) {
     const auto found = files_.find(read->id);
     if (found == files_.end()) return refuse();
-    if (read->offset < found->second.bytes.size()) result.bytes = found->second.bytes.substr(read->offset, read->length);
+    if (read->offset < found->second.bytes.size())
+      result.bytes = found->second.bytes.substr(read->offset, read->length);
   } else if (const auto* unwanted = std::get_if<core::DropBody>(&op.what)) {
     drop(unwanted->id);
   }
@@ -56,10 +58,11 @@ void Bodies::tear(File& file) {
       continue;
     }
     ++torn_;
-    if (rng_.coin(1, 2) && left.size() < write.offset + write.bytes.size()) left.resize(write.offset + write.bytes.size());
+    if (rng_.coin(1, 2) && left.size() < write.offset + write.bytes.size())
+      left.resize(write.offset + write.bytes.size());
     for (std::uint64_t at = 0; at < write.bytes.size();) {
-      const std::uint64_t end = std::min<std::uint64_t>((write.offset + at) / sector_bytes * sector_bytes + sector_bytes - write.offset,
-                                                        write.bytes.size());
+      const std::uint64_t end = std::min<std::uint64_t>(
+          (write.offset + at) / sector_bytes * sector_bytes + sector_bytes - write.offset, write.bytes.size());
       if (rng_.coin(1, 2)) put(left, write.offset + at, std::string_view(write.bytes).substr(at, end - at));
       at = end;
     }
@@ -83,7 +86,8 @@ void Bodies::crash(bool power) {
 
 bool Bodies::lasts(std::uint64_t id, std::uint64_t bytes) const {
   const auto found = files_.find(id);
-  return found != files_.end() && found->second.named && found->second.writes.empty() && found->second.synced.size() == bytes;
+  return found != files_.end() && found->second.named && found->second.writes.empty() &&
+         found->second.synced.size() == bytes;
 }
 
 bool Bodies::is_there(std::uint64_t id, std::uint64_t bytes) const {

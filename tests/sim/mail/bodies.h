@@ -1,5 +1,5 @@
-// tests/sim/mail/bodies.h - the files in which the store of this world keeps large messages: what was written and not synced
-// is lost at a crash of the machine, or there in part; one of the process alone leaves it as it is.
+// tests/sim/mail/bodies.h - the files in which the store of this world keeps large messages: what was written and not
+// synced is lost at a crash of the machine, or there in part; one of the process alone leaves it as it is.
 //
 // Knows nothing of rows; the disk says which bodies are wanted (disk.h).
 #pragma once

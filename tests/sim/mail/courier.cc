@@ -24,7 +24,10 @@ constexpr const char* tag = ";+g.oma.sip-im.large-message";
 
 Courier::Courier(World& world, Place& place, rooms::Book& sip_book, Book& book, std::uint32_t number, std::string user,
                  const core::Address& own, const core::Address& server, const CourierTraits& traits)
-    : Phone(world, place, sip_book, number, std::move(user), own, server, false), place_(place), mail_(book), traits_(traits) {
+    : Phone(world, place, sip_book, number, std::move(user), own, server, false),
+      place_(place),
+      mail_(book),
+      traits_(traits) {
   world_.allow_dial(own);
 }
 
@@ -89,7 +92,8 @@ Courier::Party& Courier::add_party() {
 
 std::string Courier::description(const Party& p) const {
   return "v=0\r\no=- 4711 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=message 9 TCP/MSRP *\r\na=" +
-         std::string(p.sends ? "sendonly" : "recvonly") + "\r\na=accept-types:*\r\na=setup:active\r\na=path:" + p.own + "\r\n";
+         std::string(p.sends ? "sendonly" : "recvonly") + "\r\na=accept-types:*\r\na=setup:active\r\na=path:" + p.own +
+         "\r\n";
 }
 
 void Courier::add_abilities(Message& m) const {
@@ -101,12 +105,13 @@ void Courier::add_abilities(Message& m) const {
 void Courier::connect(Party& p) {
   core::Address from = own_;
   from.port = next_port_++;
-  lines_.push_back(std::make_unique<rooms::Line>(world_, *this, *world_.connect(place_, std::uint16_t{0}, from), Side{0},
-                                                 traits_.media, next_line_++));
+  lines_.push_back(std::make_unique<rooms::Line>(world_, *this, *world_.connect(place_, std::uint16_t{0}, from),
+                                                 Side{0}, traits_.media, next_line_++));
   p.line = lines_.back().get();
   const std::string tid = fresh("b");
   pending_[tid] = {.party = p.number, .binds = true};
-  write_line(p, head(p, tid, "SEND") + "Message-ID: " + fresh("m") + "\r\nByte-Range: 1-0/0\r\n-------" + tid + "$\r\n");
+  write_line(p,
+             head(p, tid, "SEND") + "Message-ID: " + fresh("m") + "\r\nByte-Range: 1-0/0\r\n-------" + tid + "$\r\n");
 }
 
 std::string Courier::head(const Party& p, const std::string& tid, const char* method) const {
@@ -138,7 +143,8 @@ void Courier::hang_up(Party& p) {
 }
 
 void Courier::on_frame(rooms::Line& line, const Frame& frame) {
-  const auto found = std::find_if(parties_.begin(), parties_.end(), [&](const auto& p) { return p->own == frame.to_path[0]; });
+  const auto found =
+      std::find_if(parties_.begin(), parties_.end(), [&](const auto& p) { return p->own == frame.to_path[0]; });
   if (found == parties_.end()) return fail("something for " + frame.to_path[0]);
   Party& p = **found;
   world_.journal.line("%s <- %s %s %llu+%zu%c", user_.c_str(), frame.tid.c_str(),
@@ -180,8 +186,8 @@ void Courier::write_to(const std::string& target, std::vector<std::string> users
 }
 
 std::string Courier::content_of(const std::string& id, std::size_t bytes) const {
-  std::string text = "From: <sip:" + id.substr(0, id.find('-')) + "@" + mail_.domain + ">\r\nTo: <sip:x@" + mail_.domain +
-                     ">\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: " + id +
+  std::string text = "From: <sip:" + id.substr(0, id.find('-')) + "@" + mail_.domain + ">\r\nTo: <sip:x@" +
+                     mail_.domain + ">\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: " + id +
                      "\r\nDateTime: 2023-11-14T22:13:20Z\r\n\r\nContent-Type: text/plain\r\n\r\n";
   std::uint64_t key = 7;
   for (const char c : id) key = key * 131 + static_cast<unsigned char>(c);
@@ -199,8 +205,16 @@ void Courier::begin_next() {
   wishes_.pop_front();
   const std::uint64_t number = ++numbers_[wish.target];
   current_ = user_ + "-" + wish.target + "-" + std::to_string(number);
-  const std::size_t bytes = content_of(current_, rng_.coin(1, 6) ? rng_.between(1, traits_.bytes_max) : rng_.scaled(200, traits_.bytes_max)).size();
-  mail_.larges[current_] = {.from = user_, .target = wish.target, .to = wish.users, .several = wish.several, .number = number, .bytes = bytes, .taken = {}};
+  const std::size_t bytes =
+      content_of(current_, rng_.coin(1, 6) ? rng_.between(1, traits_.bytes_max) : rng_.scaled(200, traits_.bytes_max))
+          .size();
+  mail_.larges[current_] = {.from = user_,
+                            .target = wish.target,
+                            .to = wish.users,
+                            .several = wish.several,
+                            .number = number,
+                            .bytes = bytes,
+                            .taken = {}};
   ++mail_.written;
   attempt();
 }
@@ -232,12 +246,14 @@ void Courier::attempt() {
     m.body = description(p);
   }
   world_.journal.line("%s sends %s, %zu bytes, for the %u. time", user_.c_str(), p.id.c_str(), one.bytes, one.attempts);
-  (void)start(std::move(m), usual_way(), [this, n = p.number](const Message* answer) { answered(*parties_[n], answer); });
+  (void)start(std::move(m), usual_way(),
+              [this, n = p.number](const Message* answer) { answered(*parties_[n], answer); });
   after(70s, [this, call_id = p.dialog.call_id] { cancel(call_id); });
 }
 
 void Courier::answered(Party& p, const Message* m) {
-  if (m == nullptr || m->status >= 300) return failed(p, m != nullptr && m->status != 503 && m->status != 487 && m->status != 408);
+  if (m == nullptr || m->status >= 300)
+    return failed(p, m != nullptr && m->status != 503 && m->status != 487 && m->status != 408);
   rooms::Phone::Dialog& d = p.dialog;
   d.local = m->value("From");
   d.remote = m->value("To");
@@ -262,10 +278,10 @@ void Courier::pump(Party& p) {
     if (content.empty()) content = content_of(p.id, one.bytes);
     const std::size_t take = std::min(p.chunk, one.bytes - p.at);
     const std::string tid = fresh("s");
-    std::string text = head(p, tid, "SEND") + "Message-ID: " + p.id + "\r\nByte-Range: " + std::to_string(p.at + 1) + "-" +
-                       std::to_string(p.at + take) + "/" + std::to_string(one.bytes) +
-                       "\r\nSuccess-Report: yes\r\nContent-Type: message/cpim\r\n\r\n" + content.substr(p.at, take) + "\r\n-------" +
-                       tid + (p.at + take == one.bytes ? "$" : "+") + "\r\n";
+    std::string text = head(p, tid, "SEND") + "Message-ID: " + p.id + "\r\nByte-Range: " + std::to_string(p.at + 1) +
+                       "-" + std::to_string(p.at + take) + "/" + std::to_string(one.bytes) +
+                       "\r\nSuccess-Report: yes\r\nContent-Type: message/cpim\r\n\r\n" + content.substr(p.at, take) +
+                       "\r\n-------" + tid + (p.at + take == one.bytes ? "$" : "+") + "\r\n";
     p.at += take;
     ++p.owed;
     pending_[tid] = {.party = p.number, .binds = false};
@@ -350,7 +366,8 @@ void Courier::invited(const std::string& key) {
   for (const auto& [other, server] : servers_) {  // RFC 3261 section 8.2.2.2
     const Message& before = server.request;
     const bool same = other != key && before.method == "INVITE" && before.value("Call-ID") == invite.value("Call-ID") &&
-                      tag_of(before.value("From")) == tag_of(invite.value("From")) && cseq_number(before) == cseq_number(invite);
+                      tag_of(before.value("From")) == tag_of(invite.value("From")) &&
+                      cseq_number(before) == cseq_number(invite);
     if (same) return respond(key, 482);
   }
   if (rng_.permille(traits_.silent_permille)) return;
@@ -396,8 +413,8 @@ void Courier::take_send(Party& p, const Frame& frame) {
   const std::string* const failure = frame.header("Failure-Report");
   const auto answer = [&](int status) {
     if (failure != nullptr && *failure != "yes") return;
-    write_line(p, "MSRP " + frame.tid + " " + std::to_string(status) + " OK\r\nTo-Path: " + frame.from_path[0] + "\r\nFrom-Path: " +
-                      p.own + "\r\n-------" + frame.tid + "$\r\n");
+    write_line(p, "MSRP " + frame.tid + " " + std::to_string(status) + " OK\r\nTo-Path: " + frame.from_path[0] +
+                      "\r\nFrom-Path: " + p.own + "\r\n-------" + frame.tid + "$\r\n");
   };
   if (!frame.has_body && frame.flag != '#') return answer(200);  // it binds
   if (p.sends) return fail("a message to who only sends");
@@ -415,7 +432,8 @@ void Courier::take_send(Party& p, const Frame& frame) {
   }
   if (known.refused) return answer(413);
   if (frame.start != part.size() + 1)
-    return fail("bytes: a chunk that begins at " + std::to_string(frame.start) + ", not at " + std::to_string(part.size() + 1) + ", of " + *id);
+    return fail("bytes: a chunk that begins at " + std::to_string(frame.start) + ", not at " +
+                std::to_string(part.size() + 1) + ", of " + *id);
   if (rng_.permille(traits_.refuse_permille)) {
     ++world_.journal.faults;
     note_trouble();
@@ -424,7 +442,8 @@ void Courier::take_send(Party& p, const Frame& frame) {
   }
   part += frame.body;
   if (frame.flag == '$') {
-    if (frame.total && *frame.total != part.size()) return fail("bytes: " + std::to_string(part.size()) + " of " + std::to_string(*frame.total));
+    if (frame.total && *frame.total != part.size())
+      return fail("bytes: " + std::to_string(part.size()) + " of " + std::to_string(*frame.total));
     take_whole(*id, part);
   }
   answer(200);
@@ -446,10 +465,11 @@ void Courier::take_whole(const std::string& mid, const std::string& bytes) {
   if (mid != id) fail("another Message-ID than its sender gave it: " + mid);
   if (std::find(one.to.begin(), one.to.end(), user_) == one.to.end()) fail("what is for others: " + id);
   const std::string sent = content_of(id, one.bytes);
-  const auto differ = static_cast<std::size_t>(std::mismatch(bytes.begin(), bytes.end(), sent.begin(), sent.end()).first - bytes.begin());
+  const auto differ = static_cast<std::size_t>(
+      std::mismatch(bytes.begin(), bytes.end(), sent.begin(), sent.end()).first - bytes.begin());
   if (bytes != sent)
-    fail("bytes: " + id + " is not what was sent: " + std::to_string(bytes.size()) + " bytes and not " + std::to_string(sent.size()) +
-         ", other ones from " + std::to_string(differ) + " on");
+    fail("bytes: " + id + " is not what was sent: " + std::to_string(bytes.size()) + " bytes and not " +
+         std::to_string(sent.size()) + ", other ones from " + std::to_string(differ) + " on");
   world_.journal.line("%s has %s", user_.c_str(), id.c_str());
   ++mail_.taken;
   if (++one.taken[user_] == 1) mail_.order[{one.from, "large " + one.target, user_}].push_back(id);

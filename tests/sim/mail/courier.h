@@ -1,6 +1,6 @@
-// tests/sim/mail/courier.h - a user of large messages and his only device: it writes them, one after the other, and each one
-// again until it is reported or until it hears that it has failed and lets it be; it takes those that come, or not, breaks off,
-// is switched off, comes and goes.
+// tests/sim/mail/courier.h - a user of large messages and his only device: it writes them, one after the other, and
+// each one again until it is reported or until it hears that it has failed and lets it be; it takes those that come, or
+// not, breaks off, is switched off, comes and goes.
 //
 // SIP is rooms::Phone's, connections are rooms::Line's; what is here is one message in one session, both ways.
 #pragma once
@@ -61,10 +61,10 @@ class Courier final : public rooms::Phone, public rooms::LineOwner {
   struct Party {
     std::uint32_t number = 0;
     bool sends = false;
-    bool up = false;    // there is a dialog
-    bool over = false;  // and nothing more to do in it
-    std::string id;     // of ours
-    std::string invite; // key of the server transaction that it came by
+    bool up = false;     // there is a dialog
+    bool over = false;   // and nothing more to do in it
+    std::string id;      // of ours
+    std::string invite;  // key of the server transaction that it came by
     Dialog dialog;
     std::string own, peer;
     rooms::Line* line = nullptr;
@@ -117,7 +117,7 @@ class Courier final : public rooms::Phone, public rooms::LineOwner {
   std::uint16_t next_port_ = 30000;
   std::uint32_t next_line_ = 1;
   std::deque<Wish> wishes_;
-  std::string current_;  // Message-ID of the one that is being sent
+  std::string current_;                           // Message-ID of the one that is being sent
   std::map<std::string, std::uint64_t> numbers_;  // by target
   std::vector<std::unique_ptr<Party>> parties_;
   std::map<std::string, Pending> pending_;  // by transaction id

@@ -14,7 +14,8 @@ Duration Disk::latency() {
 }
 
 void Disk::take(Place& place, Shard& from, std::vector<core::StoreOp>& ops) {
-  const auto at = std::find_if(place.shards.begin(), place.shards.end(), [&](const auto& s) { return s.get() == &from; });
+  const auto at =
+      std::find_if(place.shards.begin(), place.shards.end(), [&](const auto& s) { return s.get() == &from; });
   if (at == place.shards.end()) return;  // of a process that has died
   const auto shard = static_cast<std::uint32_t>(at - place.shards.begin());
   std::vector<core::StoreOp> rows;
@@ -40,8 +41,8 @@ void Disk::commit(Place& place) {
   due_ = false;
   std::vector<tests::FakeStore::Answer> answers;
   for (tests::FakeStore::Answer answer; store_.next(answer);) answers.push_back(std::move(answer));
-  world_.journal.line("the disk has it: %zu answers, %zu messages, %zu to several", answers.size(), store_.deferred.size(),
-                      store_.sendings.size());
+  world_.journal.line("the disk has it: %zu answers, %zu messages, %zu to several", answers.size(),
+                      store_.deferred.size(), store_.sendings.size());
   follow_rows();
   next_body(place);
   world_.agenda.after(std::chrono::microseconds(rng_.between(0, 2000)),
@@ -51,7 +52,8 @@ void Disk::commit(Place& place) {
                       });
 }
 
-// Of each new row its body has to be there for good; with one that is gone goes its body. What is sent again is there once.
+// Of each new row its body has to be there for good; with one that is gone goes its body. What is sent again is there
+// once.
 void Disk::follow_rows() {
   std::set<std::tuple<std::string_view, std::string_view, std::string_view>> known;
   for (const auto& [id, row] : store_.deferred) {
