@@ -158,6 +158,7 @@ bool Deferred::keep(const Message& message) {
     row.head.append("\r\n");
   }
   row.body = request.body;
+  row.request_id = message.origin.empty() ? request.essentials.call_id : message.origin;
   const std::uint64_t number = ++numbers_;
   waiting_.emplace(number, Waiting{.id = row.id,
                                    .until = now_ + config_->store_answer,

@@ -52,6 +52,7 @@ class Deferred : public UserAgent {
     std::int64_t wall_ms = 0;  // likewise
     bool tried = false;       // devices of his are there and did not answer: they are left alone for a while
     bool proven = false;      // `sender` is who it is, whatever he calls himself
+    std::string_view origin{};  // of Errand
   };
   // False: it is none to keep. forget() takes its id.
   [[nodiscard]] bool keep(const Message& message);
@@ -79,6 +80,20 @@ class Deferred : public UserAgent {
   // What comes for him from that sender (policy::user_key) now has to wait behind what is there: each sender's messages
   // keep their order.
   [[nodiscard]] bool comes_after_others(std::string_view aor, std::string_view sender) const;
+  // How he has been sent what waits, as far as this process knows.
+  struct Tries {
+    enum class State : std::uint8_t {
+      none,     // he is not there, or does not want it sent
+      resting,  // until his next turn
+      queued,   // others are sent theirs
+      sending,
+    };
+    State state = State::none;
+    std::uint32_t failures = 0;     // rounds in a row in which something was not taken
+    std::uint16_t last_status = 0;  // why; 0: nothing was refused
+    core::Duration next{};          // resting: until then
+  };
+  [[nodiscard]] Tries tries_of(std::string_view aor) const;
   // Whether messages may wait for him.
   [[nodiscard]] bool has(std::string_view aor) const { return users_.contains(aor); }
   // That message was taken out of the store: it is not sent any more, but for a copy that is under way.
@@ -149,6 +164,7 @@ class Deferred : public UserAgent {
     std::vector<std::string> held;
     std::uint32_t number = 0;       // of the errand that runs
     std::uint16_t status = 0;       // what came of it
+    std::uint16_t last_failure = 0; // the last one that was no 2xx
     bool gone = false;              // what it sends was taken out of the store meanwhile
     std::uint32_t failures = 0;     // rounds in a row
     core::Instant rested{};         // since when
