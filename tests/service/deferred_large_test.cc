@@ -188,6 +188,7 @@ TEST_F(Large, OMA_LRG_4_WhoIsNotThereHasItStoredAndGetsItWhenHeIsBack) {
   EXPECT_EQ(reports(path)[0].message_id, "m1");
   ASSERT_EQ(world->store.deferred.size(), 1U);
   EXPECT_EQ(row().large_bytes, text.size());
+  EXPECT_EQ(row().request_id, "m1") << "what operators may look for";
   EXPECT_EQ(world->store.bodies.begin()->second, text);
   leaves(*alice);
   bob->quiet();
