@@ -45,11 +45,12 @@ bool goes_along(HeaderId id, std::string_view name, bool unknown) {
 
 }  // namespace
 
-Deferred::Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, MessageIds& ids)
+Deferred::Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, MessageIds& ids, PagerTrace& trace)
     : UserAgent(parts),
       location_(location),
       settings_(settings),
       ids_(ids),
+      trace_(trace),
       boxes_(parts.config->im.deferred.users_max) {}
 
 Deferred::~Deferred() {

@@ -26,6 +26,7 @@
 #include "core/timer_wheel.h"
 #include "policy/imdn.h"
 #include "policy/message_ids.h"
+#include "policy/pager_trace.h"
 #include "policy/settings.h"
 #include "policy/store_owner.h"
 #include "policy/user_agent.h"
@@ -35,7 +36,7 @@ namespace parley::policy {
 
 class Deferred : public UserAgent {
  public:
-  Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, MessageIds& ids);
+  Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, MessageIds& ids, PagerTrace& trace);
   ~Deferred();
 
   void begin(const core::Now& now, core::Outbox& out);
@@ -164,6 +165,7 @@ class Deferred : public UserAgent {
     std::uint32_t number = 0;       // of the errand that runs
     std::uint16_t status = 0;       // what came of it
     std::uint16_t last_failure = 0; // the last one that was no 2xx
+    std::uint64_t trace = 0;        // record of what it is sent as a session; a MESSAGE has its own
     bool gone = false;              // what it sends was taken out of the store meanwhile
     std::uint32_t failures = 0;     // rounds in a row
     core::Instant rested{};         // since when
@@ -199,6 +201,7 @@ class Deferred : public UserAgent {
   const sip::Location& location_;
   const Settings& settings_;
   MessageIds& ids_;
+  PagerTrace& trace_;
   core::Digest digest_;
   core::Outbox* out_ = nullptr;
   std::int64_t wall_ms_ = 0;

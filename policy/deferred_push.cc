@@ -283,10 +283,17 @@ void Deferred::push(Box& box) {
   box.state = Box::State::sending;
   box.status = 0;
   box.gone = false;
+  box.trace = 0;
   ++box.number;
   if (row.large_bytes != 0 || config_->im.deferred.push_sessions) {
     large_.push_back({.row = row, .box = box.self, .number = box.number});
     metrics_.add(Metric::im_deferred_pushed);
+    box.trace = trace_.add({.message_id = row.message_id, .call_id = row.request_id},
+                           {.way = TracedPager::Way::session,
+                            .sender = row.sender,
+                            .recipient = row.aor,
+                            .bytes = row.size,
+                            .wall_ms = wall_ms_});
     return;
   }
   char id[core::letters64_chars];
@@ -341,6 +348,7 @@ void Deferred::on_over(core::SlotId id, std::uint32_t number) {
   if (box == nullptr || box->state != Box::State::sending || box->number != number) return;
   const std::uint16_t status = box->status == 0 ? std::uint16_t{408} : box->status;
   if (status >= 300) box->last_failure = status;
+  trace_.answered(box->trace, status, false, wall_ms_);
   if (status < 300) {  // OMA-DEF-9
     metrics_.add(Metric::im_deferred_delivered);
     forget(box->rows.front().id);

@@ -52,6 +52,7 @@ struct TracedPager {
     list,     // to a list or group: taken, to be sent to several
     copy,     // of such, to one of them
     stored,   // out of the store, to its user
+    session,  // likewise, by MSRP: what is large
     fetched,  // likewise, as he or whoever he named has asked for it
     system,   // the operator's
     notice,   // ours about another

@@ -119,7 +119,7 @@ SipService::SipService(const Parts& parts)
                  .transactions = transactions_,
                  .transport = transport_,
                  .config = parts.config},
-                location_, settings_, ids_),
+                location_, settings_, ids_, trace_),
       watch_({.shard = parts.shard,
               .pool = parts.pool,
               .metrics = parts.metrics,

@@ -40,6 +40,7 @@ std::string_view to_string(TracedPager::Way way) {
     case Way::list: return "list";
     case Way::copy: return "copy";
     case Way::stored: return "stored";
+    case Way::session: return "session";
     case Way::fetched: return "fetched";
     case Way::system: return "system";
     case Way::notice: return "notice";
