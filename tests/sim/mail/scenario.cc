@@ -166,6 +166,9 @@ void Scenario::add_couriers() {
   // So that what a run sends can arrive in its time.
   const bool slow = f.bytes_per_second != 0 && f.bytes_per_second < 1'000'000;
   const bool pieces = f.segment_bytes < 500 || f.piece_bytes < 500 || f.cut_permille > 200 || f.socket_bytes < 4096;
+  // More than waits for the disk at one time goes only where a run is not long for it.
+  const bool wide = f.bytes_per_second == 0 && f.segment_bytes >= 1000 && f.piece_bytes >= 4096 && f.cut_permille == 0 &&
+                    f.socket_bytes >= 32'768;
   for (std::uint32_t n = 0; n < couriers_max_; ++n) {
     CourierTraits traits;
     if (rng.coin(1, 5)) traits.silent_permille = rng.between32(20, 500);
@@ -176,7 +179,8 @@ void Scenario::add_couriers() {
     if (rng.coin(1, 3)) traits.answer_max = std::chrono::milliseconds(rng.scaled(1, 12'000));
     if (rng.coin(1, 5)) traits.media.read_per_tick = rng.scaled(500, 20'000);
     if (rng.coin(1, 5)) traits.media.write_per_tick = rng.scaled(500, 20'000);
-    traits.bytes_max = slow || pieces ? 10'000 : rng.coin(1, 6) ? 1'500'000 : 100'000;
+    const bool very_large = rng.coin(1, 6) && wide;
+    traits.bytes_max = slow || pieces ? 10'000 : very_large ? 1'500'000 : 100'000;
     rude_ = rude_ || traits.silent_permille != 0 || traits.answer_max != Duration{} || traits.break_permille != 0 ||
             traits.cut_permille != 0 || traits.refuse_permille != 0;
     const std::uint32_t number = users_ + n;
