@@ -266,6 +266,7 @@ void DeferredRetrieval::send(Retrieval& r, const core::DeferredRow& row) {
   errand.number = r.number;
   errand.method = Method::message;
   put_opening("MESSAGE", target, texts_, row.body, errand.text);
+  errand.origin = row.request_id;
   if (sent_on) {
     errand.by_uri = true;
   } else {

@@ -396,6 +396,7 @@ bool SipService::may_terminate(Proxied& p, const Received& request, const ImSett
     return true;
   }
   settled(p);
+  trace_answered(p, check->status);
   if (p.errand != nullptr) {
     count_refusal(check->status);
     const std::string text(compose(request, check->status, lines_.headers(), {}, refusal_body_));

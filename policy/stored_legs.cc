@@ -266,6 +266,7 @@ void StoredLegs::put_row(Leg& leg) {
   if (line_value(row.large_head, "Message-ID").length == 0) {  // without one its pieces would not be of one message
     row.large_head.insert(0, "Message-ID: " + own_id(row) + "\r\n");
   }
+  row.request_id = line_value(row.large_head, "Message-ID").of(row.large_head);
   ask(leg, Asked::put, 0,
       {0, core::PutDeferred{.row = row, .count_max = leg.count_max, .bytes_max = leg.user_bytes_max}});
 }

@@ -188,6 +188,7 @@ TEST_F(Large, OMA_LRG_4_WhoIsNotThereHasItStoredAndGetsItWhenHeIsBack) {
   EXPECT_EQ(reports(path)[0].message_id, "m1");
   ASSERT_EQ(world->store.deferred.size(), 1U);
   EXPECT_EQ(row().large_bytes, text.size());
+  EXPECT_EQ(row().request_id, "m1") << "what operators may look for";
   EXPECT_EQ(world->store.bodies.begin()->second, text);
   leaves(*alice);
   bob->quiet();
@@ -204,6 +205,10 @@ TEST_F(Large, OMA_LRG_4_WhoIsNotThereHasItStoredAndGetsItWhenHeIsBack) {
   EXPECT_EQ(got.headers, "Message-ID: m1\r\nContent-Type: text/plain\r\n");
   EXPECT_EQ(header(ended(*bob), "Reason"), "SIP;cause=200;text=\"Message Sent\"") << "OMA-LRG-1";
   EXPECT_EQ(world->metric(Metric::im_deferred_kept), 1U);
+  const std::string where = world->admin(core::AdminRequest::Kind::where, "m1");
+  EXPECT_NE(where.find("\"waiting\":[],\"sending\":[],\"passed\":[{\"way\":\"session\",\"outcome\":\"delivered\",\"status\":200"),
+            std::string::npos)
+      << where;
   EXPECT_EQ(world->metric(Metric::im_deferred_delivered), 1U);
   at_rest();
 }
