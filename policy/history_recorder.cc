@@ -252,15 +252,17 @@ void HistoryRecorder::record(TalkId id, const Whole& said) {
     if (seen.excluded) return;
     if (!seen.imdn_id.empty()) whole.message_id = seen.imdn_id;
   }
+  Body body;
   for (Track& track : talk.tracks) {
     const bool sent = track.party == whole.from;
     if (!sent && whole.to != 0 && whole.to != track.party) continue;
     if (!track.put) put(track, id);
-    add(track, whole, sent, now_.wall_ms);
+    if (whole.kept && body == nullptr) body = std::make_shared<const std::string>(whole.body);
+    add(track, whole, body, sent, now_.wall_ms);
   }
 }
 
-void HistoryRecorder::add(Track& track, const Whole& whole, bool sent, std::int64_t at_ms) {
+void HistoryRecorder::add(Track& track, const Whole& whole, const Body& body, bool sent, std::int64_t at_ms) {
   const HistoryConfig& config = config_->im.history;
   metrics_.add(Metric::history_messages);
   out_->store({store_token(StoreOwner::history, message_number),
@@ -270,9 +272,10 @@ void HistoryRecorder::add(Track& track, const Whole& whole, bool sent, std::int6
                                                .sent = sent,
                                                .message_id = std::string(whole.message_id),
                                                .type = std::string(whole.type),
-                                               .body = std::string(whole.body),
+                                               .body = {},
                                                .size = whole.size,
-                                               .kept = whole.kept},
+                                               .kept = body != nullptr},
+                                       .body = body,
                                        .aor = track.row.aor,
                                        .count_max = config.count_max,
                                        .bytes_max = config.bytes_max,
@@ -288,9 +291,8 @@ void HistoryRecorder::pager(Beginning beginning, const Message& message) {
   track.row.ended_ms = message.at_ms;
   put(track, {});
   add(track,
-      {.from = 0, .to = 0, .message_id = seen.imdn_id, .type = message.type,
-       .body = kept ? message.body : std::string_view{}, .size = message.body.size(), .kept = kept},
-      message.sent, message.at_ms);
+      {.from = 0, .to = 0, .message_id = seen.imdn_id, .type = message.type, .body = {}, .size = message.body.size()},
+      kept ? std::make_shared<const std::string>(message.body) : nullptr, message.sent, message.at_ms);
 }
 
 // --- what the store says

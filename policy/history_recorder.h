@@ -142,13 +142,14 @@ class HistoryRecorder {
     std::uint64_t size = 0;
     bool kept = true;
   };
+  using Body = std::shared_ptr<const std::string>;
 
   void append(Open& message, std::string_view bytes);
   void leave_out(Open& message, core::Metric why);
   void forget(Talk& talk, std::size_t index);
   void record(TalkId talk, const Whole& whole);
   void put(Track& track, TalkId talk);
-  void add(Track& track, const Whole& whole, bool sent, std::int64_t at_ms);
+  void add(Track& track, const Whole& whole, const Body& body, bool sent, std::int64_t at_ms);
   void finish(Track& track);
   [[nodiscard]] core::HistoryRecordRow row_of(Beginning beginning, std::int64_t began_ms);
   [[nodiscard]] std::int64_t end_of_time(std::int64_t ended_ms) const;

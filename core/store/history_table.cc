@@ -51,8 +51,6 @@ HistoryRecordRow read_record(Statement& row) {
 
 int finished(int result) { return result == SQLITE_DONE ? SQLITE_OK : result; }
 
-std::uint64_t kept_bytes(const HistoryMessageRow& row) { return row.kept ? row.body.size() : 0; }
-
 }  // namespace
 
 bool HistoryTable::prepare(Sqlite& db) {
@@ -205,7 +203,7 @@ int HistoryTable::add(const AddHistoryMessage& op, StoreResult& out) {
   if (result != SQLITE_DONE || !there) return finished(result);
   Held* held = nullptr;
   if (result = held_by(op.aor, held); result != SQLITE_OK) return result;
-  const std::uint64_t bytes = kept_bytes(m);
+  const std::uint64_t bytes = op.body == nullptr ? 0 : op.body->size();
   if (op.count_max == 0 || bytes > op.bytes_max) {
     out.status = StoreResult::Status::full;
     return SQLITE_OK;
@@ -228,12 +226,12 @@ int HistoryTable::add(const AddHistoryMessage& op, StoreResult& out) {
     if (result != SQLITE_OK) return result;
   }
   std::int64_t body = 0;
-  if (m.kept) {
-    if (result = body_of(m.body, body); result != SQLITE_OK) return result;
+  if (op.body != nullptr) {
+    if (result = body_of(*op.body, body); result != SQLITE_OK) return result;
   }
   add_.put(static_cast<std::int64_t>(m.record)).put(m.number).put(m.at_ms).put(m.sent ? 1 : 0).put(m.message_id).put(m.type);
-  add_.put(static_cast<std::int64_t>(m.kept ? m.body.size() : m.size));
-  if (m.kept) add_.put(body);  // what has no value is NULL
+  add_.put(static_cast<std::int64_t>(op.body != nullptr ? bytes : m.size));
+  if (op.body != nullptr) add_.put(body);  // what has no value is NULL
   if (result = add_.run(); result != SQLITE_OK) return result;
   ++held->messages;
   held->bytes += bytes;

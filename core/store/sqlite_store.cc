@@ -74,7 +74,7 @@ std::uint64_t bytes_of(const StoreOp& op) {
   if (const auto* put = std::get_if<PutPublication>(&op.what)) return put->row.body.size();
   if (const auto* put = std::get_if<PutSession>(&op.what)) return put->row.members.size();
   if (const auto* put = std::get_if<PutHistory>(&op.what)) return put->row.people.size();
-  if (const auto* add = std::get_if<AddHistoryMessage>(&op.what)) return add->row.body.size();
+  if (const auto* add = std::get_if<AddHistoryMessage>(&op.what)) return add->body == nullptr ? 0 : add->body->size();
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -295,7 +296,8 @@ struct EndHistory {
 // bodies, his oldest records that have ended go, and when there is none the oldest messages of those that go on; `removed` says
 // how many messages. With keep_old none goes, and it is `full`: it is not stored. So is one that does not fit alone.
 struct AddHistoryMessage {
-  HistoryMessageRow row;
+  HistoryMessageRow row;                    // without a body
+  std::shared_ptr<const std::string> body;  // one for all who record that message; null: it is left out
   std::string aor;  // of the record
   std::uint32_t count_max = 0;
   std::uint64_t bytes_max = 0;

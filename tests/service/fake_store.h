@@ -315,10 +315,10 @@ class FakeStore {
     }
     if (!histories.contains(add.row.record)) return;
     core::HistoryMessageRow row = add.row;
+    row.kept = add.body != nullptr;
     if (row.kept) {
+      row.body = *add.body;
       row.size = row.body.size();
-    } else {
-      row.body.clear();
     }
     if (add.count_max == 0 || row.body.size() > add.bytes_max) result.status = Status::full;
     for (Held held = held_by(add.aor);

@@ -484,6 +484,15 @@ TEST_F(Records, OMA_HIS_3_OneThatIsKeptForHimIsHisWhenHeHasIt) {
   EXPECT_EQ(said("alice"), Said{"> later"}) << "once";
 }
 
+TEST_F(Records, OMA_HIS_3_WhatIsRecordedIsNotForwardedAndForgotten) {
+  start([](policy::SipConfig& c) { c.forwarding = policy::Forwarding::stateless; });
+  EXPECT_EQ(message("nobody's"), "200 MESSAGE");
+  EXPECT_EQ(world->store.histories.size(), 0U);
+  settle("bob", wants(false, true));
+  EXPECT_EQ(message("his"), "200 MESSAGE");
+  EXPECT_EQ(said("bob"), Said{"< his"});
+}
+
 TEST_F(Records, OMA_HIS_3_WithoutAStoreThereIsNone) {
   start([](policy::SipConfig& c) { c.im.history.on = false; });
   settle("alice", wants(true, true));

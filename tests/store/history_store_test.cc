@@ -104,7 +104,9 @@ class HistoryStore : public testing::Test {
   }
   core::StoreResult add(const HistoryMessageRow& row, std::uint32_t count_max = 100, std::uint64_t bytes_max = 10'000,
                         const std::string& aor = alice, bool keep_old = false) {
-    return did(core::AddHistoryMessage{row, aor, count_max, bytes_max, keep_old});
+    core::AddHistoryMessage op{row, nullptr, aor, count_max, bytes_max, keep_old};
+    if (row.kept) op.body = std::make_shared<const std::string>(std::exchange(op.row.body, {}));
+    return did(std::move(op));
   }
   std::vector<HistoryRecordRow> records(const std::string& aor = alice) {
     return did(core::LoadHistories{aor, 0, 100}).histories;
