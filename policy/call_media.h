@@ -21,6 +21,8 @@ class CallMedia {
   CallMedia(MediaPairs& pairs, std::uint64_t owner, std::uint64_t bytes_max)
       : pairs_(pairs), owner_(owner), bytes_max_(bytes_max) {}
   ~CallMedia();
+  // The process ends: nobody can be told any more that its connections are closed.
+  void abandon() { sections_.clear(); }
   CallMedia(const CallMedia&) = delete;
   CallMedia& operator=(const CallMedia&) = delete;
 
@@ -34,8 +36,6 @@ class CallMedia {
   // See MediaPairs::name.
   void name(Side side, std::string_view user, std::string_view uri);
   void release(Side side);
-  // The process ends, and nothing can be written any more: its pairs stay as they are.
-  void let_go() { sections_.clear(); }
   // See MediaPairs::record; also of what comes later.
   void record(TalkId talk);
 

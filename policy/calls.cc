@@ -26,7 +26,7 @@ Calls::Calls(const Parts& parts)
 Calls::~Calls() {
   calls_.for_each([this](core::SlotId, Call& call) {
     wheel_.cancel(call.timer);
-    if (call.media != nullptr) call.media->let_go();
+    if (call.media != nullptr) call.media->abandon();
   });
 }
 
@@ -305,7 +305,7 @@ void Calls::finish(Call& call, std::uint32_t number, const Received* response, s
       const Received passed = status < 300 ? passed_media(call, request.leg, !request.sdp, *response) : *response;
       change_answered(call, request, &passed, status);
       if (status < 300 && request.sdp && call.media != nullptr) {
-        holds ? call.media->agree() : call.media->forget();  // SEED4-6.1.2.2.3-8
+        holds ? call.media->agree() : call.media->abandon();  // SEED4-6.1.2.2.3-8
       }
       return;
     }

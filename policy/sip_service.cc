@@ -103,6 +103,7 @@ SipService::SipService(const Parts& parts)
                     .config = parts.config}),
       ids_(parts.shard),
       history_({.shard = parts.shard, .metrics = parts.metrics, .ids = ids_, .config = parts.config}),
+      trace_(tag_key_),
       exploder_({.shard = parts.shard,
                  .pool = parts.pool,
                  .metrics = parts.metrics,
@@ -111,7 +112,7 @@ SipService::SipService(const Parts& parts)
                  .transactions = transactions_,
                  .transport = transport_,
                  .config = parts.config},
-                ids_, history_),
+                ids_, trace_, history_),
       deferred_({.shard = parts.shard,
                  .pool = parts.pool,
                  .metrics = parts.metrics,
@@ -120,7 +121,7 @@ SipService::SipService(const Parts& parts)
                  .transactions = transactions_,
                  .transport = transport_,
                  .config = parts.config},
-                location_, settings_, ids_),
+                location_, settings_, ids_, trace_),
       watch_({.shard = parts.shard,
               .pool = parts.pool,
               .metrics = parts.metrics,
@@ -158,6 +159,7 @@ SipService::SipService(const Parts& parts)
   calls_.use_history(&history_);
   focus_.use_history(&history_);
   if (pairs_ != nullptr) pairs_->use_recorder(&history_);
+  trace_.set_capacity(config_->focus.trace_messages);
   name_ourselves();
 }
 
@@ -329,6 +331,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   focus_.reload(config_);
   exploder_.reload(config_);
   history_.reload(config_);
+  trace_.set_capacity(config_->focus.trace_messages);
   deferred_.reload(config_);
   watch_.reload(config_);
   retrieval_.reload(config_);

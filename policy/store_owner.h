@@ -14,6 +14,7 @@ enum class StoreOwner : std::uint8_t {
   deferred_watch = 6,
   deferred_retrieval = 7,
   history = 8,
+  where = 9,
 };
 
 inline constexpr unsigned store_owner_shift = 60;

@@ -54,6 +54,10 @@ constexpr const char* steps[] = {
     // The index holds those whose users have yet to be reminded (DeferredState below `expiring`).
     R"(ALTER TABLE deferred ADD COLUMN state INTEGER NOT NULL DEFAULT 0;
        CREATE INDEX deferred_by_reminder ON deferred(expires_ms) WHERE state < 2;)",
+    R"(ALTER TABLE deferred ADD COLUMN request_id TEXT NOT NULL DEFAULT '';
+       CREATE INDEX deferred_by_message ON deferred(message_id) WHERE message_id <> '';
+       CREATE INDEX deferred_by_request ON deferred(request_id) WHERE request_id <> '';
+       ALTER TABLE sending ADD COLUMN call_id TEXT NOT NULL DEFAULT '';)",
     // What belongs together goes together: a record with its messages, a body with the last message that has it. `messages` and
     // `bytes` are sums over its messages. A message without body has none that was kept.
     R"(CREATE TABLE history_record(
