@@ -74,7 +74,8 @@ bool Focus::deposit(const Received& request, sip::TransactionId server, const De
   Invitation invitation{.target = Invitation::Target::user,
                         .uri = request.head.uri.of(request.bytes),
                         .identity = what.identity,
-                        .from_trusted = what.from_trusted};
+                        .from_trusted = what.from_trusted,
+                        .recorder = what.recorder};
   read_newcomer(request, invitation, who);
   who.body = read_invite_body(request);
   if (who.body.refusal != 0 || !who.body.has_sdp || read_terms(who.body.sdp, true, who.terms) != 0 ||

@@ -59,7 +59,8 @@ SipService::SipService(const Parts& parts)
                      .shared = {parts.invites, named_key(owner_key_, "transactions")}}),
       digest_(parts.config->digest, static_cast<std::uint16_t>(parts.shard), parts.random, parts.metrics),
       location_(parts.config->location, parts.random, parts.metrics, core::Instant{}),
-      settings_({.metrics = parts.metrics, .random = parts.random, .config = parts.config}),
+      wishes_(parts.shard, parts.invites, named_key(owner_key_, "users")),
+      settings_({.metrics = parts.metrics, .random = parts.random, .config = parts.config, .wishes = &wishes_}),
       reg_events_({.shard = parts.shard,
                    .pool = parts.pool,
                    .metrics = parts.metrics,
@@ -101,6 +102,7 @@ SipService::SipService(const Parts& parts)
                     .transport = transport_,
                     .config = parts.config}),
       ids_(parts.shard),
+      history_({.shard = parts.shard, .metrics = parts.metrics, .ids = ids_, .config = parts.config}),
       trace_(tag_key_),
       exploder_({.shard = parts.shard,
                  .pool = parts.pool,
@@ -110,7 +112,7 @@ SipService::SipService(const Parts& parts)
                  .transactions = transactions_,
                  .transport = transport_,
                  .config = parts.config},
-                ids_, trace_),
+                ids_, trace_, history_),
       deferred_({.shard = parts.shard,
                  .pool = parts.pool,
                  .metrics = parts.metrics,
@@ -154,6 +156,9 @@ SipService::SipService(const Parts& parts)
       proxied_(parts.config->proxied_max),
       replay_(std::make_unique<Replay>()) {
   calls_.use_media(pairs_);
+  calls_.use_history(&history_);
+  focus_.use_history(&history_);
+  if (pairs_ != nullptr) pairs_->use_recorder(&history_);
   trace_.set_capacity(config_->focus.trace_messages);
   name_ourselves();
 }
@@ -176,6 +181,7 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   look_at_overload();
   calls_.begin(now.mono);
   settings_.begin(now, out);
+  history_.begin(now, out);
   focus_.begin(now, out);
   if (stored_ != nullptr) stored_->begin(out);
   exploder_.begin(now, out);
@@ -211,6 +217,7 @@ void SipService::end() {
   calls_.run_timers();
   focus_.run_timers();
   exploder_.end();
+  history_.end();
   deferred_.end();
   retrieval_.end();
   system_.end();
@@ -298,10 +305,12 @@ std::size_t SipService::restore(const core::StoreContents& stored, const core::N
 }
 
 core::Instant SipService::next_deadline() const {
-  return std::min({other_deadline(), deferred_.next_deadline(), watch_.next_deadline()});
+  return std::min({other_deadline(), deferred_.next_deadline(), watch_.next_deadline(), history_.next_deadline()});
 }
 
-bool SipService::rests() const { return other_deadline() == core::never && deferred_.rests() && watch_.rests(); }
+bool SipService::rests() const {
+  return other_deadline() == core::never && deferred_.rests() && watch_.rests() && history_.rests();
+}
 
 core::Instant SipService::other_deadline() const {
   const core::Instant question = questions_.empty() ? core::never : questions_.front().until;
@@ -321,6 +330,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   calls_.reload(config_);
   focus_.reload(config_);
   exploder_.reload(config_);
+  history_.reload(config_);
   trace_.set_capacity(config_->focus.trace_messages);
   deferred_.reload(config_);
   watch_.reload(config_);

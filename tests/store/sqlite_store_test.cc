@@ -797,6 +797,7 @@ TEST_F(SqliteStoreTest, OMA_DEF_3_MessagesOfAFileWithoutStatesAreNewToTheirUsers
   submit({keep(0, message(1)), {0, core::MarkDeferred{{1}, core::DeferredState::told}}});
   ASSERT_TRUE(store_->flush(10s));
   store_.reset();
+  sql("DROP TABLE history_message; DROP TABLE history_record; DROP TABLE history_body");  // that came later
   sql("DROP INDEX deferred_by_message; DROP INDEX deferred_by_request; ALTER TABLE deferred DROP COLUMN request_id;"
       "ALTER TABLE sending DROP COLUMN call_id");
   sql("DROP INDEX deferred_by_reminder; ALTER TABLE deferred DROP COLUMN state; PRAGMA user_version=6");
