@@ -21,6 +21,7 @@ void SipService::on_stored(const core::StoreResult& result) {
     case StoreOwner::large: focus_.on_stored(result); break;
     case StoreOwner::deferred_watch: watch_.on_stored(result); break;
     case StoreOwner::deferred_retrieval: retrieval_.on_stored(result); break;
+    case StoreOwner::history_lists: history_lists_.on_stored(result); break;
   }
   tell_system();
   tell_kept();

@@ -153,26 +153,37 @@ void SipService::tell_lists() {
   while (watch_.next_reminded(aor)) tell_list_changed(aor, true);
 }
 
-// Empty: it is answered later.
-std::string SipService::answer_deferred(const core::AdminRequest& request) {
-  using Kind = core::AdminRequest::Kind;
-  const auto error = [](std::string_view why) {
-    std::string json = "{\"error\":";
-    core::put_json_string(json, why);
-    return json.append("}");
-  };
-  if (!config_->im.deferred.on) return error("nothing is deferred here: it needs the role deferred and a store");
-  const std::string_view argument = request.argument;
+namespace {
+
+std::string error_json(std::string_view why) {
+  std::string json = "{\"error\":";
+  core::put_json_string(json, why);
+  return json.append("}");
+}
+
+}  // namespace
+
+// Whom a question is about: "alice", or his whole address, and behind a blank what else it says. Not empty: what it is
+// answered with.
+std::string SipService::read_question(std::string_view argument, std::string& aor, std::string_view& rest) {
   const std::size_t blank = argument.find(' ');
   const std::string uri =
       completed_uri(argument.substr(0, blank),
                     config_->domains.empty() ? std::string_view(config_->realm) : config_->domains.front());
+  if (own_user_aor(uri, aor).empty()) return error_json("that is no user of ours");
+  rest = blank == std::string_view::npos ? std::string_view{} : argument.substr(blank + 1);
+  return shard_of(aor) != shard_ ? "{}" : "";  // another one answers
+}
+
+// Empty: it is answered later.
+std::string SipService::answer_deferred(const core::AdminRequest& request) {
+  using Kind = core::AdminRequest::Kind;
+  if (!config_->im.deferred.on) return error_json("nothing is deferred here: it needs the role deferred and a store");
   std::string aor;
-  if (own_user_aor(uri, aor).empty()) return error("that is no user of ours");
-  if (shard_of(aor) != shard_) return "{}";  // another one answers
+  std::string_view number;
+  if (std::string answer = read_question(request.argument, aor, number); !answer.empty()) return answer;
   if (request.kind == Kind::deferred_delete) {
     std::uint64_t id = 0;
-    const std::string_view number = blank == std::string_view::npos ? std::string_view{} : argument.substr(blank + 1);
     (void)std::from_chars(number.data(), number.data() + number.size(), id);
     watch_.remove(request.id, aor, id >> 63 == 0 ? id : 0);
   } else {

@@ -136,6 +136,7 @@ SipService::SipService(const Parts& parts)
                   .transactions = transactions_,
                   .transport = transport_,
                   .config = parts.config}),
+      history_lists_(parts.metrics, parts.config),
       system_({.shard = parts.shard,
                .pool = parts.pool,
                .metrics = parts.metrics,
@@ -180,6 +181,7 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   deferred_.begin(now, out);
   watch_.begin(now, out);
   retrieval_.begin(now, out);
+  history_lists_.begin(now, out);
   system_.begin(now, out);
   conferences_.begin(now.mono);
 }
@@ -315,6 +317,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   deferred_.reload(config_);
   watch_.reload(config_);
   retrieval_.reload(config_);
+  history_lists_.reload(config_);
   system_.reload(config_);
   conferences_.reload(config_);
   name_ourselves();

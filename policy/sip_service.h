@@ -14,6 +14,7 @@
 //   sip_deferred.cc   what is kept for users who can not be reached (deferred.h), and answers of the store
 //   sip_large.cc      large messages among it
 //   sip_deferred_list.cc  what they are told of that, fetch of it and delete (deferred_watch.h, deferred_retrieval.h)
+//   sip_history_lists.cc  what users ask of their histories (history_lists.h)
 //   sip_system.cc     orders of operators for system messages, answers of users (system_messages.h)
 //   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
 //   sip_proxy.cc      requests on their way: branches, responses, CANCEL, Timer C
@@ -48,6 +49,7 @@
 #include "policy/deferred.h"
 #include "policy/deferred_retrieval.h"
 #include "policy/deferred_watch.h"
+#include "policy/history_lists.h"
 #include "policy/conference_events.h"
 #include "policy/errand.h"
 #include "policy/exploder.h"
@@ -151,6 +153,7 @@ class SipService {
   [[nodiscard]] const Deferred& deferred() const { return deferred_; }
   [[nodiscard]] const DeferredWatch& deferred_watch() const { return watch_; }
   [[nodiscard]] const DeferredRetrieval& deferred_retrieval() const { return retrieval_; }
+  [[nodiscard]] const HistoryLists& history_lists() const { return history_lists_; }
   [[nodiscard]] std::uint32_t live_subscribers() const { return reg_events_.subscribers(); }
   [[nodiscard]] std::uint32_t live_publications() const { return settings_.publications(); }
   [[nodiscard]] std::uint64_t live_bindings() const { return location_.binding_count(); }
@@ -462,7 +465,12 @@ class SipService {
   void tell_list_changed(std::string_view aor, bool reminds);
   void tell_fetched(std::string_view aor, std::uint64_t id);
   void tell_lists();
+  [[nodiscard]] std::string read_question(std::string_view argument, std::string& aor, std::string_view& rest);
   [[nodiscard]] std::string answer_deferred(const core::AdminRequest& request);
+
+  // --- sip_history_lists.cc
+  [[nodiscard]] std::string answer_history(const core::AdminRequest& request);
+  [[nodiscard]] std::optional<Focus::ToFetch> named_in_store(std::string_view user) const;
 
   // --- sip_files.cc
   [[nodiscard]] bool may_begin_file(const CallName& name, const Received& request, const sip::RequestMatch& match);
@@ -636,6 +644,7 @@ class SipService {
   Deferred deferred_;
   DeferredWatch watch_;  // goes before what it asks
   DeferredRetrieval retrieval_;
+  HistoryLists history_lists_;
   SystemMessages system_;
   sip::FailedTargets failed_;
   Overload overload_;

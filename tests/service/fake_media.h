@@ -107,6 +107,7 @@ class FakeMedia final : public policy::SessionMedia {
   std::vector<msrp::EndHandle> bound;   // that it has yet to hear of
   bool answers = false;                 // peers answer what they are sent, with
   std::uint16_t answer = 200;
+  std::vector<std::uint64_t> marks;     // of what was sent and not answered
   std::deque<msrp::EndFact> facts;      // that the room has yet to hear
   bool plain = true;
   bool tls = false;
@@ -133,6 +134,8 @@ class FakeLegs final : public policy::RoomLegs {
       fact.mark = message.mark;
       fact.status = media_.answer;
       media_.facts.push_back(fact);
+    } else {
+      media_.marks.push_back(message.mark);
     }
     return msrp::Ends::Sent::sent;
   }

@@ -16,6 +16,7 @@
 #include "tools/parleyd/flags_documents.h"
 #include "tools/parleyd/flags_store.h"
 #include "tools/parleyd/flags_focus.h"
+#include "tools/parleyd/flags_history_lists.h"
 #include "tools/parleyd/flags_im.h"
 #include "tools/parleyd/flags_limits.h"
 #include "tools/parleyd/flags_room.h"
@@ -422,6 +423,7 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
   add_xcap(flags, s, raw.xcap);
   add_store(flags, s, raw.store);
   add_deferred(flags, s);
+  add_history_lists(flags, s);
   add_system(flags, s, raw.system);
   add_routing(flags, s, raw);
   add_timers(flags, s);
@@ -452,6 +454,7 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
     finish_store(s, raw.store);
     finish_deferred(s, raw.deferred_asked);
     finish_im(s, raw.im);
+    finish_history_lists(s);
     finish_system(s, raw.system);
     finish_rooms(s);
     finish_focus(s, raw.controlling_asked);
