@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "core/json_text.h"
-#include "policy/deferred_reference.h"
 #include "policy/documents.h"
 #include "policy/service_mail.h"
 #include "policy/sip_service.h"
@@ -34,19 +33,27 @@ bool SipService::names_deferred(const sip::Uri& uri) const {
          core::equal_ignore_case(own.user, uri.user);
 }
 
+// That one, or conv-hist-func-uri.
+bool SipService::names_function(const sip::Uri& uri) const {
+  sip::Uri own;
+  return (config_->im.deferred.on && names_deferred(uri)) ||
+         (config_->im.history_access.on && sip::parse_uri(config_->im.history_access.uri, own) &&
+          core::equal_ignore_case(own.user, uri.user));
+}
+
 bool SipService::about_deferred_event(const Received& request) const {
   sip::Event event;
   return config_->im.deferred.on && sip::parse_event(request.head.value(HeaderId::event, request.bytes), event) &&
          watch_.serves(event.package);
 }
 
-// Outside of dialogs, to the function itself, or about one of its messages.
+// Outside of dialogs, to the functions themselves, or about a message or record of theirs.
 bool SipService::about_deferred(const Received& request, const Routing& routing) const {
   const Method method = request.head.method;
-  if (!config_->im.deferred.on || routing.token || !request.essentials.to_tag.empty() || !names_us(routing.parsed))
-    return false;
-  if (method == Method::subscribe) return names_deferred(routing.parsed);
-  return method == Method::refer && (names_deferred(routing.parsed) || deferred_id(routing.parsed.user).has_value() ||
+  const bool any = config_->im.deferred.on || config_->im.history_access.on;
+  if (!any || routing.token || !request.essentials.to_tag.empty() || !names_us(routing.parsed)) return false;
+  if (method == Method::subscribe) return config_->im.deferred.on && names_deferred(routing.parsed);
+  return method == Method::refer && (names_function(routing.parsed) || retrieval_.name_of(routing.parsed.user) ||
                                      retrieval_.names_message(request));
 }
 
@@ -97,13 +104,14 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
     return;
   }
   // His address of record is that of nobody else.
-  const std::optional<std::uint64_t> id = deferred_id(routing.parsed.user);
+  const auto named = retrieval_.name_of(routing.parsed.user);
   std::string to;
-  if (!id && !names_deferred(routing.parsed) && own_aor(routing.parsed, to) != aor) {
+  if (!named && !names_function(routing.parsed) && own_aor(routing.parsed, to) != aor) {
     refuse(request, 403);
     return;
   }
-  const std::uint16_t status = retrieval_.refer({.request = request, .match = match, .aor = aor, .id = id.value_or(0)});
+  const std::uint16_t status = retrieval_.refer(
+      {.request = request, .match = match, .aor = aor, .named = named.value_or(DeferredRetrieval::StoredName{})});
   if (status != 0) refuse_once(request, match, status, retrieval_.headers());
 }
 

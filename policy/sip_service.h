@@ -457,6 +457,7 @@ class SipService {
   [[nodiscard]] static bool comes_from_store(const Proxied& p);
   [[nodiscard]] static bool is_announcement(const Proxied& p);
   [[nodiscard]] bool names_deferred(const sip::Uri& uri) const;
+  [[nodiscard]] bool names_function(const sip::Uri& uri) const;
   [[nodiscard]] bool about_deferred(const Received& request, const Routing& routing) const;
   [[nodiscard]] bool about_deferred_event(const Received& request) const;
   [[nodiscard]] std::string_view own_user_aor(std::string_view identity, std::string& room) const;

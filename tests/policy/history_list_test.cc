@@ -46,7 +46,7 @@ TEST(HistoryListDocument, OMA_HIS_2_ASessionIsAConference) {
             "<history-reference>sip:history-aaaaaaaahaaaaaaa@example.org</history-reference>"
             "<conference><time-start>2023-11-14T22:13:20.000Z</time-start><time-end>2023-11-14T22:14:20.000Z</time-end>"
             "<recording-name>history-aaaaaaaahaaaaaaa</recording-name><conf-list>"
-            "<entry><display-name>Alice \"A\"</display-name><uri>sip:alice@example.org</uri></entry>"
+            "<entry><display-name>Alice &quot;A&quot;</display-name><uri>sip:alice@example.org</uri></entry>"
             "<entry><uri>sip:bob@example.org</uri></entry></conf-list></conference>");
 }
 
@@ -65,7 +65,7 @@ TEST(HistoryListDocument, OMA_HIS_2_OfAGroupTheListHasItsNameAndWhoWasNamed) {
   row.group = "sip:team@example.org";
   row.people = "sip:carol@example.org\nsip:dave@example.org\nsip:carol@example.org\n";
   const std::string text = only(row);
-  EXPECT_NE(text.find("<conf-list><entry><display-name>Alice \"A\"</display-name><uri>sip:alice@example.org</uri></entry>"
+  EXPECT_NE(text.find("<conf-list><entry><display-name>Alice &quot;A&quot;</display-name><uri>sip:alice@example.org</uri></entry>"
                       "<entry><uri>sip:carol@example.org</uri></entry><entry><uri>sip:dave@example.org</uri></entry>"
                       "<group-uri>sip:team@example.org</group-uri><group-display-name>The team</group-display-name>"
                       "</conf-list>"),
