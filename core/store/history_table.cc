@@ -14,7 +14,7 @@
 namespace parley::core {
 namespace {
 
-constexpr std::size_t held_max = 100'000;  // users whose sums are remembered
+constexpr std::size_t histories_held_max = 100'000;  // users whose sums are remembered
 constexpr std::size_t hash_bytes = 32;
 
 using Hash = std::array<unsigned char, hash_bytes>;
@@ -111,7 +111,7 @@ int HistoryTable::held_by(const std::string& aor, Held*& held) {
     sums.bytes = static_cast<std::uint64_t>(held_of_.number());
   }
   if (result != SQLITE_DONE) return result;
-  if (held_.size() >= held_max) held_.clear();
+  if (held_.size() >= histories_held_max) held_.clear();
   held = &held_.emplace(aor, sums).first->second;
   return SQLITE_OK;
 }
