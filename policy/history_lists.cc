@@ -27,18 +27,17 @@ void HistoryLists::load(Question question, std::uint64_t after) {
 }
 
 void HistoryLists::list(std::uint64_t question, std::string_view aor, HistoryList::Form form) {
-  const std::string_view domain = config_->domains.empty() ? config_->realm : config_->domains.front();
-  load({.id = question,
-        .aor = std::string(aor),
+  load({.aor = std::string(aor),
         .form = form,
-        .list = std::make_unique<HistoryList>(form, domain, config_->im.history_access.list_bytes_max)},
+        .list = new_list(form, config_->im.history_access.list_bytes_max),
+        .id = question},
        0);
 }
 
 void HistoryLists::remove(std::uint64_t question, std::string_view aor, std::vector<std::uint64_t> ids) {
   const bool all = ids.empty();
   core::RemoveHistory remove{.aor = std::string(aor), .ids = std::move(ids), .all = all};
-  ask({.id = question, .aor = std::string(aor)}, std::move(remove));
+  ask({.aor = std::string(aor), .id = question}, std::move(remove));
 }
 
 void HistoryLists::on_stored(const core::StoreResult& result) {
@@ -48,12 +47,13 @@ void HistoryLists::on_stored(const core::StoreResult& result) {
   asked_.erase(found);
   if (result.status != core::StoreResult::Status::done) {
     metrics_.add(Metric::im_history_unreadable);
-    reply(question, "{\"error\":\"the store does not answer\",\"status\":503}");
+    for (const sip::NotifyFact& fact : question.notifies) notify(fact, nullptr);
+    if (question.id != 0) reply(question, "{\"error\":\"the store does not answer\",\"status\":503}");
   } else if (question.list != nullptr) {
     on_loaded(question, result);
   } else {
     metrics_.add(Metric::im_history_deleted, result.removed);
-    if (result.removed != 0) deleted_.push_back(question.aor);
+    if (result.removed != 0) changed(question.aor);
     std::string json = result.removed != 0 ? "{\"deleted\":true,\"records\":" : "{\"deleted\":false,\"records\":";
     reply(question, json.append(std::to_string(result.removed)).append("}"));
   }
@@ -69,6 +69,8 @@ void HistoryLists::on_loaded(Question& question, const core::StoreResult& result
   }
   const ListDocument list = question.list->finish();
   if (list.left_out != 0) metrics_.add(Metric::im_history_list_limit);
+  for (const sip::NotifyFact& fact : question.notifies) notify(fact, &list);
+  if (question.id == 0) return;
   if (question.form == HistoryList::Form::entries) {
     reply(question, list.text);
     return;
@@ -78,13 +80,6 @@ void HistoryLists::on_loaded(Question& question, const core::StoreResult& result
   json.append(",\"records\":").append(std::to_string(question.list->records())).append(",\"document\":");
   core::put_json_utf8(json, list.text);
   reply(question, json.append("}"));
-}
-
-bool HistoryLists::next_deleted(std::string& aor) {
-  if (deleted_.empty()) return false;
-  aor = std::move(deleted_.front());
-  deleted_.pop_front();
-  return true;
 }
 
 }  // namespace parley::policy

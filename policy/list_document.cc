@@ -34,7 +34,7 @@ std::string put_list_change(const ListChange& change) {
   xml.open("xcap-diff").attribute("xmlns", diff_space).attribute("xcap-root", change.root);
   xml.open("document");
   if (!change.before.empty() && change.before != change.etag) xml.attribute("previous-etag", change.before);
-  xml.attribute("new-etag", change.etag);
+  if (!change.etag.empty()) xml.attribute("new-etag", change.etag);
   std::string path(change.auid);
   path.append("/users/");
   for (const char c : change.aor) {  // RFC 4825 section 6.2: a user's name is one segment of it

@@ -19,7 +19,7 @@ inline constexpr std::size_t list_etag_letters = 32;
 // Of a display name as it stands in a header: without quotes and escapes. A long one is cut between characters.
 [[nodiscard]] std::string plain_name(std::string_view display);
 
-// That a document of a user is `etag` now, and was `before`; empty: not said (RFC 5874).
+// That a document of a user is `etag` now, empty: it is there no more; and was `before`, empty: not said (RFC 5874).
 struct ListChange {
   std::string_view root;  // xcap-root
   std::string_view auid;

@@ -33,12 +33,8 @@ bool SipService::names_deferred(const sip::Uri& uri) const {
          core::equal_ignore_case(own.user, uri.user);
 }
 
-// That one, or conv-hist-func-uri.
 bool SipService::names_function(const sip::Uri& uri) const {
-  sip::Uri own;
-  return (config_->im.deferred.on && names_deferred(uri)) ||
-         (config_->im.history_access.on && sip::parse_uri(config_->im.history_access.uri, own) &&
-          core::equal_ignore_case(own.user, uri.user));
+  return (config_->im.deferred.on && names_deferred(uri)) || names_history(uri);
 }
 
 bool SipService::about_deferred_event(const Received& request) const {
@@ -52,7 +48,7 @@ bool SipService::about_deferred(const Received& request, const Routing& routing)
   const Method method = request.head.method;
   const bool any = config_->im.deferred.on || config_->im.history_access.on;
   if (!any || routing.token || !request.essentials.to_tag.empty() || !names_us(routing.parsed)) return false;
-  if (method == Method::subscribe) return config_->im.deferred.on && names_deferred(routing.parsed);
+  if (method == Method::subscribe) return names_function(routing.parsed);
   return method == Method::refer && (names_function(routing.parsed) || retrieval_.name_of(routing.parsed.user) ||
                                      retrieval_.names_message(request));
 }
@@ -98,6 +94,12 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
   if (!refers) {
     sip::Uri user;
     const bool named = sip::parse_uri(aor, user);
+    if (names_history(routing.parsed)) {
+      history_lists_.clear();
+      finish_history_subscribe(
+          request, match, named ? history_lists_.subscribe(request, match, aor, user.user) : std::uint16_t{403});
+      return;
+    }
     watch_.clear();
     finish_list_subscribe(request, match,
                           named ? watch_.subscribe(request, match, aor, user.user) : std::uint16_t{403});

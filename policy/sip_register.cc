@@ -239,6 +239,7 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       location_.flow_closed(flow);
       reg_events_.on_flow_gone(flow);
       watch_.on_flow_gone(flow);
+      history_lists_.on_flow_gone(flow);
       calls_.on_flow_gone(flow);
       focus_.on_flow_gone(flow);
       conferences_.on_flow_gone(flow);
@@ -273,6 +274,11 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       if (!in.good()) return;
       deferred_.added(aor, sender, tried);
       watch_.changed(aor);
+      return;
+    }
+    case ServiceMail::history_changed: {
+      const std::string_view aor = in.text();
+      if (in.good()) history_lists_.changed(aor);
       return;
     }
     case ServiceMail::list_changed: {

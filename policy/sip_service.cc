@@ -136,7 +136,14 @@ SipService::SipService(const Parts& parts)
                   .transactions = transactions_,
                   .transport = transport_,
                   .config = parts.config}),
-      history_lists_(parts.metrics, parts.config),
+      history_lists_({.shard = parts.shard,
+                      .pool = parts.pool,
+                      .metrics = parts.metrics,
+                      .random = parts.random,
+                      .name_key = owner_key_,
+                      .transactions = transactions_,
+                      .transport = transport_,
+                      .config = parts.config}),
       system_({.shard = parts.shard,
                .pool = parts.pool,
                .metrics = parts.metrics,
@@ -255,10 +262,12 @@ void SipService::end() {
     exploder_.drain();
     deferred_.drain();
     watch_.drain();
+    history_lists_.drain();
     system_.drain();
   }
   reg_events_.end();
   watch_.end();
+  history_lists_.end();
   conferences_.end();
 }
 
@@ -302,7 +311,7 @@ core::Instant SipService::next_deadline() const {
   return std::min({transport_.next_deadline(), transactions_.next_deadline(), location_.next_deadline(),
                    settings_.next_deadline(), reg_events_.next_deadline(), calls_.next_deadline(),
                    focus_.next_deadline(), conferences_.next_deadline(), exploder_.next_deadline(),
-                   deferred_.next_deadline(), watch_.next_deadline(), retrieval_.next_deadline(), system_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(), question});
+                   deferred_.next_deadline(), watch_.next_deadline(), history_lists_.next_deadline(), retrieval_.next_deadline(), system_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(), question});
 }
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
@@ -385,6 +394,7 @@ void SipService::on_response(const Received& response) {
   if (match.kind != sip::ResponseMatch::Kind::to_tu) return;
   if (owner_kind(match.owner) == Owner::subscriber) reg_events_.on_response(owner_id(match.owner), response, match.id);
   if (owner_kind(match.owner) == Owner::deferred_subscriber) watch_.on_response(owner_id(match.owner), response, match.id);
+  if (owner_kind(match.owner) == Owner::history_subscriber) history_lists_.on_response(owner_id(match.owner), response, match.id);
   if (owner_kind(match.owner) == Owner::conference_subscriber) {
     conferences_.on_response(owner_id(match.owner), response, match.id);
   }
@@ -398,6 +408,7 @@ void SipService::on_gone(const Flow& flow) {
   location_.flow_closed(flow);
   reg_events_.on_flow_gone(flow);
   watch_.on_flow_gone(flow);
+  history_lists_.on_flow_gone(flow);
   calls_.on_flow_gone(flow);
   focus_.on_flow_gone(flow);
   conferences_.on_flow_gone(flow);
@@ -412,6 +423,7 @@ void SipService::on_transaction_fact(const sip::TransactionFact& fact) {
   using Kind = sip::TransactionFact::Kind;
   if (owner_kind(fact.owner) == Owner::subscriber) reg_events_.on_fact(owner_id(fact.owner), fact);
   if (owner_kind(fact.owner) == Owner::deferred_subscriber) watch_.on_fact(owner_id(fact.owner), fact);
+  if (owner_kind(fact.owner) == Owner::history_subscriber) history_lists_.on_fact(owner_id(fact.owner), fact);
   if (owner_kind(fact.owner) == Owner::conference_subscriber) conferences_.on_fact(owner_id(fact.owner), fact);
   if (owner_kind(fact.owner) != Owner::proxied) return;
   Proxied* const p = proxied_.get(owner_id(fact.owner));

@@ -133,7 +133,7 @@ class SipService {
   // Nothing waits any more that would be lost by ending now.
   [[nodiscard]] bool drained() const {
     return draining_ && unanswered_ == 0 && reg_events_.drained() && calls_.drained() && focus_.drained() && conferences_.drained() &&
-           exploder_.drained() && deferred_.drained() && watch_.drained() && retrieval_.drained() && system_.drained();
+           exploder_.drained() && deferred_.drained() && watch_.drained() && history_lists_.drained() && retrieval_.drained() && system_.drained();
   }
   [[nodiscard]] core::Instant next_deadline() const;
   // PeerInfo::listener from which on connections are SIP's.
@@ -470,6 +470,10 @@ class SipService {
   [[nodiscard]] std::string answer_deferred(const core::AdminRequest& request);
 
   // --- sip_history_lists.cc
+  [[nodiscard]] bool names_history(const sip::Uri& uri) const;
+  void finish_history_subscribe(const Received& request, const sip::RequestMatch& match, std::uint16_t status);
+  // A record of his has begun or ended.
+  void tell_history_changed(std::string_view aor);
   [[nodiscard]] std::string answer_history(const core::AdminRequest& request);
   [[nodiscard]] std::optional<Focus::ToFetch> named_in_store(std::string_view user) const;
 
