@@ -23,6 +23,7 @@
 //   calls_restore.cc    a change that was cancelled too late is taken back
 //   calls_pass.cc       all other requests from one leg to the other
 //   calls_media.cc      descriptions of calls whose messages go through us; what is of the IM service
+//   calls_history.cc    when the history of a user begins and ends
 //   calls_text.cc       what messages look like
 #pragma once
 
@@ -115,6 +116,8 @@ class Calls : public UserAgent {
   void on_media_failed(core::SlotId call);
   // Null: no call's messages go through this server.
   void use_media(MediaPairs* pairs) { pairs_ = pairs; }
+  // Null: where histories begin and end are facts, and nobody records them.
+  void use_history(HistoryRecorder* history) { history_ = history; }
 
   void on_flow_gone(const sip::Flow& flow);
   void run_timers();
@@ -227,10 +230,13 @@ class Calls : public UserAgent {
   void media_answered(Call& call, const Received& response);
   [[nodiscard]] sip::SessionTimerConfig timer_config(const Call& call) const;
   void add_product(const Call& call, sip::HeaderId id);
+
+  // calls_history.cc
   void tell_history(Call& call, Leg leg, HistoryEvent event);
   void tell_history(Call& call, HistoryEvent event);
   void tell_up(Call& call);
   void tell_over(Call& call);
+  void record(Call& call, Leg leg, bool starts);
 
   // calls_text.cc
   // The headers of `message` that go on to the other leg, behind those that are there.
@@ -256,6 +262,7 @@ class Calls : public UserAgent {
   core::SlotId begun_;
   std::deque<HistoryFact> history_facts_;  // two for each call at most
   MediaPairs* pairs_ = nullptr;
+  HistoryRecorder* history_ = nullptr;
   core::Instant drain_ends_ = core::never;
 
   core::SlotMap<Call> calls_;

@@ -279,6 +279,7 @@ void DeferredRetrieval::send(Retrieval& r, const core::DeferredRow& row) {
   }
   errand.in_dialog = false;
   errand.from_trusted = true;
+  errand.of_history = r.asked.records && !sent_on;
   errands_.push_back(std::move(errand));
 }
 

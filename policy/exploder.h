@@ -20,6 +20,7 @@
 #include "core/seam.h"
 #include "core/slot_map.h"
 #include "policy/group_document.h"
+#include "policy/history_recorder.h"
 #include "policy/list_message.h"
 #include "policy/message_ids.h"
 #include "policy/store_owner.h"
@@ -29,9 +30,10 @@ namespace parley::policy {
 
 class Exploder : public UserAgent {
  public:
-  Exploder(const Parts& parts, MessageIds& ids)
+  Exploder(const Parts& parts, MessageIds& ids, HistoryRecorder& history)
       : UserAgent(parts),
         ids_(ids),
+        history_(history),
         in_order_(parts.config->im.deferred.on),
         sendings_(parts.config->focus.list_copies_max) {}
 
@@ -41,6 +43,7 @@ class Exploder : public UserAgent {
   struct To {
     const Group* group = nullptr;  // null: the list in its body
     std::string_view identity;     // AO-IMA of the sender
+    std::string_view recorded_sender{};  // his address of record, where he wants it in his history
   };
   // 0: it has been answered. Else what it is to be answered without a transaction, with headers().
   [[nodiscard]] std::uint16_t message(const sip::Received& request, const sip::RequestMatch& match, const To& to);
@@ -80,6 +83,7 @@ class Exploder : public UserAgent {
     core::SlotId self;
     core::SendingRow row;  // but for `copies`
     sip::TransactionId server;  // that waits for the store
+    std::string recorded_sender;
     bool promised = false;      // its sender has his 202
     std::deque<core::SendingRow::Copy> waiting;  // that may be sent
     std::uint32_t behind = 0;                    // that wait for others, in lanes_
@@ -106,6 +110,7 @@ class Exploder : public UserAgent {
   void tell_failed(Sending& s, const core::SendingRow::Copy& copy);
 
   MessageIds& ids_;
+  HistoryRecorder& history_;
   core::Outbox* out_ = nullptr;
   std::int64_t wall_ms_ = 0;
   const bool in_order_;

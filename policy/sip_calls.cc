@@ -38,7 +38,7 @@ void SipService::begin_call(const Received& request, const sip::RequestMatch& ma
                                .next = routing.next_route,
                                .user = sender.user,
                                .from_trusted = sender.kind == Sender::Kind::trusted,
-                               .media = takes_media(request)};
+                               .media = takes_media(request, routing, sender)};
   std::string served;
   if (const std::optional<ImKind> kind = im_request(request)) {
     invitation.im = true;

@@ -16,6 +16,7 @@
 #include "policy/documents.h"
 #include "policy/media_config.h"
 #include "policy/focus_config.h"
+#include "policy/history_config.h"
 #include "policy/overload.h"
 #include "policy/roster_limits.h"
 #include "policy/source_budget.h"
@@ -70,6 +71,7 @@ struct ImConfig {
   // Identities of deferred messaging functions: user without case, and host (DEC-1). The first one is ours.
   std::vector<std::string> deferred_uris;
   DeferredConfig deferred;
+  HistoryConfig history;
   HistoryAccess history_access;
   SystemMessageConfig system;
   InviteHandling access_default = InviteHandling::pass;  // of users without access rules, or where none matches (OMA-ACC-4)

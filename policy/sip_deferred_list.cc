@@ -161,6 +161,7 @@ void SipService::tell_lists() {
   for (Focus::Fetched fetched; focus_.next_fetched(fetched);) tell_fetched(fetched.aor, fetched.id);
   while (deferred_.next_changed(aor)) tell_list_changed(aor, false);
   while (watch_.next_reminded(aor)) tell_list_changed(aor, true);
+  while (history_.next_changed(aor)) tell_history_changed(aor);
 }
 
 namespace {

@@ -194,7 +194,9 @@ bool SipService::on_focus_request(const Received& request, const sip::RequestMat
       }
       if (!uas_checks(request, list_message)) return true;
       status = exploder_.message(request, match,
-                                 {.group = target.group, .identity = target.identity});
+                                 {.group = target.group,
+                                  .identity = target.identity,
+                                  .recorded_sender = recorded_sender(request, routing, sender, aor_)});
       if (status == 0) return true;
       // Its sender is proven, and a copy of what he sent would be challenged: the same nonce comes twice (R3261-1).
       if (const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono); server.valid()) {

@@ -63,6 +63,7 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   if (!set_timer(p, request)) return;
   p.user = std::string(sender.user);
   p.im = im_request(request, routing.token.has_value());
+  if (p.im == ImKind::pager) p.recorded_sender = std::string(recorded_sender(request, routing, sender, aor_));
   p.loop = routing.loop;
   current_ = &request;
   current_routing_ = &routing;
@@ -138,6 +139,7 @@ bool SipService::set_timer(Proxied& p, const Received& request) {
 void SipService::give_upstream(Proxied& p, const Received& response, unsigned branch) {
   if (!answers_kept(p, response.head.status)) return;
   if (response.head.status >= 200) settled(p);
+  if (response.head.status >= 200 && response.head.status < 300) record_pager(p, true);
   if (p.errand != nullptr) {
     give_call(p, response, branch);
     return;
@@ -163,6 +165,7 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
   if (!answers_kept(p, status) || (is_unreached(p, status) && defer(p, true))) return;
   if (decision.final == sip::FinalResponse::generate && may_try_again(p)) return;
   settled(p);
+  if (decision.final == sip::FinalResponse::branch && status < 300) record_pager(p, true);
   switch (decision.final) {
     case sip::FinalResponse::none: return;
     case sip::FinalResponse::generate: final_of_ours(p, status); return;

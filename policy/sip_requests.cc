@@ -136,7 +136,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
   if (on_focus_request(request, match, routing, sender)) return;
   const bool begins_call = method == Method::invite && request.essentials.to_tag.empty() && !routing.token;
   if (request.essentials.to_tag.empty()) look_beyond(routing);
-  if (begins_call && (config_->calls.carrying == Carrying::b2bua || takes_media(request))) {
+  if (begins_call && (config_->calls.carrying == Carrying::b2bua || takes_media(request, routing, sender))) {
     begin_call(request, match, routing, sender);
     return;
   }

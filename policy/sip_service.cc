@@ -59,7 +59,8 @@ SipService::SipService(const Parts& parts)
                      .shared = {parts.invites, named_key(owner_key_, "transactions")}}),
       digest_(parts.config->digest, static_cast<std::uint16_t>(parts.shard), parts.random, parts.metrics),
       location_(parts.config->location, parts.random, parts.metrics, core::Instant{}),
-      settings_({.metrics = parts.metrics, .random = parts.random, .config = parts.config}),
+      wishes_(parts.shard, parts.invites, named_key(owner_key_, "users")),
+      settings_({.metrics = parts.metrics, .random = parts.random, .config = parts.config, .wishes = &wishes_}),
       reg_events_({.shard = parts.shard,
                    .pool = parts.pool,
                    .metrics = parts.metrics,
@@ -101,6 +102,7 @@ SipService::SipService(const Parts& parts)
                     .transport = transport_,
                     .config = parts.config}),
       ids_(parts.shard),
+      history_({.shard = parts.shard, .metrics = parts.metrics, .ids = ids_, .config = parts.config}),
       exploder_({.shard = parts.shard,
                  .pool = parts.pool,
                  .metrics = parts.metrics,
@@ -109,7 +111,7 @@ SipService::SipService(const Parts& parts)
                  .transactions = transactions_,
                  .transport = transport_,
                  .config = parts.config},
-                ids_),
+                ids_, history_),
       deferred_({.shard = parts.shard,
                  .pool = parts.pool,
                  .metrics = parts.metrics,
@@ -161,6 +163,8 @@ SipService::SipService(const Parts& parts)
       proxied_(parts.config->proxied_max),
       replay_(std::make_unique<Replay>()) {
   calls_.use_media(pairs_);
+  calls_.use_history(&history_);
+  if (pairs_ != nullptr) pairs_->use_recorder(&history_);
   name_ourselves();
 }
 
@@ -182,6 +186,7 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   look_at_overload();
   calls_.begin(now.mono);
   settings_.begin(now, out);
+  history_.begin(now, out);
   focus_.begin(now, out);
   if (stored_ != nullptr) stored_->begin(out);
   exploder_.begin(now, out);
@@ -218,6 +223,7 @@ void SipService::end() {
   calls_.run_timers();
   focus_.run_timers();
   exploder_.end();
+  history_.end();
   deferred_.end();
   retrieval_.end();
   system_.end();
@@ -311,7 +317,8 @@ core::Instant SipService::next_deadline() const {
   return std::min({transport_.next_deadline(), transactions_.next_deadline(), location_.next_deadline(),
                    settings_.next_deadline(), reg_events_.next_deadline(), calls_.next_deadline(),
                    focus_.next_deadline(), conferences_.next_deadline(), exploder_.next_deadline(),
-                   deferred_.next_deadline(), watch_.next_deadline(), history_lists_.next_deadline(), retrieval_.next_deadline(), system_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(), question});
+                   deferred_.next_deadline(), watch_.next_deadline(), history_lists_.next_deadline(), retrieval_.next_deadline(),
+                   history_.next_deadline(), system_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(), question});
 }
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
@@ -323,6 +330,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   calls_.reload(config_);
   focus_.reload(config_);
   exploder_.reload(config_);
+  history_.reload(config_);
   deferred_.reload(config_);
   watch_.reload(config_);
   retrieval_.reload(config_);

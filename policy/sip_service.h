@@ -14,6 +14,7 @@
 //   sip_deferred.cc   what is kept for users who can not be reached (deferred.h), and answers of the store
 //   sip_large.cc      large messages among it
 //   sip_deferred_list.cc  what they are told of that, fetch of it and delete (deferred_watch.h, deferred_retrieval.h)
+//   sip_history.cc    which messages of users are recorded (history_recorder.h)
 //   sip_history_lists.cc  what users ask of their histories (history_lists.h)
 //   sip_system.cc     orders of operators for system messages, answers of users (system_messages.h)
 //   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
@@ -54,6 +55,7 @@
 #include "policy/errand.h"
 #include "policy/exploder.h"
 #include "policy/focus.h"
+#include "policy/history_recorder.h"
 #include "policy/hop.h"
 #include "policy/message_ids.h"
 #include "policy/originating.h"
@@ -147,6 +149,7 @@ class SipService {
   [[nodiscard]] std::uint32_t live_transactions() const { return transactions_.live(); }
   [[nodiscard]] std::uint32_t live_proxied() const { return proxied_.size(); }
   [[nodiscard]] const Calls& calls() const { return calls_; }
+  [[nodiscard]] const HistoryRecorder& history() const { return history_; }
   [[nodiscard]] std::uint32_t live_calls() const { return calls_.live(); }
   [[nodiscard]] const Focus& focus() const { return focus_; }
   [[nodiscard]] const Exploder& exploder() const { return exploder_; }
@@ -259,6 +262,9 @@ class SipService {
       refused,  // and his 480
     };
     Keeping keeping = Keeping::no;
+    // Whose history it goes into when it has been accepted: who sends it, an address of record, and `aor` (OMA-HIS-3).
+    std::string recorded_sender;
+    bool records_receiver = false;
     bool given_up = false;         // his devices have not answered in time, and are called off
     core::Timer answer_timer;      // when he counts as one who can not be reached
     sip::ProxyTimer timer;  // R4028-4
@@ -405,7 +411,7 @@ class SipService {
   [[nodiscard]] std::shared_ptr<const AccessRules> rules_of(std::string_view user) const;
   [[nodiscard]] UserPolicy policy_of(std::string_view user) const;
   [[nodiscard]] std::optional<ImKind> im_request(const Received& request, bool let_in = false) const;
-  [[nodiscard]] bool takes_media(const Received& request) const;
+  [[nodiscard]] bool takes_media(const Received& request, const Routing& routing, const Sender& sender) const;
   [[nodiscard]] std::string_view served_aor(const Received& request, const Routing& routing, const Sender& sender,
                                             std::string& room) const;
   [[nodiscard]] std::uint64_t media_bytes_max(const Received& request, const Routing& routing, const Sender& sender);
@@ -468,6 +474,16 @@ class SipService {
   void tell_lists();
   [[nodiscard]] std::string read_question(std::string_view argument, std::string& aor, std::string_view& rest);
   [[nodiscard]] std::string answer_deferred(const core::AdminRequest& request);
+
+  // --- sip_history.cc
+  [[nodiscard]] std::string_view addressed_aor(const Received& request, const Routing& routing, const Sender& sender,
+                                               std::string& room) const;
+  [[nodiscard]] bool is_recorded(const Received& request, const Routing& routing, const Sender& sender,
+                                 HistoryMode mode) const;
+  [[nodiscard]] std::string_view recorded_sender(const Received& request, const Routing& routing, const Sender& sender,
+                                                 std::string& room) const;
+  void look_at_history(Proxied& p, const ImSettings& settings);
+  void record_pager(Proxied& p, bool delivered);
 
   // --- sip_history_lists.cc
   [[nodiscard]] bool names_history(const sip::Uri& uri) const;
@@ -638,6 +654,7 @@ class SipService {
   sip::Transactions transactions_;
   sip::DigestAuth digest_;
   sip::Location location_;
+  HistoryWishes wishes_;
   Settings settings_;
   RegEvents reg_events_;
   UserSessions user_sessions_;
@@ -645,6 +662,7 @@ class SipService {
   Focus focus_;
   ConferenceEvents conferences_;  // goes before the rosters of focus_
   MessageIds ids_;
+  HistoryRecorder history_;
   Exploder exploder_;
   Deferred deferred_;
   DeferredWatch watch_;  // goes before what it asks

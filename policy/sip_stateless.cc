@@ -24,7 +24,7 @@ bool SipService::forward_stateless(const Received& request, const Routing& routi
   if (config_->forwarding != Forwarding::stateless || method == Method::invite || method == Method::subscribe) return false;
   if (!routing.local || !routing.next_route.empty() || routing.token) return false;
   const std::string_view aor = own_aor(routing.parsed, aor_);
-  if (shard_of(aor) != shard_ || (method == Method::message && config_->im.deferred.on)) return false;
+  if (shard_of(aor) != shard_ || (method == Method::message && (config_->im.deferred.on || config_->im.history.on))) return false;
   const std::span<const sip::Binding> bindings = location_.bindings(aor);
   if (bindings.size() != 1 || !bindings[0].path.empty() || bindings[0].server || bindings[0].expires <= now_.mono)
     return false;

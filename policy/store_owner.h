@@ -13,6 +13,7 @@ enum class StoreOwner : std::uint8_t {
   large = 5,
   deferred_watch = 6,
   deferred_retrieval = 7,
+  history = 8,
   history_lists = 9,
 };
 
