@@ -1,4 +1,5 @@
 // tests/service/history_events_test.cc - subscriptions to the list of a user's records (OMA-HIS-1, as OMA-DEF-11 and OMA-DEF-14 say).
+#include "tests/service/publisher.h"
 #include "tests/service/recorded.h"
 
 namespace parley::tests {
@@ -117,6 +118,66 @@ TEST_F(Recorded, OMA_HIS_1_WithoutAFunctionForWhatWaits) {
   record(7);
   EXPECT_NE(subscribes(*bob, history_function, "ua-profile", history_type).find("<history id=\"7\">"), std::string::npos);
   EXPECT_NE(subscribes(*bob, "sip:bob@example.org", "ua-profile", history_type).find("<history id=\"7\">"), std::string::npos);
+}
+
+// --- with what records
+
+struct Recording : Recorded {
+  void start_recording(std::uint32_t shards = 1) {
+    start_recorded([](policy::SipConfig& c) { c.im.history.on = true; }, shards);
+    Publisher publisher(*world, "bob", "127.0.0.1:40002");
+    ASSERT_EQ(code(publisher.publish(
+                  {.body = settings_xml(
+                       "<im:hist-settings><im:hist-activation type=\"pager-large-mode\" active=\"true\"/></im:hist-settings>")})),
+              "200");
+  }
+  void writes(const std::string& text) {
+    begins(*alice, "sip:bob@example.org");
+    alice->send_typed("MESSAGE", "text/plain", text, im + "Subject: lunch\r\n");
+    const std::string there = bob->want("MESSAGE");
+    EXPECT_EQ(body_of(there), text);
+    bob->respond(there, 200);
+    alice->want("200 MESSAGE");
+  }
+};
+
+TEST_F(Recording, OMA_HIS_1_ARecordIsToldOfWhenTheStoreHasIt) {
+  for (const std::uint32_t shards : {1U, 3U}) {
+    start_recording(shards);
+    const std::string first = subscribes(*bob, history_function, "ua-profile", history_type);
+    EXPECT_EQ(first.find("<history "), std::string::npos) << first;
+    line->pass(6s);
+    world->store.stopped = true;
+    writes("hello");
+    bob->quiet();
+    world->store.stopped = false;
+    line->pass(1ms);
+    const std::string second = told(*bob);
+    EXPECT_NE(second.find("<pager>"), std::string::npos) << second;
+    EXPECT_NE(second.find("<subject>lunch</subject>"), std::string::npos) << second;
+    EXPECT_NE(second.find("<size>5</size>"), std::string::npos) << second;
+  }
+}
+
+TEST_F(Recording, OMA_HIS_5_WhatIsFetchedIsNotRecordedOnceMore) {
+  start_recording();
+  writes("hello");
+  ASSERT_EQ(world->store.histories.size(), 1U);
+  const std::uint64_t id = world->store.histories.begin()->first;
+  EXPECT_EQ(Phone::kind(refers(*bob, history_function, policy::history_reference(id, "example.org"))), "202 REFER");
+  EXPECT_EQ(fragment(told(*bob)), "100");
+  EXPECT_EQ(body_of(takes(*bob)), "hello");
+  EXPECT_EQ(fragment(told(*bob)), "200");
+  const std::string ok = fetched(*bob, id);
+  ended(*bob);
+  const std::vector<Got> all = got(path_of(ok));
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_TRUE(all[0].body.ends_with("\r\n\r\nContent-Type: text/plain\r\n\r\nhello")) << all[0].body;
+  EXPECT_EQ(line_of(all[0].headers, "History-Direction"), "received");
+  EXPECT_EQ(world->store.histories.size(), 1U);
+  // Whoever else gets it has it for the first time.
+  EXPECT_EQ(Phone::kind(refers(*bob, policy::history_reference(id, "example.org"), "sip:carol@example.org")), "202 REFER");
+  EXPECT_EQ(body_of(takes(*carol)), "hello");
 }
 
 }  // namespace

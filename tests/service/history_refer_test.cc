@@ -41,7 +41,7 @@ TEST_F(Referred, OMA_HIS_5_WhatIsNoneIsFetchedByInvite) {
   pager(8, std::string(1301, 'x'));
   pager(9, "another's", "carol");
   pager(10, "over").expires_ms = world->now.wall_ms;
-  for (const std::uint64_t id : {7, 8}) {
+  for (const std::uint64_t id : {std::uint64_t{7}, std::uint64_t{8}}) {
     const std::string refused = refers(*bob, history_function, name(id));
     EXPECT_EQ(code(refused), "488");
     EXPECT_NE(header(refused, "Warning").find("INVITE its reference"), std::string::npos) << refused;

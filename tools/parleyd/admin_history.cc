@@ -17,14 +17,14 @@ void add_history_routes(httplib::Server& server, AdminBackend& backend) {
     const auto user = named_user(request, response);
     if (!user) return;
     const UserAnswer done = user_answer(backend.ask_all(Kind::history_entries, *user));
-    answer_json(response, done.json, done.status);
+    reply_json(response, done.json, done.status);
   });
   // The document as its user gets it.
   server.Get("/api/v1/history/document", [&backend](const Request& request, Response& response) {
     const auto user = named_user(request, response);
     if (!user) return;
     const UserAnswer done = user_answer(backend.ask_all(Kind::history_list, *user));
-    answer_json(response, done.json, done.status);
+    reply_json(response, done.json, done.status);
   });
   server.Post("/api/v1/history/([0-9]{1,19}|all)/delete", [&backend](const Request& request, Response& response) {
     const auto user = named_user(request, response);
@@ -32,9 +32,9 @@ void add_history_routes(httplib::Server& server, AdminBackend& backend) {
     const std::string which = request.matches[1];
     const UserAnswer done = user_answer(backend.ask_all(Kind::history_delete, *user + " " + which));
     if (done.status == 200 && !was_done(done.json, "deleted") && which != "all") {
-      return answer_json(response, error_json("this user has no such record"), 404);
+      return reply_json(response, error_json("this user has no such record"), 404);
     }
-    answer_json(response, done.json, done.status);
+    reply_json(response, done.json, done.status);
   });
 }
 

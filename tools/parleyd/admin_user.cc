@@ -18,7 +18,7 @@ constexpr std::size_t id_digits_max = 19;
 
 }  // namespace
 
-void answer_json(httplib::Response& response, const std::string& body, int status) {
+void reply_json(httplib::Response& response, const std::string& body, int status) {
   response.status = status;
   response.set_content(body, "application/json");
 }
@@ -28,7 +28,7 @@ std::optional<std::string> named_user(const httplib::Request& request, httplib::
   const bool good =
       !user.empty() && user.size() <= user_bytes_max && user.find_first_of(" \t\r\n") == std::string::npos;
   if (good) return user;
-  answer_json(response, error_json("needs ?user="), 400);
+  reply_json(response, error_json("needs ?user="), 400);
   return std::nullopt;
 }
 

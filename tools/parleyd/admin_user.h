@@ -14,7 +14,7 @@ struct Response;
 
 namespace parley::parleyd {
 
-void answer_json(httplib::Response& response, const std::string& body, int status = 200);
+void reply_json(httplib::Response& response, const std::string& body, int status = 200);
 // Whom a request names by ?user=. Nothing: it has been answered with 400.
 std::optional<std::string> named_user(const httplib::Request& request, httplib::Response& response);
 
