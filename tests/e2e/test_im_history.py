@@ -55,7 +55,7 @@ class HistoryCase(XcapMixin, StoreCase):
     MSRP = ("tcp:127.0.0.1:0",)
 
     def begin(self, *flags, **how):
-        super().begin("--xcap", "127.0.0.1:0", *flags, **how)
+        super().begin("--xcap", "127.0.0.1:0", "--deferred-event-interval", "100ms", *flags, **how)
         self.flags = flags
 
     def seeded(self, *records):
@@ -234,6 +234,34 @@ class History(HistoryCase):
         if not MEMORY_CHECKS:
             return
         self.assertLess(most - before, RSS_GROWTH_MAX)
+
+    def test_OMA_HIS_1_told_who_is_subscribed(self):
+        self.three()
+        bob = self.user("bob", "tcp")
+        told = lambda: bob.take_request("NOTIFY", match=lambda m: m.get("content-type") == TYPE).body
+        for uri, event in (("sip:History@example.org", "ua-profile"), ("sip:bob@example.org", "sip-profile")):
+            tx = bob.subscribe(uri, event=event, expires=600, accept=TYPE)
+            tx.dialog(self.code(tx.final(), 200))
+            self.assertEqual(list(histories(told())), [reference(11), reference(12), reference(13)])
+        self.ctl("history", "bob", "delete", "11")
+        for _ in range(2):
+            self.assertEqual(list(histories(told())), [reference(12), reference(13)])
+        self.code(self.user("alice").subscribe("sip:bob@example.org", event="ua-profile", expires=600, accept=TYPE).final(), 403)
+
+    def test_OMA_HIS_5_a_short_message_by_refer(self):
+        self.three()
+        alice, bob = self.user("alice"), self.user("bob", "tcp")
+        refer = lambda who, number: who.ask("REFER", "sip:History@example.org", headers=[("Refer-To", f"<{reference(number)}>")]).final()
+        self.code(refer(alice, 12), 403)
+        self.code(refer(bob, 99), 404)
+        self.assertIn("INVITE", self.code(refer(bob, 11), 488).get("warning"))
+        self.code(refer(bob, 12), 202)
+        got = bob.take_request("MESSAGE")
+        self.assertEqual((got.body, got.from_.uri, got.get("p-asserted-identity")),
+                         (b"to all", "sip:bob@example.org", "<sip:History@example.org>"))
+        over = lambda m: m.get("event") == "refer" and m.get("subscription-state").startswith("terminated")
+        self.assertEqual(int(bob.take_request("NOTIFY", match=over).body.split()[1]), 200)
+        self.assertEqual(self.server.metric("parley_im_history_retrieved_total"), 1)
 
     def test_OMA_HIS_5_operators_list_and_delete(self):
         self.three()
