@@ -62,6 +62,7 @@ class Calls : public UserAgent {
     bool from_trusted = false;
     bool im = false;     // of the IM service
     bool media = false;  // its messages are to go through this server,
+    bool media_optional = false;  // where they can: it is for a history, which no session fails for (OMA-HIS-6),
     std::uint64_t bytes_max = 0;  // and none is to be longer; 0: any
     bool session = false;         // it begins an IM session, neither a file nor a large message
     std::string_view served{};    // address of record of a user served here who sends it

@@ -75,8 +75,12 @@ std::uint16_t Calls::invite(const Received& request, const sip::RequestMatch& ma
     }
     // Without an offer the other side makes one.
     if (call.a_sdp && !call.media->pass(Side::a, true, description_of(request), description_)) {
-      calls_.erase(id);
-      return 503;
+      call.media.reset();
+      if (!invitation.media_optional) {
+        calls_.erase(id);
+        return 503;
+      }
+      metrics_.add(Metric::history_talks_limit);
     }
   }
   call.a.server = transactions_.open_server(request, match, owner_number(Owner::call, id), now_);

@@ -294,7 +294,7 @@ void DeferredRetrieval::on_over(core::SlotId id, std::uint32_t number) {
   if (r == nullptr || r->state != Retrieval::State::sending || r->number != number) return;
   const std::uint16_t status = r->status == 0 ? std::uint16_t{408} : r->status;
   if (status < 300 && r->asked.records) {
-    metrics_.add(Metric::im_history_retrieved);
+    metrics_.add(Metric::history_retrieved);
   } else if (status < 300 && r->asked.target.empty()) {
     metrics_.add(Metric::im_deferred_retrieved);
     out_->store({0, core::RemoveDeferred{.id = r->asked.ids[r->at]}});

@@ -75,7 +75,8 @@ bool Focus::deposit(const Received& request, sip::TransactionId server, const De
   Invitation invitation{.target = Invitation::Target::user,
                         .uri = request.head.uri.of(request.bytes),
                         .identity = what.identity,
-                        .from_trusted = what.from_trusted};
+                        .from_trusted = what.from_trusted,
+                        .recorder = what.recorder};
   read_newcomer(request, invitation, who);
   who.body = read_invite_body(request);
   if (who.body.refusal != 0 || !who.body.has_sdp || read_terms(who.body.sdp, true, who.terms) != 0 ||
@@ -366,7 +367,7 @@ void Focus::tell_pushed(FocusSession& s, std::uint16_t status) {
   if (stored.box.valid()) {
     pushed_.push_back({.box = stored.box, .number = stored.number, .status = status});
   } else if (stored.record) {
-    if (status == 200) metrics_.add(Metric::im_history_fetched);
+    if (status == 200) metrics_.add(Metric::history_fetched);
   } else if (status == 200) {  // he has it, as what he fetches by REFER
     metrics_.add(Metric::im_deferred_fetched);
     out_->store({0, core::RemoveDeferred{.id = stored.id}});

@@ -46,13 +46,13 @@ void HistoryLists::on_stored(const core::StoreResult& result) {
   Question question = std::move(found->second);
   asked_.erase(found);
   if (result.status != core::StoreResult::Status::done) {
-    metrics_.add(Metric::im_history_unreadable);
+    metrics_.add(Metric::history_unreadable);
     for (const sip::NotifyFact& fact : question.notifies) notify(fact, nullptr);
     if (question.id != 0) reply(question, "{\"error\":\"the store does not answer\",\"status\":503}");
   } else if (question.list != nullptr) {
     on_loaded(question, result);
   } else {
-    metrics_.add(Metric::im_history_deleted, result.removed);
+    metrics_.add(Metric::history_deleted, result.removed);
     if (result.removed != 0) changed(question.aor);
     std::string json = result.removed != 0 ? "{\"deleted\":true,\"records\":" : "{\"deleted\":false,\"records\":";
     reply(question, json.append(std::to_string(result.removed)).append("}"));
@@ -68,7 +68,7 @@ void HistoryLists::on_loaded(Question& question, const core::StoreResult& result
     return;
   }
   const ListDocument list = question.list->finish();
-  if (list.left_out != 0) metrics_.add(Metric::im_history_list_limit);
+  if (list.left_out != 0) metrics_.add(Metric::history_list_limit);
   for (const sip::NotifyFact& fact : question.notifies) notify(fact, &list);
   if (question.id == 0) return;
   if (question.form == HistoryList::Form::entries) {

@@ -60,7 +60,8 @@ std::string people_of(const sip::Received& request, bool history) {
   return out;
 }
 
-void record_message(HistoryRecorder& recorder, const sip::Received& request, std::string_view aor, bool sent, std::int64_t at_ms) {
+void record_message(HistoryRecorder& recorder, const sip::Received& request, std::string_view aor, bool sent,
+                    std::int64_t at_ms) {
   // Read here: of a request of ours that has yet to get its Via nobody has.
   const auto text = [&](HeaderId id) { return without_tag(request.head.value(id, request.bytes)); };
   const std::string_view type = request.head.value(HeaderId::content_type, request.bytes);

@@ -173,6 +173,8 @@ bool SipService::on_focus_request(const Received& request, const sip::RequestMat
   target.identity = identity_of(request, sender);
   target.user = sender.user;
   target.from_trusted = sender.kind == Sender::Kind::trusted;
+  std::string recorder;
+  target.recorder = session_recorder(request, routing, sender, recorder);
   const Focus::Outside outside{
       .session = target.session, .identity = target.identity, .from_trusted = target.from_trusted};
   sip::OptionSet list_message;

@@ -36,6 +36,16 @@ std::string_view SipService::recorded_sender(const Received& request, const Rout
   return !aor.empty() && settings_.wants_history(aor, HistoryMode::pager_large) ? aor : std::string_view{};
 }
 
+// The user of ours who sends an INVITE and wants what it begins recorded; empty: there is none.
+std::string_view SipService::session_recorder(const Received& request, const Routing& routing, const Sender& sender,
+                                              std::string& room) const {
+  if (!config_->im.history.on || request.head.method != Method::invite) return {};
+  const std::optional<ImKind> kind = im_request(request);
+  if (!kind) return {};
+  const std::string_view aor = served_aor(request, routing, sender, room);
+  return !aor.empty() && settings_.wants_history(aor, history_mode(*kind)) ? aor : std::string_view{};
+}
+
 // Before it goes to his devices. What the operator has to say, and what tells of messages, is none of his conversations.
 void SipService::look_at_history(Proxied& p, const ImSettings& settings) {
   p.records_receiver = config_->im.history.on && p.im == ImKind::pager && p.method == Method::message && p.to_user &&

@@ -45,7 +45,12 @@ bool SipService::store_large(Proxied& p, bool tried) {
     sender = {.kind = Sender::Kind::user, .user = user};
   }
   const std::string identity(identity_of(*invite, sender));
-  if (!focus_.deposit(*invite, server, {.identity = identity, .from_trusted = from_trusted, .copy = std::move(copy)})) {
+  Routing routing;
+  (void)read_routing(*invite, routing);  // it was good before
+  std::string room;
+  const std::string_view recorder = session_recorder(*invite, routing, sender, room);
+  if (!focus_.deposit(*invite, server,
+                      {.identity = identity, .from_trusted = from_trusted, .recorder = recorder, .copy = std::move(copy)})) {
     return false;
   }
   if (of_call) {  // its call hears that he can not be reached, and has nobody to tell it to
@@ -113,6 +118,8 @@ bool SipService::fetch_stored(const Received& request, const sip::RequestMatch& 
   invitation.identity = identity;
   invitation.user = sender.user;
   invitation.from_trusted = sender.kind == Sender::Kind::trusted;
+  std::string recorder;
+  if (!wanted->record) invitation.recorder = session_recorder(request, routing, sender, recorder);
   const std::uint16_t status = focus_.fetch(request, match, invitation, *wanted);
   if (status == 0) return true;
   if (const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono); server.valid()) {

@@ -391,6 +391,9 @@ bool SipService::may_terminate(Proxied& p, const Received& request, const ImSett
       terminating_refusal(request, {.user = user, .asserted = asserted, .deferred = may_be_deferred(p)}, *p.im, p.aor, settings);
   if (check == nullptr) {
     if (of_call) calls_.on_settings(p.errand->call, Leg::b, settings);
+    if (p.errand != nullptr && p.errand->client == Errand::Client::participant) {
+      focus_.on_settings(p.errand->call, p.aor, settings);
+    }
     return true;
   }
   settled(p);

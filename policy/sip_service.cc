@@ -164,6 +164,7 @@ SipService::SipService(const Parts& parts)
       replay_(std::make_unique<Replay>()) {
   calls_.use_media(pairs_);
   calls_.use_history(&history_);
+  focus_.use_history(&history_);
   if (pairs_ != nullptr) pairs_->use_recorder(&history_);
   name_ourselves();
 }

@@ -482,6 +482,8 @@ class SipService {
                                  HistoryMode mode) const;
   [[nodiscard]] std::string_view recorded_sender(const Received& request, const Routing& routing, const Sender& sender,
                                                  std::string& room) const;
+  [[nodiscard]] std::string_view session_recorder(const Received& request, const Routing& routing, const Sender& sender,
+                                                  std::string& room) const;
   void look_at_history(Proxied& p, const ImSettings& settings);
   void record_pager(Proxied& p, bool delivered);
 

@@ -65,7 +65,7 @@ msrp::EndHandle StoredLegs::add(Leg made, std::uint32_t legs_max) {
   const core::SlotId id = like_it < legs_max ? legs_.emplace() : core::SlotId{};
   Leg* const leg = legs_.get(id);
   if (leg == nullptr) {
-    metrics_.add(is_record ? Metric::im_history_fetches_limit : Metric::im_deferred_large_limit);
+    metrics_.add(is_record ? Metric::history_fetches_limit : Metric::im_deferred_large_limit);
     return {};
   }
   if (is_record) ++records_;

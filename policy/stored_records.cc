@@ -63,7 +63,7 @@ void StoredLegs::on_page(Leg& leg, const core::StoreResult& result) {
   Record& record = *leg.record;
   record.asked = false;
   if (result.status != core::StoreResult::Status::done) {
-    metrics_.add(Metric::im_history_unreadable);
+    metrics_.add(Metric::history_unreadable);
     tell(leg, 503);
     return;
   }
@@ -83,10 +83,10 @@ void StoredLegs::on_end(Leg& leg, std::string_view message_id, std::uint16_t sta
   record.open.erase(found);
   if (status == 200) {
     ++record.taken;
-    metrics_.add(Metric::im_history_messages_given);
+    metrics_.add(Metric::history_fetched_messages);
   } else {
     record.refusal = status;
-    metrics_.add(Metric::im_history_messages_refused);
+    metrics_.add(Metric::history_fetched_refused);
     if (record.current == message_id) leg.blocks.clear();  // the rest of it
   }
   if (status == 408 || status == 481) {

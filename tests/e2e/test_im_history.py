@@ -177,7 +177,7 @@ class History(HistoryCase):
         self.status(bob.delete(AUID, NAME), 404)
         self.assertEqual(list(histories(alice.fetch(AUID, NAME).body)), [reference(14)])
         self.assertEqual(self.count("history_record"), 1)
-        self.assertEqual(self.server.metric("parley_im_history_deleted_total"), 4)
+        self.assertEqual(self.server.metric("parley_history_deleted_total"), 4)
         self.again()
         self.status(self.client("bob").fetch(AUID, NAME), 404)
 
@@ -216,7 +216,7 @@ class History(HistoryCase):
         # Once more, and that of nothing.
         self.heard(self.fetched(bob, 11), 11, 3)
         self.heard(self.fetched(bob, 13), 13, 0)
-        self.assertEqual(self.server.metric("parley_im_history_fetched_total"), 3)
+        self.assertEqual(self.server.metric("parley_history_fetched_total"), 3)
 
     def test_OMA_HIS_5_a_long_record_is_not_in_memory(self):
         bodies = [CPIM + f"{n} ".encode() + os.urandom(30_000).hex().encode() for n in range(1500)]  # 90 MB
@@ -261,7 +261,7 @@ class History(HistoryCase):
                          (b"to all", "sip:bob@example.org", "<sip:History@example.org>"))
         over = lambda m: m.get("event") == "refer" and m.get("subscription-state").startswith("terminated")
         self.assertEqual(int(bob.take_request("NOTIFY", match=over).body.split()[1]), 200)
-        self.assertEqual(self.server.metric("parley_im_history_retrieved_total"), 1)
+        self.assertEqual(self.server.metric("parley_history_retrieved_total"), 1)
 
     def test_OMA_HIS_5_operators_list_and_delete(self):
         self.three()

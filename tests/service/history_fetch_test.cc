@@ -37,8 +37,8 @@ TEST_F(Recorded, OMA_HIS_5_ARecordIsSentToWhoseItIsInOrderAndThenItIsOver) {
   EXPECT_TRUE(all[0].headers.starts_with("Message-ID: ")) << all[0].headers;
   EXPECT_TRUE(all[0].headers.ends_with("Content-Type: message/cpim\r\n")) << "RFC 4975 section 9: " << all[0].headers;
   EXPECT_EQ(world->store.histories.size(), 1U) << "it can be fetched again";
-  EXPECT_EQ(world->metric(Metric::im_history_fetched), 1U);
-  EXPECT_EQ(world->metric(Metric::im_history_messages_given), 3U);
+  EXPECT_EQ(world->metric(Metric::history_fetched), 1U);
+  EXPECT_EQ(world->metric(Metric::history_fetched_messages), 3U);
   EXPECT_EQ(got(path_of(fetched(*bob, 7))).size(), 3U);
   ended(*bob);
   at_rest();
@@ -59,7 +59,7 @@ TEST_F(Recorded, OMA_HIS_5_AnothersIsRefusedAndWhatIsNotThereIsNotFound) {
   world->store.histories[7].ended_ms = 0;
   EXPECT_EQ(got(path_of(fetched(*bob, 7))).size(), 1U) << "what goes on has no end yet";
   ended(*bob);
-  EXPECT_EQ(world->metric(Metric::im_history_fetched), 1U);
+  EXPECT_EQ(world->metric(Metric::history_fetched), 1U);
   at_rest();
 }
 
@@ -164,8 +164,8 @@ TEST_F(Recorded, OMA_HIS_5_WhatHeDoesNotTakeIsPassedOver) {
   const std::vector<Got> all = got(path_of(ok));
   ASSERT_EQ(all.size(), 1U);
   EXPECT_TRUE(all[0].body.ends_with("small"));
-  EXPECT_EQ(world->metric(Metric::im_history_messages_refused), 1U);
-  EXPECT_EQ(world->metric(Metric::im_history_messages_given), 1U);
+  EXPECT_EQ(world->metric(Metric::history_fetched_refused), 1U);
+  EXPECT_EQ(world->metric(Metric::history_fetched_messages), 1U);
   // He takes none of it.
   const std::string plain = fetched(*bob, 7, "text/plain");
   EXPECT_EQ(header(ended(*bob), "Reason"), "SIP;cause=480;text=\"Message Not Sent\"");
@@ -174,7 +174,7 @@ TEST_F(Recorded, OMA_HIS_5_WhatHeDoesNotTakeIsPassedOver) {
   world->media().answer = 413;
   (void)fetched(*bob, 7);
   EXPECT_EQ(header(ended(*bob), "Reason"), "SIP;cause=480;text=\"Message Not Sent\"");
-  EXPECT_EQ(world->metric(Metric::im_history_fetched), 1U);
+  EXPECT_EQ(world->metric(Metric::history_fetched), 1U);
   at_rest();
 }
 
@@ -185,7 +185,7 @@ TEST_F(Recorded, OMA_HIS_5_WhoDoesNotAnswerGetsNoMore) {
   const std::string ok = fetched(*bob, 7);
   EXPECT_EQ(header(ended(*bob), "Reason"), "SIP;cause=480;text=\"Message Not Sent\"");
   EXPECT_LE(got(path_of(ok)).size(), policy::StoredLegs::pieces_max);
-  EXPECT_EQ(world->metric(Metric::im_history_fetched), 0U);
+  EXPECT_EQ(world->metric(Metric::history_fetched), 0U);
   at_rest();
 }
 
@@ -228,7 +228,7 @@ TEST_F(Recorded, OMA_HIS_5_SoManyAtOneTime) {
   record(8, "carol");
   message(8, 1, "y");
   EXPECT_EQ(refusal(*carol, 8), "503");
-  EXPECT_EQ(world->metric(Metric::im_history_fetches_limit), 1U);
+  EXPECT_EQ(world->metric(Metric::history_fetches_limit), 1U);
   leaves(*bob);
   world->media().answers = true;
   fetched(*carol, 8);

@@ -51,7 +51,7 @@ TEST_F(Recorded, OMA_HIS_1_ALongListHasTheNewest) {
   EXPECT_NE(xml.find("<history id=\"50\">"), std::string::npos) << xml;
   EXPECT_EQ(xml.find("<history id=\"1\">"), std::string::npos) << xml;
   EXPECT_NE(xml.find(" left-out=\""), std::string::npos) << xml;
-  EXPECT_EQ(world->metric(Metric::im_history_list_limit), 1U);
+  EXPECT_EQ(world->metric(Metric::history_list_limit), 1U);
   const std::string before = tag();
   asks(Kind::history_delete, "bob 1");
   EXPECT_NE(tag(), before) << "of all of it";
@@ -75,7 +75,7 @@ TEST_F(Recorded, OMA_HIS_5_RecordsAreDeletedByTheirUserOrAnOperator) {
   ASSERT_EQ(world->store.histories.size(), 1U);
   EXPECT_EQ(world->store.histories.begin()->second.aor, "sip:carol@example.org");
   EXPECT_EQ(asks(Kind::history_delete, "bob all"), "{\"deleted\":false,\"records\":0}");
-  EXPECT_EQ(world->metric(Metric::im_history_deleted), 3U);
+  EXPECT_EQ(world->metric(Metric::history_deleted), 3U);
   at_rest();
 }
 

@@ -324,6 +324,21 @@ TEST_F(Records, OMA_HIS_6_WhatTheStoreDoesNotTakeIsCountedAndTheSessionGoesOn) {
   EXPECT_NE(records("bob").front().ended_ms, 0);
 }
 
+TEST_F(Records, OMA_HIS_6_WhereItsMessagesCanNotGoThroughHereTheSessionGoesOnWithoutARecord) {
+  start([](policy::SipConfig& c) { c.im.media.pairs_max = 1; });
+  settle("bob", wants(true, false));
+  begin();
+  Phone carol(*line, "carol", "127.0.0.1:40003");
+  carol.outbound = alice->outbound;
+  carol.invite_uri("sip:bob@example.org", msrp_sdp("c1"), im);
+  const std::string invite = bob->want("INVITE");
+  EXPECT_EQ(path_of(invite), "msrp://127.0.0.1:9000/c1;tcp");
+  bob->respond(invite, 200, msrp_sdp("b2"));
+  carol.want("200 INVITE");
+  EXPECT_EQ(records("bob").size(), 1U);
+  EXPECT_EQ(counted(Metric::history_talks_limit), 1U);
+}
+
 TEST_F(Records, OMA_HIS_6_TheOldestGoAndThatIsCounted) {
   start([](policy::SipConfig& c) { c.im.history.count_max = 2; });
   settle("bob", wants(true, false));

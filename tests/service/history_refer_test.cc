@@ -30,7 +30,7 @@ TEST_F(Referred, OMA_HIS_5_AShortMessageIsSentAndStays) {
   EXPECT_EQ(header(message, "Date"), "Tue, 14 Nov 2023 22:12:21 GMT");
   EXPECT_EQ(fragment(told(*bob)), "200");
   EXPECT_EQ(world->store.histories.size(), 1U);
-  EXPECT_EQ(world->metric(Metric::im_history_retrieved), 1U);
+  EXPECT_EQ(world->metric(Metric::history_retrieved), 1U);
   EXPECT_EQ(world->metric(Metric::im_deferred_retrieved), 0U);
   at_rest();
 }
