@@ -1,7 +1,7 @@
 """test_im_history.py - records of a user's conversations, with the real binary and a real store, and clients that know nothing of
 it: listed and deleted by XCAP, fetched by INVITE and MSRP, looked at by operators (OMA-HIS-1, -2, -4, -5, -7, OMA-DEF-14).
 
-The records are rows of the store: what writes them is another matter."""
+Most records here are rows that were put into the store; those of Talks were recorded (test_history.py has what is)."""
 import hashlib
 import json
 import os
@@ -17,6 +17,7 @@ from base import SECRETS
 from im_peer import TAG, Participant, attributes
 from server import MEMORY_CHECKS, binary
 from store_base import StoreCase
+from test_history import History as Recorded
 from test_xcap import XcapMixin
 
 CTL = os.environ.get("PARLEYCTL", os.path.join(os.path.dirname(binary()), "parleyctl"))
@@ -283,7 +284,85 @@ class TwoShards(History):
     SHARDS = 2
 
 
-del HistoryCase, StoreCase, XcapMixin  # they are no tests
+class Talks(HistoryCase):
+    """Sessions and pager messages that are recorded, as in test_history.py."""
+
+    ONE_TO_ONE = "direct"
+    settle, session, say, msrp, reached_im = Recorded.settle, Recorded.session, Recorded.say, Recorded.msrp, Recorded.reached_im
+
+    def begin(self, *flags, **how):
+        super().begin("--one-to-one", self.ONE_TO_ONE, "--msrp-sent-count", "off", *flags, **how)
+
+    def listed(self, user, good):
+        """His list, once it is good."""
+        client = self.client(user)
+        deadline = time.monotonic() + 20
+        while True:
+            answer = client.fetch(AUID, NAME)
+            found = histories(answer.body) if answer.status == 200 else {}
+            if good(found):
+                return found
+            self.assertLess(time.monotonic(), deadline, answer.show())
+            time.sleep(0.05)
+
+    def number(self, ref):
+        return int.from_bytes(bytes((ord(h) - 97) << 4 | ord(l) - 97 for h, l in zip(ref[12:20], ref[20:28])), "little")
+
+    def test_OMA_HIS_4_5_what_was_said_is_fetched_by_both(self):
+        alice, bob = self.user("alice", "tcp"), self.user("bob", "tcp")
+        self.settle(alice, True, True)
+        self.settle(bob, True, True)
+        (dialog, a, to_alice), (_, b, to_bob) = self.session(alice, bob)
+        self.say(a, to_alice, b, b"hello bob")
+        self.say(b, to_bob, a, CPIM + b"hello alice", "message/cpim")
+        dialog.bye()
+        bob.take_request("BYE")
+        self.reached_im(alice, bob, b"by pager")
+        for user in ("alice", "bob"):
+            found = self.listed(user, lambda f: len(f) == 2 and "time-end" in str(f))
+            talk, pager = sorted(found, key=lambda ref: "time-stamp" in str(found[ref]))
+            said = dict(found[talk][1])
+            self.assertEqual(said["subject"], "lunch")
+            self.assertEqual(said["size"], str(len(b"hello bob") + len(CPIM + b"hello alice")))
+            self.assertEqual(dict(found[pager][1])["from"], "sip:alice@example.org")
+            who, = self.who(user)
+            one, two = self.heard(self.fetched(who, self.number(talk)), self.number(talk), 2)
+            self.assertTrue(one.body.endswith(b"\r\n\r\nContent-Type: text/plain\r\n\r\nhello bob"), one.body)
+            self.assertTrue(one.body.startswith(b"From: "), one.body)
+            self.assertIn(b"<sip:alice@example.org>", one.body.split(b"\r\n")[0])
+            self.assertEqual(two.body, CPIM + b"hello alice")
+            ways = [m.chunks[0].get("History-Direction") for m in (one, two)]
+            self.assertEqual(ways, ["sent", "received"] if user == "alice" else ["received", "sent"])
+            last, = self.heard(self.fetched(who, self.number(pager)), self.number(pager), 1)
+            self.assertTrue(last.body.endswith(b"by pager"))
+        self.assertEqual(len(self.listed("bob", lambda f: f)), 2, "what is fetched is not recorded")
+        self.status(self.client("bob").delete(AUID, NAME), 200)
+        self.assertEqual(len(self.listed("alice", lambda f: f)), 2, "each has his own")
+
+    def test_OMA_HIS_1_it_is_told_when_it_begins_and_ends(self):
+        alice, bob = self.user("alice", "tcp"), self.user("bob", "tcp")
+        self.settle(bob, True, False)
+        tx = bob.subscribe("sip:History@example.org", event="ua-profile", expires=600, accept=TYPE)
+        tx.dialog(self.code(tx.final(), 200))
+        told = lambda: histories(bob.take_request("NOTIFY", match=lambda m: m.get("content-type") == TYPE).body)
+        self.assertEqual(told(), {})
+        (dialog, _, _), _ = self.session(alice, bob)
+        begun, = told().values()
+        self.assertNotIn("time-end", str(begun))
+        dialog.bye()
+        bob.take_request("BYE")
+        ended, = told().values()
+        self.assertIn("time-end", str(ended))
+
+
+class TalksHere(Talks):
+    """The server is the focus of sessions of two."""
+
+    ONE_TO_ONE = "focus"
+    SHARDS = 2
+
+
+del HistoryCase, StoreCase, XcapMixin, Recorded  # they are no tests
 
 if __name__ == "__main__":
     unittest.main()
