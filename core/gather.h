@@ -30,8 +30,9 @@ class Gather {
   // After each sleep: how many completions it ended with. `clock` gives an Instant.
   template <class Clock>
   void woke(std::uint32_t completions, Clock&& clock) {
+    if (time_ <= Duration::zero()) return;
     found_ += completions;
-    if (++sleeps_ < looks || time_ <= Duration::zero()) return;
+    if (++sleeps_ < looks) return;
     const Instant now = clock();
     const Duration each = (now - since_) / looks;
     const bool little = found_ < looks * many / 2;

@@ -94,6 +94,7 @@ Listening listen_tcp(const Address& address, bool share_port) {
   Listening made;
   const auto failed = [&](const char* call) {
     made.error = std::string(call) + ": " + std::strerror(errno);
+    made.taken = errno == EADDRINUSE;
     if (made.fd >= 0) ::close(made.fd);
     made.fd = -1;
     return made;
@@ -117,6 +118,7 @@ Listening bind_udp(const Address& address, bool reuse_port) {
   Listening made;
   const auto failed = [&](const char* call) {
     made.error = std::string(call) + ": " + std::strerror(errno);
+    made.taken = errno == EADDRINUSE;
     if (made.fd >= 0) ::close(made.fd);
     made.fd = -1;
     return made;

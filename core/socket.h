@@ -19,6 +19,7 @@ struct Listening {
   int fd = -1;
   Address bound;      // the real port when 0 was asked for
   std::string error;  // when fd is -1
+  bool taken = false;  // and it is that somebody else has the port
 };
 // A listening TCP socket. Accepted sockets inherit its options: TCP_NODELAY, keep-alive, TCP_USER_TIMEOUT. With
 // `share_port` each shard binds its own socket to one port (SO_REUSEPORT) and the kernel spreads connections by hash:

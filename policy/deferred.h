@@ -112,10 +112,8 @@ class Deferred : public UserAgent {
 
   // For tests at rest.
   [[nodiscard]] std::size_t users() const { return users_.size(); }
-  // Nothing but the look for what has come to its end, which never rests, has a time to wait for.
-  [[nodiscard]] bool only_looks(core::Instant deadline) const {
-    return expiry_timer_.armed() && boxes_.empty() && deadline == wheel_.next_deadline();
-  }
+  // Without the look for what has come to its end, which never rests.
+  [[nodiscard]] bool rests() const { return waiting_.empty() && boxes_.empty() && !push_timer_.armed(); }
   [[nodiscard]] std::uint32_t boxes() const { return boxes_.size(); }
 
  private:
@@ -141,6 +139,7 @@ class Deferred : public UserAgent {
     bool more = false;       // behind what is loaded
     bool again = false;      // another round, as something has changed since this one began
     bool unreached = false;  // in this round: no device answered
+    bool unread = false;     // in this round: the store gave nothing
     bool refused = false;    // in this round: a device did not take something
     std::deque<core::DeferredRow> rows;
     std::uint64_t after = 0;        // id of what has been loaded last in this round

@@ -33,7 +33,7 @@ void DeferredWatch::available(std::string_view aor) {
 }
 
 void DeferredWatch::announce_more() {
-  const core::Duration each = core::Duration(std::chrono::seconds(1)) / config_->im.deferred.push_rate;
+  const core::Duration each = (core::Duration(std::chrono::seconds(1)) + announcement_burst) / config_->im.deferred.push_rate;
   while (!to_announce_.empty() && next_announcement_ <= now_ + announcement_burst) {
     const std::string aor = std::move(to_announce_.front());
     to_announce_.pop_front();

@@ -24,6 +24,8 @@ struct DeferredConfig {
   std::uint32_t users_max = 1'000'000;  // who are sent theirs, or tried again, per shard
   std::uint32_t push_parallel = 64;     // users who are sent theirs at one time, per shard
   std::uint32_t push_rate = 1000;       // messages a second, per shard
+  // OMA-X-6: pager messages are sent as sessions, too, each as one MSRP message; RCS devices take them so alone.
+  bool push_sessions = false;
   // OMA-DEF-9: how long until a user is tried again: first, and at most.
   core::Duration retry_first = std::chrono::seconds(30);
   core::Duration retry_max = std::chrono::hours(1);

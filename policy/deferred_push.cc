@@ -21,6 +21,8 @@ constexpr std::uint32_t load_count = 16;
 constexpr std::uint64_t load_bytes = 64 * 1024;
 // How far the rate may be ahead of itself, so that a step sends more than one.
 constexpr core::Duration push_burst = std::chrono::milliseconds(20);
+// Until the store is asked again that gave nothing: it is trouble of ours, and over for all at one time.
+constexpr core::Duration unread_pause = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -121,7 +123,7 @@ void Deferred::available(std::string_view aor, bool anew) {
 void Deferred::begin_round(Box& box) {
   CHECK(box.state == Box::State::resting);
   wheel_.cancel(box.timer);
-  box.more = box.again = box.unreached = box.refused = false;
+  box.more = box.again = box.unreached = box.unread = box.refused = false;
   box.after = 0;
   box.rows.clear();
   box.removed.clear();
@@ -155,7 +157,7 @@ void Deferred::on_loaded(core::SlotId id, const core::StoreResult& result) {
   Box* const box = boxes_.get(id);
   CHECK(box != nullptr);
   if (result.status != core::StoreResult::Status::done) {
-    box->unreached = true;  // not by him, but it is too early as well
+    box->unreached = box->unread = true;  // not by him, but it is too early as well
     end_round(*box);
     return;
   }
@@ -214,7 +216,7 @@ void Deferred::end_round(Box& box) {
   box.state = Box::State::resting;
   box.rested = now_;
   const bool left = box.unreached || box.refused;
-  box.failures = left ? box.failures + 1 : 0;
+  if (!box.unread) box.failures = left ? box.failures + 1 : 0;
   if (draining_) {
     // The next process goes on.
   } else if (box.again && wants_it(box.aor)) {
@@ -225,6 +227,7 @@ void Deferred::end_round(Box& box) {
     const DeferredConfig& config = config_->im.deferred;
     core::Duration delay = config.retry_first;
     for (std::uint32_t i = 1; i < box.failures && delay < config.retry_max; ++i) delay *= 2;
+    if (box.unread) delay = std::min(delay, unread_pause);
     wheel_.arm(box.timer, now_ + std::min(delay, config.retry_max));
     box.rows.clear();
   } else {
@@ -237,7 +240,8 @@ void Deferred::end_round(Box& box) {
 // --- one message
 
 bool Deferred::may_push() {
-  const core::Duration each = core::Duration(std::chrono::seconds(1)) / config_->im.deferred.push_rate;
+  // With what may go ahead no second has more than the rate.
+  const core::Duration each = (core::Duration(std::chrono::seconds(1)) + push_burst) / config_->im.deferred.push_rate;
   if (next_push_ > now_ + push_burst) {
     if (!push_timer_.armed()) wheel_.arm(push_timer_, next_push_ - push_burst);
     return false;
@@ -263,7 +267,7 @@ void Deferred::push(Box& box) {
   box.status = 0;
   box.gone = false;
   ++box.number;
-  if (row.large_bytes != 0) {
+  if (row.large_bytes != 0 || config_->im.deferred.push_sessions) {
     large_.push_back({.row = row, .box = box.self, .number = box.number});
     metrics_.add(Metric::im_deferred_pushed);
     return;

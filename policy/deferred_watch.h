@@ -104,10 +104,8 @@ class DeferredWatch : public UserAgent {
   void drain();
   [[nodiscard]] bool drained() const { return dialogs_.drained() && announced_.empty(); }
   [[nodiscard]] core::Instant next_deadline() const;
-  // For tests at rest: that is when it looks for who has to be reminded, which never ends.
-  [[nodiscard]] bool only_looks(core::Instant deadline) const {
-    return (reminding_ || reminder_timer_.armed()) && deadline == wheel_.next_deadline();
-  }
+  // For tests at rest: without the look for who has to be reminded, which never ends.
+  [[nodiscard]] bool rests() const { return to_announce_.empty() && dialogs_.next_deadline() == core::never; }
   [[nodiscard]] std::uint32_t subscribers() const { return dialogs_.dialogs(); }
 
   // For tests at rest.

@@ -311,6 +311,7 @@ void Focus::push(const Push& what) {
   if (s == nullptr) return fail(503);
   const core::DeferredRow& row = what.row;
   s->stored->id = row.id;
+  s->large_message = row.large_bytes != 0;
   std::vector<sip::HeaderText> lines;
   add_carried_lines(row.head, lines);
   s->originator_uri = row.sender;

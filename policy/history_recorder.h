@@ -103,7 +103,8 @@ class HistoryRecorder {
   void reload(std::shared_ptr<const SipConfig> config) { config_ = std::move(config); }
   [[nodiscard]] core::Instant next_deadline() const { return look_at_; }
 
-  // For tests at rest.
+  // For tests at rest. Nothing is recorded, and the store has heard of all that was.
+  [[nodiscard]] bool rests() const { return talks_.size() == 0 && puts_.empty(); }
   [[nodiscard]] std::uint32_t talks() const { return talks_.size(); }
   [[nodiscard]] std::uint64_t assembling_bytes() const { return assembling_bytes_; }
 

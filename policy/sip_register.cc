@@ -124,7 +124,8 @@ void SipService::keep(const Flow& flow, core::Instant until, core::Duration sile
 
 void SipService::look_up(Proxied& p, const Received& request) {
   const std::uint32_t owner_shard = shard_of(p.aor);
-  const bool keeps = config_->im.deferred.on && p.im == ImKind::pager && p.method == sip::Method::message;
+  const bool keeps = config_->im.deferred.on && ((p.im == ImKind::pager && p.method == Method::message) ||
+                                                 (p.im == ImKind::large_message && p.method == Method::invite));
   if (owner_shard == shard_) {
     on_bindings(p, request, location_.bindings(p.aor), settings_.of(p.aor),
                 keeps && deferred_.users() != 0 && deferred_.comes_after_others(p.aor, message_sender(p, request)));

@@ -314,12 +314,20 @@ std::size_t SipService::restore(const core::StoreContents& stored, const core::N
 }
 
 core::Instant SipService::next_deadline() const {
+  return std::min({other_deadline(), deferred_.next_deadline(), watch_.next_deadline(), history_.next_deadline()});
+}
+
+bool SipService::rests() const {
+  return other_deadline() == core::never && deferred_.rests() && watch_.rests() && history_.rests();
+}
+
+core::Instant SipService::other_deadline() const {
   const core::Instant question = questions_.empty() ? core::never : questions_.front().until;
   return std::min({transport_.next_deadline(), transactions_.next_deadline(), location_.next_deadline(),
                    settings_.next_deadline(), reg_events_.next_deadline(), calls_.next_deadline(),
                    focus_.next_deadline(), conferences_.next_deadline(), exploder_.next_deadline(),
-                   deferred_.next_deadline(), watch_.next_deadline(), history_lists_.next_deadline(), retrieval_.next_deadline(),
-                   history_.next_deadline(), system_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(), question});
+                   history_lists_.next_deadline(), retrieval_.next_deadline(), system_.next_deadline(), overload_.next_deadline(),
+                   wheel_.next_deadline(), question});
 }
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {

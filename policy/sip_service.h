@@ -138,6 +138,8 @@ class SipService {
            exploder_.drained() && deferred_.drained() && watch_.drained() && history_lists_.drained() && retrieval_.drained() && system_.drained();
   }
   [[nodiscard]] core::Instant next_deadline() const;
+  // For tests: nothing has a time to wait for but looks into the store, which never end.
+  [[nodiscard]] bool rests() const;
   // PeerInfo::listener from which on connections are SIP's.
   [[nodiscard]] std::uint16_t listener_base() const { return config_->transport.listener_base; }
 
@@ -288,6 +290,7 @@ class SipService {
   };
 
   // --- sip_service.cc
+  [[nodiscard]] core::Instant other_deadline() const;
   void name_ourselves();
   void handle(const Received& message);
   void on_response(const Received& message);

@@ -487,7 +487,8 @@ std::shared_ptr<const UserDocuments> XcapService::set_operators(std::shared_ptr<
   operators_ = std::move(operators);
   auto next = std::make_shared<UserDocuments>(*snapshot_);
   next->changed_owner.clear();
-  for (const auto& [key, stored] : documents_) {
+  for (auto& [key, stored] : documents_) {
+    if (stored.refused && read_again(stored).fault == XcapFault::none) show(stored, *next);
     if (stored.value.settings) show(stored, *next);  // they are settled over the operator's
     const std::string name = xcap_selector(stored.row.auid, stored.row.owner, stored.row.name);
     for (const auto& group : stored.value.groups) {
@@ -508,22 +509,29 @@ std::shared_ptr<const UserDocuments> XcapService::set_operators(std::shared_ptr<
   return snapshot_;
 }
 
+XcapRefusal XcapService::read_again(Stored& stored) const {
+  const XcapAsk ask = this->ask(config_.root + "/" + xcap_selector(stored.row.auid, stored.row.owner, stored.row.name));
+  XcapRefusal refusal{XcapFault::constraint_failure, "no such document can be here", {}};
+  stored.value = {};
+  if (ask.status == 200 && !ask.usage->computed()) {
+    refusal = ask.usage->read(ask.place, stored.row.body, world(), stored.value);
+  }
+  if (refusal.fault == XcapFault::none) refusal = judge_others(ask, stored.value);
+  stored.refused = refusal.fault != XcapFault::none;
+  if (stored.refused) stored.value = {};
+  return refusal;
+}
+
 std::shared_ptr<const UserDocuments> XcapService::restore(std::vector<core::XcapRow>&& rows,
                                                           std::vector<std::string>& warnings) {
   auto next = std::make_shared<UserDocuments>(*snapshot_);
   for (core::XcapRow& row : rows) {
-    const XcapAsk ask = this->ask(config_.root + "/" + xcap_selector(row.auid, row.owner, row.name));
     Stored stored{std::move(row), {}};
-    XcapRefusal refusal{XcapFault::constraint_failure, "no such document can be here", {}};
-    if (ask.status == 200 && !ask.usage->computed()) {
-      refusal = ask.usage->read(ask.place, stored.row.body, world(), stored.value);
-    }
-    if (refusal.fault == XcapFault::none) refusal = judge_others(ask, stored.value);
-    if (refusal.fault != XcapFault::none) {
-      // It stays what its user has written, and can be read, replaced and deleted; it means nothing.
+    const XcapRefusal refusal = read_again(stored);
+    if (stored.refused) {
+      // It stays what its user has written, and can be read, replaced and deleted.
       warnings.push_back(xcap_selector(stored.row.auid, stored.row.owner, stored.row.name) +
                          ": does not hold: " + refusal.phrase);
-      stored.value = {};
     }
     bytes_ += stored.row.body.size();
     const std::string owner = stored.row.owner;

@@ -89,7 +89,8 @@ class XcapService {
   // Settings are settled anew; whose document the operator has now, too, is told of.
   [[nodiscard]] std::shared_ptr<const UserDocuments> set_operators(std::shared_ptr<const Documents> operators,
                                                                    std::vector<std::string>& warnings);
-  // What an earlier process has stored, after set_operators(); those that are not valid any more are left out.
+  // What an earlier process has stored, after set_operators(). What is not valid any more stays its user's and means nothing
+  // until a later set_operators() makes it valid.
   [[nodiscard]] std::shared_ptr<const UserDocuments> restore(std::vector<core::XcapRow>&& rows,
                                                              std::vector<std::string>& warnings);
 
@@ -112,7 +113,8 @@ class XcapService {
  private:
   struct Stored {
     core::XcapRow row;
-    XcapValue value;
+    XcapValue value;       // empty while it means nothing
+    bool refused = false;  // what an earlier process has stored, and means nothing now
   };
   using Map = std::map<std::string, Stored, std::less<>>;  // by owner, AUID and name, separated by a line's end
 
@@ -126,6 +128,7 @@ class XcapService {
   [[nodiscard]] XcapOutcome changed(const XcapAsk& ask, const XcapRequest& request, const Stored* stored,
                                     std::string&& bytes, bool created) const;
   [[nodiscard]] XcapRefusal judge_others(const XcapAsk& ask, const XcapValue& value) const;
+  [[nodiscard]] XcapRefusal read_again(Stored& stored) const;
   [[nodiscard]] const Stored* find(const XcapPlace& place) const;
   [[nodiscard]] std::size_t count_of(std::string_view owner, std::string_view auid) const;
   // Into and out of a snapshot that is being made.

@@ -21,6 +21,9 @@ XcapRefusal refused(XcapFault fault, std::string phrase) { return {fault, std::m
 XcapRefusal invalid(const XmlError& error) { return refused(XcapFault::schema_validation_error, to_string(error)); }
 XcapRefusal constraint(std::string phrase) { return refused(XcapFault::constraint_failure, std::move(phrase)); }
 
+// The service has judged its length.
+XmlLimits limits_of(std::string_view bytes) { return {.bytes_max = bytes.size(), .elements_max = 20'000}; }
+
 bool names_lists(std::span<const Rule> rules) {
   return std::any_of(rules.begin(), rules.end(),
                      [](const Rule& rule) { return !rule.conditions.external_list.empty(); });
@@ -91,7 +94,7 @@ XcapRefusal XcapAccessRules::read(const XcapPlace& place, std::string_view bytes
                                   XcapValue& out) const {
   if (world.operators.rules_of(place.owner) != nullptr) return constraint("the rules of this user are the operator's");
   auto rules = std::make_shared<AccessRules>();
-  if (const XmlError error = parse_access_rules(bytes, *rules)) return invalid(error);
+  if (const XmlError error = parse_access_rules(bytes, *rules, limits_of(bytes))) return invalid(error);
   if (names_lists(rules->rules())) return constraint("lists of other documents are not followed");
   out.access_rules = std::move(rules);
   return {};
@@ -108,7 +111,7 @@ bool XcapSettings::has(const XcapPlace& place) const {
 
 XcapRefusal XcapSettings::read(const XcapPlace&, std::string_view bytes, const XcapWorld&, XcapValue& out) const {
   PocSettings settings;
-  if (const XmlError error = parse_poc_settings(bytes, settings)) return invalid(error);
+  if (const XmlError error = parse_poc_settings(bytes, settings, limits_of(bytes))) return invalid(error);
   if (settings.entities.size() != 1) return constraint("one <entity> is needed");
   out.settings = std::move(settings.entities[0]);
   return {};

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -42,6 +41,12 @@ bool body_id_of(const char* name, std::uint64_t& id) {
 }
 
 }  // namespace
+
+std::string body_file_name(std::uint64_t id) {
+  char name[name_chars + 1];
+  std::snprintf(name, sizeof name, "%016llx", static_cast<unsigned long long>(id));
+  return {name, name_chars};
+}
 
 struct BodyFiles::State {
   ~State() {
@@ -76,11 +81,6 @@ struct BodyFiles::State {
   [[nodiscard]] bool write(const WriteBody& write);
   [[nodiscard]] bool read(const ReadBody& read, std::string& bytes);
   void drop(std::uint64_t id);
-  static std::array<char, name_chars + 1> name_of(std::uint64_t id) {
-    std::array<char, name_chars + 1> name{};
-    std::snprintf(name.data(), name.size(), "%016llx", static_cast<unsigned long long>(id));
-    return name;
-  }
 };
 
 std::unique_ptr<BodyFiles> BodyFiles::open(BodyFilesConfig config, std::string& error) {
@@ -205,7 +205,7 @@ BodyFiles::State::File* BodyFiles::State::file(std::uint64_t id, bool make) {
     open.splice(open.begin(), open, found);
     return &open.front();
   }
-  const int descriptor = ::openat(directory, name_of(id).data(), O_RDWR | O_CLOEXEC | (make ? O_CREAT : 0), 0600);
+  const int descriptor = ::openat(directory, body_file_name(id).c_str(), O_RDWR | O_CLOEXEC | (make ? O_CREAT : 0), 0600);
   if (descriptor < 0) return nullptr;
   if (open.size() == open_bodies_max) {
     ::close(open.back().descriptor);
@@ -255,7 +255,7 @@ void BodyFiles::State::drop(std::uint64_t id) {
     if (each.id == id) ::close(each.descriptor);
     return each.id == id;
   });
-  (void)::unlinkat(directory, name_of(id).data(), 0);
+  (void)::unlinkat(directory, body_file_name(id).c_str(), 0);
 }
 
 }  // namespace parley::core

@@ -22,6 +22,9 @@ struct BodyFilesConfig {
   std::function<void(std::uint32_t shard, std::vector<StoreResult>&& results)> answer{};
 };
 
+// Of the body with that id, in its directory.
+[[nodiscard]] std::string body_file_name(std::uint64_t id);
+
 class BodyFiles {
  public:
   // Null and a sentence when the directory can not be used.

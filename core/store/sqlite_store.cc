@@ -14,7 +14,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
-#include <ctime>
 #include <iterator>
 #include <mutex>
 #include <thread>
@@ -22,6 +21,7 @@
 #include <utility>
 #include <variant>
 
+#include "core/store/backup.h"
 #include "core/store/binding_table.h"
 #include "core/store/body_files.h"
 #include "core/store/deferred_table.h"
@@ -30,7 +30,7 @@
 #include "core/store/sending_table.h"
 #include "core/store/sqlite.h"
 #include "core/store/publication_table.h"
-#include "core/store/session_table.h"
+#include "core/store/im_session_table.h"
 #include "core/store/system_message_table.h"
 #include "core/store/xcap_table.h"
 
@@ -93,7 +93,7 @@ struct SqliteStore::State {
   SendingTable sendings;
   SystemMessageTable system_messages;
   PublicationTable publications;
-  SessionTable sessions;
+  ImSessionTable sessions;
   XcapTable xcap_documents;
   HistoryTable histories;
   std::unique_ptr<BodyFiles> bodies;
@@ -282,30 +282,7 @@ StoreCounts SqliteStore::counts() const {
           .wal_bytes = read(s.wal_bytes)};
 }
 
-std::string SqliteStore::backup(std::string& file) const {
-  const std::string& directory = state_->config.directory;
-  char name[64];
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  ::gmtime_r(&now, &utc);
-  std::strftime(name, sizeof name, "/backup-%Y%m%dT%H%M%SZ.db", &utc);
-  file = directory + name;
-  Sqlite reader;  // its own connection: it sees one state of the file, and stops nobody
-  if (std::string error = reader.open(directory + "/parley.db"); !error.empty()) return error;
-  // It has its name when it is whole, and is nobody else's from its beginning on.
-  const std::string part = file + ".part";
-  const int made = ::open(part.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-  if (made < 0) return part + ": " + std::strerror(errno);
-  ::close(made);
-  std::string error;
-  if (reader.prepare("VACUUM INTO ?").put(part).run() != SQLITE_OK) {
-    error = part + ": " + reader.last_error();
-  } else if (::link(part.c_str(), file.c_str()) != 0) {  // unlike rename, over no other
-    error = file + ": " + std::strerror(errno);
-  }
-  ::unlink(part.c_str());
-  return error;
-}
+std::string SqliteStore::backup(std::string& made) const { return back_up(state_->config.directory, made); }
 
 bool SqliteStore::flush(Duration limit) {
   const std::uint64_t wanted = state_->submitted.load();

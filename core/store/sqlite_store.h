@@ -57,10 +57,8 @@ class SqliteStore final : public StoreSink {
 
   void submit(std::uint32_t shard, std::vector<StoreOp>& ops) override;
   [[nodiscard]] StoreCounts counts() const;  // by any thread
-  // A copy of all that is committed, as a file beside it whose name is of this second; `file` says which. The bodies of
-  // large messages are not in it: they are files of their own (body_files.h), and rows of the copy have none without
-  // them. By any thread that may wait; commits go on meanwhile. Empty, or what went wrong.
-  [[nodiscard]] std::string backup(std::string& file) const;
+  // As back_up() says (backup.h).
+  [[nodiscard]] std::string backup(std::string& made) const;
   // Until everything submitted before is on the disk; false: not within `limit`. For tests and backups.
   [[nodiscard]] bool flush(Duration limit);
 

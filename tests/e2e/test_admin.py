@@ -2,7 +2,9 @@
 import json
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 import time
 import unittest
 
@@ -171,6 +173,31 @@ class Drain(unittest.TestCase):
         again.start()
         self.user(again, "alice", "secret").close()
         again.stop()
+
+    def test_a_port_that_is_free_in_a_moment_is_waited_for(self):
+        """The kernel closes the sockets of a killed process a moment after it is gone."""
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.bind(("127.0.0.1", 0))
+            tcp.bind(("127.0.0.1", 0))
+            tcp.listen()
+            ports = [held.getsockname()[1] for held in (tcp, udp)]
+            server = Parleyd(msrp=(f"tcp:127.0.0.1:{ports[0]}",), sip=(f"udp:127.0.0.1:{ports[1]}",))
+            self.addCleanup(server.kill)
+            release = threading.Timer(1, lambda: (tcp.close(), udp.close()))
+            release.start()
+            server.start()
+            release.join()
+            server.stop()
+
+    def test_a_port_that_somebody_keeps_is_named(self):
+        with socket.socket() as tcp:
+            tcp.bind(("127.0.0.1", 0))
+            tcp.listen()
+            port = tcp.getsockname()[1]
+            server = Parleyd(msrp=(f"tcp:127.0.0.1:{port}",))
+            self.addCleanup(server.kill)
+            with self.assertRaisesRegex(AssertionError, f"--msrp: tcp:127.0.0.1:{port}: bind: Address already in use"):
+                server.start()
 
 
 class CommandLine(unittest.TestCase):

@@ -109,6 +109,7 @@ class History(StoreCase):
         self.settle(bob, True, False)
         (dialog, a, to_alice), (_, b, _) = self.session(alice, bob)
         self.say(a, to_alice, b, b"hello bob")
+        self.until(lambda: self.said("bob") == [(0, "hello bob")], "it is not stored")
         self.assertEqual(self.sql("SELECT count(*) FROM history_record WHERE ended_ms=0"), [(1,)])
         dialog.bye()
         bob.take_request("BYE")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""tests/layout/layout.py - the arrows between the folders point one way, and nothing above the seam reaches around it.
+"""tests/layout/layout.py - the arrows between the folders point one way, nothing above the seam reaches around it, and no two
+types have one name.
 
     layout.py <root>     prints every breach as file:line: what, and fails when there is one
 """
@@ -123,6 +124,35 @@ def check_text(folder, name, text):
     return breaches
 
 
+NAMESPACE = re.compile(r"(?:inline )?namespace ?([\w:]*) ?\{")
+TYPE = re.compile(r"(?:class|struct|union|enum class) (\w+)(?: final)?(?: : [^;]*)? ?\{?$|(?:class|struct|union|enum class) (\w+)[^;:]*\{")
+
+
+def types_in(text):
+    """(line, full name) of each type that others can see: at the start of a line, in a namespace that has a name."""
+    inside = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if opens := NAMESPACE.match(line):
+            if "}" not in line:
+                inside.append(opens.group(1))
+        elif line.startswith("}  // namespace") and inside:
+            inside.pop()
+        elif (named := TYPE.match(line)) and all(inside):
+            yield number, "::".join([*inside, named.group(1) or named.group(2)])
+
+
+def check_types(texts):
+    """Two types of one name are one to the linker: it takes the inline functions of either for both."""
+    first = {}
+    breaches = []
+    for name, text in texts:
+        for number, full in types_in(text):
+            if full in first:
+                breaches.append(Breach(name, number, f"{full} is defined in {first[full]}, too"))
+            first.setdefault(full, name)
+    return breaches
+
+
 def source_files(root):
     for folder in EVERYWHERE:
         for path in sorted((root / folder).rglob("*")):
@@ -133,10 +163,14 @@ def source_files(root):
 def check_tree(root):
     breaches = []
     seen = {}
+    product = []
     for folder, path in source_files(root):
         seen[folder] = seen.get(folder, 0) + 1
-        breaches += check_text(folder, str(path.relative_to(root)), path.read_text(encoding="utf-8", errors="replace"))
-    return breaches, seen
+        name, text = str(path.relative_to(root)), path.read_text(encoding="utf-8", errors="replace")
+        breaches += check_text(folder, name, text)
+        if folder in ALLOWED:
+            product.append((name, text))
+    return breaches + check_types(product), seen
 
 
 def main(arguments):

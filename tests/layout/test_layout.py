@@ -38,6 +38,16 @@ class LayoutTest(unittest.TestCase):
         self.assert_refused("tools", '#include "tests/sim/world.h"')
         self.assert_refused("core", '#include "bench/x.h"')
 
+    def test_two_types_of_one_name(self):
+        one = "namespace parley::core {\n\nclass Table final : public Base {\n  struct Inner {\n};\n}  // namespace parley::core\n"
+        for other in ("namespace parley::core {\nclass Table {\n", "namespace parley::core {\nstruct Table { int x; };\n",
+                      "namespace parley {\nnamespace core {\nenum class Table : int {\n", "namespace parley::core {\nstruct Table\n{\n"):
+            self.assertTrue(layout.check_types([("a.h", one), ("b.h", other)]), other)
+        for other in ("namespace parley::sip {\nclass Table {\n", "namespace parley::core {\nclass Table;\n",
+                      "namespace parley::core {\nnamespace {\nclass Table {\n", "namespace parley::core {\nstruct Table::Inner {\n",
+                      "namespace parley::core {\nnamespace {\n}  // namespace\nstruct Inner {\n"):
+            self.assertEqual(layout.check_types([("a.h", one), ("b.h", other)]), [], other)
+
     def test_a_mention_is_no_include(self):
         for text in ['// #include "msrp/head.h"', '/* \n#include "msrp/head.h"\n */', 'auto s = R"(\n#include "msrp/a.h"\n)";']:
             self.assert_allowed("core", text)

@@ -394,6 +394,18 @@ TEST_F(XcapServiceTest, OMA_GRP_1_TheOperatorsGroupGoesBefore) {
   EXPECT_EQ(snapshot_->groups.find("sip:crew@example.org"), nullptr);
 }
 
+TEST_F(XcapServiceTest, OMA_ACC_1_RulesMayBeAsLongAsAnyDocument) {
+  const std::string index = "org.openmobilealliance.access-rules/users/sip:alice@example.org/index";
+  std::string names;
+  for (int i = 0; i < 1000; ++i) names += "<one id='sip:" + std::string(180, 'x') + std::to_string(i) + "@example.org'/>";
+  std::string text = rules("reject");
+  text.replace(text.find("<conditions/>"), 13, "<conditions><identity>" + names + "</identity></conditions>");
+  EXPECT_EQ(ask(alice, "PUT", index, text).status, 201);
+  ASSERT_NE(snapshot_->access_rules.find(alice), nullptr);
+  text.insert(text.find("<one "), std::string(60 * 1024, ' '));
+  EXPECT_EQ(ask(alice, "PUT", index, text).status, 413);
+}
+
 TEST_F(XcapServiceTest, OMA_ACC_1_AccessRulesOfAUser) {
   const std::string index = "org.openmobilealliance.access-rules/users/sip:alice@example.org/index";
   const std::string other = "org.openmobilealliance.access-rules/users/sip:alice@example.org/access-rules";
@@ -514,6 +526,19 @@ TEST_F(XcapServiceTest, OMA_GRP_1_WhatWasStoredHoldsAgain) {
   // What does not hold any more is still its owner's.
   EXPECT_EQ(ask(bob, "GET", "org.openmobilealliance.groups/users/sip:bob@example.org/stolen").status, 200);
   EXPECT_EQ(ask(bob, "DELETE", "org.openmobilealliance.groups/users/sip:bob@example.org/stolen").status, 200);
+}
+
+TEST_F(XcapServiceTest, OMA_GRP_1_WhatDidNotHoldHoldsWhenTheOperatorLetsIt) {
+  begin({}, "sip:team@example.org");
+  snapshot_ = service_->restore({{"org.openmobilealliance.groups", alice, "team", "e1", group("sip:team@example.org"), 1}}, warnings_);
+  EXPECT_EQ(warnings_.size(), 1U);
+  EXPECT_EQ(snapshot_->groups.size(), 0U);
+  set_operators("");
+  EXPECT_TRUE(warnings_.empty());
+  EXPECT_NE(snapshot_->groups.find("sip:team@example.org"), nullptr);
+  EXPECT_EQ(ask(alice, "GET", team).etag, "e1");
+  EXPECT_EQ(fault(ask(bob, "PUT", "org.openmobilealliance.groups/users/sip:bob@example.org/x", group("sip:team@example.org"))),
+            "uniqueness-failure");
 }
 
 TEST_F(XcapServiceTest, RFC5874_DocumentsAsWatchersAreTold) {

@@ -208,6 +208,50 @@ TEST_F(Large, OMA_LRG_4_WhoIsNotThereHasItStoredAndGetsItWhenHeIsBack) {
   at_rest();
 }
 
+TEST_F(Large, OMA_DEF_8_ALargeOneGoesBehindWhatWaitsFromItsSender) {
+  for (const std::uint32_t shards : {1U, 2U}) {
+    start({}, shards);
+    leave(*bob);
+    says(*alice, "one");
+    come(*bob);
+    const std::string first = bob->want("MESSAGE");
+    const std::string text = book(20'000);
+    deposits(text);
+    bob->quiet();
+    bob->respond(first, 200);
+    EXPECT_EQ(receives(*bob).body, text);
+    ended(*bob);
+    // Now nothing waits, and he is asked himself.
+    invites();
+    const std::string invite = bob->want("INVITE");
+    bob->respond(invite, 486);
+    bob->want("ACK");
+    refused();
+    at_rest();
+  }
+}
+
+TEST_F(Large, OMA_X_6_APagerMessageComesAsASessionWhereDevicesTakeNothingElse) {
+  start([](policy::SipConfig& c) { c.im.deferred.push_sessions = true; });
+  leave(*bob);
+  says(*alice, "first");
+  says(*alice, "second");
+  come(*bob);
+  for (const std::string text : {"first", "second"}) {
+    const Got got = receives(*bob);
+    EXPECT_EQ(header(got.invite, "P-Asserted-Identity"), "<sip:Deferred@example.org>");
+    EXPECT_EQ(header(got.invite, "Referred-By"), "<sip:alice@example.org>");
+    EXPECT_EQ(all_of(got.invite, "Accept-Contact"), std::vector<std::string>{"*;+g.oma.sip-im"});
+    EXPECT_NE(header(got.invite, "Contact").find(";+g.oma.sip-im"), std::string::npos);
+    EXPECT_EQ(header(got.invite, "Contact").find("large-message"), std::string::npos);
+    EXPECT_EQ(got.body, text);
+    EXPECT_NE(got.headers.find("Content-Type: text/plain\r\n"), std::string::npos) << got.headers;
+    EXPECT_EQ(header(ended(*bob), "Reason"), "SIP;cause=200;text=\"Message Sent\"");
+  }
+  EXPECT_EQ(world->metric(Metric::im_deferred_delivered), 2U);
+  at_rest();
+}
+
 TEST_F(Large, OMA_LRG_4_ADeviceThatDoesNotAnswerIsCalledOff) {
   invites();
   const std::string invite = bob->want("INVITE");

@@ -219,6 +219,22 @@ TEST_F(Deferring, OMA_DEF_7_WhoRegistersAgainIsTriedAtOnce) {
   at_rest();
 }
 
+// That is no fault of his device, and over for all at one time.
+TEST_F(Deferring, OMA_DEF_9_WhatTheStoreDoesNotGiveIsAskedForSoonAndEachTimeAsSoon) {
+  leave(*bob);
+  EXPECT_EQ(says("one"), "202 MESSAGE");
+  world->store.unread = true;
+  come(*bob);
+  bob->quiet();
+  for (int times = 0; times < 5; ++times) line->pass(1100ms);
+  bob->quiet();
+  world->store.unread = false;
+  line->pass(1100ms);
+  const std::string message = bob->want("MESSAGE");
+  EXPECT_EQ(body_of(message), "one");
+  bob->respond(message, 200);
+}
+
 TEST_F(Deferring, OMA_DEF_9_WhatADeviceRefusesHoldsUpItsSenderAlone) {
   leave(*bob);
   EXPECT_EQ(says("from alice, refused"), "202 MESSAGE");

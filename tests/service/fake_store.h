@@ -23,6 +23,7 @@ class FakeStore {
   };
   bool stopped = false;  // nothing reaches the disk and nothing is answered
   bool full = false;     // it refuses what would be stored
+  bool unread = false;   // and gives nothing out
 
   std::map<std::uint64_t, core::DeferredRow> deferred;
   std::map<std::uint64_t, std::string> bodies;  // of large messages
@@ -173,6 +174,10 @@ class FakeStore {
   }
   void carry_out(const core::DropBody& drop, core::StoreResult&) { bodies.erase(drop.id); }
   void carry_out(const core::LoadDeferred& load, core::StoreResult& result) {
+    if (unread) {
+      result.status = Status::refused;
+      return;
+    }
     std::uint64_t bytes = 0;
     for (auto at = deferred.upper_bound(load.after); at != deferred.end(); ++at) {
       if (at->second.aor != load.aor) continue;

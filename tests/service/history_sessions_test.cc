@@ -59,7 +59,8 @@ struct RecordedSessions : Party {
     std::vector<std::string> all;
     for (const HistoryRecordRow& record : records(user)) {
       for (const auto& [key, row] : world->store.history_messages) {
-        if (key.first == record.id) all.push_back((row.sent ? "> " : "< ") + row.body.substr(row.body.rfind("\r\n") + 2));
+        const std::size_t end = row.body.rfind("\r\n");  // of the head of a message/cpim
+        if (key.first == record.id) all.push_back((row.sent ? "> " : "< ") + row.body.substr(end == std::string::npos ? 0 : end + 2));
       }
     }
     return all;
@@ -99,8 +100,8 @@ TEST_F(RecordedSessions, OMA_HIS_3_ASessionOfTwoWithTheFocusHere) {
   ended(*bob);
   EXPECT_NE(records("alice").front().ended_ms, 0);
   EXPECT_NE(records("bob").front().ended_ms, 0);
-  EXPECT_EQ(world->service().history().talks(), 0U);
   at_rest();
+  EXPECT_EQ(world->service().history().talks(), 0U);
 }
 
 TEST_F(RecordedSessions, OMA_HIS_3_AmongSeveralEachWhoWantsItFromWhenHeIsInUntilHeLeaves) {
@@ -185,18 +186,32 @@ TEST_F(RecordedSessions, OMA_HIS_3_AMessageThatIsRefusedToAllIsNobodys) {
 TEST_F(RecordedSessions, OMA_HIS_3_ALargeMessageIsOfTheSettingForPagerMessages) {
   settle(*alice, true, false);
   settle(*bob, false, true);
-  alice->invite_uri("sip:bob@example.org", msrp_sdp("alice", "a=setup:actpass\r\na=sendonly\r\n", "*"), large);
-  const std::string invite = bob->want("INVITE");
-  bob->call_id.clear();
-  bob->respond(invite, 200, msrp_sdp("bob", "a=setup:active\r\na=recvonly\r\n", "*"));
-  bob->want("ACK");
-  const std::string ok = alice->want("200 INVITE");
+  alice->invite_uri("sip:factory@example.org", mixed(msrp_sdp("alice", "a=setup:actpass\r\na=sendonly\r\n", "*"), resource_list({"bob", "carol"})),
+                    large + "Require: recipient-list-invite\r\n", mixed_type);
+  for (Phone* phone : {bob.get(), carol.get()}) {
+    const std::string invite = phone->want("INVITE");
+    phone->call_id.clear();
+    phone->respond(invite, 200, msrp_sdp(phone->user(), "a=setup:active\r\na=recvonly\r\n", "*"));
+    phone->want("ACK");
+  }
+  std::string ok = alice->next();
+  if (Phone::kind(ok) == "100 INVITE") ok = alice->next();
+  ASSERT_EQ(Phone::kind(ok), "200 INVITE");
   alice->take(ok);
   alice->ack();
-  says(path_of(ok), "a long story", "text/plain");
-  EXPECT_EQ(said("bob"), Said{"< a long story"});
+  const std::string text = "a long story that comes in several pieces";
+  for (std::size_t at = 0; at < text.size(); at += 10) {
+    world->msrp(path_of(ok), {.headers = "Message-ID: big\r\nContent-Type: text/plain\r\n",
+                              .body = text.substr(at, 10),
+                              .start = at + 1,
+                              .total = text.size(),
+                              .flag = at + 10 < text.size() ? msrp::Flag::more : msrp::Flag::end});
+  }
+  EXPECT_EQ(said("bob"), Said{"< " + text});
+  ASSERT_EQ(records("bob").size(), 1U);
   EXPECT_EQ(records("bob").front().kind, HistoryKind::pager_large);
-  EXPECT_EQ(records("alice").size(), 0U);
+  EXPECT_EQ(world->store.history_messages.begin()->second.message_id, "big");
+  EXPECT_EQ(records("alice").size() + records("carol").size(), 0U);
 }
 
 }  // namespace

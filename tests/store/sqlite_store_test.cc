@@ -499,7 +499,7 @@ TEST_F(SqliteStoreTest, ABackupHasWhatIsCommittedAndStopsNobody) {
   EXPECT_NE(store_->backup(file), "") << "not twice in a second, or over another";
   EXPECT_EQ(answer(199).status, Status::done);
   store_.reset();
-  fs::rename(file, directory_ + "/parley.db");
+  fs::rename(file + "/parley.db", directory_ + "/parley.db");
   EXPECT_EQ(sql("PRAGMA integrity_check"), "ok");
   const core::StoreContents there = contents();
   EXPECT_EQ(there.deferred_users.size(), 1U);
@@ -691,6 +691,30 @@ TEST_F(BodiesTest, OMA_DEF_5_ALargeMessageCountsWithItsBytes) {
   EXPECT_EQ(answer(4).status, Status::full);
   submit({keep(5, large(8, 950), 2, 2000)});
   EXPECT_EQ(answer(5).status, Status::full);
+}
+
+TEST_F(BodiesTest, ABackupIsAStoreWithItsLargeMessages) {
+  submit({{0, core::WriteBody{7, 0, "hello"}}, {1, core::SyncBody{7}}, {0, core::WriteBody{8, 0, "gone"}}, {2, core::SyncBody{8}}});
+  EXPECT_EQ(answer(2).status, Status::done);
+  submit({keep(3, large(7, 5)), keep(4, large(8, 4)), keep(5, message(9))});
+  EXPECT_EQ(answer(5).status, Status::done);
+  fs::remove(directory_ + "/bodies/0000000000000008");  // delivered while the copy was made
+  std::string made;
+  ASSERT_EQ(store_->backup(made), "");
+  EXPECT_FALSE(fs::exists(made + ".part"));
+  submit({{6, core::RemoveDeferred{.id = 7, .unless_claimed = false}}});
+  EXPECT_EQ(answer(6).status, Status::done);
+  ASSERT_TRUE(store_->flush(10s));
+  EXPECT_EQ(files().size(), 0U);
+  directory_.swap(made);
+  again();
+  submit({{10, core::ReadBody{7, 0, 100}}, load(11)});
+  EXPECT_EQ(answer(10).bytes, "hello");
+  ASSERT_EQ(answer(11).rows.size(), 2U) << "what was delivered, or what was not large";
+  EXPECT_EQ(answer(11).rows[0].id, 7U);
+  EXPECT_EQ(answer(11).rows[1].id, 9U);
+  store_.reset();
+  directory_.swap(made);
 }
 
 TEST_F(BodiesTest, WhatCanNotBeReadOrSyncedIsRefused) {

@@ -252,7 +252,7 @@ void DeferredWorker::on_request(Link& link, const SipMessage& message) {
     note("another body than was sent: " + std::string(message.body.substr(0, 60)));
     return;
   }
-  if (is_talk) return on_talk(message, talk[1], static_cast<uint32_t>(talk[0]));
+  if (is_talk) return on_talk(talk[1], static_cast<uint32_t>(talk[0]));
   if (stored[0] >= options_.receivers || stored[1] >= options_.senders || stored[2] >= options_.messages) {
     ++found_.corrupted;
     return;
@@ -297,8 +297,7 @@ void DeferredWorker::count_delivery() {
   ++per_time_[place];
 }
 
-void DeferredWorker::on_talk(const SipMessage& message, uint64_t serial, uint32_t slot) {
-  (void)message;
+void DeferredWorker::on_talk(uint64_t serial, uint32_t slot) {
   Ask* const ask = slot < asks_.size() && asks_[slot]->live && asks_[slot]->serial == serial ? asks_[slot].get() : nullptr;
   if (ask == nullptr || ask->delivered) {
     ++found_.repeated;  // or twice: over UDP the two who talk can not tell

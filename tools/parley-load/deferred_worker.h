@@ -58,7 +58,7 @@ class DeferredWorker {
   void on_response(const SipMessage& message);
   void on_request(Link& link, const SipMessage& message);
   void on_stored_one(const SipMessage& message, uint32_t receiver, uint32_t sender, uint32_t number);
-  void on_talk(const SipMessage& message, uint64_t serial, uint32_t slot);
+  void on_talk(uint64_t serial, uint32_t slot);
   void count_delivery();
   void note(const std::string& text);
 

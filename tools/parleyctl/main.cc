@@ -20,7 +20,7 @@
 //   parleyctl metrics | live | ready   what a monitoring system sees
 //   parleyctl reload                   what SIGHUP does; says what was refused
 //   parleyctl drain                    what SIGTERM does
-//   parleyctl backup                   copies the store to a file beside it, while parleyd runs
+//   parleyctl backup                   copies the store, into a directory in it, while parleyd runs
 //
 // Exit status: 0 done, 1 refused or not found, 2 bad usage, 3 parleyd does not answer.
 #include <httplib.h>
@@ -237,7 +237,7 @@ int main(int argc, char** argv) {
   auto* log_level = app.add_subcommand("log-level", "show or set the least level that is logged");
   log_level->add_option("LEVEL", level, "debug, info, warn or error");
   auto* reload = app.add_subcommand("reload", "read configuration, certificates, users and documents again");
-  auto* backup = app.add_subcommand("backup", "copy the store to a file beside it, while parleyd runs");
+  auto* backup = app.add_subcommand("backup", "copy the store, into a directory in it, while parleyd runs");
   auto* drain = app.add_subcommand("drain", "take no new sessions, end when the last is over");
   try {
     app.parse(argc, argv);

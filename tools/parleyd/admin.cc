@@ -248,7 +248,7 @@ void AdminServer::add_routes() {
   server.Post("/api/v1/backup", [this](const Request&, Response& response) {
     std::string file;
     if (const std::string why = backend_.backup(file); !why.empty()) return answer_json(response, error_json(why), 409);
-    std::string json = "{\"file\":";
+    std::string json = "{\"directory\":";
     core::put_json_string(json, file);
     answer_json(response, json + "}\n");
   });

@@ -18,7 +18,7 @@
 //   GET  /api/v1/log-level            PUT the same with debug, info, warn or error as its body
 //   POST /api/v1/reload               what SIGHUP does; 409 says why nothing has changed
 //   POST /api/v1/drain                what SIGTERM does
-//   POST /api/v1/backup               copies the store to a file beside it; 409 without one, or why it could not be done
+//   POST /api/v1/backup               copies the store, into a directory in it; 409 without one, or why it could not be done
 //
 // Requests from web pages (Origin header, foreign Host) are refused; a token is asked for where one is configured.
 #pragma once

@@ -33,6 +33,9 @@ void add_deferred(FlagTable& flags, Settings& s) {
               "64 KiB.");
   flags.count("--deferred-push-rate", c.push_rate, 1, 1'000'000,
               "Deferred messages that are sent in a second, per shard, so that many who come back at one time do not delay others.");
+  flags.choice<bool>("--deferred-push-by", c.push_sessions, {{"message", false}, {"session", true}},
+                     "How a stored MESSAGE is sent to its user: by MESSAGE, or as a session with one MSRP message, as RCS devices expect "
+                     "what was stored. Large messages are sessions anyway.");
   flags.duration("--deferred-retry-first", c.retry_first, 1s, hours(24),
                  "How long until a user who is registered and did not take his messages is sent them again, if he does not register "
                  "meanwhile; each time twice as long.");

@@ -4,8 +4,10 @@
 #include <netdb.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "core/socket.h"
@@ -34,30 +36,47 @@ core::Transport loop_transport(core::Transport transport) {
   return transport == core::Transport::wss ? core::Transport::tls : transport;
 }
 
+// The kernel closes the sockets of a ring a moment after the process that had it is gone: who begins right behind one that
+// was killed finds its ports taken for as long.
+constexpr std::chrono::seconds taken_max{3};
+constexpr std::chrono::milliseconds taken_look{20};
+
+core::Listening bind_once(const core::Address& address, bool datagrams, bool shared) {
+  return datagrams ? core::bind_udp(address, shared) : core::listen_tcp(address, shared);
+}
+core::Listening bind_until(std::chrono::steady_clock::time_point until, const core::Address& address, bool datagrams, bool shared) {
+  core::Listening made = bind_once(address, datagrams, shared);
+  while (made.taken && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(taken_look);
+    made = bind_once(address, datagrams, shared);
+  }
+  return made;
+}
+
 // With SO_REUSEPORT a second parleyd of the same user would quietly take a share of the traffic: at a port that was asked
 // for, and even at one that the kernel chose, for among such UDP sockets it gives a port out twice. A bind without it
 // finds out, or finds one, first.
-core::Listening bind_alone(const core::Address& address, bool datagrams) {
-  core::Listening alone = datagrams ? core::bind_udp(address, false) : core::listen_tcp(address, false);
+core::Listening bind_alone(std::chrono::steady_clock::time_point until, const core::Address& address, bool datagrams) {
+  core::Listening alone = bind_until(until, address, datagrams, false);
   if (alone.fd >= 0) ::close(alone.fd);
   return alone;
 }
 
 // One listener on all shards; the error, or nothing. `id` names connections, `socket` datagrams.
-std::string bind_one(const ListenSpec& spec, std::uint16_t id, std::uint16_t socket, std::uint32_t shards,
-                     std::vector<RelayListenerAt>& at, BoundListeners& bound) {
+std::string bind_one(std::chrono::steady_clock::time_point until, const ListenSpec& spec, std::uint16_t id, std::uint16_t socket,
+                     std::uint32_t shards, std::vector<RelayListenerAt>& at, BoundListeners& bound) {
   const bool datagrams = spec.transport == core::Transport::udp;
   auto address = resolve_host(spec.host, spec.port);
   if (!address) return "'" + spec.host + "' has no address";
   const bool shared = shards > 1;
   if (shared) {
-    const core::Listening alone = bind_alone(*address, datagrams);
+    const core::Listening alone = bind_alone(until, *address, datagrams);
     if (alone.fd < 0) return alone.error;
     address->port = alone.bound.port;
   }
   core::Address first;
   for (std::uint32_t shard = 0; shard < shards; ++shard) {
-    const core::Listening listening = datagrams ? core::bind_udp(*address, shared) : core::listen_tcp(*address, shared);
+    const core::Listening listening = bind_until(until, *address, datagrams, shared);
     if (listening.fd < 0) return listening.error;
     if (datagrams) {
       bound.sockets_per_shard[shard].push_back({.fd = listening.fd, .id = socket});
@@ -107,10 +126,11 @@ BoundListeners bind_listeners(const Settings& settings, std::uint32_t shards) {
   BoundListeners bound;
   bound.per_shard.resize(shards);
   bound.sockets_per_shard.resize(shards);
+  const auto until = std::chrono::steady_clock::now() + taken_max;
   const auto bind_all = [&](const char* flag, const std::vector<ListenSpec>& specs, std::size_t first_id,
                             std::vector<RelayListenerAt>& at) {
     for (std::size_t i = 0; i < specs.size() && bound.error.empty(); ++i) {
-      const std::string why = bind_one(specs[i], static_cast<std::uint16_t>(first_id + i), static_cast<std::uint16_t>(i),
+      const std::string why = bind_one(until, specs[i], static_cast<std::uint16_t>(first_id + i), static_cast<std::uint16_t>(i),
                                        shards, at, bound);
       if (!why.empty()) bound.error = std::string(flag) + ": " + flag_text(specs[i]) + ": " + why;
     }

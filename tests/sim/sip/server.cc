@@ -257,10 +257,7 @@ void ServerPlace::check_rest() {
                 {"MSRP sessions", brain.relay().ends().live()},
                 {"connections of SIP", sip.live_connections()},
                 {"connections of MSRP", brain.relay().live_connections()},
-                {"timers of SIP", sip.next_deadline() == core::never || sip.deferred().only_looks(sip.next_deadline()) ||
-                                          sip.deferred_watch().only_looks(sip.next_deadline())
-                                      ? 0U
-                                      : 1U},
+                {"timers of SIP", sip.rests() ? 0U : 1U},
                 {"timers of rooms", brain.rooms()->next_deadline() == core::never ? 0U : 1U},
                 {"timers of MSRP", brain.relay().armed_timers()}});
   }

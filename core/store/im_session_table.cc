@@ -1,5 +1,5 @@
-// core/store/session_table.cc - see session_table.h.
-#include "core/store/session_table.h"
+// core/store/im_session_table.cc - see im_session_table.h.
+#include "core/store/im_session_table.h"
 
 #include <sqlite3.h>
 
@@ -7,7 +7,7 @@
 
 namespace parley::core {
 
-bool SessionTable::prepare(Sqlite& db) {
+bool ImSessionTable::prepare(Sqlite& db) {
   put_ = db.prepare(
       "INSERT OR REPLACE INTO im_session(name, identity, of_group, originator, members, subject, left_ms) "
       "VALUES(?,?,?,?,?,?,?)");
@@ -18,19 +18,19 @@ bool SessionTable::prepare(Sqlite& db) {
   return put_.valid() && remove_.valid() && leave_.valid() && remove_left_.valid() && all_.valid();
 }
 
-int SessionTable::put(const SessionRow& s) {
+int ImSessionTable::put(const SessionRow& s) {
   put_.put(s.name).put(s.identity).put(s.group).put(s.originator).put(s.members).put(s.subject).put(s.left_ms);
   return put_.run();
 }
 
-int SessionTable::remove(std::string_view name) { return remove_.put(name).run(); }
+int ImSessionTable::remove(std::string_view name) { return remove_.put(name).run(); }
 
-int SessionTable::leave(std::int64_t now_ms, std::int64_t before_ms) {
+int ImSessionTable::leave(std::int64_t now_ms, std::int64_t before_ms) {
   const int left = leave_.put(now_ms).run();
   return left == SQLITE_OK ? remove_left_.put(before_ms).run() : left;
 }
 
-int SessionTable::for_each(const std::function<void(SessionRow&&)>& visit) {
+int ImSessionTable::for_each(const std::function<void(SessionRow&&)>& visit) {
   int result = SQLITE_DONE;
   while (all_.next(result)) {
     SessionRow s;

@@ -1,4 +1,4 @@
-// core/store/session_table.h - the rows of table `im_session`.
+// core/store/im_session_table.h - the rows of table `im_session`.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace parley::core {
 
-class SessionTable {
+class ImSessionTable {
  public:
   // The database is migrated and outlives this. False: its statements do not fit.
   [[nodiscard]] bool prepare(Sqlite& db);
