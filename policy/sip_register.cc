@@ -12,6 +12,7 @@ namespace parley::policy {
 
 using core::Metric;
 using sip::HeaderId;
+using sip::Method;
 
 std::uint32_t SipService::shard_of(std::string_view aor) const {
   if (shard_count_ == 1) return 0;
