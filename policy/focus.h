@@ -177,10 +177,14 @@ class Focus : public UserAgent {
     bool tried = false;
   };
   [[nodiscard]] bool next_stored(Stored& stored);
-  // An INVITE to the reference of a stored message (OMA-DEF-13). As invite().
+  // An INVITE to the reference of a stored message (OMA-DEF-13), or of a record of a history (OMA-HIS-5). As invite().
+  struct ToFetch {
+    std::uint64_t id = 0;
+    bool record = false;
+  };
   [[nodiscard]] std::uint16_t fetch(const sip::Received& request, const sip::RequestMatch& match,
-                                    const Invitation& invitation, std::uint64_t id);
-  // One that its user has fetched whole: it is taken out of the store.
+                                    const Invitation& invitation, const ToFetch& wanted);
+  // A message that its user has fetched whole: it is taken out of the store.
   struct Fetched {
     std::string aor;
     std::uint64_t id = 0;
@@ -325,9 +329,17 @@ class Focus : public UserAgent {
   [[nodiscard]] bool join_stored(const FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends);
   [[nodiscard]] StoredLegs::Limits stored_limits() const;
   void give_up_asking(FocusSession& s);
-  void on_fetched(FocusSession& s, const core::StoreResult& result);
   void take_overs();
   void tell_pushed(FocusSession& s, std::uint16_t status);
+
+  // focus_fetch.cc
+  [[nodiscard]] bool gives_records() const {
+    return stored_ != nullptr && out_ != nullptr && config_->im.history_access.on;
+  }
+  [[nodiscard]] std::uint16_t judge_fetch(const FocusSession& s, const Participant& p,
+                                          const core::StoreResult& result) const;
+  [[nodiscard]] bool begin_giving(FocusSession& s, const core::StoreResult& result);
+  void on_fetched(FocusSession& s, const core::StoreResult& result);
 
   // focus_history.cc
   [[nodiscard]] std::uint64_t party_of(const Participant& p) const;

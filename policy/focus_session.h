@@ -86,9 +86,11 @@ struct StoredCopy {
   std::uint64_t bytes_max = 0;
 };
 
-// A message that is sent out of the store: pushed (OMA-DEF-8) or fetched (OMA-DEF-13).
+// A message that is sent out of the store: pushed (OMA-DEF-8) or fetched (OMA-DEF-13); or a record of a history that is
+// fetched (OMA-HIS-5).
 struct StoredMessage {
   std::uint64_t id = 0;
+  bool record = false;
   std::string aor;   // whose it is, when he fetches it
   core::SlotId box;  // of who pushes it, and its number there; not valid(): it is fetched
   std::uint32_t number = 0;

@@ -139,7 +139,10 @@ void HistoryRecorder::finish(Track& track) {
   track.row.ended_ms = now_.wall_ms;
   track.row.expires_ms = end_of_time(now_.wall_ms);
   if (track.put) {
-    out_->store({0, core::EndHistory{track.row.id, track.row.ended_ms, track.row.expires_ms}});
+    const std::uint64_t number = numbers_++;
+    ends_.emplace(number, track.row.aor);
+    out_->store({store_token(StoreOwner::history, number),
+                 core::EndHistory{track.row.id, track.row.ended_ms, track.row.expires_ms}});
   } else if (track.row.kind == core::HistoryKind::session) {  // once more: it was refused when it began
     put(track, {});
   }
@@ -149,7 +152,7 @@ void HistoryRecorder::put(Track& track, TalkId talk) {
   const HistoryConfig& config = config_->im.history;
   track.put = true;
   const std::uint64_t number = numbers_++;
-  if (talk.valid()) puts_.emplace(number, Asked{talk, track.row.id});
+  puts_.emplace(number, Asked{.talk = talk, .record = track.row.id, .aor = track.row.aor});
   out_->store({store_token(StoreOwner::history, number),
                core::PutHistory{.row = track.row, .count_max = config.count_max, .keep_old = config.keep_old}});
 }
@@ -312,6 +315,11 @@ void HistoryRecorder::on_stored(const core::StoreResult& result) {
     if (result.status == Status::refused) metrics_.add(Metric::history_refused);
     return;
   }
+  if (const auto ended = ends_.find(number); ended != ends_.end()) {
+    changed_.push_back(std::move(ended->second));
+    ends_.erase(ended);
+    return;
+  }
   const auto asked = puts_.find(number);
   metrics_.add(result.status == Status::done ? Metric::history_records : Metric::history_records_refused);
   if (asked == puts_.end()) return;
@@ -321,8 +329,17 @@ void HistoryRecorder::on_stored(const core::StoreResult& result) {
         if (track.row.id == asked->second.record) track.put = false;  // with the next message once more
       }
     }
+  } else {
+    changed_.push_back(std::move(asked->second.aor));
   }
   puts_.erase(asked);
+}
+
+bool HistoryRecorder::next_changed(std::string& aor) {
+  if (changed_.empty()) return false;
+  aor = std::move(changed_.front());
+  changed_.pop_front();
+  return true;
 }
 
 }  // namespace parley::policy

@@ -98,6 +98,8 @@ class HistoryRecorder {
   void pager(Beginning beginning, const Message& message);
 
   void on_stored(const core::StoreResult& result);
+  // Of whom a record has begun or ended, and the store has that.
+  [[nodiscard]] bool next_changed(std::string& aor);
   void reload(std::shared_ptr<const SipConfig> config) { config_ = std::move(config); }
   [[nodiscard]] core::Instant next_deadline() const { return look_at_; }
 
@@ -166,8 +168,11 @@ class HistoryRecorder {
   struct Asked {
     TalkId talk;
     std::uint64_t record = 0;
+    std::string aor{};
   };
-  std::map<std::uint64_t, Asked> puts_;     // by number: records of talks that the store has yet to take
+  std::map<std::uint64_t, Asked> puts_;     // by number: records that the store has yet to take, those of talks with theirs
+  std::map<std::uint64_t, std::string> ends_;  // by number: of whom one is to end there
+  std::deque<std::string> changed_;
   core::Instant look_at_ = core::never;  // of the first shard: for what has expired
   bool looking_ = false;
 };

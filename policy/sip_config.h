@@ -12,6 +12,7 @@
 #include "core/credentials.h"
 #include "core/time.h"
 #include "policy/deferred_config.h"
+#include "policy/history_access.h"
 #include "policy/documents.h"
 #include "policy/media_config.h"
 #include "policy/focus_config.h"
@@ -71,6 +72,7 @@ struct ImConfig {
   std::vector<std::string> deferred_uris;
   DeferredConfig deferred;
   HistoryConfig history;
+  HistoryAccess history_access;
   SystemMessageConfig system;
   InviteHandling access_default = InviteHandling::pass;  // of users without access rules, or where none matches (OMA-ACC-4)
   std::uint32_t rate_users_max = 100'000;                // users whose rates are counted, per shard

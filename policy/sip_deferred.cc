@@ -23,6 +23,7 @@ void SipService::on_stored(const core::StoreResult& result) {
     case StoreOwner::deferred_retrieval: retrieval_.on_stored(result); break;
     case StoreOwner::history: history_.on_stored(result); break;
     case StoreOwner::where: on_found(result); break;
+    case StoreOwner::history_lists: history_lists_.on_stored(result); break;
   }
   tell_system();
   tell_kept();

@@ -261,9 +261,12 @@ std::string SipService::answer_admin(const core::AdminRequest& request) {
   const bool deferred = request.kind == Kind::deferred_list || request.kind == Kind::deferred_entries ||
                         request.kind == Kind::deferred_delete;
   const bool where = request.kind == Kind::where;
+  const bool history = request.kind == Kind::history_list || request.kind == Kind::history_entries ||
+                       request.kind == Kind::history_delete;
   std::string json = system     ? answer_system(request)
                      : where    ? answer_where(request)
                      : deferred ? answer_deferred(request)
+                     : history  ? answer_history(request)
                                 : focus_.answer_admin(request, now_.wall_ms);
   run_errands();
   return json;

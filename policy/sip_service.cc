@@ -139,6 +139,14 @@ SipService::SipService(const Parts& parts)
                   .transactions = transactions_,
                   .transport = transport_,
                   .config = parts.config}),
+      history_lists_({.shard = parts.shard,
+                      .pool = parts.pool,
+                      .metrics = parts.metrics,
+                      .random = parts.random,
+                      .name_key = owner_key_,
+                      .transactions = transactions_,
+                      .transport = transport_,
+                      .config = parts.config}),
       system_({.shard = parts.shard,
                .pool = parts.pool,
                .metrics = parts.metrics,
@@ -188,6 +196,7 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   deferred_.begin(now, out);
   watch_.begin(now, out);
   retrieval_.begin(now, out);
+  history_lists_.begin(now, out);
   system_.begin(now, out);
   conferences_.begin(now.mono);
 }
@@ -262,10 +271,12 @@ void SipService::end() {
     exploder_.drain();
     deferred_.drain();
     watch_.drain();
+    history_lists_.drain();
     system_.drain();
   }
   reg_events_.end();
   watch_.end();
+  history_lists_.end();
   conferences_.end();
 }
 
@@ -317,8 +328,8 @@ core::Instant SipService::other_deadline() const {
   return std::min({transport_.next_deadline(), transactions_.next_deadline(), location_.next_deadline(),
                    settings_.next_deadline(), reg_events_.next_deadline(), calls_.next_deadline(),
                    focus_.next_deadline(), conferences_.next_deadline(), exploder_.next_deadline(),
-                   retrieval_.next_deadline(), system_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(),
-                   question});
+                   history_lists_.next_deadline(), retrieval_.next_deadline(), system_.next_deadline(), overload_.next_deadline(),
+                   wheel_.next_deadline(), question});
 }
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
@@ -335,6 +346,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   deferred_.reload(config_);
   watch_.reload(config_);
   retrieval_.reload(config_);
+  history_lists_.reload(config_);
   system_.reload(config_);
   conferences_.reload(config_);
   name_ourselves();
@@ -402,6 +414,7 @@ void SipService::on_response(const Received& response) {
   if (match.kind != sip::ResponseMatch::Kind::to_tu) return;
   if (owner_kind(match.owner) == Owner::subscriber) reg_events_.on_response(owner_id(match.owner), response, match.id);
   if (owner_kind(match.owner) == Owner::deferred_subscriber) watch_.on_response(owner_id(match.owner), response, match.id);
+  if (owner_kind(match.owner) == Owner::history_subscriber) history_lists_.on_response(owner_id(match.owner), response, match.id);
   if (owner_kind(match.owner) == Owner::conference_subscriber) {
     conferences_.on_response(owner_id(match.owner), response, match.id);
   }
@@ -415,6 +428,7 @@ void SipService::on_gone(const Flow& flow) {
   location_.flow_closed(flow);
   reg_events_.on_flow_gone(flow);
   watch_.on_flow_gone(flow);
+  history_lists_.on_flow_gone(flow);
   calls_.on_flow_gone(flow);
   focus_.on_flow_gone(flow);
   conferences_.on_flow_gone(flow);
@@ -429,6 +443,7 @@ void SipService::on_transaction_fact(const sip::TransactionFact& fact) {
   using Kind = sip::TransactionFact::Kind;
   if (owner_kind(fact.owner) == Owner::subscriber) reg_events_.on_fact(owner_id(fact.owner), fact);
   if (owner_kind(fact.owner) == Owner::deferred_subscriber) watch_.on_fact(owner_id(fact.owner), fact);
+  if (owner_kind(fact.owner) == Owner::history_subscriber) history_lists_.on_fact(owner_id(fact.owner), fact);
   if (owner_kind(fact.owner) == Owner::conference_subscriber) conferences_.on_fact(owner_id(fact.owner), fact);
   if (owner_kind(fact.owner) != Owner::proxied) return;
   Proxied* const p = proxied_.get(owner_id(fact.owner));

@@ -15,6 +15,7 @@ enum class StoreOwner : std::uint8_t {
   deferred_retrieval = 7,
   history = 8,
   where = 9,
+  history_lists = 10,
 };
 
 inline constexpr unsigned store_owner_shift = 60;

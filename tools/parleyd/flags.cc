@@ -17,6 +17,7 @@
 #include "tools/parleyd/flags_documents.h"
 #include "tools/parleyd/flags_store.h"
 #include "tools/parleyd/flags_focus.h"
+#include "tools/parleyd/flags_history_lists.h"
 #include "tools/parleyd/flags_im.h"
 #include "tools/parleyd/flags_limits.h"
 #include "tools/parleyd/flags_room.h"
@@ -426,6 +427,7 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
   add_store(flags, s, raw.store);
   add_deferred(flags, s);
   add_history(flags, s);
+  add_history_lists(flags, s);
   add_system(flags, s, raw.system);
   add_routing(flags, s, raw);
   add_timers(flags, s);
@@ -457,6 +459,7 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
     finish_deferred(s, raw.deferred_asked);
     finish_history(s);
     finish_im(s, raw.im);
+    finish_history_lists(s);
     finish_system(s, raw.system);
     finish_rooms(s);
     finish_focus(s, raw.controlling_asked);
