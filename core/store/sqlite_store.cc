@@ -154,6 +154,7 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
     error = state->config.directory + (taken ? ": another process has it" : "/lock: " + std::string(std::strerror(errno)));
     return nullptr;
   }
+  remove_broken_backups(state->config.directory);
   // Messages are nobody else's; what lies beside the file takes after it.
   const int made = ::open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
   if (made >= 0) {
