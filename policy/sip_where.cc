@@ -270,20 +270,19 @@ void SipService::put_where(std::string_view id, std::span<const core::DeferredRo
   json.append("],\"sending\":[");
   for (const Exploder::Open& open : exploder_.open_of(id)) put_sending(open, json);
   json.append("],\"passed\":[");
-  // What sums up the others first: it is the oldest, and may be the one that does not fit.
-  std::size_t told = 0;
+  // What sums up the others is the oldest, and must not be what does not fit.
+  std::size_t room = traced_max;
+  const auto sums = [](const TracedPager& message) { return message.way == TracedPager::Way::list; };
+  trace_.for_each(id, [&](const TracedPager& message) { room -= sums(message) && room != 0 ? 1 : 0; });
   std::size_t left_out = 0;
-  for (const bool sums : {true, false}) {
-    trace_.for_each(id, [&](const TracedPager& message) {
-      if ((message.way == TracedPager::Way::list) != sums) return;
-      if (told == traced_max) {
-        ++left_out;
-        return;
-      }
-      ++told;
-      put_passed(message, now_.wall_ms, json);
-    });
-  }
+  trace_.for_each(id, [&](const TracedPager& message) {
+    if (!sums(message) && room == 0) {
+      ++left_out;
+      return;
+    }
+    if (!sums(message)) --room;
+    put_passed(message, now_.wall_ms, json);
+  });
   json.append("],\"notes\":[");
   if (!note.empty()) core::put_json_string(json, note);
   if (left_out != 0) {

@@ -478,7 +478,7 @@ TEST_F(Deferring, P_06_CopiesOfTwoMessagesWithoutAnIdAreTwo) {
   for (const std::string text : {"one", "two"}) {
     const std::string message = takes(*bob);
     EXPECT_EQ(body_of(message), text);
-    EXPECT_TRUE(header(message, "From").starts_with("<sip:alice@example.org>;tag=")) << header(message, "From");
+    EXPECT_TRUE(header(message, "From").starts_with("\"alice\" <sip:alice@example.org>;tag=")) << header(message, "From");
   }
   at_rest();
 }

@@ -303,7 +303,11 @@ TEST_F(HistoryStore, P_06_HistoriesWaitOnceForAllAndLeaveHalfOfTheRoom) {
   }
   ops.push_back({101, core::AddHistoryMessage{message(1, 101, ""), std::make_shared<const std::string>(std::string(30'000, 'y')), alice,
                                               5000, 10'000'000, false}});
-  core::DeferredRow promised{.id = 7, .aor = bob, .sender = alice, .key = "k", .expires_ms = 1};
+  core::DeferredRow promised;
+  promised.id = 7;
+  promised.aor = bob;
+  promised.sender = alice;
+  promised.key = "k";
   promised.body = std::string(60'000, 'z');
   ops.push_back({102, core::PutDeferred{std::move(promised), 10, 1'000'000}});
   store_->submit(0, ops);
