@@ -273,7 +273,7 @@ void SipService::put_where(std::string_view id, std::span<const core::DeferredRo
   // What sums up the others is the oldest, and must not be what does not fit.
   std::size_t room = traced_max;
   const auto sums = [](const TracedPager& message) { return message.way == TracedPager::Way::list; };
-  trace_.for_each(id, [&](const TracedPager& message) { room -= sums(message) && room != 0 ? 1 : 0; });
+  trace_.for_each(id, [&](const TracedPager& message) { if (sums(message) && room != 0) --room; });
   std::size_t left_out = 0;
   trace_.for_each(id, [&](const TracedPager& message) {
     if (!sums(message) && room == 0) {
