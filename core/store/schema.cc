@@ -54,6 +54,12 @@ constexpr const char* steps[] = {
     // The index holds those whose users have yet to be reminded (DeferredState below `expiring`).
     R"(ALTER TABLE deferred ADD COLUMN state INTEGER NOT NULL DEFAULT 0;
        CREATE INDEX deferred_by_reminder ON deferred(expires_ms) WHERE state < 2;)",
+    R"(CREATE TABLE subscription(
+         id INTEGER PRIMARY KEY, owner TEXT NOT NULL, event TEXT NOT NULL, resource TEXT NOT NULL, watcher TEXT NOT NULL,
+         version INTEGER NOT NULL, changes_only INTEGER NOT NULL, call_id TEXT NOT NULL, local TEXT NOT NULL,
+         remote TEXT NOT NULL, target TEXT NOT NULL, routes TEXT NOT NULL, local_cseq INTEGER NOT NULL,
+         remote_cseq INTEGER NOT NULL, secure INTEGER NOT NULL, joined INTEGER NOT NULL, contact TEXT NOT NULL,
+         listener TEXT NOT NULL, source TEXT NOT NULL, back INTEGER NOT NULL, expires_ms INTEGER NOT NULL) STRICT;)",
 };
 
 }  // namespace
