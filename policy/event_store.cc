@@ -135,7 +135,10 @@ RestoredEvent EventDialogs::restore(const core::SubscriptionRow& row, std::uint6
     return {};
   }
   if (!ends) ++restored_;
-  if (ends) to_end_.push_back(id);
+  if (ends) {
+    to_end_.push_back(id);
+    end_next_ = now.mono + restored_wait;
+  }
   s->dialog->begin_usage();
   s->usages.push_back({.id = id, .row = row.id, .kept = true});
   metrics_.add(Metric::sip_subscriptions_restored);

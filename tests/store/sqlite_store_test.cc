@@ -814,7 +814,7 @@ TEST_F(SqliteStoreTest, OMA_DEF_3_MessagesOfAFileWithoutStatesAreNewToTheirUsers
   submit({keep(0, message(1)), {0, core::MarkDeferred{{1}, core::DeferredState::told}}});
   ASSERT_TRUE(store_->flush(10s));
   store_.reset();
-  sql("DROP INDEX deferred_by_reminder; ALTER TABLE deferred DROP COLUMN state; PRAGMA user_version=6");
+  sql("DROP TABLE subscription; DROP INDEX deferred_by_reminder; ALTER TABLE deferred DROP COLUMN state; PRAGMA user_version=6");
   open();
   store_->start();
   submit({load(1)});
