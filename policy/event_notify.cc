@@ -178,8 +178,8 @@ void EventDialogs::settle(Subscriber& s, std::size_t index, std::uint16_t status
   const sip::NotifyFact fact = std::move(s.pending[index].fact);
   s.pending.erase(s.pending.begin() + static_cast<std::ptrdiff_t>(index));
   // That he could not be called says nothing of who came by a connection: he may come by another.
-  if (status == 408 && s.lost && fact.status != sip::SubscriptionStatus::terminated) {
-    notifier_.notify_unheard(fact.subscription, fact.number);
+  if (status == 408 && s.lost) {
+    notifier_.notify_unheard(fact.subscription, fact.number, now_);
     return;
   }
   notifier_.notify_answered(fact.subscription, fact.number, status, now_);

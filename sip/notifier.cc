@@ -199,10 +199,13 @@ void Notifier::notify_answered(SubscriptionId id, std::uint32_t number, std::uin
   }
 }
 
-void Notifier::notify_unheard(SubscriptionId id, std::uint32_t number) {
+void Notifier::notify_unheard(SubscriptionId id, std::uint32_t number, core::Instant now) {
   Subscription* const at = subscriptions_.get(id);
   if (at == nullptr) return;
-  CHECK(at->last_number == 0 || number != at->last_number);
+  if (at->state == NotifierState::ending) {
+    notify_answered(id, number, 408, now);
+    return;
+  }
   if (at->unanswered > 0) --at->unanswered;
   metrics_.add(Metric::sip_notify_failed);
   at->held = at->say_all = true;

@@ -137,8 +137,9 @@ class Notifier {
   // The final response to that NOTIFY, 408 when none came or it could not be sent.
   void notify_answered(SubscriptionId id, std::uint32_t number, std::uint16_t status, core::Instant now);
 
-  // That NOTIFY found nobody, in a way that says nothing of him: he is told nothing more until he comes by himself.
-  void notify_unheard(SubscriptionId id, std::uint32_t number);
+  // That NOTIFY found nobody, in a way that says nothing of him: unless that was the end, he is told nothing more until he
+  // comes by himself.
+  void notify_unheard(SubscriptionId id, std::uint32_t number, core::Instant now);
 
   // What is to be done, in order, until there is nothing.
   [[nodiscard]] bool next_fact(core::Instant now, NotifierFact& fact);

@@ -189,6 +189,31 @@ TEST_F(RestartEvents, R6665_1_ATargetThatMovedIsTheTarget) {
   EXPECT_TRUE(first(*alice).starts_with("NOTIFY sip:alice@127.0.0.1:40001;line=2 SIP/2.0\r\n"));
 }
 
+TEST_F(RestartEvents, R6665_1_ATargetThatAnAnswerMovedIsTheTarget) {
+  (void)alice->subscribe();
+  const std::string notify = alice->notify(0);
+  std::string ok = response_text(notify, 200);
+  ok.insert(ok.find("\r\nCSeq:"), "\r\nContact: <sip:alice@127.0.0.1:40001;line=3>");
+  world->datagram(ok, "127.0.0.1:40001");
+  crash();
+  EXPECT_TRUE(first(*alice).starts_with("NOTIFY sip:alice@127.0.0.1:40001;line=3 SIP/2.0\r\n"));
+}
+
+// As if half a million NOTIFYs had been sent since.
+TEST_F(RestartEvents, R6665_1_WhatIsStoredIsNeverTooFarBehind) {
+  (void)alice->subscribe({.event = "reg;id=one"});
+  (void)alice->notify();
+  ASSERT_EQ(code(alice->refresh({.event = "reg;id=two"})), "200");
+  (void)alice->notify();
+  pass(1s);
+  auto& rows = world->store.subscriptions;
+  ASSERT_EQ(rows.size(), 2U);
+  rows.begin()->second.local_cseq += core::subscription_numbers_step / 2;
+  crash();
+  pass(510ms);
+  for (const auto& [id, row] : rows) EXPECT_GT(row.local_cseq, core::subscription_numbers_step * 3 / 2) << id;
+}
+
 TEST_F(RestartEvents, R6665_1_RoutesStay) {
   (void)alice->subscribe({.lines = "Record-Route: <sip:127.0.0.1:40001;lr;a=1>, <sip:127.0.0.7;lr>\r\n"});
   (void)alice->notify();
