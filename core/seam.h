@@ -109,6 +109,7 @@ struct AdminRequest {
     kick_member,    // room, blank, member
     close_room,     // room
     trace,          // Message-ID
+    where,          // Message-ID, or Call-ID of a MESSAGE
     system_message,        // policy::put_order
     list_system_messages,  // how many at most
     close_system_message,  // id

@@ -102,6 +102,7 @@ std::string Relay::answer_admin(const core::AdminRequest& request) {
     case core::AdminRequest::Kind::close_room:
     case core::AdminRequest::Kind::system_message:
     case core::AdminRequest::Kind::close_system_message:
+    case core::AdminRequest::Kind::where:
     case core::AdminRequest::Kind::deferred_list:
     case core::AdminRequest::Kind::deferred_entries:
     case core::AdminRequest::Kind::deferred_delete: json = "{}"; break;

@@ -21,6 +21,8 @@ class CallMedia {
   CallMedia(MediaPairs& pairs, std::uint64_t owner, std::uint64_t bytes_max)
       : pairs_(pairs), owner_(owner), bytes_max_(bytes_max) {}
   ~CallMedia();
+  // The process ends: nobody can be told any more that its connections are closed.
+  void abandon() { sections_.clear(); }
   CallMedia(const CallMedia&) = delete;
   CallMedia& operator=(const CallMedia&) = delete;
 

@@ -24,7 +24,10 @@ Calls::Calls(const Parts& parts)
 }
 
 Calls::~Calls() {
-  calls_.for_each([this](core::SlotId, Call& call) { wheel_.cancel(call.timer); });
+  calls_.for_each([this](core::SlotId, Call& call) {
+    wheel_.cancel(call.timer);
+    if (call.media != nullptr) call.media->abandon();
+  });
 }
 
 void Calls::reload(std::shared_ptr<const SipConfig> config) { config_ = std::move(config); }

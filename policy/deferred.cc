@@ -45,11 +45,12 @@ bool goes_along(HeaderId id, std::string_view name, bool unknown) {
 
 }  // namespace
 
-Deferred::Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, MessageIds& ids)
+Deferred::Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, MessageIds& ids, PagerTrace& trace)
     : UserAgent(parts),
       location_(location),
       settings_(settings),
       ids_(ids),
+      trace_(trace),
       boxes_(parts.config->im.deferred.users_max) {}
 
 Deferred::~Deferred() {
@@ -158,6 +159,7 @@ bool Deferred::keep(const Message& message) {
     row.head.append("\r\n");
   }
   row.body = request.body;
+  row.request_id = message.origin.empty() ? request.essentials.call_id : message.origin;
   const std::uint64_t number = ++numbers_;
   waiting_.emplace(number, Waiting{.id = row.id,
                                    .until = now_ + config_->store_answer,

@@ -26,6 +26,7 @@
 #include "core/timer_wheel.h"
 #include "policy/imdn.h"
 #include "policy/message_ids.h"
+#include "policy/pager_trace.h"
 #include "policy/settings.h"
 #include "policy/store_owner.h"
 #include "policy/user_agent.h"
@@ -35,7 +36,7 @@ namespace parley::policy {
 
 class Deferred : public UserAgent {
  public:
-  Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, MessageIds& ids);
+  Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, MessageIds& ids, PagerTrace& trace);
   ~Deferred();
 
   void begin(const core::Now& now, core::Outbox& out);
@@ -52,6 +53,7 @@ class Deferred : public UserAgent {
     std::int64_t wall_ms = 0;  // likewise
     bool tried = false;       // devices of his are there and did not answer: they are left alone for a while
     bool proven = false;      // `sender` is who it is, whatever he calls himself
+    std::string_view origin{};  // of Errand
   };
   // False: it is none to keep. forget() takes its id.
   [[nodiscard]] bool keep(const Message& message);
@@ -79,6 +81,20 @@ class Deferred : public UserAgent {
   // What comes for him from that sender (policy::user_key) now has to wait behind what is there: each sender's messages
   // keep their order.
   [[nodiscard]] bool comes_after_others(std::string_view aor, std::string_view sender) const;
+  // How he has been sent what waits, as far as this process knows.
+  struct Tries {
+    enum class State : std::uint8_t {
+      none,     // he is not there, or does not want it sent
+      resting,  // until his next turn
+      queued,   // others are sent theirs
+      sending,
+    };
+    State state = State::none;
+    std::uint32_t failures = 0;     // rounds in a row in which something was not taken
+    std::uint16_t last_status = 0;  // why; 0: nothing was refused
+    core::Duration next{};          // resting: until then
+  };
+  [[nodiscard]] Tries tries_of(std::string_view aor) const;
   // Whether messages may wait for him.
   [[nodiscard]] bool has(std::string_view aor) const { return users_.contains(aor); }
   // That message was taken out of the store: it is not sent any more, but for a copy that is under way.
@@ -148,6 +164,8 @@ class Deferred : public UserAgent {
     std::vector<std::string> held;
     std::uint32_t number = 0;       // of the errand that runs
     std::uint16_t status = 0;       // what came of it
+    std::uint16_t last_failure = 0; // the last one that was no 2xx
+    std::uint64_t trace = 0;        // record of what it is sent as a session; a MESSAGE has its own
     bool gone = false;              // what it sends was taken out of the store meanwhile
     std::uint32_t failures = 0;     // rounds in a row
     core::Instant rested{};         // since when
@@ -183,6 +201,7 @@ class Deferred : public UserAgent {
   const sip::Location& location_;
   const Settings& settings_;
   MessageIds& ids_;
+  PagerTrace& trace_;
   core::Digest digest_;
   core::Outbox* out_ = nullptr;
   std::int64_t wall_ms_ = 0;

@@ -18,6 +18,7 @@ struct DeferredConfig {
   core::Duration age_max = std::chrono::hours(7 * 24);
   std::uint64_t large_bytes_max = 50 << 20;  // of one large message
   std::uint32_t large_parallel = 64;         // large messages that are stored or sent out at one time, per shard
+  std::uint32_t large_per_user = 8;          // that one user sends, or is sent, among them
   // OMA-PAG-5: a device that has not answered by then is one that can not be reached; well below Timer F, which is as long
   // as the sender waits.
   core::Duration answer_max = std::chrono::seconds(10);

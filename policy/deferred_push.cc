@@ -72,6 +72,23 @@ bool Deferred::wants_it(std::string_view aor) const {
   return config_->im.deferred.on && settings_.of(aor).offline_delivery && !location_.bindings(aor).empty();
 }
 
+Deferred::Tries Deferred::tries_of(std::string_view aor) const {
+  const Box* const box = box_of(aor);
+  if (box == nullptr) return {};
+  Tries tries{.failures = box->failures, .last_status = box->last_failure};
+  switch (box->state) {
+    case Box::State::resting:
+      tries.state = Tries::State::resting;
+      if (box->timer.armed()) tries.next = std::max(core::Duration{}, box->timer.due() - now_);
+      break;
+    case Box::State::queued: tries.state = Tries::State::queued; break;
+    case Box::State::loading:
+    case Box::State::sending:
+    case Box::State::paused: tries.state = Tries::State::sending; break;
+  }
+  return tries;
+}
+
 void Deferred::hold(Box& box, std::string_view sender) {
   if (std::find(box.held.begin(), box.held.end(), sender) == box.held.end()) box.held.emplace_back(sender);
 }
@@ -266,10 +283,17 @@ void Deferred::push(Box& box) {
   box.state = Box::State::sending;
   box.status = 0;
   box.gone = false;
+  box.trace = 0;
   ++box.number;
   if (row.large_bytes != 0 || config_->im.deferred.push_sessions) {
     large_.push_back({.row = row, .box = box.self, .number = box.number});
     metrics_.add(Metric::im_deferred_pushed);
+    box.trace = trace_.add({.message_id = row.message_id, .call_id = row.request_id},
+                           {.way = TracedPager::Way::session,
+                            .sender = row.sender,
+                            .recipient = row.aor,
+                            .bytes = row.size,
+                            .wall_ms = wall_ms_});
     return;
   }
   char id[core::letters64_chars];
@@ -306,6 +330,7 @@ void Deferred::push(Box& box) {
   errand.method = Method::message;
   put_opening("MESSAGE", box.aor, texts_, row.body, errand.text);
   errand.aor = box.aor;
+  errand.origin = row.request_id;
   errand.in_dialog = false;
   errand.from_trusted = true;
   errands_.push_back(std::move(errand));
@@ -322,6 +347,8 @@ void Deferred::on_over(core::SlotId id, std::uint32_t number) {
   Box* const box = boxes_.get(id);
   if (box == nullptr || box->state != Box::State::sending || box->number != number) return;
   const std::uint16_t status = box->status == 0 ? std::uint16_t{408} : box->status;
+  if (status >= 300) box->last_failure = status;
+  trace_.answered(box->trace, status, false, wall_ms_);
   if (status < 300) {  // OMA-DEF-9
     metrics_.add(Metric::im_deferred_delivered);
     forget(box->rows.front().id);

@@ -129,6 +129,7 @@ void DeferredRetrieval::on_found(Retrieval& r, const core::StoreResult& result) 
     return;
   }
   std::vector<std::uint64_t> good;
+  std::uint32_t large = 0;
   std::uint16_t status = 0;
   std::string_view why;
   for (const std::uint64_t id : r.asked.ids) {
@@ -143,6 +144,7 @@ void DeferredRetrieval::on_found(Retrieval& r, const core::StoreResult& result) 
     } else if (row->expires_ms <= wall_ms_) {
       refusal = 410;
     } else if (deferred_mode(*row) == DeferredMode::large) {
+      ++large;
       refusal = 488;
       reason = "a large message: INVITE its reference";
     }
@@ -156,6 +158,12 @@ void DeferredRetrieval::on_found(Retrieval& r, const core::StoreResult& result) 
   if (good.empty()) {
     refuse(r, status, why);
     return;
+  }
+  // R5368-1: nothing tells of the parts of a list but the answer.
+  if (large != 0) {
+    r.left_out.append("399 ").append(config_->realm).append(" \"");
+    put_number(r.left_out, large);
+    r.left_out.append(" large: INVITE each reference\"");
   }
   r.asked.ids = std::move(good);
   accept(r);
@@ -206,6 +214,7 @@ void DeferredRetrieval::accept(Retrieval& r) {
   add_contact(own_user(), flow, secure, {});
   add(HeaderId::server, config_->im.product);
   if (r.asked.echoes) add(HeaderId::refer_sub, "false");
+  if (!r.left_out.empty()) add(HeaderId::warning, r.left_out);
   (void)give_response(r.server, r.asked.subscribes ? 202 : 200, own_tag);
   notify(r, 100, {});
   load(r);
@@ -257,6 +266,7 @@ void DeferredRetrieval::send(Retrieval& r, const core::DeferredRow& row) {
   errand.number = r.number;
   errand.method = Method::message;
   put_opening("MESSAGE", target, texts_, row.body, errand.text);
+  errand.origin = row.request_id;
   if (sent_on) {
     errand.by_uri = true;
   } else {

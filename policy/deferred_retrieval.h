@@ -77,6 +77,7 @@ class DeferredRetrieval : public UserAgent {
     enum class State : std::uint8_t { finding, loading, sending };
     core::SlotId self;
     State state = State::finding;
+    std::string left_out;  // what of it is not sent, and why
     std::string aor;
     Asked asked;
     sip::TransactionId server;

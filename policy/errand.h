@@ -55,6 +55,8 @@ struct Errand {
   std::string user;  // of our realm, who has proved to be that; empty: somebody else
   bool from_trusted = false;
 
+  std::string origin;  // Call-ID of the MESSAGE that this one brings to somebody else; empty: it is none
+
   std::string reason;     // cancel: value of Reason, or empty
   core::Instant until{};  // keep
 };

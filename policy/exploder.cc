@@ -137,6 +137,14 @@ std::uint16_t Exploder::message(const Received& request, const sip::RequestMatch
   for (const Recipient& recipient : recipients.list) {
     row.copies.push_back({static_cast<std::uint32_t>(row.copies.size()), recipient.uri});
   }
+  row.call_id = request.essentials.call_id;
+  s.trace = trace_.add({.message_id = row.message_id, .call_id = row.call_id},
+                       {.way = TracedPager::Way::list,
+                        .sender = row.sender,
+                        .recipient = row.list,
+                        .bytes = request.body.size(),
+                        .wall_ms = wall_ms_,
+                        .copies = static_cast<std::uint32_t>(row.copies.size())});
   metrics_.add(Metric::im_list_messages);
   if (config_->stores_messages) {
     store(s, row);
@@ -288,6 +296,7 @@ void Exploder::answer(Sending& s, std::uint16_t status) {
   texts_.clear();
   add(HeaderId::server, config_->im.product);
   (void)give_response(s.server, status, "im");
+  trace_.answered(s.trace, status, false, wall_ms_);
 }
 
 // --- what is sent
@@ -353,6 +362,7 @@ void Exploder::send(Sending& s, Running running, std::string_view type, std::str
   errand.client = Errand::Client::copy;
   errand.call = s.self;
   errand.number = running.number = ++s.numbers;
+  if (!notice) errand.origin = s.row.call_id;
   errand.method = Method::message;
   put_opening("MESSAGE", uri, texts_, body, errand.text);
   errand.by_uri = true;
@@ -373,6 +383,7 @@ void Exploder::on_response(core::SlotId id, std::uint32_t number, std::uint16_t 
   if (found->notice) return;
   const core::SendingRow::Copy copy = found->copy;
   metrics_.add(status < 300 ? Metric::im_list_copies : Metric::im_list_copies_failed);
+  trace_.copy_over(s->trace, status < 300);
   if (status >= 300) tell_failed(*s, copy);
   let_next(s->row.sender, copy);
   send_more(*s);
@@ -413,6 +424,35 @@ void Exploder::on_over(core::SlotId id, std::uint32_t number) {
   if (!told_of && config_->stores_messages) out_->store({0, core::RemoveCopy{s->row.id, copy.number}});
   send_more(*s);
   if (s->waiting.empty() && s->running.empty() && s->behind == 0) sendings_.erase(id);
+}
+
+std::vector<Exploder::Open> Exploder::open_of(std::string_view id) {
+  using State = Open::State;
+  const auto named = [id](const core::SendingRow& row) { return !id.empty() && (row.message_id == id || row.call_id == id); };
+  std::vector<Open> found;
+  sendings_.for_each([&](core::SlotId self, Sending& s) {
+    if (!named(s.row)) return;
+    Open open{.row = s.row, .copies = {}};
+    const State state = s.promised ? State::waiting : State::storing;
+    for (const Running& running : s.running) {
+      if (!running.notice && !running.told) open.copies.push_back({running.copy.uri, State::sending});
+    }
+    for (const core::SendingRow::Copy& copy : s.waiting) open.copies.push_back({copy.uri, state});
+    for (const auto& [lane, behind] : lanes_) {
+      if (s.behind == 0) break;
+      for (const Behind& each : behind) {
+        if (each.sending == self) open.copies.push_back({each.copy.uri, s.promised ? State::behind : State::storing});
+      }
+    }
+    found.push_back(std::move(open));
+  });
+  for (const core::SendingRow& row : restored_) {
+    if (!named(row)) continue;
+    Open open{.row = row, .copies = {}};
+    for (const core::SendingRow::Copy& copy : row.copies) open.copies.push_back({copy.uri, State::waiting});
+    found.push_back(std::move(open));
+  }
+  return found;
 }
 
 }  // namespace parley::policy

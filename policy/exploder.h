@@ -22,6 +22,7 @@
 #include "policy/group_document.h"
 #include "policy/list_message.h"
 #include "policy/message_ids.h"
+#include "policy/pager_trace.h"
 #include "policy/store_owner.h"
 #include "policy/user_agent.h"
 
@@ -29,9 +30,10 @@ namespace parley::policy {
 
 class Exploder : public UserAgent {
  public:
-  Exploder(const Parts& parts, MessageIds& ids)
+  Exploder(const Parts& parts, MessageIds& ids, PagerTrace& trace)
       : UserAgent(parts),
         ids_(ids),
+        trace_(trace),
         in_order_(parts.config->im.deferred.on),
         sendings_(parts.config->focus.list_copies_max) {}
 
@@ -63,6 +65,19 @@ class Exploder : public UserAgent {
     return std::min(later_.empty() ? core::never : later_at_, waits_.empty() ? core::never : waits_.begin()->second.until);
   }
 
+  // A message of which some copies have not come to their end. Its row is without them.
+  struct Open {
+    enum class State : std::uint8_t { storing, waiting, behind, sending };
+    struct Copy {
+      std::string_view uri;
+      State state = State::waiting;
+    };
+    const core::SendingRow& row;
+    std::vector<Copy> copies;
+  };
+  // Those with that Message-ID or Call-ID. Looks at all of them: for operators.
+  [[nodiscard]] std::vector<Open> open_of(std::string_view id);
+
   // For tests at rest.
   [[nodiscard]] std::uint32_t sendings() const { return sendings_.size(); }
   [[nodiscard]] std::uint64_t waiting() const { return waiting_; }
@@ -85,6 +100,7 @@ class Exploder : public UserAgent {
     std::uint32_t behind = 0;                    // that wait for others, in lanes_
     std::vector<Running> running;
     std::uint32_t numbers = 0;
+    std::uint64_t trace = 0;  // its record
   };
   struct Waits {  // for the store
     core::SlotId sending;
@@ -106,6 +122,7 @@ class Exploder : public UserAgent {
   void tell_failed(Sending& s, const core::SendingRow::Copy& copy);
 
   MessageIds& ids_;
+  PagerTrace& trace_;
   core::Outbox* out_ = nullptr;
   std::int64_t wall_ms_ = 0;
   const bool in_order_;

@@ -316,6 +316,7 @@ class Focus : public UserAgent {
   [[nodiscard]] core::DeferredRow row_of(const FocusSession& s, const StoredCopy& copy) const;
   void refuse_copy(const FocusSession& s, const StoredCopy& copy);
   [[nodiscard]] bool join_stored(const FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends);
+  [[nodiscard]] StoredLegs::Limits stored_limits() const;
   void give_up_asking(FocusSession& s);
   void on_fetched(FocusSession& s, const core::StoreResult& result);
   void take_overs();

@@ -120,6 +120,7 @@ std::string Focus::answer_admin(const core::AdminRequest& request, std::int64_t 
     case Kind::system_message:
     case Kind::list_system_messages:
     case Kind::close_system_message:
+    case Kind::where:
     case Kind::deferred_list:
     case Kind::deferred_entries:
     case Kind::deferred_delete: json = "{}"; break;

@@ -140,6 +140,11 @@ void Focus::ask_room(FocusSession& s, StoredCopy copy) {
   s.copies.push_back(std::move(copy));
 }
 
+StoredLegs::Limits Focus::stored_limits() const {
+  const DeferredConfig& config = config_->im.deferred;
+  return {.legs = config.large_parallel, .per_user = config.large_per_user};
+}
+
 void Focus::give_up_asking(FocusSession& s) {
   if (s.stored != nullptr && s.stored->asked != 0) {
     asks_.erase(std::exchange(s.stored->asked, 0));
@@ -160,7 +165,7 @@ void Focus::give_up_asking(FocusSession& s) {
 void Focus::refuse_copy(const FocusSession& s, const StoredCopy& copy) {
   const msrp::EndHandle end = stored_->keep(
       {.row = row_of(s, copy), .call_id = {}, .from_tag = {}, .owner = s.self.packed(), .refused = true},
-      config_->im.deferred.large_parallel);
+      stored_limits());
   if (end.valid()) (void)join_stored(s, end, copy.aor, false);
 }
 
@@ -213,7 +218,7 @@ void Focus::keep_copy(FocusSession& s, StoredCopy& copy, const core::StoreResult
                             .count_max = config.count_max,
                             .user_bytes_max = config.bytes_max,
                             .owner = s.self.packed()},
-                           config.large_parallel);
+                           stored_limits());
   if (!copy.end.valid() || !join_stored(s, copy.end, copy.aor, false))
     return refuse(Metric::im_deferred_failed, not_now_text);
   ++s.keeping;
@@ -326,7 +331,7 @@ void Focus::push(const Push& what) {
     }
   }
   const core::SlotId session = s->self;
-  s->stored->end = stored_->give(row, session.packed(), config_->im.deferred.large_parallel);
+  s->stored->end = stored_->give(row, session.packed(), stored_limits());
   if (!s->stored->end.valid() || !join_stored(*s, s->stored->end, s->originator_uri, true)) {
     drop_session(*s);
     return fail(503);
@@ -478,7 +483,7 @@ void Focus::on_fetched(FocusSession& s, const core::StoreResult& result) {
     status = 410;
   }
   if (status == 0) {
-    s.stored->end = stored_->give(result.rows.front(), s.self.packed(), config_->im.deferred.large_parallel);
+    s.stored->end = stored_->give(result.rows.front(), s.self.packed(), stored_limits());
     if (!s.stored->end.valid() || !join_stored(s, s.stored->end, result.rows.front().sender, true)) status = 503;
   }
   if (status == 0) {

@@ -73,10 +73,10 @@ std::string with_original_to(std::string_view body, std::string_view to, ListCop
   std::string out(body);
   if (parser.parse(body, true, cpim_head_bytes_max) != CpimParser::Progress::done) return out;
   const CpimHead& head = parser.head();
-  if (!head.disposition_notification.present()) return out;
   const WantedNotices wanted = wanted_notices("message/cpim", body);
   copy.notices = wanted.notices;
   copy.message_id = wanted.message_id;
+  if (!head.disposition_notification.present()) return out;
   if (head.original_to.present()) return out;
   const auto value = static_cast<std::size_t>(head.disposition_notification.of(body).data() - body.data());
   const std::size_t before = body.rfind('\n', value);

@@ -29,7 +29,7 @@ struct ListMessage {
 struct ListCopy {
   std::string type;  // value of Content-Type
   std::string body;
-  // What of it that is message/cpim asks for: bits of Notice, and the name under which it does.
+  // Of what is message/cpim: its name, and what it asks for under that: bits of Notice.
   std::uint32_t notices = 0;
   std::string message_id{};
 };

@@ -207,7 +207,7 @@ void MediaPairs::on_piece(Pair& pair, Side from, EndFact& fact) {
   EndSend message{.headers = headers_,
                   .failure = fact.head->failure,
                   .mark = ++pair.marks,
-                  .has_body = fact.body.length != 0,
+                  .has_body = fact.head->has_body,
                   .start = fact.start,
                   .total = fact.total,
                   .body = fact.body,

@@ -181,6 +181,7 @@ void SipService::start_errand(Errand errand) {
     return;
   }
   if (!e.in_dialog) p.im = im_request(*request);
+  p.trace = trace_add(*request, &e);
   sip::Uri uri;
   const bool ours = e.by_uri && sip::parse_uri(request->head.uri.of(request->bytes), uri) &&
                     (uri.scheme == sip::Scheme::tel || names_us(uri));

@@ -21,6 +21,7 @@ void SipService::on_stored(const core::StoreResult& result) {
     case StoreOwner::large: focus_.on_stored(result); break;
     case StoreOwner::deferred_watch: watch_.on_stored(result); break;
     case StoreOwner::deferred_retrieval: retrieval_.on_stored(result); break;
+    case StoreOwner::where: on_found(result); break;
   }
   tell_system();
   tell_kept();
@@ -83,7 +84,8 @@ bool SipService::keep_for(Proxied& p, bool tried) {
                                     .id = p.message_id,
                                     .wall_ms = p.message_ms,
                                     .tried = tried,
-                                    .proven = p.errand != nullptr || !p.from_trusted});
+                                    .proven = p.errand != nullptr || !p.from_trusted,
+                                    .origin = p.errand == nullptr ? std::string_view{} : std::string_view(p.errand->origin)});
   if (!kept) return false;
   p.keeping = Proxied::Keeping::asked;
   wheel_.cancel(p.answer_timer);
@@ -117,6 +119,7 @@ void SipService::tell_kept() {
     if (p == nullptr || p->keeping != Proxied::Keeping::asked) continue;  // its sender waits no more
     settled(*p);
     p->keeping = kept.outcome == Outcome::kept ? Proxied::Keeping::done : Proxied::Keeping::refused;
+    trace_answered(*p, kept.outcome == Outcome::kept ? 202 : 480);
     if (p->errand != nullptr) {
       tell_outcome(*p->errand, kept.outcome == Outcome::kept ? 202 : 480);
     } else if (const Received* const request = request_of(*p)) {

@@ -256,7 +256,9 @@ std::string SipService::answer_admin(const core::AdminRequest& request) {
                       request.kind == Kind::close_system_message;
   const bool deferred = request.kind == Kind::deferred_list || request.kind == Kind::deferred_entries ||
                         request.kind == Kind::deferred_delete;
+  const bool where = request.kind == Kind::where;
   std::string json = system     ? answer_system(request)
+                     : where    ? answer_where(request)
                      : deferred ? answer_deferred(request)
                                 : focus_.answer_admin(request, now_.wall_ms);
   run_errands();

@@ -6,6 +6,7 @@
 #include "policy/content_policy.h"
 #include "policy/own_names.h"
 #include "policy/sip_service.h"
+#include "sip/address.h"
 #include "sip/reason_headers.h"
 #include "sip/value.h"
 
@@ -132,7 +133,10 @@ void SipService::senders_of(const Received& request, std::string_view user, bool
     add(identity.sip.uri);
     add(identity.tel.uri);
   }
-  if (keys.empty()) add(request.essentials.from.uri);
+  if (!keys.empty()) return;
+  // Not by its essentials: what is written here has no Via yet, and is not read as far as that.
+  std::string_view rest = request.head.value(HeaderId::from, request.bytes);
+  if (sip::Address from; sip::take_address(rest, from)) add(from.uri);
 }
 
 // --- on an IMS core (TS 24.229 section 5.7)
@@ -392,6 +396,7 @@ bool SipService::may_terminate(Proxied& p, const Received& request, const ImSett
     return true;
   }
   settled(p);
+  trace_answered(p, check->status);
   if (p.errand != nullptr) {
     count_refusal(check->status);
     const std::string text(compose(request, check->status, lines_.headers(), {}, refusal_body_));

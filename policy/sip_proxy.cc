@@ -64,6 +64,7 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   p.user = std::string(sender.user);
   p.im = im_request(request, routing.token.has_value());
   p.loop = routing.loop;
+  p.trace = trace_add(request, nullptr);
   current_ = &request;
   current_routing_ = &routing;
   p.by_core = goes_by_core(request, routing, sender);
@@ -137,7 +138,10 @@ bool SipService::set_timer(Proxied& p, const Received& request) {
 
 void SipService::give_upstream(Proxied& p, const Received& response, unsigned branch) {
   if (!answers_kept(p, response.head.status)) return;
-  if (response.head.status >= 200) settled(p);
+  if (response.head.status >= 200) {
+    settled(p);
+    trace_answered(p, response.head.status);
+  }
   if (p.errand != nullptr) {
     give_call(p, response, branch);
     return;
@@ -163,6 +167,7 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
   if (!answers_kept(p, status) || (is_unreached(p, status) && defer(p, true))) return;
   if (decision.final == sip::FinalResponse::generate && may_try_again(p)) return;
   settled(p);
+  trace_answered(p, status);
   switch (decision.final) {
     case sip::FinalResponse::none: return;
     case sip::FinalResponse::generate: final_of_ours(p, status); return;
@@ -214,6 +219,7 @@ void SipService::add_challenges(std::string_view from, std::string& to) {
 }
 
 void SipService::final_of_ours(Proxied& p, std::uint16_t status) {
+  trace_answered(p, status);
   if (p.errand != nullptr) {
     tell_outcome(*p.errand, status);
     return;
@@ -334,6 +340,7 @@ bool SipService::send_on(Proxied& p, unsigned index, const Flow& flow) {
     return false;
   }
   if (p.method == Method::invite) wheel_.arm(branch.timer, now_.mono + config_->timer_c);
+  trace_sent(p, index, flow);
   count(Metric::sip_forwarded);
   return true;
 }
@@ -346,7 +353,10 @@ void SipService::on_branch_response(Proxied& p, const Received& response, sip::T
   Branch& branch = **found;
   branch.heard = true;
   const std::uint16_t status = response.head.status;
-  if (status >= 200) wheel_.cancel(branch.timer);
+  if (status >= 200) {
+    wheel_.cancel(branch.timer);
+    trace_heard(p, index, TracedHop::Result::answered, status);
+  }
   if (status == 503) {
     p.answered_503 = true;
     sip::RetryAfter retry;
@@ -379,6 +389,7 @@ void SipService::on_branch_fact(Proxied& p, unsigned index, sip::TransactionFact
   wheel_.cancel(branch.timer);
   const bool lost = what == sip::TransactionFact::Kind::transport_error;
   const bool wanted = !p.fork.unwanted(index);
+  trace_heard(p, index, lost ? TracedHop::Result::lost : TracedHop::Result::silent);
   if (lost || !branch.heard) hop_failed(branch);
   if (wanted && (lost || (!branch.heard && branch.next_hop < branch.hops.size()))) {
     try_next_hop(p, index);

@@ -101,6 +101,7 @@ SipService::SipService(const Parts& parts)
                     .transport = transport_,
                     .config = parts.config}),
       ids_(parts.shard),
+      trace_(tag_key_),
       exploder_({.shard = parts.shard,
                  .pool = parts.pool,
                  .metrics = parts.metrics,
@@ -109,7 +110,7 @@ SipService::SipService(const Parts& parts)
                  .transactions = transactions_,
                  .transport = transport_,
                  .config = parts.config},
-                ids_),
+                ids_, trace_),
       deferred_({.shard = parts.shard,
                  .pool = parts.pool,
                  .metrics = parts.metrics,
@@ -118,7 +119,7 @@ SipService::SipService(const Parts& parts)
                  .transactions = transactions_,
                  .transport = transport_,
                  .config = parts.config},
-                location_, settings_, ids_),
+                location_, settings_, ids_, trace_),
       watch_({.shard = parts.shard,
               .pool = parts.pool,
               .metrics = parts.metrics,
@@ -153,6 +154,7 @@ SipService::SipService(const Parts& parts)
       proxied_(parts.config->proxied_max),
       replay_(std::make_unique<Replay>()) {
   calls_.use_media(pairs_);
+  trace_.set_capacity(config_->focus.trace_messages);
   name_ourselves();
 }
 
@@ -329,6 +331,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   calls_.reload(config_);
   focus_.reload(config_);
   exploder_.reload(config_);
+  trace_.set_capacity(config_->focus.trace_messages);
   deferred_.reload(config_);
   watch_.reload(config_);
   retrieval_.reload(config_);

@@ -14,6 +14,7 @@
 //   sip_deferred.cc   what is kept for users who can not be reached (deferred.h), and answers of the store
 //   sip_large.cc      large messages among it
 //   sip_deferred_list.cc  what they are told of that, fetch of it and delete (deferred_watch.h, deferred_retrieval.h)
+//   sip_where.cc      what is remembered of pager messages, and where one of them is (pager_trace.h)
 //   sip_system.cc     orders of operators for system messages, answers of users (system_messages.h)
 //   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
 //   sip_proxy.cc      requests on their way: branches, responses, CANCEL, Timer C
@@ -58,6 +59,7 @@
 #include "policy/overdue_answers.h"
 #include "policy/overload.h"
 #include "policy/owner.h"
+#include "policy/pager_trace.h"
 #include "policy/refresh_times.h"
 #include "policy/reg_events.h"
 #include "policy/settings.h"
@@ -251,6 +253,7 @@ class SipService {
     // Of a message that may be kept for him (deferred.h): its id, and when it came; 0: it is none.
     std::uint64_t message_id = 0;
     std::int64_t message_ms = 0;
+    std::uint64_t trace = 0;  // its record in trace_
     enum class Keeping : std::uint8_t {
       no,
       asked,    // the store is to have it
@@ -471,6 +474,16 @@ class SipService {
   [[nodiscard]] bool may_begin_file(const CallName& name, const Received& request, const sip::RequestMatch& match);
   [[nodiscard]] bool may_get_file(const Received& request, const sip::RequestMatch& match, const DialogParty& to);
 
+  // --- sip_where.cc
+  [[nodiscard]] std::uint64_t trace_add(const Received& request, const Errand* errand);
+  void trace_forwarded(const Received& request, const Flow& flow);
+  void trace_sent(const Proxied& p, unsigned branch, const Flow& flow);
+  void trace_heard(const Proxied& p, unsigned branch, TracedHop::Result result, std::uint16_t status = 0);
+  void trace_answered(const Proxied& p, std::uint16_t status);
+  [[nodiscard]] std::string answer_where(const core::AdminRequest& request);
+  void on_found(const core::StoreResult& result);
+  void put_where(std::string_view id, std::span<const core::DeferredRow> rows, std::string& json);
+
   // --- sip_system.cc
   [[nodiscard]] std::string answer_system(const core::AdminRequest& request);
   [[nodiscard]] bool about_system(const Received& request, const Routing& routing);
@@ -635,6 +648,10 @@ class SipService {
   Focus focus_;
   ConferenceEvents conferences_;  // goes before the rosters of focus_
   MessageIds ids_;
+  PagerTrace trace_;
+  // Who has asked where a message is, until the store has said what it has of it: by number of its token.
+  std::map<std::uint64_t, core::AdminRequest> wheres_;
+  std::uint64_t where_numbers_ = 0;
   Exploder exploder_;
   Deferred deferred_;
   DeferredWatch watch_;  // goes before what it asks

@@ -14,6 +14,7 @@ enum class StoreOwner : std::uint8_t {
   large = 5,
   deferred_watch = 6,
   deferred_retrieval = 7,
+  where = 9,
 };
 
 // Whose subscriptions those of a row are (core::SubscriptionRow::owner).

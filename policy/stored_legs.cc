@@ -70,19 +70,35 @@ StoredLegs::Leg* StoredLegs::get(msrp::EndHandle end) {
   return is_stored(end) ? legs_.get({stored_slot(end), end.generation}) : nullptr;
 }
 
-msrp::EndHandle StoredLegs::add(Leg made, std::uint32_t legs_max) {
-  const core::SlotId id = legs_.size() < std::min(legs_max, stored_legs_most) ? legs_.emplace() : core::SlotId{};
+msrp::EndHandle StoredLegs::add(Leg made, const Limits& limits) {
+  made.share = made.gives ? "to " + made.row.aor : "of " + made.row.sender;
+  const auto share = shares_.find(made.share);
+  if (share != shares_.end() && share->second.size() >= limits.per_user && !share->second.contains(made.owner)) {
+    metrics_.add(Metric::im_deferred_large_user_limit);
+    return {};
+  }
+  const core::SlotId id = legs_.size() < std::min(limits.legs, stored_legs_most) ? legs_.emplace() : core::SlotId{};
   Leg* const leg = legs_.get(id);
   if (leg == nullptr) {
     metrics_.add(Metric::im_deferred_large_limit);
     return {};
   }
+  ++shares_[made.share][made.owner];
   *leg = std::move(made);
   leg->self = id;
   Fact& fact = facts_.emplace_back();
   fact.fact.kind = msrp::EndFact::Kind::connected;
   fact.fact.end = handle(id);
   return handle(id);
+}
+
+void StoredLegs::leave_share(const Leg& leg) {
+  const auto share = shares_.find(leg.share);
+  CHECK(share != shares_.end());
+  const auto owner = share->second.find(leg.owner);
+  CHECK(owner != share->second.end());
+  if (--owner->second == 0) share->second.erase(owner);
+  if (share->second.empty()) shares_.erase(share);
 }
 
 void StoredLegs::ask(Leg& leg, Asked what, std::uint64_t bytes, core::StoreOp op) {
@@ -112,7 +128,7 @@ bool StoredLegs::next_over(Over& over) {
 
 // --- into the store
 
-msrp::EndHandle StoredLegs::keep(Keep what, std::uint32_t legs_max) {
+msrp::EndHandle StoredLegs::keep(Keep what, const Limits& limits) {
   Leg leg;
   leg.owner = what.owner;
   leg.row = std::move(what.row);
@@ -122,7 +138,7 @@ msrp::EndHandle StoredLegs::keep(Keep what, std::uint32_t legs_max) {
   leg.count_max = what.count_max;
   leg.user_bytes_max = what.user_bytes_max;
   leg.refused = what.refused;
-  return add(std::move(leg), legs_max);
+  return add(std::move(leg), limits);
 }
 
 void StoredLegs::take(Leg& leg, const msrp::EndSend& message) {
@@ -132,7 +148,7 @@ void StoredLegs::take(Leg& leg, const msrp::EndSend& message) {
     return;
   }
   if (message.flag == msrp::Flag::abort) {
-    fail(leg, 0);
+    begin_anew(leg);
     return;
   }
   leg.mark = message.mark;
@@ -250,6 +266,7 @@ void StoredLegs::put_row(Leg& leg) {
   if (line_value(row.large_head, "Message-ID").length == 0) {  // without one its pieces would not be of one message
     row.large_head.insert(0, "Message-ID: " + own_id(row) + "\r\n");
   }
+  row.request_id = line_value(row.large_head, "Message-ID").of(row.large_head);
   ask(leg, Asked::put, 0,
       {0, core::PutDeferred{.row = row, .count_max = leg.count_max, .bytes_max = leg.user_bytes_max}});
 }
@@ -296,6 +313,17 @@ void StoredLegs::fail(Leg& leg, std::uint16_t status) {
   tell(leg, status);
 }
 
+// Its sender has broken it off, or his connection has: he may send it again in the same session, from its first byte on.
+void StoredLegs::begin_anew(Leg& leg) {
+  leg.block.clear();
+  leg.block_start = 1;
+  let_go_on(leg);
+  out_->store({0, core::DropBody{.id = leg.row.id}});  // before all that is written of it from now on
+  leg.row.large_head.clear();
+  leg.row.large_bytes = 0;
+  leg.row.body.clear();
+}
+
 void StoredLegs::on_stored(const core::StoreResult& result) {
   const auto found = waiting_.find(store_number(result.token));
   if (found == waiting_.end()) return;
@@ -340,7 +368,7 @@ void StoredLegs::on_stored(const core::StoreResult& result) {
 
 // --- out of the store
 
-msrp::EndHandle StoredLegs::give(const core::DeferredRow& row, std::uint64_t owner, std::uint32_t legs_max) {
+msrp::EndHandle StoredLegs::give(const core::DeferredRow& row, std::uint64_t owner, const Limits& limits) {
   Leg leg;
   leg.owner = owner;
   leg.gives = true;
@@ -352,7 +380,7 @@ msrp::EndHandle StoredLegs::give(const core::DeferredRow& row, std::uint64_t own
     leg.asked = leg.loaded = row.body.size();
   }
   leg.row.body.clear();
-  const msrp::EndHandle end = add(std::move(leg), legs_max);
+  const msrp::EndHandle end = add(std::move(leg), limits);
   if (end.valid()) ++giving_;
   return end;
 }
@@ -377,9 +405,9 @@ void StoredLegs::read_ahead(Leg& leg) {
   }
 }
 
-// Nobody has anything of it yet, or it is sure to be read before long.
+// What it is given is sure to be sent before long. Answers say less: one may come before the kernel has told that what it
+// answers is sent, and with several of these in a row the queue would be full.
 bool StoredLegs::has_room(const Leg& leg) const {
-  if (leg.unanswered == 0) return true;
   return leg.unanswered < pieces_max && std::all_of(leg.to.begin(), leg.to.end(), [this](msrp::EndHandle end) {
            return others_.waiting_bytes(end) <= piece_bytes;
          });
@@ -389,7 +417,12 @@ void StoredLegs::pump(Leg& leg) {
   if (!leg.gives || leg.over || !leg.begun || leg.holds != 0) return;
   if (leg.given == leg.row.large_bytes && leg.given != 0) return;
   read_ahead(leg);
-  if (!leg.blocks.empty() && has_room(leg)) give_piece(leg);
+  if (leg.blocks.empty()) return;
+  if (has_room(leg)) {
+    give_piece(leg);
+  } else if (leg.unanswered == 0) {
+    stalled_.push_back(leg.self);
+  }
 }
 
 void StoredLegs::give_piece(Leg& leg) {
@@ -475,6 +508,7 @@ void StoredLegs::close(msrp::EndHandle end) {
 }
 
 void StoredLegs::forget(Leg& leg) {
+  leave_share(leg);
   if (leg.gives) --giving_;
   legs_.erase(core::SlotId(leg.self));
 }

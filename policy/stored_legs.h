@@ -49,7 +49,11 @@ class StoredLegs final : public RoomLegs {
   };
   explicit StoredLegs(const Parts& parts);
   ~StoredLegs() override;
-  void begin(core::Outbox& out) { out_ = &out; }
+  void begin(core::Outbox& out) {
+    out_ = &out;
+    ready_.insert(ready_.end(), stalled_.begin(), stalled_.end());
+    stalled_.clear();
+  }
 
   // A message that is to be stored: its row, but for what its bytes say. `bytes_max`: it may have so many.
   struct Keep {
@@ -64,10 +68,15 @@ class StoredLegs final : public RoomLegs {
     std::uint64_t owner = 0;
     bool refused = false;  // none of it is kept: it is read for what its sender wants to hear of that
   };
-  // Not valid(): `legs_max` messages are being stored or sent.
-  [[nodiscard]] msrp::EndHandle keep(Keep what, std::uint32_t legs_max);
+  // Messages that are being stored or sent: so many, and owners of one user, who sends them or is sent them.
+  struct Limits {
+    std::uint32_t legs = 0;
+    std::uint32_t per_user = 0;
+  };
+  // Not valid(): there are too many.
+  [[nodiscard]] msrp::EndHandle keep(Keep what, const Limits& limits);
   // A message that is sent: large, or one of a row alone. It begins when the room lets it.
-  [[nodiscard]] msrp::EndHandle give(const core::DeferredRow& row, std::uint64_t owner, std::uint32_t legs_max);
+  [[nodiscard]] msrp::EndHandle give(const core::DeferredRow& row, std::uint64_t owner, const Limits& limits);
 
   // What has become of a leg, once: 200, or why not; 0: its sender gave it up. Of one that keeps with its row, `kept`
   // when that is stored.
@@ -109,6 +118,7 @@ class StoredLegs final : public RoomLegs {
   struct Leg {
     core::SlotId self;
     std::uint64_t owner = 0;
+    std::string share;  // in shares_
     core::DeferredRow row;
     bool gives = false;
     bool over = false;    // told
@@ -151,7 +161,8 @@ class StoredLegs final : public RoomLegs {
     std::string text;
   };
 
-  [[nodiscard]] msrp::EndHandle add(Leg leg, std::uint32_t legs_max);
+  [[nodiscard]] msrp::EndHandle add(Leg leg, const Limits& limits);
+  void leave_share(const Leg& leg);
   [[nodiscard]] static msrp::EndHandle handle(core::SlotId slot) {
     return {slot.index | stored_leg_bit, slot.generation};
   }
@@ -171,6 +182,7 @@ class StoredLegs final : public RoomLegs {
   void put_row(Leg& leg);
   void answered(Leg& leg, std::uint16_t status, std::uint64_t mark);
   void fail(Leg& leg, std::uint16_t status);
+  void begin_anew(Leg& leg);
   void on_put(Leg& leg, core::StoreResult::Status status);
   void forget(Leg& leg);
 
@@ -186,6 +198,7 @@ class StoredLegs final : public RoomLegs {
   core::Digest digest_;
   core::Outbox* out_ = nullptr;
   core::SlotMap<Leg> legs_;
+  std::map<std::string, std::map<std::uint64_t, std::uint32_t>> shares_;  // by user and owner: legs
   std::uint32_t giving_ = 0;
   std::uint64_t numbers_ = 0;
   std::map<std::uint64_t, Waiting> waiting_;
@@ -193,6 +206,7 @@ class StoredLegs final : public RoomLegs {
   Fact told_;
   std::deque<Over> overs_;
   std::vector<core::SlotId> ready_;  // that give, and may go on
+  std::vector<core::SlotId> stalled_;  // likewise, but for what the kernel has yet to send: looked at each step
   std::vector<msrp::EndHandle> other_ends_;
 };
 

@@ -13,12 +13,13 @@ constexpr std::size_t held_max = 100'000;  // users whose sums are remembered
 constexpr auto newest_state = static_cast<std::uint8_t>(DeferredState::told_expiring);
 
 // In the order of put() and read_deferred().
-#define PARLEY_DEFERRED_COLUMNS "id, aor, sender, key, message_id, notices, arrived_ms, expires_ms, head, body, large_bytes, large_head"
+#define PARLEY_DEFERRED_COLUMNS \
+  "id, aor, sender, key, message_id, notices, arrived_ms, expires_ms, head, body, large_bytes, large_head, request_id"
 #define PARLEY_DEFERRED_READ "SELECT " PARLEY_DEFERRED_COLUMNS ", state, length(body) FROM deferred"
 // The length of a blob is known without reading it.
-#define PARLEY_DEFERRED_READ_HEADS                                                                        \
-  "SELECT id, aor, sender, key, message_id, notices, arrived_ms, expires_ms, head, x'', large_bytes, large_head, state, " \
-  "length(body) FROM deferred"
+#define PARLEY_DEFERRED_READ_HEADS                                                                                   \
+  "SELECT id, aor, sender, key, message_id, notices, arrived_ms, expires_ms, head, x'', large_bytes, large_head, " \
+  "request_id, state, length(body) FROM deferred"
 
 DeferredRow read_deferred(Statement& row) {
   DeferredRow d;
@@ -34,6 +35,7 @@ DeferredRow read_deferred(Statement& row) {
   d.body = row.bytes();
   d.large_bytes = static_cast<std::uint64_t>(row.number());
   d.large_head = row.text();
+  d.request_id = row.text();
   d.state = static_cast<DeferredState>(std::clamp<std::int64_t>(row.number(), 0, std::int64_t{newest_state}));
   const auto body_bytes = static_cast<std::uint64_t>(row.number());
   d.size = d.large_bytes != 0 ? d.large_bytes : body_bytes;
@@ -49,7 +51,7 @@ std::uint64_t size_of(const DeferredRow& row) { return row.head.size() + row.bod
 bool DeferredTable::prepare(Sqlite& db) {
   db_ = &db;
   // `claim`: id of the last operation that wanted it there.
-  put_ = db.prepare("INSERT INTO deferred(" PARLEY_DEFERRED_COLUMNS ", claim) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  put_ = db.prepare("INSERT INTO deferred(" PARLEY_DEFERRED_COLUMNS ", claim) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   claim_ = db.prepare("UPDATE deferred SET claim=? WHERE key=? AND expires_ms>?");  // not one that is about to be taken out
   remove_ = db.prepare(
       "DELETE FROM deferred WHERE id=? AND (claim=id OR NOT ?) RETURNING aor, " PARLEY_DEFERRED_SIZE ", id, large_bytes");
@@ -60,12 +62,16 @@ bool DeferredTable::prepare(Sqlite& db) {
   expired_ = db.prepare(PARLEY_DEFERRED_READ " WHERE expires_ms<=? ORDER BY expires_ms LIMIT ?");
   expiring_ = db.prepare(PARLEY_DEFERRED_READ_HEADS " WHERE state<2 AND expires_ms<=? ORDER BY expires_ms LIMIT ?");
   find_ = db.prepare(PARLEY_DEFERRED_READ_HEADS " WHERE id=?");
+  // Of each index its part: what is said of '' lets it serve.
+  find_message_ = db.prepare(PARLEY_DEFERRED_READ_HEADS
+                             " WHERE id IN (SELECT id FROM deferred WHERE message_id=?1 AND message_id<>'' UNION "
+                             "SELECT id FROM deferred WHERE request_id=?1 AND request_id<>'') ORDER BY id LIMIT ?2");
   mark_ = db.prepare("UPDATE deferred SET state=?1 WHERE id=?2 AND state<?1");
   users_ = db.prepare("SELECT DISTINCT aor FROM deferred");
   held_of_ = db.prepare("SELECT count(*), coalesce(sum(" PARLEY_DEFERRED_SIZE "), 0) FROM deferred WHERE aor=?");
   newest_ = db.prepare("SELECT coalesce(max(id), 0) FROM deferred");
   return put_.valid() && claim_.valid() && remove_.valid() && load_.valid() && load_heads_.valid() && load_one_.valid() &&
-         bodies_.valid() && expired_.valid() && expiring_.valid() && find_.valid() && mark_.valid() && users_.valid() &&
+         bodies_.valid() && expired_.valid() && expiring_.valid() && find_.valid() && find_message_.valid() && mark_.valid() && users_.valid() &&
          held_of_.valid() && newest_.valid();
 }
 
@@ -108,7 +114,7 @@ int DeferredTable::put(const PutDeferred& op, StoreResult::Status& status) {
   }
   put_.put(static_cast<std::int64_t>(d.id)).put(d.aor).put(d.sender).put_bytes(d.key).put(d.message_id).put(d.notices);
   put_.put(d.arrived_ms).put(d.expires_ms).put(d.head).put_bytes(d.body);
-  put_.put(static_cast<std::int64_t>(d.large_bytes)).put(d.large_head).put(static_cast<std::int64_t>(d.id));
+  put_.put(static_cast<std::int64_t>(d.large_bytes)).put(d.large_head).put(d.request_id).put(static_cast<std::int64_t>(d.id));
   if (const int result = put_.run(); result != SQLITE_OK) return result;
   ++held->count;
   held->bytes += size_of(d);
@@ -166,6 +172,11 @@ int DeferredTable::ask(const AskDeferred& op, StoreResult& out) {
 
 int DeferredTable::load_until(Statement& from, std::int64_t until_ms, std::uint32_t count_max, StoreResult& out) {
   from.put(until_ms).put(std::int64_t{count_max} + 1);
+  return load_some(from, count_max, out);
+}
+
+// One more than wanted was asked for.
+int DeferredTable::load_some(Statement& from, std::uint32_t count_max, StoreResult& out) {
   int result = SQLITE_DONE;
   while (from.next(result)) {
     if (out.rows.size() == count_max) {
@@ -186,6 +197,11 @@ int DeferredTable::find(const FindDeferred& op, StoreResult& out) {
     if (result != SQLITE_DONE) return result;
   }
   return SQLITE_OK;
+}
+
+int DeferredTable::find(const FindMessage& op, StoreResult& out) {
+  find_message_.put(op.id).put(std::int64_t{op.count_max} + 1);
+  return load_some(find_message_, op.count_max, out);
 }
 
 int DeferredTable::mark(const MarkDeferred& op) {

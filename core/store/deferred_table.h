@@ -29,6 +29,7 @@ class DeferredTable {
     return load_until(expiring_, op.until_ms, op.count_max, result);
   }
   int find(const FindDeferred& op, StoreResult& result);
+  int find(const FindMessage& op, StoreResult& result);
   int mark(const MarkDeferred& op);
   int for_each_user(const std::function<void(std::string_view aor)>& visit);
   int for_each_body(const std::function<void(std::uint64_t id)>& visit);
@@ -49,6 +50,7 @@ class DeferredTable {
   };
   int held_by(const std::string& aor, Held*& held);
   static int load_until(Statement& from, std::int64_t until_ms, std::uint32_t count_max, StoreResult& out);
+  static int load_some(Statement& from, std::uint32_t count_max, StoreResult& out);
 
   Sqlite* db_ = nullptr;
   Statement put_;
@@ -60,6 +62,7 @@ class DeferredTable {
   Statement expired_;
   Statement expiring_;
   Statement find_;
+  Statement find_message_;
   Statement mark_;
   Statement users_;
   Statement bodies_;

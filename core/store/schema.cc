@@ -54,6 +54,10 @@ constexpr const char* steps[] = {
     // The index holds those whose users have yet to be reminded (DeferredState below `expiring`).
     R"(ALTER TABLE deferred ADD COLUMN state INTEGER NOT NULL DEFAULT 0;
        CREATE INDEX deferred_by_reminder ON deferred(expires_ms) WHERE state < 2;)",
+    R"(ALTER TABLE deferred ADD COLUMN request_id TEXT NOT NULL DEFAULT '';
+       CREATE INDEX deferred_by_message ON deferred(message_id) WHERE message_id <> '';
+       CREATE INDEX deferred_by_request ON deferred(request_id) WHERE request_id <> '';
+       ALTER TABLE sending ADD COLUMN call_id TEXT NOT NULL DEFAULT '';)",
     R"(CREATE TABLE subscription(
          id INTEGER PRIMARY KEY, owner TEXT NOT NULL, event TEXT NOT NULL, resource TEXT NOT NULL, watcher TEXT NOT NULL,
          version INTEGER NOT NULL, changes_only INTEGER NOT NULL, call_id TEXT NOT NULL, local TEXT NOT NULL,

@@ -10,7 +10,7 @@ namespace {
 
 // In the order of put() and read_sending().
 #define PARLEY_SENDING_COLUMNS \
-  "id, from_value, sender, list, hidden, arrived_ms, message_id, notices, head, type, body"
+  "id, from_value, sender, list, hidden, arrived_ms, message_id, notices, head, type, body, call_id"
 
 SendingRow read_sending(Statement& row) {
   SendingRow s;
@@ -25,6 +25,7 @@ SendingRow read_sending(Statement& row) {
   s.head = row.text();
   s.type = row.text();
   s.body = row.bytes();
+  s.call_id = row.text();
   return s;
 }
 
@@ -32,7 +33,7 @@ SendingRow read_sending(Statement& row) {
 
 bool SendingTable::prepare(Sqlite& db) {
   // A transaction whose end nobody saw is carried out again.
-  put_ = db.prepare("INSERT OR REPLACE INTO sending(" PARLEY_SENDING_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?,?)");
+  put_ = db.prepare("INSERT OR REPLACE INTO sending(" PARLEY_SENDING_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?)");
   put_copy_ = db.prepare("INSERT OR REPLACE INTO sending_copy(sending, number, uri) VALUES(?,?,?)");
   remove_copy_ = db.prepare("DELETE FROM sending_copy WHERE sending=? AND number=?");
   remove_if_over_ =
@@ -51,7 +52,7 @@ bool SendingTable::prepare(Sqlite& db) {
 int SendingTable::put(const SendingRow& s) {
   const auto id = static_cast<std::int64_t>(s.id);
   put_.put(id).put(s.from).put(s.sender).put(s.list).put(s.hidden ? 1 : 0).put(s.arrived_ms).put(s.message_id);
-  put_.put(s.notices).put(s.head).put(s.type).put_bytes(s.body);
+  put_.put(s.notices).put(s.head).put(s.type).put_bytes(s.body).put(s.call_id);
   int result = put_.run();
   for (std::size_t i = 0; result == SQLITE_OK && i < s.copies.size(); ++i) {
     result = put_copy_.put(id).put(s.copies[i].number).put(s.copies[i].uri).run();

@@ -56,7 +56,8 @@ bool adds(const StoreOp& op) {
          std::holds_alternative<PutXcap>(op.what) || std::holds_alternative<PutSubscription>(op.what) ||
          std::holds_alternative<LoadDeferred>(op.what) || std::holds_alternative<LoadMessage>(op.what) ||
          std::holds_alternative<AskDeferred>(op.what) || std::holds_alternative<LoadExpired>(op.what) ||
-         std::holds_alternative<LoadExpiring>(op.what) || std::holds_alternative<FindDeferred>(op.what);
+         std::holds_alternative<LoadExpiring>(op.what) || std::holds_alternative<FindDeferred>(op.what) ||
+         std::holds_alternative<FindMessage>(op.what);
 }
 
 // What it costs to keep one waiting, besides the operation itself.
@@ -418,6 +419,8 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
         } else if constexpr (std::is_same_v<What, LoadExpiring>) {
           return deferred.load_expiring(what, result);
         } else if constexpr (std::is_same_v<What, FindDeferred>) {
+          return deferred.find(what, result);
+        } else if constexpr (std::is_same_v<What, FindMessage>) {
           return deferred.find(what, result);
         } else if constexpr (std::is_same_v<What, MarkDeferred>) {
           return deferred.mark(what);

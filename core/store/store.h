@@ -64,6 +64,8 @@ struct DeferredRow {
   std::string large_head{};
   DeferredState state = DeferredState::fresh;
   std::uint64_t size = 0;  // of a row that was loaded: of its message, also where that was left out
+  // Call-ID of the MESSAGE that its sender sent; of a large message the Message-ID of its SENDs.
+  std::string request_id{};
   bool operator==(const DeferredRow&) const = default;
 };
 
@@ -86,6 +88,7 @@ struct SendingRow {
   std::string type;  // value of Content-Type
   std::string body;
   std::vector<Copy> copies;  // those that have not come to their end
+  std::string call_id{};  // of the MESSAGE that its sender sent
   bool operator==(const SendingRow&) const = default;
 };
 
@@ -232,6 +235,11 @@ struct MarkDeferred {
   std::vector<std::uint64_t> ids;
   DeferredState state = DeferredState::told;
 };
+// Messages with that imdn.Message-ID, or request_id, of whatever user, without bodies.
+struct FindMessage {
+  std::string id;
+  std::uint32_t count_max = 0;
+};
 struct PutSending {
   SendingRow row;
 };
@@ -304,7 +312,7 @@ struct StoreOp {
   std::variant<PutBinding, RemoveBinding, PutDeferred, RemoveDeferred, LoadDeferred, LoadMessage, AskDeferred, LoadExpired,
                LoadExpiring, FindDeferred, MarkDeferred, PutSending, RemoveCopy, RemoveSending, PutSystemMessage,
                RemoveSystemMessage, WriteBody, SyncBody, ReadBody, DropBody, PutPublication, RemovePublication, PutSession,
-               RemoveSession, PutXcap, RemoveXcap, PutSubscription, RemoveSubscription>
+               RemoveSession, PutXcap, RemoveXcap, FindMessage, PutSubscription, RemoveSubscription>
       what;
 };
 

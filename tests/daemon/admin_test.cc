@@ -32,6 +32,13 @@ class Backend : public AdminBackend {
         answers.emplace_back(R"([{"id":"5.1","kind":"ad-hoc"}])");
       } else if (kind == Kind::trace) {
         answers.emplace_back(shard == 0 ? "[]" : R"([{"room":"1-5.1","message_id":"m1"}])");
+      } else if (kind == Kind::where) {
+        const bool waits = argument == "a+b% c" && shard == 0;
+        answers.emplace_back(std::string(R"({"waiting":)") + (waits ? R"([{"id":"9"}])" : "[]") + R"(,"sending":[],"passed":)" +
+                             (argument != "a+b% c" ? "[]"
+                              : shard == 0         ? R"([{"way":"stored","at_ms":9},{"way":"direct","at_ms":3}])"
+                                                   : R"([{"way":"copy","at_ms":5}])") +
+                             R"(,"rooms":[]})");
       } else if (kind == Kind::system_message) {
         answers.emplace_back(shard == 0 ? "{}" : R"({"id":"7"})");
       } else if (kind == Kind::list_system_messages) {
@@ -70,7 +77,7 @@ class Backend : public AdminBackend {
   void drain() override { state_ = State::draining; }
   std::optional<std::string> reload() override { return reload_; }
   std::string backup(std::string& file) override {
-    file = "/var/lib/parley/backup-1.db";
+    file = "/var/lib/parley/backup-1";
     return backup_;
   }
 
@@ -160,12 +167,38 @@ TEST_F(Admin, a_message_is_looked_for_by_its_id) {
   EXPECT_EQ(client_->Get("/api/v1/trace?message-id=" + std::string(129, 'x'))->status, 400);
 }
 
+TEST_F(Admin, where_a_message_is_is_put_together_from_all_shards) {
+  run();
+  const auto result = client_->Get("/api/v1/where?message-id=a%2Bb%25%20c");
+  EXPECT_EQ(result->status, 200);
+  const json found = json::parse(result->body);
+  EXPECT_EQ(found["message_id"], "a+b% c");
+  ASSERT_EQ(found["waiting"].size(), 1U);
+  EXPECT_EQ(found["waiting"][0]["shard"], 0);
+  ASSERT_EQ(found["passed"].size(), 3U);
+  EXPECT_EQ(found["passed"][0]["way"], "direct") << "the oldest first, whatever its shard";
+  EXPECT_EQ(found["passed"][1]["way"], "copy");
+  EXPECT_EQ(found["passed"][1]["shard"], 1);
+  EXPECT_EQ(found["passed"][2]["way"], "stored");
+  EXPECT_TRUE(found["silent_shards"].empty());
+  const auto unknown = client_->Get("/api/v1/where?message-id=other");
+  EXPECT_EQ(unknown->status, 404);
+  EXPECT_EQ(json::parse(unknown->body)["error"].get<std::string>().rfind("no such message: ", 0), 0U);
+  EXPECT_EQ(client_->Get("/api/v1/where")->status, 400);
+  EXPECT_EQ(client_->Get("/api/v1/where?message-id=" + std::string(513, 'x'))->status, 400);
+  backend_.silent_ = true;
+  EXPECT_EQ(client_->Get("/api/v1/where?message-id=other")->status, 503) << "the shard that says nothing may have it";
+  const json part = json::parse(client_->Get("/api/v1/where?message-id=a%2Bb%25%20c")->body);
+  EXPECT_EQ(part["silent_shards"], json::array({1}));
+  EXPECT_EQ(part["passed"].size(), 2U);
+}
+
 TEST_F(Admin, a_backup_says_where_it_is_or_why_there_is_none) {
   run();
   auto said = client_->Post("/api/v1/backup", "", "text/plain");
   ASSERT_TRUE(said);
   EXPECT_EQ(said->status, 200);
-  EXPECT_EQ(said->body, "{\"file\":\"/var/lib/parley/backup-1.db\"}\n");
+  EXPECT_EQ(said->body, "{\"directory\":\"/var/lib/parley/backup-1\"}\n");
   backend_.backup_ = "there is no store";
   said = client_->Post("/api/v1/backup", "", "text/plain");
   ASSERT_TRUE(said);

@@ -235,7 +235,7 @@ class Big(LargeCase):
     MORE = ("--deferred-large-max", "4GiB", "--deferred-bytes-max", "8GiB")
 
     def test_OMA_LRG_4_memory_does_not_grow_with_it(self):
-        alice, bob = self.who("alice", "bob")
+        alice, = self.who("alice")
         alice.here()
         session = alice.answered(alice.call("sip:bob@example.org", more=SENDS))
         mid, at, sent = new_id(), 0, hashlib.sha256()
@@ -257,8 +257,8 @@ class Big(LargeCase):
         stored = time.monotonic() - began
         session.leave()
         memory = self.server.memory()["rss_max"]
-        request_from = bob.here()
-        request = request_from.invited()
+        bob, = self.who("bob")
+        request = bob.here().invited()
         own = bob.own_path()
         dialog = request.tx.accept(body=bob.description(own, types="*", more=TAKES), headers=[("Server", "IM-client/OMA1.0 test/1")])
         request.tx.wait_ack()

@@ -134,6 +134,10 @@ class Rooms(unittest.TestCase):
         self.assertNotIn("where has", json.dumps(found))
         self.assertEqual(self.ask("trace", wanted["members_see"])["messages"], found)
         self.assertIn("DELIVERED", self.ctl("trace", mid))
+        where = self.ask("where", mid)
+        self.assertEqual([{k: line[k] for k in wanted} for line in where["rooms"]], [wanted])
+        self.assertEqual((where["waiting"], where["sending"], where["passed"]), ([], [], []))
+        self.assertTrue(self.ctl("where", mid).startswith("went through IM sessions\n"))
         self.assertEqual(self.ctl("trace", "no-such-message+%"), "no messages\n")
         for session in (a, b, c):
             session.leave()

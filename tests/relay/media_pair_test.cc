@@ -181,6 +181,20 @@ TEST_F(PairTest, R4975_7_a_message_in_chunks_goes_on_in_chunks_and_keeps_its_end
   EXPECT_NE(second.find("#\r\n"), std::string::npos) << second;
 }
 
+TEST_F(PairTest, R4975_4_an_end_that_comes_alone_ends_what_has_a_body) {
+  both();
+  relay.send(a.conn, "MSRP tid1 SEND\r\nTo-Path: " + a.ours + "\r\nFrom-Path: " + a.own +
+                         "\r\nMessage-ID: m1\r\nByte-Range: 1-*/*\r\nContent-Type: text/plain\r\n\r\n" + std::string(3000, 'x'));
+  const std::string first = relay.take(b.conn);
+  EXPECT_NE(first.find("Content-Type: text/plain\r\n\r\nxxx"), std::string::npos) << first;
+  relay.send(a.conn, "\r\n-------tid1$\r\n");
+  const std::string last = relay.take(b.conn);
+  EXPECT_TRUE(last.find("Content-Type") == std::string::npos ||
+              last.find("Content-Type: text/plain\r\n\r\n") != std::string::npos)
+      << last;
+  EXPECT_NE(last.find("$\r\n"), std::string::npos) << last;
+}
+
 TEST_F(PairTest, T_70_what_comes_before_the_other_side_is_there_waits_up_to_a_limit) {
   open_pair();
   a = come(Side::a, a_uri);

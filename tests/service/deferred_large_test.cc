@@ -188,6 +188,7 @@ TEST_F(Large, OMA_LRG_4_WhoIsNotThereHasItStoredAndGetsItWhenHeIsBack) {
   EXPECT_EQ(reports(path)[0].message_id, "m1");
   ASSERT_EQ(world->store.deferred.size(), 1U);
   EXPECT_EQ(row().large_bytes, text.size());
+  EXPECT_EQ(row().request_id, "m1") << "what operators may look for";
   EXPECT_EQ(world->store.bodies.begin()->second, text);
   leaves(*alice);
   bob->quiet();
@@ -204,6 +205,10 @@ TEST_F(Large, OMA_LRG_4_WhoIsNotThereHasItStoredAndGetsItWhenHeIsBack) {
   EXPECT_EQ(got.headers, "Message-ID: m1\r\nContent-Type: text/plain\r\n");
   EXPECT_EQ(header(ended(*bob), "Reason"), "SIP;cause=200;text=\"Message Sent\"") << "OMA-LRG-1";
   EXPECT_EQ(world->metric(Metric::im_deferred_kept), 1U);
+  const std::string where = world->admin(core::AdminRequest::Kind::where, "m1");
+  EXPECT_NE(where.find("\"waiting\":[],\"sending\":[],\"passed\":[{\"way\":\"session\",\"outcome\":\"delivered\",\"status\":200"),
+            std::string::npos)
+      << where;
   EXPECT_EQ(world->metric(Metric::im_deferred_delivered), 1U);
   at_rest();
 }
@@ -390,6 +395,41 @@ TEST_F(Large, OMA_LRG_4_WhatBreaksInTheMiddleIsNotThere) {
     EXPECT_EQ(world->store.bodies.size(), 0U);
     EXPECT_EQ(world->store.deferred.size(), 0U);
     leaves(*alice);
+  }
+  at_rest();
+}
+
+TEST_F(Large, P_07_WhatBrokeInTheMiddleMayBeSentAgainInTheSameSession) {
+  for (const bool connection : {true, false}) {
+    leave(*bob);
+    const std::string text = book(400'000);
+    invites();
+    const std::string path = path_of(answered());
+    for (std::size_t at = 0; at < 280'000; at += 140'000) {
+      world->store.stopped = at != 0;  // the last piece is on its way to the disk when it breaks
+      world->msrp(path, {.headers = head("m1"),
+                         .body = text.substr(at, 140'000),
+                         .start = at + 1,
+                         .total = text.size(),
+                         .flag = msrp::Flag::more});
+    }
+    if (connection) {
+      world->msrp_gone(path);
+      world->msrp_back(path);
+    } else {
+      world->msrp(path, {.headers = head("m1"), .body = "", .start = 280'001, .total = text.size(), .flag = msrp::Flag::abort});
+    }
+    writes(path, text, "m1", "text/plain", sends, 100'000);
+    EXPECT_EQ(reports(path).size(), 0U);
+    world->store.stopped = false;
+    line->pass(1ms);
+    ASSERT_EQ(reports(path).size(), 1U) << connection;
+    EXPECT_EQ(reports(path)[0].status, 200);
+    EXPECT_EQ(world->store.bodies.size(), 1U);
+    leaves(*alice);
+    come(*bob);
+    EXPECT_EQ(receives(*bob).body, text);
+    ended(*bob);
   }
   at_rest();
 }
@@ -619,6 +659,26 @@ TEST_F(Large, OMA_DEF_9_ADeviceThatDoesNotGetWhatItAcceptedKeepsNothingOfOthersF
   at_rest();
 }
 
+TEST_F(Large, OMA_DEF_8_AnAnswerThatComesBeforeTheKernelHasSaidThatItIsSentIsNoRoom) {
+  leave(*bob);
+  deposits(book(400'000));
+  world->media().unsent = 100'000;
+  come(*bob);
+  const std::string invite = bob->want("INVITE");
+  bob->call_id.clear();
+  bob->respond(invite, 200, msrp_sdp("bob", takes_it, "*"));
+  bob->want("ACK");
+  Got got;
+  read(path_of(invite), got);
+  EXPECT_EQ(got.chunks, 1U) << "though it was answered";
+  world->media().unsent = 0;
+  line->pass(1ms);
+  ended(*bob);
+  read(path_of(invite), got);
+  EXPECT_EQ(got.body, book(400'000));
+  at_rest();
+}
+
 TEST_F(Large, OMA_DEF_9_ABodyThatCanNotBeReadKeepsNothingOfOthersFromHim) {
   leave(*bob);
   deposits("what the disk has lost");
@@ -672,6 +732,39 @@ TEST_F(Large, OMA_DEF_8_InOrderWithWhatCameByPager) {
   EXPECT_EQ(body_of(third), "third");
   bob->respond(third, 200);
   at_rest();
+}
+
+TEST_F(Large, OMA_DEF_8_ALargeOneDoesNotComeBeforeThoseThatWait) {
+  for (const auto carrying : {policy::Carrying::proxy, policy::Carrying::b2bua}) {
+    for (const std::uint32_t shards : {1U, 3U}) {
+      SCOPED_TRACE(std::to_string(shards) + (carrying == policy::Carrying::proxy ? " shards, proxied" : " shards, leg to leg"));
+      start([&](policy::SipConfig& c) { c.calls.carrying = carrying; }, shards);
+      leave(*bob);
+      deposits("first");
+      come(*bob);
+      const std::string push = bob->want("INVITE");
+      // He is there, and has not got the first one yet.
+      deposits("second", "m2");
+      bob->quiet();
+      bob->call_id.clear();
+      bob->respond(push, 200, msrp_sdp("bob", takes_it, "*"));
+      bob->want("ACK");
+      Got first;
+      read(path_of(push), first);
+      EXPECT_EQ(first.body, "first");
+      ended(*bob);
+      EXPECT_EQ(receives(*bob).body, "second");
+      ended(*bob);
+      // When nothing waits any more he gets it from her.
+      invites();
+      const std::string own = bob->want("INVITE");
+      EXPECT_EQ(header(own, "P-Asserted-Identity").find("Deferred"), std::string::npos);
+      bob->respond(own, 603);
+      bob->want("ACK");
+      EXPECT_EQ(code(refused()), "603");
+      at_rest();
+    }
+  }
 }
 
 TEST_F(Large, OMA_DEF_5_AFullBoxIsSaidAtOnce) {
@@ -924,6 +1017,36 @@ TEST_F(Large, OMA_LRG_3_OfAListNobodyMayBeThere) {
   at_rest();
 }
 
+TEST_F(Large, OMA_DEF_5_OneUserDoesNotTakeAllPlacesAndOneMessageToSeveralIsOne) {
+  start([](policy::SipConfig& c) { c.im.deferred.large_per_user = 1; });
+  leave(*bob);
+  leave(*carol);
+  alice->invite_uri("sip:factory@example.org;sessiontype=adhoc",
+                    mixed(msrp_sdp("alice", gives, "*"), resource_list({"bob", "carol"})),
+                    large + "User-Agent: IM-client/OMA1.0 test\r\nRequire: recipient-list-invite\r\n", mixed_type);
+  const std::string path = path_of(answered());
+  EXPECT_EQ(world->stored_legs().live(), 2U);
+  const auto first = std::tuple(alice->call_id, alice->local, alice->remote, alice->target);
+  invites();
+  EXPECT_EQ(code(refused()), "480");
+  EXPECT_EQ(world->metric(Metric::im_deferred_large_user_limit), 2U) << "nor is there a place to tell of that";
+  EXPECT_EQ(world->metric(Metric::im_deferred_large_limit), 0U);
+  std::tie(alice->call_id, alice->local, alice->remote, alice->target) = first;
+  writes(path, "to all");
+  EXPECT_EQ(reports(path).at(0).status, 200);
+  leaves(*alice);
+  deposits("another", "m2");  // when it is over
+  come(*carol);
+  EXPECT_EQ(receives(*carol).body, "to all");
+  ended(*carol);
+  come(*bob);
+  EXPECT_EQ(receives(*bob).body, "to all");
+  ended(*bob);
+  EXPECT_EQ(receives(*bob).body, "another");
+  ended(*bob);
+  at_rest();
+}
+
 // --- fetched
 
 struct Fetched : Large {
@@ -989,6 +1112,25 @@ TEST_F(Fetched, OMA_DEF_13_WhatIsFetchedByAnotherShardIsToldToThatOfItsUser) {
   const std::string pager = bob->want("MESSAGE");
   EXPECT_EQ(body_of(pager), "two");
   bob->respond(pager, 200);
+  at_rest();
+}
+
+TEST_F(Fetched, OMA_DEF_13_WhoIsSentAsMuchAsHeMayHasToWait) {
+  start([](policy::SipConfig& c) { c.im.deferred.large_per_user = 1; });
+  leave(*bob);
+  deposits("one");
+  deposits("two", "m2");
+  const std::uint64_t second = world->store.deferred.rbegin()->first;
+  come(*bob);
+  const std::string push = bob->want("INVITE");
+  EXPECT_EQ(refusal(*bob, second), "503");
+  EXPECT_EQ(world->metric(Metric::im_deferred_large_user_limit), 1U);
+  bob->call_id.clear();
+  bob->respond(push, 200, msrp_sdp("bob", takes_it, "*"));
+  bob->want("ACK");
+  ended(*bob);
+  EXPECT_EQ(receives(*bob).body, "two");
+  ended(*bob);
   at_rest();
 }
 

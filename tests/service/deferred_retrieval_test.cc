@@ -61,6 +61,26 @@ TEST_F(Waiting, OMA_DEF_13_WhatHeDidNotTakeStaysAndHeIsToldWhy) {
   at_rest();
 }
 
+TEST_F(Waiting, OMA_DEF_13_WhatOfAListIsLargeIsNotPassedOverSilently) {
+  leave(*bob);
+  wants_offline(*bob, false);
+  const std::uint64_t one = says("one");
+  const std::uint64_t two = says("two");
+  world->store.deferred[two].large_bytes = 3;
+  come(*bob);
+  takes(*bob);
+  const std::string lines = "Require: multiple-refer, norefersub\r\nRefer-Sub: false\r\nContent-ID: <l@x>\r\n";
+  const std::string accepted = refers(*bob, dmf, "cid:l@x", lines, resource_list({reference(two), reference(one)}));
+  EXPECT_EQ(Phone::kind(accepted), "200 REFER");
+  EXPECT_EQ(header(accepted, "Warning"), "399 example.org \"1 large: INVITE each reference\"") << "R5368-1: there is no NOTIFY";
+  EXPECT_EQ(body_of(takes(*bob)), "one");
+  const std::string refused = refers(*bob, dmf, "cid:l@x", lines, resource_list({reference(two)}));
+  EXPECT_EQ(code(refused), "488");
+  EXPECT_NE(header(refused, "Warning").find("INVITE"), std::string::npos);
+  world->store.deferred.clear();
+  at_rest();
+}
+
 TEST_F(Waiting, OMA_DEF_13_RFC4488_WhoDoesNotWantToHearOfItDoesNot) {
   leave(*bob);
   wants_offline(*bob, false);
@@ -96,6 +116,7 @@ TEST_F(Waiting, OMA_DEF_13_RFC5368_AListNamesSeveralAndTheyComeOneAfterTheOther)
   EXPECT_EQ(body_of(takes(*bob)), "one");
   bob->quiet();
   EXPECT_EQ(world->store.deferred.size(), 1U);
+  EXPECT_EQ(header(accepted, "Warning"), "");
   EXPECT_EQ(code(refers(*bob, dmf, "cid:l@x", lines, resource_list({reference(7), reference(8)}))), "404")
       << "none of them";
   EXPECT_EQ(code(refers(*bob, dmf, "cid:l@x", lines, resource_list({"carol"}))), "404");

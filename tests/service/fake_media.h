@@ -107,6 +107,7 @@ class FakeMedia final : public policy::SessionMedia {
   std::vector<msrp::EndHandle> bound;   // that it has yet to hear of
   bool answers = false;                 // peers answer what they are sent, with
   std::uint16_t answer = 200;
+  std::uint64_t unsent = 0;             // bytes that the kernel has yet to send to each of them
   std::deque<msrp::EndFact> facts;      // that the room has yet to hear
   bool plain = true;
   bool tls = false;
@@ -146,7 +147,7 @@ class FakeLegs final : public policy::RoomLegs {
       session->reports.push_back({std::string(message_id), status});
     }
   }
-  [[nodiscard]] std::uint64_t waiting_bytes(msrp::EndHandle) const override { return 0; }
+  [[nodiscard]] std::uint64_t waiting_bytes(msrp::EndHandle) const override { return media_.unsent; }
   void hold(msrp::EndHandle end) override { change_holds(end, 1); }
   void release(msrp::EndHandle end) override { change_holds(end, -1); }
 

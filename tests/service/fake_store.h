@@ -221,6 +221,16 @@ class FakeStore {
       if (const auto at = deferred.find(id); at != deferred.end()) result.rows.push_back(loaded(at->second, false));
     }
   }
+  void carry_out(const core::FindMessage& find, core::StoreResult& result) {
+    for (const auto& [id, row] : deferred) {
+      if (find.id.empty() || (row.message_id != find.id && row.request_id != find.id)) continue;
+      if (result.rows.size() == find.count_max) {
+        result.more = true;
+        return;
+      }
+      result.rows.push_back(loaded(row, false));
+    }
+  }
   void carry_out(const core::MarkDeferred& mark, core::StoreResult&) {
     for (const std::uint64_t id : mark.ids) {
       const auto at = deferred.find(id);

@@ -238,6 +238,14 @@ class SipWorld {
     shards_[shard]->media.facts.push_back(fact);
     wake();
   }
+  // And comes back, by the same path.
+  void msrp_back(const std::string& uri, std::uint32_t shard = 0) {
+    msrp::EndFact fact;
+    fact.kind = msrp::EndFact::Kind::connected;
+    fact.end = shards_[shard]->media.end_of(uri);
+    shards_[shard]->media.facts.push_back(fact);
+    wake();
+  }
   policy::StoredLegs& stored_legs(std::uint32_t shard = 0) { return shards_[shard]->stored; }
 
   // --- what went out

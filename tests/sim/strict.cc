@@ -238,7 +238,7 @@ bool StrictReader::check(const Frame& f) {
     if (f.flag != '$') return bad("a response that goes on");
     return true;
   }
-  if (!f.has_body && f.header("Content-Type") != nullptr) return bad("Content-Type without a body");
+  if (!f.has_body && f.header("Content-Type") != nullptr) return bad("Content-Type without a body, in a " + f.method + " with flag " + f.flag);
   const std::string* failure = f.header("Failure-Report");
   const std::string* success = f.header("Success-Report");
   if (failure != nullptr && *failure != "yes" && *failure != "no" && *failure != "partial") return bad("Failure-Report");

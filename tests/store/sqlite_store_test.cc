@@ -68,7 +68,8 @@ DeferredRow message(std::uint64_t id, const std::string& aor = "sip:bob@example.
           .expires_ms = 1'700'000'600'000,
           .head = "From: <sip:alice@example.org>\r\n",
           .body = body,
-          .size = body.size()};
+          .size = body.size(),
+          .request_id = "r" + std::to_string(id)};
 }
 StoreOp keep(std::uint64_t token, DeferredRow row, std::uint32_t count_max = 100, std::uint64_t bytes_max = 1 << 20) {
   return {token, core::PutDeferred{std::move(row), count_max, bytes_max}};
@@ -332,6 +333,36 @@ TEST_F(SqliteStoreTest, OMA_DEF_3_ListsAreLoadedWithoutBodies) {
   EXPECT_TRUE(answer(3).rows.empty());
 }
 
+TEST_F(SqliteStoreTest, AMessageIsFoundByWhatItsSenderCallsIt) {
+  open();
+  store_->start();
+  DeferredRow nameless = message(4);
+  nameless.message_id = nameless.request_id = "";
+  DeferredRow other = message(3, "sip:carol@example.org");
+  other.message_id = "m1";
+  DeferredRow both = message(5);
+  both.message_id = both.request_id = "x";
+  submit({keep(0, message(1)), keep(0, message(2)), keep(0, other), keep(0, nameless), keep(0, both)});
+  const auto find = [](std::uint64_t token, const std::string& id, std::uint32_t count = 10) {
+    return StoreOp{token, core::FindMessage{id, count}};
+  };
+  submit({find(1, "m1"), find(2, "r2"), find(3, ""), find(4, "m1", 1), find(5, "M1"), find(6, "x")});
+  const core::StoreResult two = answer(1);
+  ASSERT_EQ(two.rows.size(), 2U) << "of whatever user";
+  DeferredRow first = message(1, "sip:bob@example.org", "");
+  first.size = 5;
+  EXPECT_EQ(two.rows[0], first) << "without its body";
+  EXPECT_EQ(two.rows[1].id, 3U);
+  EXPECT_FALSE(two.more);
+  ASSERT_EQ(answer(2).rows.size(), 1U);
+  EXPECT_EQ(answer(2).rows[0].id, 2U);
+  EXPECT_TRUE(answer(3).rows.empty()) << "what has no name is not found by that";
+  EXPECT_EQ(answer(4).rows.size(), 1U);
+  EXPECT_TRUE(answer(4).more);
+  EXPECT_TRUE(answer(5).rows.empty());
+  EXPECT_EQ(answer(6).rows.size(), 1U) << "once, though both name it";
+}
+
 TEST_F(SqliteStoreTest, OMA_DEF_6_WhatAUserKnowsOfAMessageOnlyGrowsAndOutlivesTheProcess) {
   using core::DeferredState;
   open();
@@ -429,7 +460,8 @@ TEST_F(SqliteStoreTest, AMessageToSeveralStaysUntilItsLastCopy) {
                            .head = "Subject: x\r\n",
                            .type = "text/plain",
                            .body = std::string("a\0b", 3),
-                           .copies = {{0, "sip:bob@example.org"}, {1, "sip:carol@example.org"}}};
+                           .copies = {{0, "sip:bob@example.org"}, {1, "sip:carol@example.org"}},
+                           .call_id = "c1"};
   core::SendingRow other = sending;
   other.id = 6;
   submit({{1, core::PutSending{sending}}, {2, core::PutSending{other}}});
@@ -814,11 +846,16 @@ TEST_F(SqliteStoreTest, OMA_DEF_3_MessagesOfAFileWithoutStatesAreNewToTheirUsers
   submit({keep(0, message(1)), {0, core::MarkDeferred{{1}, core::DeferredState::told}}});
   ASSERT_TRUE(store_->flush(10s));
   store_.reset();
-  sql("DROP TABLE subscription; DROP INDEX deferred_by_reminder; ALTER TABLE deferred DROP COLUMN state; PRAGMA user_version=6");
+  sql("DROP TABLE subscription");
+  sql("DROP INDEX deferred_by_message; DROP INDEX deferred_by_request; ALTER TABLE deferred DROP COLUMN request_id;"
+      "ALTER TABLE sending DROP COLUMN call_id");
+  sql("DROP INDEX deferred_by_reminder; ALTER TABLE deferred DROP COLUMN state; PRAGMA user_version=6");
   open();
   store_->start();
   submit({load(1)});
-  EXPECT_EQ(answer(1).rows, std::vector<DeferredRow>{message(1)});
+  DeferredRow nameless = message(1);
+  nameless.request_id = "";
+  EXPECT_EQ(answer(1).rows, std::vector<DeferredRow>{nameless});
 }
 
 TEST_F(SqliteStoreTest, AnotherReaderDoesNotStopCommits) {

@@ -19,6 +19,12 @@ int main(int argc, char** argv) {
       "sip",
       "registrations, messages, calls and OPTIONS (RFC 3261, RFC 3428); every body is verified, loss is checked");
   parley::load::add_sip_flags(*sip, sip_options);
+  parley::load::SipOptions pager_options;
+  CLI::App* pager = app.add_subcommand(
+      "pager",
+      "MESSAGEs to one, to lists and to groups (RFC 3428, RFC 5365, OMA SIMPLE IM); each must be answered, and must come once, "
+      "whole, to each it was for");
+  parley::load::add_pager_flags(*pager, pager_options);
   parley::load::ChatOptions chat_options;
   CLI::App* chat = app.add_subcommand(
       "chat", "rooms and their members (RFC 7701); every message is checked at every member: once, whole and in order");
@@ -29,6 +35,10 @@ int main(int argc, char** argv) {
   parley::load::add_deferred_flags(*deferred, deferred_options);
   CLI11_PARSE(app, argc, argv);
   if (deferred->parsed()) return parley::load::run_deferred(std::move(deferred_options));
+  if (pager->parsed()) {
+    pager_options.duration_given = pager->count("--duration") > 0;
+    return parley::load::run_sip(std::move(pager_options));
+  }
   if (chat->parsed()) return parley::load::run_chat(std::move(chat_options));
   if (sip->parsed()) {
     sip_options.duration_given = sip->count("--duration") > 0;

@@ -27,7 +27,9 @@ Flight& SipWorker::begin_flight(SipMode kind, User& user, SipPair* pair, uint64_
   free_.pop_back();
   const uint32_t slot = flight.slot;
   std::unique_ptr<Dialog> dialog = std::move(flight.dialog);  // its strings keep their memory
+  std::vector<uint64_t> came = std::move(flight.pager.came);
   flight = Flight{};
+  flight.pager.came = std::move(came);
   flight.slot = slot;
   flight.dialog = std::move(dialog);
   flight.live = true;
@@ -49,6 +51,7 @@ void SipWorker::end_flight(Flight& flight) {
     flight.user->busy = false;
     return;
   }
+  if (flight.kind == SipMode::pager) remember_ended(flight);
   SipPair& pair = *flight.pair;
   --pair.in_flight;
   if (pair.dirty || options_.open_loop()) return;
@@ -81,6 +84,7 @@ void SipWorker::write_request(Flight& flight) {
   switch (flight.kind) {
     case SipMode::registration: return write_register(flight);
     case SipMode::message: return write_message(flight);
+    case SipMode::pager: return write_pager(flight);
     case SipMode::call: return write_call(flight);
     case SipMode::options: return write_options(flight);
   }
@@ -140,12 +144,14 @@ void SipWorker::on_response(const SipMessage& message) {
     case SipMode::registration:
     case SipMode::options: return on_simple_answer(*flight, message);
     case SipMode::message: return on_message_answer(*flight, message);
+    case SipMode::pager: return on_pager_answer(*flight, message);
     case SipMode::call: return on_call_answer(*flight, message);
   }
 }
 
 void SipWorker::on_request(Link& link, const SipMessage& message) {
   ++counts_.requests_received;
+  if (options_.mode == SipMode::pager) return on_pager_request(link, message);
   SipId id;
   if (!take_sip_id(message.call_id, run_, false, id)) {
     ++counts_.stray;
@@ -244,6 +250,7 @@ void SipWorker::finished(Flight& flight) {
 void SipWorker::give_up(Flight& flight) {
   if (flight.setup) fail_setup("registration of " + flight.user->account.name + " was not answered");
   ++(flight.delivered ? counts_.unanswered : counts_.lost);
+  counts_.missing += flight.pager.missing;
   note(flight.user->account.name + ": given up, " +
        (!flight.delivered ? "nothing arrived"
         : flight.answered ? "answered but not ended"

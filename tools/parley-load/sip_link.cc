@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tools/parley-load/sip_text.h"
+
 namespace parley::load {
 namespace {
 
@@ -93,27 +95,30 @@ char* SipOutput::open(Link& link) {
   return text_.data() + used_;
 }
 
-void SipOutput::close(size_t head_bytes, std::string_view body) {
+void SipOutput::close(size_t head_bytes, std::string_view body, std::string_view tail) {
+  const size_t bytes = head_bytes + body.size() + tail.size();
   if (link_->websocket != nullptr) {  // one message, one frame (RFC 7118 section 5.1)
     const core::WebSocketMask mask = next_mask();
-    batch_.add(
-        core::WebSocketHeader({.opcode = core::WebSocketOpcode::text, .payload_bytes = head_bytes + body.size()}, mask)
-            .view());
+    batch_.add(core::WebSocketHeader({.opcode = core::WebSocketOpcode::text, .payload_bytes = bytes}, mask).view());
     char* const at = batch_.room();
-    std::memcpy(at, text_.data(), head_bytes);
-    if (!body.empty()) std::memcpy(at + head_bytes, body.data(), body.size());
-    core::apply_mask({at, head_bytes + body.size()}, mask);
-    batch_.wrote(head_bytes + body.size());
+    SipText(at).put({text_.data(), head_bytes}).put(body).put(tail);
+    core::apply_mask({at, bytes}, mask);
+    batch_.wrote(bytes);
     return;
   }
   if (!link_->datagrams) {
     batch_.wrote(head_bytes);
-    batch_.add_fixed(body);
+    if (!body.empty()) batch_.add_fixed(body);
+    if (!tail.empty()) batch_.add_fixed(tail);
     return;
   }
-  pieces_[count_][0] = {text_.data() + used_, head_bytes};
-  pieces_[count_][1] = {const_cast<char*>(body.data()), body.size()};  // sendmmsg only reads it
-  headers_[count_].msg_hdr.msg_iovlen = body.empty() ? 1 : 2;
+  std::array<iovec, 3>& pieces = pieces_[count_];
+  size_t used = 0;
+  pieces[used++] = {text_.data() + used_, head_bytes};
+  for (const std::string_view part : {body, tail}) {
+    if (!part.empty()) pieces[used++] = {const_cast<char*>(part.data()), part.size()};  // sendmmsg only reads it
+  }
+  headers_[count_].msg_hdr.msg_iovlen = used;
   used_ += head_bytes;
   ++count_;
 }

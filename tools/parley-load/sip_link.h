@@ -52,8 +52,8 @@ class SipOutput {
   SipOutput();
   // Room for one message's head: kSipRoomBytes.
   char* open(Link& link);
-  // Head bytes written at open's result; the body must outlive the run (pattern memory).
-  void close(size_t head_bytes, std::string_view body);
+  // Head bytes written at open's result; body and tail must outlive the run (pattern memory, constants).
+  void close(size_t head_bytes, std::string_view body, std::string_view tail = {});
   // Bytes that are no SIP message: WebSocket's own.
   void raw(Link& link, std::string_view bytes);
   void flush();
@@ -78,7 +78,7 @@ class SipOutput {
   size_t count_ = 0;
   uint64_t mask_state_ = 0;
   std::array<mmsghdr, kBurst> headers_{};
-  std::array<std::array<iovec, 2>, kBurst> pieces_{};
+  std::array<std::array<iovec, 3>, kBurst> pieces_{};
 };
 
 // One per thread: the datagrams of one system call.

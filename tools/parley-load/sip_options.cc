@@ -36,12 +36,7 @@ std::string finish_users(SipOptions& o) {
 
 }  // namespace
 
-void add_sip_flags(CLI::App& app, SipOptions& o) {
-  app.add_option("mode", o.mode_text,
-                 "register: digest registrations and refreshes, users in turn; message: MESSAGE from the sender to the "
-                 "receiver of each pair; call: INVITE, ACK, BYE of each pair; options: OPTIONS to the server itself")
-      ->required()
-      ->check(CLI::IsMember({"register", "message", "call", "options"}));
+void add_shared_flags(CLI::App& app, SipOptions& o) {
   app.add_option("--server", o.server_text, "server to load, HOST:PORT")->required();
   app.add_option("--transport", o.transport_text,
                  "udp, tcp, tls, ws or wss (WebSocket); without udp each user has a connection")
@@ -57,27 +52,19 @@ void add_sip_flags(CLI::App& app, SipOptions& o) {
   app.add_option("--user", o.users_text, "NAME:SECRET; repeatable");
   app.add_option("--users-file", o.users_file, "file with one NAME:SECRET per line");
   app.add_flag("--register,!--no-register", o.registers, "users register before messages and calls (default: on)");
-  app.add_flag(
-      "--challenge-each", o.challenge_each,
-      "register: each registration begins without credentials, so each is challenged (default: a nonce is used "
-      "again with a higher count for as long as the server takes it)");
   app.add_flag("--outbound", o.outbound, "registrations ask for RFC 5626 flows (+sip.instance, reg-id)");
   app.add_option("--expires", o.expires_s, "Expires of REGISTER, seconds")->capture_default_str();
   app.add_option("--sockets", o.sockets, "UDP sockets per thread that the users share; 0: one for each user")
       ->capture_default_str();
-  app.add_option("--bind", o.bind_text,
-                 "bind the first UDP socket to HOST:PORT, where a server without registrations sends all requests");
 
   app.add_option("--pairs", o.pairs, "pairs of a sender and a receiver (default: half as many as users)");
   app.add_option("--window", o.window,
-                 "closed loop: transactions in flight, per pair (message, call) or per thread (register, options)")
+                 "closed loop: transactions in flight, per pair (message, call, pager) or per thread (register, options)")
       ->check(CLI::Range(1U, 1U << 16))
       ->capture_default_str();
   app.add_option("--rate", o.rate_per_s,
                  "open loop: messages, calls, ... per second in all; latency counts from the time one was due");
   app.add_option("--size", o.size_bytes, "bytes per MESSAGE body")->capture_default_str();
-  app.add_flag("--ring", o.ring, "call: a 180 goes before the 200");
-  app.add_option("--hold", o.hold_s, "call: seconds from ACK to BYE")->capture_default_str();
 
   app.add_option("--duration", o.duration_s, "measured seconds")->capture_default_str();
   app.add_option("--warmup", o.warmup_s, "seconds of load before the measurement")->capture_default_str();
@@ -92,7 +79,6 @@ void add_sip_flags(CLI::App& app, SipOptions& o) {
   app.add_option("--threads", o.threads, "threads; users and pairs are dealt out in turn")->check(CLI::Range(1U, 256U));
   app.add_option("--cpu", o.cpu, "pin thread 0 to this CPU, thread 1 to the next, ...");
   app.add_flag("--spin", o.spin, "never sleep in the loop: lower latency noise, own CPU figure loses its meaning");
-  app.add_option("--idle", o.idle, "register the first N users and do nothing more; prints 'ready', then holds them");
   app.add_option("--server-pid", o.server_pids, "server process(es) whose tree's CPU time and memory are reported")
       ->delimiter(',');
   app.add_option("--json", o.json_file, "write the result as JSON to FILE ('-': standard output, without the table)");
@@ -100,10 +86,29 @@ void add_sip_flags(CLI::App& app, SipOptions& o) {
   app.add_flag("--allow-errors", o.allow_errors, "error answers alone do not make the exit status 1");
 }
 
+void add_sip_flags(CLI::App& app, SipOptions& o) {
+  app.add_option("mode", o.mode_text,
+                 "register: digest registrations and refreshes, users in turn; message: MESSAGE from the sender to the "
+                 "receiver of each pair; call: INVITE, ACK, BYE of each pair; options: OPTIONS to the server itself")
+      ->required()
+      ->check(CLI::IsMember({"register", "message", "call", "options"}));
+  add_shared_flags(app, o);
+  app.add_flag(
+      "--challenge-each", o.challenge_each,
+      "register: each registration begins without credentials, so each is challenged (default: a nonce is used "
+      "again with a higher count for as long as the server takes it)");
+  app.add_option("--bind", o.bind_text,
+                 "bind the first UDP socket to HOST:PORT, where a server without registrations sends all requests");
+  app.add_flag("--ring", o.ring, "call: a 180 goes before the 200");
+  app.add_option("--hold", o.hold_s, "call: seconds from ACK to BYE")->capture_default_str();
+  app.add_option("--idle", o.idle, "register the first N users and do nothing more; prints 'ready', then holds them");
+}
+
 std::string finish_sip_options(SipOptions& o) {
   o.mode = o.mode_text == "register"  ? SipMode::registration
            : o.mode_text == "message" ? SipMode::message
            : o.mode_text == "call"    ? SipMode::call
+           : o.mode_text == "pager"   ? SipMode::pager
                                       : SipMode::options;
   static const std::map<std::string, Transport> kTransports = {{"udp", Transport::udp},
                                                                {"tcp", Transport::tcp},
@@ -133,12 +138,12 @@ std::string finish_sip_options(SipOptions& o) {
     if (o.pairs == 0) o.pairs = users > 1 ? users / 2 : 1;
     if (o.pairs > users) return "--pairs: each receiver is another user, and there are " + std::to_string(users);
     if (o.threads > 1 && users < 2ULL * o.pairs) return "--threads: two users for each pair are needed";
-    if (users > 2ULL * o.pairs) o.users.resize(2 * static_cast<size_t>(o.pairs));
+    if (users > 2ULL * o.pairs && o.mode != SipMode::pager) o.users.resize(2 * static_cast<size_t>(o.pairs));
     o.threads = std::min(o.threads, o.pairs);
   } else {
     o.threads = std::min(o.threads, static_cast<uint32_t>(o.users.size()));
   }
-  return {};
+  return o.mode == SipMode::pager ? finish_pager_options(o) : "";
 }
 
 }  // namespace parley::load

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tools/parley-load/digest.h"
+#include "tools/parley-load/pager_options.h"
 #include "tools/parley-load/stream.h"
 
 namespace CLI {
@@ -14,7 +15,7 @@ class App;
 
 namespace parley::load {
 
-enum class SipMode : uint8_t { registration, message, call, options };
+enum class SipMode : uint8_t { registration, message, call, options, pager };
 enum class Transport : uint8_t { udp, tcp, tls, ws, wss };
 
 struct SipOptions {
@@ -48,6 +49,7 @@ struct SipOptions {
   uint32_t size_bytes = 200;
   bool ring = false;
   double hold_s = 0;
+  PagerOptions pager;
 
   double duration_s = 10;
   bool duration_given = false;
@@ -69,7 +71,7 @@ struct SipOptions {
   bool datagrams() const { return transport == Transport::udp; }
   bool secure() const { return transport == Transport::tls || transport == Transport::wss; }
   bool websocket() const { return transport == Transport::ws || transport == Transport::wss; }
-  bool pairwise() const { return mode == SipMode::message || mode == SipMode::call; }
+  bool pairwise() const { return mode == SipMode::message || mode == SipMode::call || mode == SipMode::pager; }
   // The users of pair `index`: of their own when there are enough, else the next pair's receiver sends.
   uint32_t receiver_of(uint32_t index) const { return users.size() >= 2ULL * pairs ? 2 * index : index; }
   uint32_t sender_of(uint32_t index) const {
@@ -78,6 +80,8 @@ struct SipOptions {
 };
 
 void add_sip_flags(CLI::App& app, SipOptions& options);
+// Those of them that `pager` has, too.
+void add_shared_flags(CLI::App& app, SipOptions& options);
 // Checks what flags alone cannot; an empty string when all is well, else what is wrong and with which flag.
 std::string finish_sip_options(SipOptions& options);
 

@@ -13,7 +13,8 @@ namespace {
 const char* unit(const SipOptions& options) {
   switch (options.mode) {
     case SipMode::registration: return "registration";
-    case SipMode::message: return "message";
+    case SipMode::message:
+    case SipMode::pager: return "message";
     case SipMode::call: return "call";
     case SipMode::options: break;
   }
@@ -43,7 +44,14 @@ std::vector<Named> all_counts(const SipCounts& c) {
           {"bad_messages", c.bad_messages},
           {"connections_lost", c.connections_lost},
           {"lost", c.lost},
-          {"unanswered", c.unanswered}};
+          {"unanswered", c.unanswered},
+          {"to_lists", c.to_lists},
+          {"to_groups", c.to_groups},
+          {"deliveries", c.deliveries},
+          {"missing", c.missing},
+          {"odd_answers", c.odd_answers},
+          {"out_of_order", c.out_of_order},
+          {"copies_out_of_order", c.copies_out_of_order}};
 }
 
 std::string statuses_text(const std::map<unsigned, uint64_t>& statuses) {
@@ -67,6 +75,10 @@ std::vector<std::string> judge(const SipOptions& options, const SipOutcome& outc
   check(t.corrupted, "messages corrupted");
   check(t.bad_messages, "malformed messages");
   check(t.connections_lost, "connections lost");
+  check(t.missing, "deliveries that never came");
+  check(t.odd_answers, "messages answered with another status than fits");
+  if (!options.datagrams()) check(t.out_of_order, "messages behind a later one of their sender");
+  if (options.pager.copies_in_order) check(t.copies_out_of_order, "copies behind a later one of their sender");
   if (!options.allow_errors) check(t.refused, "requests refused (--allow-errors lets them pass)");
   if (options.idle == 0 && outcome.window.finished == 0) wrong.emplace_back("nothing finished while measuring");
   return wrong;
@@ -122,6 +134,10 @@ void print_table(const SipOptions& options, const SipOutcome& outcome) {
     std::printf("measured                 %.3f s, %llu %ss\n", outcome.measured_s,
                 static_cast<unsigned long long>(w.finished), one);
     std::printf("throughput               %.0f %ss/s\n", per(static_cast<double>(w.finished), outcome.measured_s), one);
+    if (options.mode == SipMode::pager)
+      std::printf("deliveries               %.0f/s; of %llu messages %llu were to lists of %u, %llu to the group\n",
+                  per(static_cast<double>(w.deliveries), outcome.measured_s), static_cast<unsigned long long>(w.begun),
+                  static_cast<unsigned long long>(w.to_lists), options.pager.list, static_cast<unsigned long long>(w.to_groups));
     std::printf("latency\n");
     if (options.pairwise()) print_latency("delivered", outcome.delivery);
     print_latency("answered", outcome.answered);
@@ -139,6 +155,8 @@ void print_table(const SipOptions& options, const SipOutcome& outcome) {
       std::printf("server CPU               %.2f us/%s, %.2f cores (%.0f %% user), %u processes\n",
                   outcome.server_us_per_transaction(), one, outcome.server_cores(), 100 * per(user, user + system),
                   outcome.server_end.processes);
+    if (options.mode == SipMode::pager)
+      std::printf("                         %.2f us/delivery\n", outcome.server_us_per(w.deliveries));
     std::printf("server memory            %llu KiB PSS, %llu before the load",
                 static_cast<unsigned long long>(outcome.pss_after_kib),
                 static_cast<unsigned long long>(outcome.pss_before_kib));
@@ -173,7 +191,8 @@ void print_table(const SipOptions& options, const SipOutcome& outcome) {
 bool write_json(const SipOptions& options, const SipOutcome& outcome) {
   const SipCounts& w = outcome.window;
   nlohmann::json out;
-  out["mode"] = options.idle > 0 ? "sip-idle" : "sip-" + options.mode_text;
+  const bool pager = options.mode == SipMode::pager;
+  out["mode"] = options.idle > 0 ? "sip-idle" : pager ? "pager" : "sip-" + options.mode_text;
   out["load"] = {{"transport", options.transport_text},
                  {"users", options.users.size()},
                  {"pairs", options.pairwise() ? options.pairs : 0},
@@ -184,6 +203,13 @@ bool write_json(const SipOptions& options, const SipOutcome& outcome) {
                  {"challenge_each", options.challenge_each},
                  {"idle", options.idle},
                  {"threads", options.threads}};
+  if (pager) {
+    out["load"]["cpim"] = options.pager.cpim;
+    out["load"]["list"] = options.pager.list;
+    out["load"]["group_members"] = options.pager.group_members;
+    out["deliveries_per_s"] = per(static_cast<double>(w.deliveries), outcome.measured_s);
+    if (outcome.server_known()) out["server_cpu_us_per_delivery"] = outcome.server_us_per(w.deliveries);
+  }
   out["measured_s"] = outcome.measured_s;
   out["transactions"] = w.finished;
   out["transactions_per_s"] = per(static_cast<double>(w.finished), outcome.measured_s);

@@ -97,6 +97,7 @@ void SipWorker::setup_all() {
       fail_setup("only " + std::to_string(ready_) + " of " + std::to_string(users_.size()) +
                  " users were ready in time (--setup-timeout)");
   }
+  if (options_.mode == SipMode::pager) return prepare_pager();
   for (const auto& pair : pairs_) options_.mode == SipMode::call ? prepare_call(*pair) : prepare_message(*pair);
 }
 
@@ -110,6 +111,7 @@ void SipWorker::start_user(User& user) {
       for (const size_t at : {8U, 13U, 18U, 23U}) uuid.insert(at, "-");
       user.instance = ";+sip.instance=\"<urn:uuid:" + uuid + ">\";reg-id=1";
     }
+    if (options_.mode == SipMode::pager && options_.pager.im_tag) user.instance += ";+g.oma.sip-im";
     const bool first = options_.registers && (options_.pairwise() || options_.idle > 0);
     return first ? begin_registration(user, true, now_) : user_ready();
   }

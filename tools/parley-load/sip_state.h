@@ -30,6 +30,7 @@ struct Login {
 
 struct User {
   uint32_t index = 0;  // among all users of the run
+  uint32_t place = 0;  // among those of its thread (pager)
   Credentials account;
   std::string aor;          // sip:NAME@DOMAIN
   std::string contact_uri;  // sip:NAME@HOST:PORT;transport=...
@@ -59,6 +60,11 @@ struct SipPair {
   uint32_t in_flight = 0;
   uint64_t measured = 0;  // finished while measuring
   bool dirty = false;     // waits for its turn to begin something
+  // pager
+  uint32_t chosen = 0;  // messages begun
+  uint32_t lists = 0;   // of them to a list
+  uint32_t sent = 0;    // requests
+  uint32_t last = 0;    // number of the last one that the receiver has
 };
 
 // What a caller and a callee know of their call.
@@ -70,6 +76,16 @@ struct Dialog {
 };
 
 enum class Step : uint8_t { asking, inviting, holding, leaving };
+
+// What a pager message has beside others.
+struct PagerPart {
+  enum class To : uint8_t { one, list, group };
+  To to = To::one;
+  uint32_t turn = 0;    // list: which one of its sender
+  uint32_t number = 0;  // among the requests of its pair, in the order in which they left
+  uint32_t missing = 0; // deliveries
+  std::vector<uint64_t> came;  // by recipient: hash of the Via it came with; 0: it has not
+};
 
 // One registration, message, call or OPTIONS under way. `slot` and `serial` are in its Call-ID and branches.
 struct Flight {
@@ -104,6 +120,7 @@ struct Flight {
   uint64_t answer_interval_ns = 0;
   std::string login_line;  // of the present request; empty without
   std::unique_ptr<Dialog> dialog;
+  PagerPart pager;
 };
 
 // Counts of one thread over the whole run: nothing but uint64_t members (sip.cc adds them up as an array).
@@ -127,6 +144,14 @@ struct SipCounts {
   uint64_t connections_lost = 0;
   uint64_t lost = 0;        // never reached the receiver (or no answer, where there is no receiver)
   uint64_t unanswered = 0;  // reached the receiver, but the answer never came
+  // pager
+  uint64_t to_lists = 0;
+  uint64_t to_groups = 0;
+  uint64_t deliveries = 0;
+  uint64_t missing = 0;      // deliveries of messages that were given up
+  uint64_t odd_answers = 0;  // 2xx other than what such a message gets
+  uint64_t out_of_order = 0;         // from one to one, behind a later one
+  uint64_t copies_out_of_order = 0;  // likewise of what goes to lists and groups
 };
 
 }  // namespace parley::load

@@ -86,6 +86,7 @@ const char* take_header(std::string_view name, std::string_view value, SipMessag
     case 'c':
       if (same_word(name, "Call-ID")) return once(m.call_id, value);
       if (same_word(name, "CSeq")) return once(m.cseq, value);
+      if ((name.size() == 1 && (name[0] | 0x20) == 'c') || same_word(name, "Content-Type")) return once(m.content_type, value);
       if (same_word(name, "Contact") && m.contact.data() == nullptr) m.contact = value;
       if ((name.size() == 1 && (name[0] | 0x20) == 'l') || same_word(name, "Content-Length")) {
         if (m.has_length) return "a header twice";

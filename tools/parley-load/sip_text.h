@@ -26,6 +26,7 @@ struct SipMessage {
   std::string_view call_id;
   std::string_view cseq;  // "1 MESSAGE"
   std::string_view contact;
+  std::string_view content_type;
   std::string_view head;                  // all of it
   std::array<std::string_view, 16> vias;  // header values in order, each perhaps with several Vias
   size_t via_count = 0;                   // header lines, not Vias

@@ -46,6 +46,7 @@ void SipWorker::load(Monitor* monitor) {
   while (now_ns() < start_ns_) turn(start_ns_);
   may_begin_ = true;
   for (const auto& pair : pairs_) {
+    if (options_.open_loop()) break;  // whose turn it is the clock says
     pair->dirty = true;
     dirty_.push_back(pair.get());
   }
@@ -136,7 +137,7 @@ void SipWorker::begin_what_may() {
       SipPair& pair = *dirty_[served];
       const bool alive = pair.sender->link->state == Link::State::ready;
       while (alive && pair.in_flight < options_.window && begun < kBeginsPerTurn) {
-        options_.mode == SipMode::call ? begin_call(pair, now_) : begin_message(pair, now_);
+        begin_pairwise(pair, now_);
         ++begun;
       }
       if (alive && pair.in_flight < options_.window) break;  // the rest of it goes next turn
@@ -163,8 +164,7 @@ void SipWorker::schedule() {
 // The next pair's or free user's turn.
 void SipWorker::begin_next(uint64_t due_ns) {
   if (options_.pairwise()) {
-    SipPair& pair = *pairs_[turn_++ % pairs_.size()];
-    return options_.mode == SipMode::call ? begin_call(pair, due_ns) : begin_message(pair, due_ns);
+    return begin_pairwise(*pairs_[turn_++ % pairs_.size()], due_ns);
   }
   for (size_t tries = 0; tries < users_.size(); ++tries) {
     User& user = *users_[turn_++ % users_.size()];
@@ -172,6 +172,11 @@ void SipWorker::begin_next(uint64_t due_ns) {
     return options_.mode == SipMode::options ? begin_options(user, due_ns) : begin_registration(user, false, due_ns);
   }
   if (options_.open_loop()) ++behind_;  // every user is busy
+}
+
+void SipWorker::begin_pairwise(SipPair& pair, uint64_t due_ns) {
+  if (options_.mode == SipMode::call) return begin_call(pair, due_ns);
+  options_.mode == SipMode::pager ? begin_pager(pair, due_ns) : begin_message(pair, due_ns);
 }
 
 // The threads take turns, too.

@@ -6,6 +6,7 @@
 //   sip_register.cc  REGISTER and OPTIONS
 //   sip_message.cc   MESSAGE, both ends
 //   sip_call.cc      INVITE, ACK, BYE, both ends
+//   sip_pager.cc     MESSAGE to one, to a list, to a group, and all that get it
 #pragma once
 
 #include <sys/epoll.h>
@@ -17,6 +18,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "tools/parley-load/pattern.h"
@@ -74,6 +76,7 @@ class SipWorker {
   void begin_what_may();
   void schedule();
   void begin_next(uint64_t due_ns);
+  void begin_pairwise(SipPair& pair, uint64_t due_ns);
   uint64_t next_due_ns() const;
   void sweep();
   void on_event(Link& link, uint32_t events);
@@ -136,6 +139,23 @@ class SipWorker {
   void start_bye(Flight& flight);
   void sweep_call(Flight& flight);
 
+  // sip_pager.cc
+  void prepare_pager();
+  PagerPart::To next_target(SipPair& pair) const;
+  void begin_pager(SipPair& pair, uint64_t due_ns);
+  void start_pager(Flight& flight);
+  void write_pager(Flight& flight);
+  const std::string& pager_uri(const Flight& flight) const;
+  size_t list_shift(const Flight& flight) const;
+  const User& recipient(const Flight& flight, size_t copy) const;
+  size_t copy_of(const Flight& flight, const User& receiver) const;
+  User* user_of(std::string_view uri) const;
+  void on_pager_answer(Flight& flight, const SipMessage& message);
+  void on_pager_request(Link& link, const SipMessage& message);
+  void check_order(const Flight& flight, const User& receiver, uint32_t number);
+  void remember_ended(const Flight& flight);
+  void on_ended_pager(const Link& link, const SipMessage& message, const SipId& id, const User& receiver);
+
   static constexpr size_t kReadBytes = 192 * 1024;  // at least a whole message and the beginning of one
   static constexpr int kEventsMax = 512;
   static constexpr uint32_t kBeginsPerTurn = 64;  // as many as leave in one call; then answers are read
@@ -160,6 +180,16 @@ class SipWorker {
   std::vector<std::unique_ptr<Flight>> flights_;  // by slot
   std::vector<uint32_t> free_;
   std::set<uint64_t> failed_;  // serials that were refused or given up; what still comes of them is no duplicate
+  // pager
+  std::unordered_map<std::string, User*> users_by_name_;
+  std::unordered_map<uint64_t, uint32_t> last_copies_;  // by pair and place of the receiver: the last number he has
+  struct Ended {
+    uint64_t key = 0;  // of the message and who got it
+    uint64_t via = 0;  // with which
+  };
+  std::vector<Ended> ended_;  // the last ones, each in its place
+  std::string pager_front_;   // what stands before a text
+  std::string date_time_;
   uint32_t live_ = 0;
   uint64_t serial_ = 0;
   size_t turn_ = 0;         // whose turn it is in register, options and the open loop

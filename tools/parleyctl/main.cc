@@ -7,6 +7,7 @@
 //   parleyctl kick-member 0-5.1 7.3    take somebody out of it
 //   parleyctl close-room 0-5.1         end it
 //   parleyctl trace MESSAGE-ID         what became of a message
+//   parleyctl where MESSAGE-ID         where a message is: waiting, on its way, or which way it went
 //   parleyctl system-message USER TEXT write to a user; prints its id
 //             [--option yes=TEXT ...] [--answer-within 1h] [--language en]
 //   parleyctl system-messages          what has become of those
@@ -120,6 +121,46 @@ void show_room(const Options& options, const std::string& body) {
   show(options, body, "members");
 }
 
+// "udp:192.0.2.1:5060 200", "sip:bob@example.org waiting": the objects of a list, for one cell.
+std::string in_short(const Json& list) {
+  std::string text;
+  for (const Json& each : list) {
+    const std::string state = each.contains("result") ? each.value("result", "") : each.value("state", "");
+    text += (text.empty() ? "" : ", ") + each.value("to", "") + " " + state;
+  }
+  return text.empty() ? "-" : text;
+}
+
+// A table for each part of the answer that is not empty.
+void show_where(const Options& options, const std::string& body) {
+  static constexpr struct {
+    const char* name;
+    const char* title;
+  } parts[] = {{"waiting", "waits for its user"},
+               {"sending", "on its way to several"},
+               {"passed", "went through here"},
+               {"rooms", "went through IM sessions"}};
+  Json answer = Json::parse(body, nullptr, false);
+  if (options.json || !answer.is_object()) return print(body);
+  warn_of_silence(answer);
+  bool first = true;
+  for (const auto& part : parts) {
+    if (!answer.contains(part.name) || answer[part.name].empty()) continue;
+    std::printf("%s%s\n", first ? "" : "\n", part.title);
+    first = false;
+    for (Json& line : answer[part.name]) {
+      line.erase("at_ms");
+      for (const char* const list : {"hops", "recipients"}) {
+        if (line.contains(list)) line[list] = in_short(line[list]);
+      }
+      for (const char* const id : {"message_id", "call_id", "request_id"}) {
+        if (line.contains(id) && line[id] == answer["message_id"]) line.erase(id);  // that is known
+      }
+    }
+    print(parley::parleyctl::table(answer[part.name]));
+  }
+}
+
 // For a query: all but letters and digits as %XX.
 std::string escaped(const std::string& text) {
   static constexpr char hex[] = "0123456789ABCDEF";
@@ -202,6 +243,8 @@ int main(int argc, char** argv) {
   close_room->add_option("ROOM", room_id, "as `rooms` shows it")->required();
   auto* trace = app.add_subcommand("trace", "what became of a message of an IM session");
   trace->add_option("MESSAGE-ID", message_id, "as its sender wrote it, or as its receivers got it")->required();
+  auto* where = app.add_subcommand("where", "where a message is: waiting, on its way to several, or which way it went");
+  where->add_option("MESSAGE-ID", message_id, "imdn.Message-ID, Message-ID of MSRP, or Call-ID of a MESSAGE")->required();
   auto* system_message = app.add_subcommand("system-message", "write to a user as the system; prints the message's id");
   system_message->add_option("USER", message.user, "alice, or his whole address")->required();
   system_message->add_option("TEXT", message.text, "what he is to read")->required();
@@ -259,6 +302,8 @@ int main(int argc, char** argv) {
     print(client.post(of_room + "/close"));
   } else if (trace->parsed()) {
     show(options, client.get("/api/v1/trace?message-id=" + escaped(message_id)), "messages");
+  } else if (where->parsed()) {
+    show_where(options, client.get("/api/v1/where?message-id=" + escaped(message_id)));
   } else if (system_message->parsed()) {
     send_system_message(options, client, message);
   } else if (system_messages->parsed()) {

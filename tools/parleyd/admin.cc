@@ -18,6 +18,7 @@
 #include "tools/parleyd/admin_deferred.h"
 #include "tools/parleyd/admin_json.h"
 #include "tools/parleyd/admin_system.h"
+#include "tools/parleyd/admin_where.h"
 #include "tools/parleyd/host_port.h"
 
 namespace parley::parleyd {
@@ -227,6 +228,7 @@ void AdminServer::add_routes() {
   add_room_routes();
   add_system_routes(server, backend_);
   add_deferred_routes(server, backend_);
+  add_where_route(server, backend_);
   const auto show_level = [this](Response& response) {
     answer_json(response, "{\"level\":\"" + std::string(to_string(backend_.log_level())) + "\"}\n");
   };

@@ -11,6 +11,7 @@
 //   POST /api/v1/rooms/ID/close       ends it; ID as the list shows it
 //   POST /api/v1/rooms/ID/members/ID/kick   takes somebody out of it
 //   GET  /api/v1/trace?message-id=ID  what became of a message
+//   GET  /api/v1/where?message-id=ID  where a message is: what waits, what is on its way, where it went; 404: nobody knows it
 //   POST /api/v1/system-messages      {"user":..,"text":..,"language":..,"answer_within":"1h","options":[{"id":..,"text":..}]}:
 //                                     writes to a user; 201 {"id":..} when it is stored, 409 says why it is not sent
 //   GET  /api/v1/system-messages      what has become of those (?limit=N per shard, 1000 if not given)

@@ -19,6 +19,9 @@ void add_deferred(FlagTable& flags, Settings& s) {
   flags.count("--deferred-large-parallel", c.large_parallel, 1, 100'000,
               "Large messages that come into the store or go out of it at one time, per shard. Each costs at most 2 MiB while the "
               "disk or its receiver is slow.");
+  flags.count("--deferred-large-per-user-max", c.large_per_user, 1, 100'000,
+              "How many of them one user may be sending, and how many one user may be sent, so that nobody takes them all; one to "
+              "several counts once. One more is answered 480 or 503.");
   flags.duration("--deferred-age-max", c.age_max, 1s, hours(24 * 365),
                  "How long a message waits at most; one with Expires as long as that says, if it is shorter. Then it is deleted, and "
                  "its sender is told if he has asked for negative-delivery.");

@@ -72,8 +72,9 @@ void add_focus(FlagTable& flags, Settings& s) {
   flags.size("--im-message-bytes-max", c.message_bytes_max, 0, std::uint64_t{1} << 40,
              "Largest message of an IM session, as a=max-size says; a larger one is stopped with 413. 0: any size.");
   flags.count("--trace-messages", c.trace_messages, 0, 20'000,
-              "How many of the last messages of IM sessions a shard remembers for `parleyctl trace`: whose, when, and what "
-              "became of them, not what they say. Each costs about 250 bytes. 0: none.");
+              "How many of the last messages of IM sessions a shard remembers for `parleyctl trace`, and how many of the last pager "
+              "messages for `parleyctl where`: whose, when, and what became of them, not what they say. Each costs about 250 bytes, a "
+              "pager message 600. 0: none.");
 }
 
 void finish_focus(Settings& s, bool asked) {

@@ -149,7 +149,7 @@ void Phone::give_up(const std::string& key) {
 
 void Phone::end(Client& c) {
   if (c.over) return;
-  c.over = true;
+  c.over = c.given_up = true;
   world_.journal.line("agent %u gives up %s %s", number_, c.request.value("CSeq").c_str(),
                       c.request.value("Call-ID").c_str());
   const Done done = std::exchange(c.done, nullptr);
@@ -254,7 +254,7 @@ void Phone::take_final(const std::string& key, Client& c, const Message& m, std:
   if (c.status >= 200) {
     // Nothing is remembered of a request that is refused at once: its copy may meet a challenge, or overload.
     if (c.status >= 300 && (m.status == 503 || challenge(m.status) || c.status == 503 || challenge(c.status))) return;
-    if (excused(c)) return;
+    if (excused(c) || (c.given_up && !good)) return;
     if (good && c.status < 300 && tag_of(m.value("To")) != c.to_tag) return fail("two dialogs by one INVITE");
     if (c.final_bytes != bytes)
       return fail("a second final response: " + std::string(bytes.substr(0, 300)) + "\n  after " + c.final_bytes.substr(0, 300));

@@ -48,6 +48,7 @@ class Phone : public sip::Receiver {
     Duration interval = t1;
     int provisional = 0;
     bool over = false;
+    bool given_up = false;  // before a final response came: by then a late copy may be a request of its own
     bool cancelled = false;
     int status = 0;
     std::string final_bytes;

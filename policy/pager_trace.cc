@@ -1,0 +1,84 @@
+// policy/pager_trace.cc - see pager_trace.h.
+#include "policy/pager_trace.h"
+
+namespace parley::policy {
+namespace {
+
+std::uint32_t since(const TracedPager& message, std::int64_t wall_ms) {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(wall_ms - message.wall_ms, 0, 0xffffffffLL));
+}
+
+}  // namespace
+
+void PagerTrace::set_capacity(std::uint32_t capacity) {
+  if (capacity == records_.size()) return;
+  records_.assign(capacity, {});
+  records_.shrink_to_fit();  // numbers go on, so what refers to those that are forgotten finds nothing
+}
+
+std::uint64_t PagerTrace::add(const Names& names, const About& about) {
+  if (!on()) return 0;
+  const std::uint64_t number = ++last_;
+  Record& record = records_[number % records_.size()];
+  record.names = {hash(names.message_id), hash(names.call_id), hash(names.leg_call_id)};
+  TracedPager& message = record.message;
+  message.number = number;
+  message.way = about.way;
+  message.kept = false;
+  message.status = 0;
+  message.answered_ms = message.hops = message.taken = message.failed = 0;
+  message.wall_ms = about.wall_ms;
+  message.bytes = about.bytes;
+  message.copies = about.copies;
+  message.message_id.assign(names.message_id);
+  message.call_id.assign(names.call_id);
+  message.sender.assign(about.sender);
+  message.recipient.assign(about.recipient);
+  return number;
+}
+
+TracedPager* PagerTrace::find(std::uint64_t number) {
+  if (number == 0 || !on()) return nullptr;
+  TracedPager& message = records_[number % records_.size()].message;
+  return message.number == number ? &message : nullptr;
+}
+
+void PagerTrace::sent(std::uint64_t number, unsigned branch, core::Transport transport, const core::Address& remote,
+                      std::int64_t wall_ms) {
+  TracedPager* const message = find(number);
+  if (message == nullptr || message->hops++ >= TracedPager::hops_max) return;
+  message->hop[message->hops - 1] = {.remote = remote,
+                                     .transport = transport,
+                                     .branch = static_cast<std::uint8_t>(branch),
+                                     .sent_ms = since(*message, wall_ms)};
+}
+
+// Of the hops of a branch the last one is meant: those before it had failed.
+void PagerTrace::heard(std::uint64_t number, unsigned branch, TracedHop::Result result, std::uint16_t status, std::int64_t wall_ms) {
+  TracedPager* const message = find(number);
+  if (message == nullptr) return;
+  for (std::size_t i = std::min<std::size_t>(message->hops, TracedPager::hops_max); i-- > 0;) {
+    TracedHop& hop = message->hop[i];
+    if (hop.branch != static_cast<std::uint8_t>(branch)) continue;
+    if (hop.result != TracedHop::Result::open) return;  // it is one that found no room here
+    hop.result = result;
+    hop.status = status;
+    hop.answered_ms = since(*message, wall_ms);
+    return;
+  }
+}
+
+void PagerTrace::answered(std::uint64_t number, std::uint16_t status, bool kept, std::int64_t wall_ms) {
+  TracedPager* const message = find(number);
+  if (message == nullptr || message->status != 0) return;
+  message->status = status;
+  message->kept = kept;
+  message->answered_ms = since(*message, wall_ms);
+}
+
+void PagerTrace::copy_over(std::uint64_t number, bool taken) {
+  TracedPager* const message = find(number);
+  if (message != nullptr) ++(taken ? message->taken : message->failed);
+}
+
+}  // namespace parley::policy

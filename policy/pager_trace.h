@@ -1,0 +1,139 @@
+// policy/pager_trace.h - the last pager messages of a shard, for operators who look for one of them: which way each took, what came
+// of it, never what it says.
+//
+// A circle of `capacity` records, about 600 bytes each; the oldest makes room for a new one. A message costs one record, where what
+// names it is hashed, and a store into it for each hop, answer and end: records are found by their number. Looking for one compares
+// the hashes of all of them. Core-local.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "core/address.h"
+#include "core/keyed_hash.h"
+#include "core/seam.h"
+
+namespace parley::policy {
+
+// As much of a text as it has room for.
+template <std::size_t bytes_max>
+class ShownText {
+ public:
+  static_assert(bytes_max < 256);
+  void assign(std::string_view text) {
+    length_ = static_cast<std::uint8_t>(std::min(text.size(), bytes_max));
+    if (length_ != 0) std::memcpy(bytes_.data(), text.data(), length_);
+  }
+  [[nodiscard]] std::string_view view() const { return {bytes_.data(), length_}; }
+
+ private:
+  std::array<char, bytes_max> bytes_;
+  std::uint8_t length_ = 0;
+};
+
+struct TracedHop {
+  enum class Result : std::uint8_t { open, answered, silent, lost, unawaited };
+  core::Address remote;
+  core::Transport transport = core::Transport::udp;
+  Result result = Result::open;
+  std::uint8_t branch = 0;
+  std::uint16_t status = 0;       // answered
+  std::uint32_t sent_ms = 0;      // since the message came
+  std::uint32_t answered_ms = 0;  // likewise: when `result` became what it is
+};
+
+struct TracedPager {
+  enum class Way : std::uint8_t {
+    direct,   // from its sender
+    list,     // to a list or group: taken, to be sent to several
+    copy,     // of such, to one of them
+    stored,   // out of the store, to its user
+    session,  // likewise, by MSRP: what is large
+    fetched,  // likewise, as he or whoever he named has asked for it
+    system,   // the operator's
+    notice,   // ours about another
+  };
+  static constexpr std::size_t hops_max = 4;
+
+  std::uint64_t number = 0;
+  Way way = Way::direct;
+  bool kept = false;  // its user was not reached: it waits for him
+  std::uint16_t status = 0;  // what its sender was answered; 0: nothing so far
+  std::uint32_t answered_ms = 0;
+  std::uint32_t hops = 0;  // of which the first hops_max are here
+  std::int64_t wall_ms = 0;
+  std::uint64_t bytes = 0;
+  // list: recipients, and what has come of them.
+  std::uint32_t copies = 0;
+  std::uint32_t taken = 0;
+  std::uint32_t failed = 0;
+  ShownText<64> message_id;  // imdn.Message-ID
+  ShownText<64> call_id;     // of the request that its sender sent
+  ShownText<80> sender;
+  ShownText<80> recipient;
+  std::array<TracedHop, hops_max> hop{};
+};
+
+class PagerTrace {
+ public:
+  explicit PagerTrace(const core::HashKey& key) : key_(key) {}
+
+  // Forgets what was kept, when that changes. 0: nothing is kept.
+  void set_capacity(std::uint32_t capacity);
+  [[nodiscard]] bool on() const { return !records_.empty(); }
+
+  // What one of them is looked for by; empty ones are none.
+  struct Names {
+    std::string_view message_id{};
+    std::string_view call_id{};
+    std::string_view leg_call_id{};  // of the request that went on under another
+  };
+  struct About {
+    TracedPager::Way way = TracedPager::Way::direct;
+    std::string_view sender;
+    std::string_view recipient;
+    std::uint64_t bytes = 0;
+    std::int64_t wall_ms = 0;
+    std::uint32_t copies = 0;
+  };
+  // Its number; 0: nothing is kept.
+  [[nodiscard]] std::uint64_t add(const Names& names, const About& about);
+
+  // Those whose number is not kept (any more) do nothing.
+  void sent(std::uint64_t number, unsigned branch, core::Transport transport, const core::Address& remote, std::int64_t wall_ms);
+  // `unawaited`: forwarded, and nobody here hears what came of it.
+  void heard(std::uint64_t number, unsigned branch, TracedHop::Result result, std::uint16_t status, std::int64_t wall_ms);
+  void answered(std::uint64_t number, std::uint16_t status, bool kept, std::int64_t wall_ms);
+  void copy_over(std::uint64_t number, bool taken);
+
+  // Those with that Message-ID or Call-ID, the newest first.
+  template <typename Visit>
+  void for_each(std::string_view id, Visit&& visit) const {
+    if (id.empty()) return;
+    const core::Hash128 wanted = hash(id);
+    for (std::uint64_t number = last_; number + records_.size() > last_ && number != 0; --number) {
+      const Record& record = records_[number % records_.size()];
+      if (std::find(record.names.begin(), record.names.end(), wanted) != record.names.end()) visit(record.message);
+    }
+  }
+
+ private:
+  struct Record {
+    std::array<core::Hash128, 3> names{};
+    TracedPager message;
+  };
+  [[nodiscard]] TracedPager* find(std::uint64_t number);
+  [[nodiscard]] core::Hash128 hash(std::string_view name) const {
+    return name.empty() ? core::Hash128{} : core::KeyedHash(key_).add(name).finish();
+  }
+
+  const core::HashKey key_;
+  std::vector<Record> records_;  // by number
+  std::uint64_t last_ = 0;
+};
+
+}  // namespace parley::policy

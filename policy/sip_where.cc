@@ -1,0 +1,279 @@
+// policy/sip_where.cc - what is remembered of pager messages on their way (pager_trace.h), and what operators are told of one of
+// them: where it waits, to whom it has yet to go, which way it went. See sip_service.h.
+//
+// Answers are JSON of our own numbers and of texts that are escaped; what messages say is not in them. What waits is in the store:
+// each shard asks it, and tells of the users it has.
+#include "core/json_text.h"
+#include "policy/cpim.h"
+#include "policy/sip_service.h"
+
+namespace parley::policy {
+
+using core::put_json_field;
+using sip::HeaderId;
+using sip::Method;
+
+namespace {
+
+constexpr std::uint32_t rows_max = 32;        // of one id
+constexpr std::size_t traced_max = 64;        // likewise
+constexpr std::size_t copies_shown_max = 200;  // of one message
+constexpr std::size_t questions_max = 64;     // that wait for the store
+
+std::string date_time(std::int64_t wall_ms) {
+  std::string text;
+  append_date_time(text, wall_ms);
+  return text;
+}
+
+// Members of an object, the first of which has no comma before it.
+void begin_object(std::string& json, std::string_view name, std::string_view text) {
+  if (json.back() != '[') json += ',';
+  json.append("{\"").append(name).append("\":");
+  core::put_json_string(json, text);
+}
+
+std::string_view to_string(TracedPager::Way way) {
+  using Way = TracedPager::Way;
+  switch (way) {
+    case Way::direct: return "direct";
+    case Way::list: return "list";
+    case Way::copy: return "copy";
+    case Way::stored: return "stored";
+    case Way::session: return "session";
+    case Way::fetched: return "fetched";
+    case Way::system: return "system";
+    case Way::notice: return "notice";
+  }
+  return "";
+}
+
+TracedPager::Way way_of(const Errand* errand) {
+  using Way = TracedPager::Way;
+  if (errand == nullptr) return Way::direct;
+  switch (errand->client) {
+    case Errand::Client::copy: return errand->origin.empty() ? Way::notice : Way::copy;
+    case Errand::Client::deferred: return Way::stored;
+    case Errand::Client::retrieval: return Way::fetched;
+    case Errand::Client::system: return Way::system;
+    case Errand::Client::calls:
+    case Errand::Client::participant:
+    case Errand::Client::session:
+    case Errand::Client::announcement:
+    case Errand::Client::nobody: break;
+  }
+  return Way::notice;
+}
+
+std::string_view outcome_of(const TracedPager& message) {
+  if (message.status == 0) {
+    const bool forgotten = message.hops != 0 && message.hop[0].result == TracedHop::Result::unawaited;
+    return forgotten ? "passed on" : "under way";
+  }
+  if (message.status >= 300) return "failed";
+  if (message.kept) return "kept";
+  return message.way == TracedPager::Way::list ? "taken" : "delivered";
+}
+
+std::string_view name_of(core::Transport transport) {
+  switch (transport) {
+    case core::Transport::udp: return "udp";
+    case core::Transport::tcp: return "tcp";
+    case core::Transport::tls: return "tls";
+    case core::Transport::ws: return "ws";
+    case core::Transport::wss: return "wss";
+    case core::Transport::pipe: break;
+  }
+  return "";
+}
+
+void put_hop(const TracedHop& hop, std::string& json) {
+  begin_object(json, "to", std::string(name_of(hop.transport)).append(":").append(core::to_string(hop.remote)));
+  put_json_field(json, "sent_after_ms", hop.sent_ms);
+  switch (hop.result) {
+    case TracedHop::Result::unawaited: put_json_field(json, "result", "not awaited"); break;
+    case TracedHop::Result::open: put_json_field(json, "result", "open"); break;
+    case TracedHop::Result::answered: put_json_field(json, "result", std::to_string(hop.status)); break;
+    case TracedHop::Result::silent: put_json_field(json, "result", "no answer"); break;
+    case TracedHop::Result::lost: put_json_field(json, "result", "connection lost"); break;
+  }
+  if (hop.result != TracedHop::Result::open) put_json_field(json, "result_after_ms", hop.answered_ms);
+  json += '}';
+}
+
+void put_passed(const TracedPager& message, std::int64_t wall_ms, std::string& json) {
+  begin_object(json, "way", to_string(message.way));
+  put_json_field(json, "outcome", outcome_of(message));
+  put_json_field(json, "status", message.status);
+  put_json_field(json, "from", message.sender.view());
+  put_json_field(json, "to", message.recipient.view());
+  put_json_field(json, "at", date_time(message.wall_ms));
+  put_json_field(json, "at_ms", static_cast<std::uint64_t>(message.wall_ms));
+  put_json_field(json, "seconds_ago", static_cast<std::uint64_t>(std::max<std::int64_t>(0, wall_ms - message.wall_ms)) / 1000);
+  put_json_field(json, "answered_after_ms", message.answered_ms);
+  put_json_field(json, "bytes", message.bytes);
+  put_json_field(json, "message_id", message.message_id.view());
+  put_json_field(json, "call_id", message.call_id.view());
+  if (message.way == TracedPager::Way::list) {
+    put_json_field(json, "copies", message.copies);
+    put_json_field(json, "copies_taken", message.taken);
+    put_json_field(json, "copies_failed", message.failed);
+  }
+  json.append(",\"hops\":[");
+  for (std::size_t i = 0; i < std::min<std::size_t>(message.hops, TracedPager::hops_max); ++i) put_hop(message.hop[i], json);
+  json += ']';
+  if (message.hops > TracedPager::hops_max) put_json_field(json, "hops_left_out", message.hops - TracedPager::hops_max);
+  json += '}';
+}
+
+std::string_view to_string(Exploder::Open::State state) {
+  using State = Exploder::Open::State;
+  switch (state) {
+    case State::storing: return "being stored";
+    case State::waiting: return "waiting";
+    case State::behind: return "behind others";
+    case State::sending: return "under way";
+  }
+  return "";
+}
+
+void put_sending(const Exploder::Open& open, std::string& json) {
+  const core::SendingRow& row = open.row;
+  begin_object(json, "to", row.list);
+  put_json_field(json, "from", row.sender);
+  put_json_field(json, "since", date_time(row.arrived_ms));
+  put_json_field(json, "bytes", row.body.size());
+  put_json_field(json, "message_id", row.message_id);
+  put_json_field(json, "call_id", row.call_id);
+  put_json_field(json, "open", open.copies.size());
+  json.append(",\"recipients\":[");
+  for (std::size_t i = 0; i < std::min(open.copies.size(), copies_shown_max); ++i) {
+    begin_object(json, "to", open.copies[i].uri);
+    put_json_field(json, "state", to_string(open.copies[i].state));
+    json += '}';
+  }
+  json.append("]}");
+}
+
+std::string_view to_string(Deferred::Tries::State state) {
+  using State = Deferred::Tries::State;
+  switch (state) {
+    case State::none: return "not there";
+    case State::resting: return "later";
+    case State::queued: return "in line";
+    case State::sending: return "under way";
+  }
+  return "";
+}
+
+void put_waiting(const core::DeferredRow& row, const Deferred::Tries& tries, std::string& json) {
+  const DeferredEntry entry = deferred_entry(row);
+  begin_object(json, "id", std::to_string(row.id));
+  put_json_field(json, "for", row.aor);
+  put_json_field(json, "from", row.sender);
+  put_json_field(json, "since", date_time(row.arrived_ms));
+  put_json_field(json, "until", date_time(row.expires_ms));
+  put_json_field(json, "bytes", row.size);
+  put_json_field(json, "mode", to_string(entry.mode));
+  put_json_field(json, "user_knows", policy::to_string(row.state));
+  put_json_field(json, "delivery", to_string(tries.state));
+  put_json_field(json, "failed_rounds", tries.failures);
+  if (tries.last_status != 0) put_json_field(json, "last_status", tries.last_status);
+  if (tries.state == Deferred::Tries::State::resting)
+    put_json_field(json, "next_in_seconds", static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(tries.next).count()));
+  put_json_field(json, "message_id", row.message_id);
+  put_json_field(json, "request_id", row.request_id);
+  json += '}';
+}
+
+}  // namespace
+
+// --- what is remembered
+
+// Not of those that only say that somebody writes.
+std::uint64_t SipService::trace_add(const Received& request, const Errand* errand) {
+  if (request.head.method != Method::message || !trace_.on()) return 0;
+  const std::string_view type = request.head.value(HeaderId::content_type, request.bytes);
+  if (is_composing(type, request.body)) return 0;
+  // What we wrote has no Via yet, so little of it has been read.
+  const std::string_view call_id = request.head.value(HeaderId::call_id, request.bytes);
+  sip::Address from;
+  (void)sip::parse_address(request.head.value(HeaderId::from, request.bytes), from);
+  const bool brings = errand != nullptr && !errand->origin.empty();
+  return trace_.add({.message_id = wanted_notices(type, request.body).message_id,
+                     .call_id = brings ? std::string_view(errand->origin) : call_id,
+                     .leg_call_id = brings ? call_id : std::string_view{}},
+                    {.way = way_of(errand),
+                     .sender = from.uri,
+                     .recipient = request.head.uri.of(request.bytes),
+                     .bytes = request.body.size(),
+                     .wall_ms = now_.wall_ms});
+}
+
+// One that is forgotten here.
+void SipService::trace_forwarded(const Received& request, const Flow& flow) {
+  const std::uint64_t number = trace_add(request, nullptr);
+  if (number == 0) return;
+  trace_.sent(number, 0, flow.transport, flow.remote, now_.wall_ms);
+  trace_.heard(number, 0, TracedHop::Result::unawaited, 0, now_.wall_ms);
+}
+
+void SipService::trace_sent(const Proxied& p, unsigned branch, const Flow& flow) {
+  if (p.trace != 0) trace_.sent(p.trace, branch, flow.transport, flow.remote, now_.wall_ms);
+}
+
+void SipService::trace_heard(const Proxied& p, unsigned branch, TracedHop::Result result, std::uint16_t status) {
+  if (p.trace != 0) trace_.heard(p.trace, branch, result, status, now_.wall_ms);
+}
+
+void SipService::trace_answered(const Proxied& p, std::uint16_t status) {
+  if (p.trace == 0) return;
+  trace_.answered(p.trace, status, status == 202 && p.keeping == Proxied::Keeping::done, now_.wall_ms);
+}
+
+// --- what is told
+
+// Empty: it is answered when the store has said what it has.
+std::string SipService::answer_where(const core::AdminRequest& request) {
+  if (!config_->im.deferred.on) {
+    std::string json;
+    put_where(request.argument, {}, json);
+    return json;
+  }
+  if (wheres_.size() >= questions_max) return "{}";
+  const std::uint64_t number = ++where_numbers_;
+  wheres_.emplace(number, request);
+  out_->store({store_token(StoreOwner::where, number), core::FindMessage{request.argument, rows_max}});
+  return {};
+}
+
+void SipService::on_found(const core::StoreResult& result) {
+  const auto asked = wheres_.find(store_number(result.token));
+  if (asked == wheres_.end()) return;
+  const core::AdminRequest request = std::move(asked->second);
+  wheres_.erase(asked);
+  std::string json = "{}";  // as of a shard that does not answer
+  if (result.status == core::StoreResult::Status::done) put_where(request.argument, result.rows, json);
+  out_->admin_reply(request.id, std::move(json));
+}
+
+void SipService::put_where(std::string_view id, std::span<const core::DeferredRow> rows, std::string& json) {
+  json = "{\"waiting\":[";
+  for (const core::DeferredRow& row : rows) {
+    if (shard_of(row.aor) == shard_) put_waiting(row, deferred_.tries_of(row.aor), json);
+  }
+  json.append("],\"sending\":[");
+  for (const Exploder::Open& open : exploder_.open_of(id)) put_sending(open, json);
+  json.append("],\"passed\":[");
+  std::size_t left = traced_max;
+  trace_.for_each(id, [&](const TracedPager& message) {
+    if (left == 0) return;
+    --left;
+    put_passed(message, now_.wall_ms, json);
+  });
+  json.append("],\"rooms\":");
+  json.append(focus_.answer_admin({.kind = core::AdminRequest::Kind::trace, .argument = std::string(id)}, now_.wall_ms));
+  json += '}';
+}
+
+}  // namespace parley::policy

@@ -1,0 +1,125 @@
+// tests/policy/pager_trace_test.cc - the memory of the last pager messages.
+#include "policy/pager_trace.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace parley::tests {
+namespace {
+
+using policy::PagerTrace;
+using policy::TracedHop;
+using policy::TracedPager;
+using Result = TracedHop::Result;
+
+constexpr std::int64_t begin_ms = 1'700'000'000'000;
+
+struct Tracing : testing::Test {
+  Tracing() { trace.set_capacity(3); }
+  std::uint64_t add(const std::string& message_id, const std::string& call_id, const std::string& leg = {}) {
+    return trace.add({.message_id = message_id, .call_id = call_id, .leg_call_id = leg},
+                     {.sender = "sip:a@b", .recipient = "sip:c@d", .bytes = 5, .wall_ms = begin_ms});
+  }
+  std::vector<std::uint64_t> numbers(const std::string& id) {
+    std::vector<std::uint64_t> found;
+    trace.for_each(id, [&](const TracedPager& each) { found.push_back(each.number); });
+    return found;
+  }
+  TracedPager only(const std::string& id) {
+    TracedPager found;
+    trace.for_each(id, [&](const TracedPager& each) { found = each; });
+    return found;
+  }
+  PagerTrace trace{core::HashKey{1, 2}};
+};
+
+TEST_F(Tracing, AnyOfItsNamesFindsItTheNewestFirst) {
+  EXPECT_EQ(add("m1", "c1"), 1U);
+  add("", "c2", "m1");
+  add("m3", "c1");
+  EXPECT_EQ(numbers("m1"), (std::vector<std::uint64_t>{2, 1}));
+  EXPECT_EQ(numbers("c1"), (std::vector<std::uint64_t>{3, 1}));
+  EXPECT_EQ(numbers("c"), (std::vector<std::uint64_t>{}));
+  EXPECT_EQ(numbers(""), (std::vector<std::uint64_t>{})) << "what has no name is not found by that";
+}
+
+TEST_F(Tracing, TheOldestMakesRoomAndHearsNothingAnyMore) {
+  for (std::uint64_t n = 1; n <= 100; ++n) {
+    ASSERT_EQ(add("m", "c" + std::to_string(n)), n);
+    for (std::uint64_t m = 1; m <= n; ++m) ASSERT_EQ(numbers("c" + std::to_string(m)).size(), m + 3 > n ? 1U : 0U) << m << " of " << n;
+  }
+  trace.answered(97, 486, false, begin_ms);
+  trace.answered(98, 200, false, begin_ms + 7);
+  EXPECT_EQ(only("c98").status, 200) << "97 had its place before";
+  EXPECT_EQ(only("c98").answered_ms, 7U);
+  EXPECT_EQ(only("c100").status, 0);
+}
+
+TEST_F(Tracing, AHopIsAnsweredByItsBranchAndTheLastOneTried) {
+  const core::Address one = *core::parse_address("192.0.2.1:5060");
+  const core::Address two = *core::parse_address("192.0.2.2:5060");
+  const std::uint64_t number = add("m1", "c1");
+  trace.sent(number, 0, core::Transport::udp, one, begin_ms + 1);
+  trace.heard(number, 0, Result::lost, 0, begin_ms + 2);
+  trace.sent(number, 1, core::Transport::tcp, one, begin_ms + 3);
+  trace.sent(number, 0, core::Transport::udp, two, begin_ms + 4);
+  trace.heard(number, 0, Result::answered, 200, begin_ms + 9);
+  const TracedPager found = only("m1");
+  ASSERT_EQ(found.hops, 3U);
+  EXPECT_EQ(found.hop[0].result, Result::lost);
+  EXPECT_EQ(found.hop[1].result, Result::open);
+  EXPECT_EQ(found.hop[2].result, Result::answered);
+  EXPECT_EQ(found.hop[2].remote, two);
+  EXPECT_EQ(found.hop[2].status, 200);
+  EXPECT_EQ(found.hop[2].sent_ms, 4U);
+  EXPECT_EQ(found.hop[2].answered_ms, 9U);
+}
+
+TEST_F(Tracing, MoreHopsThanThereIsRoomForAreCountedAndSpoilNone) {
+  const core::Address one = *core::parse_address("192.0.2.1:5060");
+  const std::uint64_t number = add("m1", "c1");
+  for (unsigned i = 0; i < 9; ++i) {
+    trace.sent(number, 0, core::Transport::udp, one, begin_ms);
+    trace.heard(number, 0, Result::answered, static_cast<std::uint16_t>(480 + i), begin_ms);
+  }
+  const TracedPager found = only("m1");
+  EXPECT_EQ(found.hops, 9U);
+  EXPECT_EQ(found.hop[TracedPager::hops_max - 1].status, 480 + TracedPager::hops_max - 1);
+}
+
+TEST_F(Tracing, TheFirstAnswerIsTheOneItsSenderHad) {
+  const std::uint64_t number = add("m1", "c1");
+  trace.answered(number, 202, true, begin_ms);
+  trace.answered(number, 200, false, begin_ms + 5);
+  EXPECT_EQ(only("m1").status, 202);
+  EXPECT_TRUE(only("m1").kept);
+}
+
+TEST_F(Tracing, LongTextsAreCutAndFoundWhole) {
+  const std::string id(300, 'x');
+  add(id, "c1");
+  EXPECT_EQ(numbers(id).size(), 1U);
+  EXPECT_EQ(numbers(id.substr(0, 64)).size(), 0U);
+  EXPECT_EQ(only(id).message_id.view(), id.substr(0, 64));
+}
+
+TEST_F(Tracing, OffItKeepsNothing) {
+  trace.set_capacity(3);
+  add("m1", "c1");
+  trace.set_capacity(3);
+  EXPECT_EQ(numbers("m1").size(), 1U) << "a reload that changes nothing";
+  trace.set_capacity(0);
+  EXPECT_FALSE(trace.on());
+  EXPECT_EQ(add("m2", "c2"), 0U);
+  trace.answered(1, 200, false, begin_ms);
+  trace.copy_over(1, true);
+  EXPECT_TRUE(numbers("m1").empty());
+  trace.set_capacity(2);
+  EXPECT_TRUE(numbers("m1").empty());
+  EXPECT_EQ(add("m2", "c2"), 2U) << "no number comes twice";
+}
+
+}  // namespace
+}  // namespace parley::tests
