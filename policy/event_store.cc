@@ -1,4 +1,4 @@
-// policy/event_store.cc - what of a subscription outlives the process, and how it goes on. See event_dialogs.h.
+// policy/event_store.cc - what of a subscription outlives the process, and how it goes on. See event_dialogs.h. R6665-1, T-35.
 #include <algorithm>
 #include <utility>
 
