@@ -442,7 +442,7 @@ TEST_F(Dialogs, R3261_5_ARecordThatIsNoneMakesNone) {
     return Dialog(pool).restore(bad);
   };
   EXPECT_EQ(fault([](auto&) {}), DialogFault::none);
-  EXPECT_EQ(fault([](auto& r) { r.target = "tel:+1"; }), DialogFault::no_contact);
+  EXPECT_EQ(fault([](auto& r) { r.target = "mailto:a@b"; }), DialogFault::no_contact);
   EXPECT_EQ(fault([](auto& r) { r.target = ""; }), DialogFault::no_contact);
   EXPECT_EQ(fault([](auto& r) { r.local = "<sip:a@b>"; }), DialogFault::no_tag);
   EXPECT_EQ(fault([](auto& r) { r.call_id = ""; }), DialogFault::no_tag);
