@@ -117,6 +117,10 @@ struct AdminRequest {
     deferred_list,     // user: etag and document
     deferred_entries,  // user: messages
     deferred_delete,   // user, blank, id: whether it was
+    // Likewise of a user's history.
+    history_list,     // user: etag and document
+    history_entries,  // user: records
+    history_delete,   // user, blank, id or "all": whether some were
   };
   std::uint64_t id = 0;
   Kind kind = Kind::summary;

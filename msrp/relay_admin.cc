@@ -105,7 +105,10 @@ std::string Relay::answer_admin(const core::AdminRequest& request) {
     case core::AdminRequest::Kind::where:
     case core::AdminRequest::Kind::deferred_list:
     case core::AdminRequest::Kind::deferred_entries:
-    case core::AdminRequest::Kind::deferred_delete: json = "{}"; break;
+    case core::AdminRequest::Kind::deferred_delete:
+    case core::AdminRequest::Kind::history_list:
+    case core::AdminRequest::Kind::history_entries:
+    case core::AdminRequest::Kind::history_delete: json = "{}"; break;
   }
   return json;
 }

@@ -34,6 +34,7 @@
 namespace parley::policy {
 
 using sip::Leg;
+[[nodiscard]] constexpr Side side_of(Leg leg) { return leg == Leg::a ? Side::a : Side::b; }
 
 struct Strand {
   Strand(core::Pool& pool, const sip::InviteConfig& config, core::Random& random, std::uint32_t invite_cseq,
@@ -130,7 +131,10 @@ struct Call {
   bool im = false;  // of the IM service: what SEED4-6.1.2.2.2 has messages say
   std::unique_ptr<CallMedia> media;  // its messages go through this server,
   HistoryMode history_mode = HistoryMode::session;
-  std::array<HistoryTrack, 2> history;  // so these users, by Leg, may have them recorded
+  std::array<HistoryTrack, 2> history;  // so these users, by Leg, may have them recorded,
+  TalkId talk{};                        // and then it is one of these,
+  std::array<std::string, 2> people;    // of which their INVITEs have told them who is in it,
+  std::string subject;                  // and what it is about
   std::array<std::string, 2> users;     // user_key of those who are in a session by it (OMA-SES-11),
   bool counted = false;                 // and have been counted
   std::uint32_t opening_cseq = 0;

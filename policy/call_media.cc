@@ -32,6 +32,7 @@ bool CallMedia::pass(Side from, bool is_offer, std::string_view description, std
       pair = pairs_.open(media.secure, owner_, bytes_max_);
       if (!pair.valid()) return false;
       sections_.push_back({media.index, pair});
+      pairs_.record(pair, talk_);
     }
     said.push_back({media.index, std::string(media.path), media.setup, media.loose, is_offer, media.address, false});
     sip::SdpSetup setup = sip::SdpSetup::actpass;
@@ -81,6 +82,11 @@ void CallMedia::name(Side side, std::string_view user, std::string_view uri) {
 
 void CallMedia::count_recipients() {
   for (const Section& section : sections_) pairs_.count_recipients(section.pair);
+}
+
+void CallMedia::record(TalkId talk) {
+  talk_ = talk;
+  for (const Section& section : sections_) pairs_.record(section.pair, talk);
 }
 
 void CallMedia::release(Side side) {

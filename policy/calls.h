@@ -23,6 +23,7 @@
 //   calls_restore.cc    a change that was cancelled too late is taken back
 //   calls_pass.cc       all other requests from one leg to the other
 //   calls_media.cc      descriptions of calls whose messages go through us; what is of the IM service
+//   calls_history.cc    when the history of a user begins and ends
 //   calls_text.cc       what messages look like
 #pragma once
 
@@ -61,6 +62,7 @@ class Calls : public UserAgent {
     bool from_trusted = false;
     bool im = false;     // of the IM service
     bool media = false;  // its messages are to go through this server,
+    bool media_optional = false;  // where they can: it is for a history, which no session fails for (OMA-HIS-6),
     std::uint64_t bytes_max = 0;  // and none is to be longer; 0: any
     bool session = false;         // it begins an IM session, neither a file nor a large message
     std::string_view served{};    // address of record of a user served here who sends it
@@ -115,6 +117,8 @@ class Calls : public UserAgent {
   void on_media_failed(core::SlotId call);
   // Null: no call's messages go through this server.
   void use_media(MediaPairs* pairs) { pairs_ = pairs; }
+  // Null: where histories begin and end are facts, and nobody records them.
+  void use_history(HistoryRecorder* history) { history_ = history; }
 
   void on_flow_gone(const sip::Flow& flow);
   void run_timers();
@@ -227,10 +231,13 @@ class Calls : public UserAgent {
   void media_answered(Call& call, const Received& response);
   [[nodiscard]] sip::SessionTimerConfig timer_config(const Call& call) const;
   void add_product(const Call& call, sip::HeaderId id);
+
+  // calls_history.cc
   void tell_history(Call& call, Leg leg, HistoryEvent event);
   void tell_history(Call& call, HistoryEvent event);
   void tell_up(Call& call);
   void tell_over(Call& call);
+  void record(Call& call, Leg leg, bool starts);
 
   // calls_text.cc
   // The headers of `message` that go on to the other leg, behind those that are there.
@@ -256,6 +263,7 @@ class Calls : public UserAgent {
   core::SlotId begun_;
   std::deque<HistoryFact> history_facts_;  // two for each call at most
   MediaPairs* pairs_ = nullptr;
+  HistoryRecorder* history_ = nullptr;
   core::Instant drain_ends_ = core::never;
 
   core::SlotMap<Call> calls_;

@@ -3,6 +3,7 @@
 
 #include "core/check.h"
 #include "policy/calls.h"
+#include "policy/history_text.h"
 #include "policy/im_request.h"
 #include "policy/own_names.h"
 #include "policy/owner.h"
@@ -68,10 +69,18 @@ std::uint16_t Calls::invite(const Received& request, const sip::RequestMatch& ma
     call.history_mode = invitation.history_mode;
     call.history[0].user = invitation.served;
     call.history[1].user = invitation.aor;
+    if (history_ != nullptr && history_->on()) {
+      call.people = {people_of(request, false), people_of(request, true)};
+      call.subject = request.head.value(HeaderId::subject, request.bytes);
+    }
     // Without an offer the other side makes one.
     if (call.a_sdp && !call.media->pass(Side::a, true, description_of(request), description_)) {
-      calls_.erase(id);
-      return 503;
+      call.media.reset();
+      if (!invitation.media_optional) {
+        calls_.erase(id);
+        return 503;
+      }
+      metrics_.add(Metric::history_talks_limit);
     }
   }
   call.a.server = transactions_.open_server(request, match, owner_number(Owner::call, id), now_);

@@ -1,6 +1,5 @@
 // policy/calls_media.cc - calls of the IM service: descriptions whose messages go through this server, and what the
-// participating functions have messages say, and when a history begins and ends (SEED4-6.1.1.2.2, SEED4-6.1.2.2.2,
-// SEED4-6.1.2.2.5). See calls.h.
+// participating functions have messages say (SEED4-6.1.1.2.2, SEED4-6.1.2.2.2, SEED4-6.1.2.2.5). See calls.h.
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -15,12 +14,6 @@ namespace parley::policy {
 
 using core::Metric;
 using sip::HeaderId;
-
-namespace {
-
-Side side_of(Leg leg) { return leg == Leg::a ? Side::a : Side::b; }
-
-}  // namespace
 
 // A message with a description that can not go through here goes on as it is: its peer finds nothing that it can use.
 Calls::Received Calls::passed_media(Call& call, Leg from, bool is_offer, const Received& message) {
@@ -86,55 +79,6 @@ void Calls::on_media_failed(core::SlotId id) {
   if (call == nullptr) return;
   end_call(*call, "SIP;cause=500;text=\"No Way For Messages\"");
   settle(*call);
-}
-
-// --- the history
-
-void Calls::on_settings(core::SlotId id, Leg leg, const ImSettings& settings) {
-  Call* const call = calls_.get(id);
-  if (call == nullptr || call->media == nullptr || !wants_history(settings, call->history_mode)) return;
-  tell_history(*call, leg, HistoryEvent::wanted);
-}
-
-void Calls::tell_history(Call& call, Leg leg, HistoryEvent event) {
-  HistoryTrack& track = call.history[leg == Leg::a ? 0 : 1];
-  const HistoryAction action = track.on(event);
-  if (action == HistoryAction::nothing) return;
-  const bool starts = action == HistoryAction::start;
-  metrics_.add(starts ? Metric::im_histories_begun : Metric::im_histories_ended);
-  history_facts_.push_back({.kind = starts ? HistoryFact::Kind::started : HistoryFact::Kind::ended,
-                            .mode = call.history_mode,
-                            .user = track.user,
-                            .session = leg == Leg::a ? std::string(call.won->a.call_id()) : call.call_id});
-}
-
-void Calls::tell_history(Call& call, HistoryEvent event) {
-  if (call.media == nullptr) return;
-  tell_history(call, Leg::a, event);
-  tell_history(call, Leg::b, event);
-}
-
-// The 200 to who has invited (SEED4-6.1.1.2.2-9, SEED4-6.1.2.2.2-19).
-void Calls::tell_up(Call& call) {
-  tell_history(call, HistoryEvent::up);
-  if (users_ == nullptr || call.counted) return;
-  call.counted = true;
-  for (const std::string& user : call.users) users_->entered(user);
-}
-
-// Both legs are released (SEED4-6.1.2.2.5-5).
-void Calls::tell_over(Call& call) {
-  tell_history(call, HistoryEvent::over);
-  if (users_ == nullptr || !call.counted) return;
-  call.counted = false;
-  for (const std::string& user : call.users) users_->left(user);
-}
-
-bool Calls::next_history(HistoryFact& fact) {
-  if (history_facts_.empty()) return false;
-  fact = std::move(history_facts_.front());
-  history_facts_.pop_front();
-  return true;
 }
 
 // SEED4-6.1.2.2.2-5, SEED4-6.1.2.2.2-14, DEC-8: towards a user of ours, and back from him.

@@ -19,28 +19,6 @@ using sip::HeaderId;
 namespace {
 
 constexpr std::string_view anonymous_uri = "sip:anonymous@anonymous.invalid";
-constexpr std::string_view diff_space = "urn:ietf:params:xml:ns:xcap-diff";
-constexpr std::size_t etag_letters = 32;
-
-constexpr std::size_t name_bytes_max = 256;
-
-// A quoted string without its quotes and escapes; a token as it stands. A longer one is cut between characters.
-std::string plain_name(std::string_view display) {
-  std::string name;
-  if (display.size() < 2 || display.front() != '"' || display.back() != '"') {
-    name = display;
-  } else {
-    for (std::size_t i = 1; i + 1 < display.size(); ++i) {
-      if (display[i] == '\\' && i + 2 < display.size()) ++i;
-      name += display[i];
-    }
-  }
-  if (name.size() <= name_bytes_max) return name;
-  std::size_t end = name_bytes_max;
-  while (end != 0 && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;
-  name.resize(end);
-  return name;
-}
 
 void put_entry(const DeferredEntry& entry, const DeferredListStyle& style, std::string& out) {
   XmlWriter xml(out, true);
@@ -133,7 +111,7 @@ DeferredList put_deferred_list(std::span<const DeferredEntry> entries, const Def
       ++list.left_out;
     }
   }
-  list.etag = std::string(digest.hash(core::DigestAlgorithm::sha256, all).view().substr(0, etag_letters));
+  list.etag = std::string(digest.hash(core::DigestAlgorithm::sha256, all).view().substr(0, list_etag_letters));
   XmlWriter xml(list.text);
   xml.open("deferred-list").attribute("xmlns", style.space);
   if (list.left_out != 0) xml.attribute("left-out", list.left_out);
@@ -143,26 +121,12 @@ DeferredList put_deferred_list(std::span<const DeferredEntry> entries, const Def
 }
 
 std::string put_deferred_list_change(const DeferredListChange& change) {
-  std::string out;
-  XmlWriter xml(out);
-  xml.open("xcap-diff").attribute("xmlns", diff_space).attribute("xcap-root", change.root);
-  xml.open("document");
-  if (!change.before.empty() && change.before != change.etag) xml.attribute("previous-etag", change.before);
-  xml.attribute("new-etag", change.etag);
-  std::string path(deferred_list_auid);
-  path.append("/users/");
-  for (const char c : change.aor) {  // RFC 4825 section 6.2: a user's name is one segment of it
-    if (c == '/') {
-      path += "%2F";
-    } else if (c == '?') {
-      path += "%3F";
-    } else {
-      path += c;
-    }
-  }
-  path.append("/").append(deferred_list_document);
-  xml.attribute("sel", path).close().close();
-  return out;
+  return put_list_change({.root = change.root,
+                          .auid = deferred_list_auid,
+                          .document = deferred_list_document,
+                          .aor = change.aor,
+                          .etag = change.etag,
+                          .before = change.before});
 }
 
 std::string deferred_list_json(std::span<const DeferredEntry> entries) {

@@ -12,6 +12,7 @@
 
 #include "core/digest.h"
 #include "core/store/store.h"
+#include "policy/list_document.h"
 #include "policy/xcap_diff_type.h"
 
 namespace parley::policy {
@@ -48,11 +49,7 @@ struct DeferredListStyle {
   std::string_view domain{};                     // of references
   std::uint64_t bytes_max = 0;                   // of the document, about; 0: as long as it is
 };
-struct DeferredList {
-  std::string text;
-  std::string etag;          // of the whole list, also where `text` has not all of it
-  std::size_t left_out = 0;  // entries behind those that it has
-};
+using DeferredList = ListDocument;  // what it leaves out stands behind what it has
 [[nodiscard]] DeferredList put_deferred_list(std::span<const DeferredEntry> entries, const DeferredListStyle& style,
                                              core::Digest& digest);
 

@@ -5,6 +5,7 @@
 #include "core/text.h"
 #include "policy/deferred_reference.h"
 #include "policy/deferred_retrieval.h"
+#include "policy/history_reference.h"
 #include "policy/invite_body.h"
 #include "policy/resource_list.h"
 #include "policy/user_key.h"
@@ -17,7 +18,20 @@ namespace parley::policy {
 
 using sip::HeaderId;
 
-std::optional<std::uint64_t> DeferredRetrieval::message_of(std::string_view text) const {
+std::optional<DeferredRetrieval::StoredName> DeferredRetrieval::name_of(std::string_view user) const {
+  if (const auto id = deferred_id(user); id && config_->im.deferred.on) return StoredName{.id = *id};
+  if (const auto id = history_id(user); id && config_->im.history_access.on) return StoredName{.id = *id, .record = true};
+  return std::nullopt;
+}
+
+bool DeferredRetrieval::take_name(Asked& asked, const StoredName& name) {
+  if (!asked.ids.empty() && asked.records != name.record) return false;
+  asked.records = name.record;
+  if (std::find(asked.ids.begin(), asked.ids.end(), name.id) == asked.ids.end()) asked.ids.push_back(name.id);
+  return true;
+}
+
+std::optional<DeferredRetrieval::StoredName> DeferredRetrieval::message_of(std::string_view text) const {
   sip::Uri uri;
   if (!sip::parse_uri(text, uri) || (uri.scheme != sip::Scheme::sip && uri.scheme != sip::Scheme::sips))
     return std::nullopt;
@@ -26,7 +40,7 @@ std::optional<std::uint64_t> DeferredRetrieval::message_of(std::string_view text
                                     : std::any_of(domains.begin(), domains.end(), [&](const std::string& domain) {
                                         return core::equal_ignore_case(uri.host, domain);
                                       });
-  return ours ? deferred_id(uri.user) : std::nullopt;
+  return ours ? name_of(uri.user) : std::nullopt;
 }
 
 bool DeferredRetrieval::names_message(const Received& request) const {
@@ -58,7 +72,7 @@ std::uint16_t DeferredRetrieval::read(const Ask& ask, Asked& asked) const {
   asked.subscribes = !asked.echoes;
   constexpr std::string_view cid = "cid:";
   if (core::equal_ignore_case(to.uri.substr(0, cid.size()), cid)) {
-    if (ask.id != 0) return refused(403, "one message to one target");
+    if (ask.named.id != 0) return refused(403, "one message to one target");
     const InviteBody body = read_invite_body(request);
     if (body.refusal != 0) return body.refusal;
     for (const BodyPart& part : body.lists) {
@@ -68,9 +82,9 @@ std::uint16_t DeferredRetrieval::read(const Ask& ask, Asked& asked) const {
       ResourceList list;
       if (parse_resource_list(part.body, list)) return refused(400, "the list can not be read");
       for (const ListEntry& entry : list.entries) {
-        const auto id = message_of(entry.uri);
-        if (!id) return refused(404, "the list names what is no deferred message");
-        if (std::find(asked.ids.begin(), asked.ids.end(), *id) == asked.ids.end()) asked.ids.push_back(*id);
+        const auto name = message_of(entry.uri);
+        if (!name) return refused(404, "the list names what is no deferred message");
+        if (!take_name(asked, *name)) return refused(403, "deferred messages and records in one list");
       }
       if (list.left_out != 0) return refused(403, "too many messages");
     }
@@ -82,15 +96,15 @@ std::uint16_t DeferredRetrieval::read(const Ask& ask, Asked& asked) const {
   sip::Uri uri;
   if (!sip::parse_uri(to.uri, uri)) return 400;
   if (uri.scheme == sip::Scheme::other) return 416;
-  if (const auto id = message_of(to.uri)) {
-    if (ask.id != 0) return refused(403, "a message can not be sent to a message");
-    asked.ids.push_back(*id);
+  if (const auto name = message_of(to.uri)) {
+    if (ask.named.id != 0) return refused(403, "a message can not be sent to a message");
+    (void)take_name(asked, *name);
     return 0;
   }
-  if (ask.id == 0) return refused(404, "Refer-To names no deferred message");
+  if (ask.named.id == 0) return refused(404, "Refer-To names no deferred message");
   const std::string_view method = sip::uri_parameter(uri, "method");
   if (!method.empty() && method != "MESSAGE") return refused(403, "it can only be sent by MESSAGE");
-  asked.ids.push_back(ask.id);
+  (void)take_name(asked, ask.named);
   if (is_own(to.uri, ask.aor)) return 0;
   asked.target = to.uri;
   if (const std::size_t at = to.uri.find('@'); at != std::string_view::npos) {  // without what is meant for us

@@ -97,7 +97,9 @@ std::uint64_t DeferredRetrieval::ask(const Retrieval& r) {
 
 void DeferredRetrieval::find(Retrieval& r) {
   wheel_.arm(r.timer, now_ + config_->store_answer);
-  out_->store({ask(r), core::FindDeferred{.ids = r.asked.ids}});
+  core::StoreOp op{.token = ask(r), .what = core::FindDeferred{.ids = r.asked.ids}};
+  if (r.asked.records) op.what = core::FindHistory{.ids = r.asked.ids};
+  out_->store(std::move(op));
 }
 
 void DeferredRetrieval::on_stored(const core::StoreResult& result) {
@@ -108,16 +110,24 @@ void DeferredRetrieval::on_stored(const core::StoreResult& result) {
   if (r == nullptr) return;
   if (r->state == Retrieval::State::finding) {
     on_found(*r, result);
-  } else if (r->state == Retrieval::State::loading) {
-    const bool there = !result.rows.empty() && result.rows.front().id == r->asked.ids[r->at] &&
-                       result.rows.front().expires_ms > wall_ms_;
-    if (result.status != core::StoreResult::Status::done) {
-      next(*r, 503);
-    } else if (!there) {
-      next(*r, 410);  // since it was found
-    } else {
-      send(*r, result.rows.front());
-    }
+  } else if (r->state != Retrieval::State::loading) {
+    return;
+  } else if (result.status != core::StoreResult::Status::done) {
+    next(*r, 503);
+  } else if (r->asked.records) {
+    on_record(*r, result);
+  } else {
+    on_message(*r, result);
+  }
+}
+
+void DeferredRetrieval::on_message(Retrieval& r, const core::StoreResult& result) {
+  const bool there = !result.rows.empty() && result.rows.front().id == r.asked.ids[r.at] &&
+                     result.rows.front().expires_ms > wall_ms_;
+  if (there) {
+    send(r, result.rows.front());
+  } else {
+    next(r, 410);  // since it was found
   }
 }
 
@@ -133,21 +143,9 @@ void DeferredRetrieval::on_found(Retrieval& r, const core::StoreResult& result) 
   std::uint16_t status = 0;
   std::string_view why;
   for (const std::uint64_t id : r.asked.ids) {
-    const auto row =
-        std::find_if(result.rows.begin(), result.rows.end(), [id](const auto& one) { return one.id == id; });
-    std::uint16_t refusal = 0;
     std::string_view reason;
-    if (row == result.rows.end()) {
-      refusal = 404;
-    } else if (row->aor != r.aor) {
-      refusal = 403;  // OMA-DEF-14
-    } else if (row->expires_ms <= wall_ms_) {
-      refusal = 410;
-    } else if (deferred_mode(*row) == DeferredMode::large) {
-      ++large;
-      refusal = 488;
-      reason = "a large message: INVITE its reference";
-    }
+    const std::uint16_t refusal = r.asked.records ? judge_record(r, id, result, reason) : judge(r, id, result, reason);
+    if (refusal == 488) ++large;
     if (refusal == 0) {
       good.push_back(id);
     } else if (status == 0) {
@@ -169,6 +167,18 @@ void DeferredRetrieval::on_found(Retrieval& r, const core::StoreResult& result) 
   accept(r);
 }
 
+std::uint16_t DeferredRetrieval::judge(Retrieval& r, std::uint64_t id, const core::StoreResult& result,
+                                       std::string_view& why) const {
+  const auto row =
+      std::find_if(result.rows.begin(), result.rows.end(), [id](const auto& one) { return one.id == id; });
+  if (row == result.rows.end()) return 404;
+  if (row->aor != r.aor) return 403;  // OMA-DEF-14
+  if (row->expires_ms <= wall_ms_) return 410;
+  if (deferred_mode(*row) != DeferredMode::large) return 0;
+  why = "a large message: INVITE its reference";
+  return 488;
+}
+
 void DeferredRetrieval::refuse(Retrieval& r, std::uint16_t status, std::string_view why) {
   texts_.clear();
   std::string warning;
@@ -181,9 +191,9 @@ void DeferredRetrieval::refuse(Retrieval& r, std::uint16_t status, std::string_v
   close(r);
 }
 
-std::string DeferredRetrieval::own_user() const {
+std::string DeferredRetrieval::own_user(const Retrieval& r) const {
   sip::Uri uri;
-  return sip::parse_uri(own_uri(), uri) ? std::string(uri.user) : std::string();
+  return sip::parse_uri(own_uri(r), uri) ? std::string(uri.user) : std::string();
 }
 
 void DeferredRetrieval::accept(Retrieval& r) {
@@ -211,7 +221,7 @@ void DeferredRetrieval::accept(Retrieval& r) {
     r.until = now_ + told_for;
   }
   texts_.clear();
-  add_contact(own_user(), flow, secure, {});
+  add_contact(own_user(r), flow, secure, {});
   add(HeaderId::server, config_->im.product);
   if (r.asked.echoes) add(HeaderId::refer_sub, "false");
   if (!r.left_out.empty()) add(HeaderId::warning, r.left_out);
@@ -224,8 +234,13 @@ void DeferredRetrieval::accept(Retrieval& r) {
 
 void DeferredRetrieval::load(Retrieval& r) {
   r.state = Retrieval::State::loading;
-  out_->store({ask(r), core::LoadDeferred{
-                           .aor = r.aor, .after = r.asked.ids[r.at] - 1, .count_max = 1, .bytes_max = row_bytes}});
+  const std::uint64_t id = r.asked.ids[r.at];
+  core::StoreOp op{
+      .token = ask(r),
+      .what = core::LoadDeferred{.aor = r.aor, .after = id - 1, .count_max = 1, .bytes_max = row_bytes}};
+  if (r.asked.records)
+    op.what = core::LoadHistoryMessages{.record = id, .after = 0, .count_max = 1, .bytes_max = row_bytes};
+  out_->store(std::move(op));
 }
 
 // As Deferred sends it, but for whom it goes to and who answers for that.
@@ -240,7 +255,7 @@ void DeferredRetrieval::send(Retrieval& r, const core::DeferredRow& row) {
   char tag[core::letters64_chars];
   core::letters_encode64(random_.next(), tag);
   const std::string to = "<" + std::string(target) + ">";
-  const std::string asserted = "<" + (sent_on ? r.aor : std::string(own_uri())) + ">";
+  const std::string asserted = "<" + (sent_on ? r.aor : std::string(own_uri(r))) + ">";
   texts_.clear();
   add(HeaderId::max_forwards, "70");
   add(HeaderId::to, to);
@@ -274,6 +289,7 @@ void DeferredRetrieval::send(Retrieval& r, const core::DeferredRow& row) {
   }
   errand.in_dialog = false;
   errand.from_trusted = true;
+  errand.of_history = r.asked.records && !sent_on;
   errands_.push_back(std::move(errand));
 }
 
@@ -287,7 +303,9 @@ void DeferredRetrieval::on_over(core::SlotId id, std::uint32_t number) {
   Retrieval* const r = retrievals_.get(id);
   if (r == nullptr || r->state != Retrieval::State::sending || r->number != number) return;
   const std::uint16_t status = r->status == 0 ? std::uint16_t{408} : r->status;
-  if (status < 300 && r->asked.target.empty()) {
+  if (status < 300 && r->asked.records) {
+    metrics_.add(Metric::history_retrieved);
+  } else if (status < 300 && r->asked.target.empty()) {
     metrics_.add(Metric::im_deferred_retrieved);
     out_->store({0, core::RemoveDeferred{.id = r->asked.ids[r->at]}});
     removed_.push_back({r->aor, r->asked.ids[r->at]});
@@ -337,7 +355,7 @@ void DeferredRetrieval::notify(Retrieval& r, std::uint16_t status, std::string_v
   if (r.way.back) errand.flow = r.way.flow;
   errand.came_by = r.way.flow;
   errand.from_trusted = true;
-  errand.contact_user = own_user();
+  errand.contact_user = own_user(r);
   r.dialog->write({.method = "NOTIFY",
                    .cseq = r.dialog->next_cseq(),
                    .headers = texts_,

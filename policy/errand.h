@@ -50,6 +50,7 @@ struct Errand {
   bool in_dialog = true;
   std::uint8_t tries = 0;            // that came to nobody; SipService counts them where it tries again
   bool from_store = false;  // our deferred messaging function delivers it (OMA-DEF-8)
+  bool of_history = false;  // what it brings has been recorded before
 
   // Who is behind it.
   std::string user;  // of our realm, who has proved to be that; empty: somebody else

@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "policy/carried_lines.h"
 #include "policy/entry_headers.h"
+#include "policy/history_text.h"
 #include "policy/imdn.h"
 #include "policy/own_names.h"
 #include "policy/user_key.h"
@@ -107,6 +108,7 @@ std::uint16_t Exploder::message(const Received& request, const sip::RequestMatch
   Sending& s = *sendings_.get(id);
   s.self = id;
   s.server = server;
+  s.recorded_sender = to.recorded_sender;
   if (!transactions_.claim(server, request)) {  // R3261-4: by another way it is here already
     answer(s, 482);
     sendings_.erase(id);
@@ -293,6 +295,11 @@ void Exploder::forget(Sending& s) {
 }
 
 void Exploder::answer(Sending& s, std::uint16_t status) {
+  if (status == 202 && !s.recorded_sender.empty()) {
+    if (const Received* const request = stored(s.server)) {
+      record_message(history_, *request, s.recorded_sender, true, wall_ms_);
+    }
+  }
   texts_.clear();
   add(HeaderId::server, config_->im.product);
   (void)give_response(s.server, status, "im");

@@ -20,6 +20,7 @@
 #include "core/seam.h"
 #include "core/slot_map.h"
 #include "policy/group_document.h"
+#include "policy/history_recorder.h"
 #include "policy/list_message.h"
 #include "policy/message_ids.h"
 #include "policy/pager_trace.h"
@@ -30,10 +31,11 @@ namespace parley::policy {
 
 class Exploder : public UserAgent {
  public:
-  Exploder(const Parts& parts, MessageIds& ids, PagerTrace& trace)
+  Exploder(const Parts& parts, MessageIds& ids, PagerTrace& trace, HistoryRecorder& history)
       : UserAgent(parts),
         ids_(ids),
         trace_(trace),
+        history_(history),
         in_order_(parts.config->im.deferred.on),
         sendings_(parts.config->focus.list_copies_max) {}
 
@@ -43,6 +45,7 @@ class Exploder : public UserAgent {
   struct To {
     const Group* group = nullptr;  // null: the list in its body
     std::string_view identity;     // AO-IMA of the sender
+    std::string_view recorded_sender{};  // his address of record, where he wants it in his history
   };
   // 0: it has been answered. Else what it is to be answered without a transaction, with headers().
   [[nodiscard]] std::uint16_t message(const sip::Received& request, const sip::RequestMatch& match, const To& to);
@@ -95,6 +98,7 @@ class Exploder : public UserAgent {
     core::SlotId self;
     core::SendingRow row;  // but for `copies`
     sip::TransactionId server;  // that waits for the store
+    std::string recorded_sender;
     bool promised = false;      // its sender has his 202
     std::deque<core::SendingRow::Copy> waiting;  // that may be sent
     std::uint32_t behind = 0;                    // that wait for others, in lanes_
@@ -123,6 +127,7 @@ class Exploder : public UserAgent {
 
   MessageIds& ids_;
   PagerTrace& trace_;
+  HistoryRecorder& history_;
   core::Outbox* out_ = nullptr;
   std::int64_t wall_ms_ = 0;
   const bool in_order_;

@@ -213,6 +213,7 @@ void Focus::leave(Participant& p) {
     --s.in;
     metrics_.sub(Metric::sip_session_participants);
     if (users_ != nullptr) users_->left(p.key);
+    end_record(s, p);
   }
   if (p.expelled_by != 0) refer_outcome(s, std::exchange(p.expelled_by, 0), 200);
   if (p.invited_by_us() && !was_in) outcome(s, p, p.refusal == 0 ? std::uint16_t{480} : p.refusal);
@@ -329,6 +330,7 @@ void Focus::settle(core::SlotId session) {
 void Focus::settle(FocusSession& s) {
   if (s.ending && s.participants.empty() && s.requests == 0) {
     wheel_.cancel(s.timer);
+    end_talk(s);
     sessions_.erase(s.self);
     return;
   }
@@ -428,6 +430,7 @@ void Focus::on_session_over(core::SlotId id) {
 void Focus::on_room_fact(const RoomFact& fact) {
   using Kind = RoomFact::Kind;
   take_overs();
+  if (fact.kind == Kind::recorded) return record(fact);
   if (fact.kind == Kind::idle) {
     FocusSession* const s = sessions_.get(core::SlotId::unpack(fact.room_owner));
     if (s == nullptr) return;

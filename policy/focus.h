@@ -28,6 +28,7 @@
 //   focus_text.cc      what messages look like
 //   focus_time.cc      how peers are reached; time, lost connections, draining
 //   focus_large.cc     large messages that go into the store, and stored ones that go out
+//   focus_history.cc   histories of those who take part
 //   focus_admin.cc     what operators ask and tell
 //   focus_store.cc     what outlives the process
 #pragma once
@@ -76,6 +77,10 @@ class Focus : public UserAgent {
     wall_ms_ = now.wall_ms;
     out_ = &out;
   }
+  // Null: nobody records.
+  void use_history(HistoryRecorder* history) { history_ = history; }
+  // What a user of ours whom we invite has settled, asked when the INVITE goes to him (OMA-HIS-3).
+  void on_settings(core::SlotId participant, std::string_view aor, const ImSettings& settings);
   // A session of an earlier process, before the first step.
   void restore(const core::SessionRow& row) { left_.restore(row); }
   // By the user part of its identity; null: there is none that one could come back to.
@@ -96,6 +101,7 @@ class Focus : public UserAgent {
     std::string_view identity;        // AO-IMA of the sender
     std::string_view user{};          // of our realm, who proved to be its sender
     bool from_trusted = false;
+    std::string_view recorder{};  // address of record of the sender, where he wants such a session recorded
   };
   // Statuses: 0, it has been taken. Else what it is to be answered without a transaction, with headers() and body().
   [[nodiscard]] std::uint16_t invite(const sip::Received& request, const sip::RequestMatch& match,
@@ -144,6 +150,7 @@ class Focus : public UserAgent {
   struct Deposit {
     std::string_view identity;  // AO-IMA of the sender
     bool from_trusted = false;
+    std::string_view recorder{};  // as in Invitation
     StoredCopy copy;
   };
   [[nodiscard]] bool deposit(const sip::Received& request, sip::TransactionId server, const Deposit& what);
@@ -170,10 +177,14 @@ class Focus : public UserAgent {
     bool tried = false;
   };
   [[nodiscard]] bool next_stored(Stored& stored);
-  // An INVITE to the reference of a stored message (OMA-DEF-13). As invite().
+  // An INVITE to the reference of a stored message (OMA-DEF-13), or of a record of a history (OMA-HIS-5). As invite().
+  struct ToFetch {
+    std::uint64_t id = 0;
+    bool record = false;
+  };
   [[nodiscard]] std::uint16_t fetch(const sip::Received& request, const sip::RequestMatch& match,
-                                    const Invitation& invitation, std::uint64_t id);
-  // One that its user has fetched whole: it is taken out of the store.
+                                    const Invitation& invitation, const ToFetch& wanted);
+  // A message that its user has fetched whole: it is taken out of the store.
   struct Fetched {
     std::string aor;
     std::uint64_t id = 0;
@@ -318,9 +329,24 @@ class Focus : public UserAgent {
   [[nodiscard]] bool join_stored(const FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends);
   [[nodiscard]] StoredLegs::Limits stored_limits() const;
   void give_up_asking(FocusSession& s);
-  void on_fetched(FocusSession& s, const core::StoreResult& result);
   void take_overs();
   void tell_pushed(FocusSession& s, std::uint16_t status);
+
+  // focus_fetch.cc
+  [[nodiscard]] bool gives_records() const {
+    return stored_ != nullptr && out_ != nullptr && config_->im.history_access.on;
+  }
+  [[nodiscard]] std::uint16_t judge_fetch(const FocusSession& s, const Participant& p,
+                                          const core::StoreResult& result) const;
+  [[nodiscard]] bool begin_giving(FocusSession& s, const core::StoreResult& result);
+  void on_fetched(FocusSession& s, const core::StoreResult& result);
+
+  // focus_history.cc
+  [[nodiscard]] std::uint64_t party_of(const Participant& p) const;
+  void begin_record(FocusSession& s, Participant& p);
+  void end_record(const FocusSession& s, Participant& p);
+  void end_talk(FocusSession& s);
+  void record(const RoomFact& fact);
 
   // focus_change.cc
   void on_reinvite(Participant& p, const Received& request, sip::TransactionId server);
@@ -412,6 +438,7 @@ class Focus : public UserAgent {
 
   SessionMedia* const media_;
   Rooms* const rooms_;
+  HistoryRecorder* history_ = nullptr;
   ConferenceEvents* const conferences_;
   StoredLegs* const stored_;
   core::Outbox* out_ = nullptr;

@@ -123,7 +123,10 @@ std::string Focus::answer_admin(const core::AdminRequest& request, std::int64_t 
     case Kind::where:
     case Kind::deferred_list:
     case Kind::deferred_entries:
-    case Kind::deferred_delete: json = "{}"; break;
+    case Kind::deferred_delete:
+    case Kind::history_list:
+    case Kind::history_entries:
+    case Kind::history_delete: json = "{}"; break;
   }
   return json;
 }

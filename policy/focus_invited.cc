@@ -105,6 +105,7 @@ void Focus::come_in(FocusSession& s, Participant& p) {
   if (s.in > 1) s.peopled = true;
   metrics_.add(Metric::sip_session_participants);
   if (users_ != nullptr) users_->entered(p.key);
+  begin_record(s, p);
   (void)show(s, p, EndpointStatus::connected);
   replace_older(s, p);
   // OMA-SES-3: who waited for the first one gets his 200.

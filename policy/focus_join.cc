@@ -69,6 +69,7 @@ void Focus::read_newcomer(const Received& request, const Invitation& invitation,
   who.display = plain_text(who.anonymous || asserted.empty() ? from : asserted);
   if (who.anonymous && core::equal_ignore_case(who.display, "Anonymous")) who.display.clear();
   who.instance = instance_of(request);
+  who.recorder = invitation.recorder;
   who.oma_client = is_oma(request.head.value(HeaderId::user_agent, request.bytes));
 }
 
@@ -376,6 +377,7 @@ Participant* Focus::admit(FocusSession& s, const Received& request, const Newcom
   p->instance = who.instance;
   p->anonymous = who.anonymous;
   p->oma_client = who.oma_client;
+  p->recorder = who.recorder;
   p->trusted = how.trusted;
   p->features = features_toward(s, who.oma_client);
   p->invite_cseq = request.essentials.cseq.number;
@@ -507,6 +509,7 @@ void Focus::drop_session(FocusSession& s) {
   if (s.group != nullptr) by_group_.erase(s.group->key());
   left_.is_on(s.name, {});
   rooms_->end(s.room);
+  end_talk(s);
   wheel_.cancel(s.timer);
   sessions_.erase(s.self);
 }

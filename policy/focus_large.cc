@@ -1,5 +1,6 @@
 // policy/focus_large.cc - large messages and the store: those whose recipients can not be reached go in, those that
-// wait go out, pushed or fetched. OMA-LRG-3, OMA-LRG-4, OMA-DEF-4 to -9, -13, -14, SEED4-6.1.2.1-5. See focus.h.
+// wait go out. OMA-LRG-3, OMA-LRG-4, OMA-DEF-4 to -9, SEED4-6.1.2.1-5. See focus.h; those that are fetched are in
+// focus_fetch.cc.
 //
 // Each is a session that distributes: a message of the store is one of its room's legs (stored_legs.h), and has no
 // dialog.
@@ -74,7 +75,8 @@ bool Focus::deposit(const Received& request, sip::TransactionId server, const De
   Invitation invitation{.target = Invitation::Target::user,
                         .uri = request.head.uri.of(request.bytes),
                         .identity = what.identity,
-                        .from_trusted = what.from_trusted};
+                        .from_trusted = what.from_trusted,
+                        .recorder = what.recorder};
   read_newcomer(request, invitation, who);
   who.body = read_invite_body(request);
   if (who.body.refusal != 0 || !who.body.has_sdp || read_terms(who.body.sdp, true, who.terms) != 0 ||
@@ -370,6 +372,8 @@ void Focus::tell_pushed(FocusSession& s, std::uint16_t status) {
   stored.status = status;
   if (stored.box.valid()) {
     pushed_.push_back({.box = stored.box, .number = stored.number, .status = status});
+  } else if (stored.record) {
+    if (status == 200) metrics_.add(Metric::history_fetched);
   } else if (status == 200) {  // he has it, as what he fetches by REFER
     metrics_.add(Metric::im_deferred_fetched);
     out_->store({0, core::RemoveDeferred{.id = stored.id}});
@@ -406,95 +410,6 @@ void Focus::take_overs() {
                 over.status == 200 ? "SIP;cause=200;text=\"Message Sent\"" : "SIP;cause=480;text=\"Message Not Sent\"");
     settle(session);
   }
-}
-
-// --- somebody asks for it
-
-std::uint16_t Focus::fetch(const Received& request, const sip::RequestMatch& match, const Invitation& invitation,
-                           std::uint64_t id) {
-  lines_.clear();
-  refusal_body_.clear();
-  if (!stores() || media_ == nullptr || rooms_ == nullptr) return 404;
-  Newcomer who;
-  read_newcomer(request, invitation, who);
-  who.body = read_invite_body(request);
-  if (who.body.refusal != 0) return who.body.refusal;
-  if (who.body.has_sdp) who.sdp_status = read_terms(who.body.sdp, true, who.terms);
-  if (who.sdp_status == 400) return 400;
-  if (who.sdp_status != 0 || !who.terms.may_receive) {
-    lines_.add(HeaderId::content_type, "application/sdp");
-    put_capabilities(true, who.body.sdp, refusal_body_);
-    return 488;
-  }
-  sip::SessionTimer timers;
-  const sip::TimerGrant grant = timers.grant(config_->calls.timer, sip::read_timer(request.head, request.bytes));
-  if (grant.refuse) {  // R4028-1
-    put_number(lines_.begin(HeaderId::min_se), grant.min_se);
-    return 422;
-  }
-  FocusSession* const s = new_session(config_->im.deferred_uris.front(), &request.flow, request.secure());
-  if (s == nullptr) return 503;
-  std::uint16_t status = 0;
-  Participant* const p =
-      admit(*s, request, who, {.timers = timers, .grant = grant, .trusted = invitation.from_trusted}, status);
-  if (p == nullptr) {
-    drop_session(*s);
-    return status;
-  }
-  p->server = transactions_.open_server(request, match, owner_number(Owner::participant, p->self), now_);
-  const bool claimed = p->server.valid() && transactions_.claim(p->server, request);
-  if (!claimed) {
-    const bool there = p->server.valid();
-    if (there) respond_plain(p->server, 482);  // R3261-4
-    media_->close(p->end);
-    participants_.erase(p->self);
-    drop_session(*s);
-    return there ? 0 : 503;
-  }
-  take_way(*p, p->way, request, !p->dialog->route_set().empty());
-  metrics_.add(Metric::sip_sessions);
-  metrics_.add(Metric::sip_sessions_begun);
-  (void)show(*s, *p, EndpointStatus::dialing_in);
-  s->gather_until = now_ + config_->store_answer;
-  s->stored->id = id;
-  s->stored->asked = ++asks_made_;
-  asks_.emplace(s->stored->asked, s->self);
-  out_->store({store_token(StoreOwner::large, s->stored->asked), core::LoadMessage{.id = id}});
-  settle(*p);
-  settle(*s);
-  return 0;
-}
-
-// OMA-DEF-13, OMA-DEF-14.
-void Focus::on_fetched(FocusSession& s, const core::StoreResult& result) {
-  s.gather_until = core::never;
-  Participant* const p = s.participants.empty() ? nullptr : participants_.get(s.participants.front());
-  if (p == nullptr || p->stand != Participant::Stand::inviting) return;
-  const core::SlotId self = p->self;
-  const bool there = result.status == core::StoreResult::Status::done && !result.rows.empty();
-  std::uint16_t status = 0;
-  if (result.status != core::StoreResult::Status::done) {
-    status = 503;
-  } else if (!there) {
-    status = 404;
-  } else if (user_key(result.rows.front().aor) != p->key) {
-    status = 403;
-  } else if (result.rows.front().expires_ms <= wall_ms_) {
-    status = 410;
-  }
-  if (status == 0) {
-    s.stored->end = stored_->give(result.rows.front(), s.self.packed(), stored_limits());
-    if (!s.stored->end.valid() || !join_stored(s, s.stored->end, result.rows.front().sender, true)) status = 503;
-  }
-  if (status == 0) {
-    s.begun = true;
-    s.stored->aor = result.rows.front().aor;
-    (void)answer_or_refuse(*p);
-  } else {
-    p->refusal = status;
-    use(*p, p->usage.on(InviteEvent::refuse, now_), {.status = status});
-  }
-  if (Participant* const left = participants_.get(self)) settle(*left);
 }
 
 }  // namespace parley::policy

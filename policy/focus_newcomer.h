@@ -30,6 +30,7 @@ struct Focus::Newcomer {
   std::string instance;
   bool anonymous = false;
   bool oma_client = false;
+  std::string recorder;
 };
 
 }  // namespace parley::policy

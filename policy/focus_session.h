@@ -18,6 +18,7 @@
 #include "msrp/ends.h"
 #include "policy/conference_info.h"
 #include "policy/documents.h"
+#include "policy/history_recorder.h"
 #include "policy/resource_list.h"
 #include "policy/room.h"
 #include "policy/ways.h"
@@ -85,9 +86,11 @@ struct StoredCopy {
   std::uint64_t bytes_max = 0;
 };
 
-// A message that is sent out of the store: pushed (OMA-DEF-8) or fetched (OMA-DEF-13).
+// A message that is sent out of the store: pushed (OMA-DEF-8) or fetched (OMA-DEF-13); or a record of a history that is
+// fetched (OMA-HIS-5).
 struct StoredMessage {
   std::uint64_t id = 0;
+  bool record = false;
   std::string aor;   // whose it is, when he fetches it
   core::SlotId box;  // of who pushes it, and its number there; not valid(): it is fetched
   std::uint32_t number = 0;
@@ -167,6 +170,8 @@ struct Participant {
   std::uint32_t refer = 0;        // the REFER that brought him; 0: none
   std::uint32_t expelled_by = 0;  // the REFER that ends him
   std::uint32_t refers = 0;       // REFERs of his, with subscriptions
+  std::string recorder;   // address of record of a user of ours who wants it recorded (OMA-HIS-3),
+  bool recorded = false;  // and it is
   bool booted = false;
   bool ending = false;        // his file has been called off: the ACK to our 200 is waited for
   bool lost = false;          // neither he nor the session ends his dialog: his place in the room is kept
@@ -253,6 +258,7 @@ struct FocusSession {
   std::string refusal_text;           // why none is
   std::unique_ptr<StoredMessage> stored;  // that is what is sent here
   RoomHandle room;
+  TalkId talk;                        // valid(): somebody in it records it
   std::uint32_t spread = 0;           // MSRP sessions that were given to the shards in turn
   core::Instant ends = core::never;   // max-duration
   std::vector<FocusRefer> refers;

@@ -1,7 +1,7 @@
 // policy/history.h - where the recording of a user's conversation begins and ends: the points of SEED4-6.1.1.2.2-9,
 // SEED4-6.1.2.2.2-19 and SEED4-6.1.2.2.5-5, by OMA-HIS-3.
 //
-// A table and facts; nothing is kept here. A session whose messages go through this server has one track for each user
+// A table and facts; what is kept is history_recorder.h's. A session whose messages go through this server has one track for each user
 // served here who is an end of it. His settings are asked when the session begins, and what he changes later holds for
 // the next one. Whoever keeps histories takes the facts.
 #pragma once

@@ -8,7 +8,7 @@ namespace parley::policy {
 
 // Whether the participating functions stay on the path of an IM session's messages (SEED4-6.1.1-1).
 enum class MediaPath : std::uint8_t {
-  automatic,  // where something needs it; nothing does yet
+  automatic,  // where something needs it: the history of a user
   always,
   never,
 };

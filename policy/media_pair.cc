@@ -117,6 +117,28 @@ void MediaPairs::close(PairId id) {
   pairs_.erase(id);
 }
 
+void MediaPairs::record(PairId id, TalkId talk) {
+  if (Pair* const pair = pairs_.get(id)) pair->talk = talk;
+}
+
+// OMA-HIS-4.
+void MediaPairs::tell_recorder(const Pair& pair, Side from, const EndFact& fact) {
+  if (!pair.talk.valid() || recorder_ == nullptr) return;
+  recorder_->take(pair.talk, {.from = party_of(from),
+                              .message_id = fact.message_id,
+                              .type = fact(fact.head->content_type),
+                              .bytes = fact.body.length == 0 ? std::string_view{} : pool_.view(fact.body),
+                              .start = fact.start,
+                              .total = fact.total,
+                              .first = fact.first,
+                              .last = fact.last,
+                              .flag = fact.flag});
+}
+
+void MediaPairs::forget_recorded(const Pair& pair, Side from, std::string_view message_id) {
+  if (pair.talk.valid() && recorder_ != nullptr) recorder_->drop(pair.talk, party_of(from), message_id);
+}
+
 bool MediaPairs::next_fact(PairFact& fact) {
   if (facts_.empty()) return false;
   fact = facts_.front();
@@ -215,11 +237,15 @@ void MediaPairs::on_piece(Pair& pair, Side from, EndFact& fact) {
   const bool fits = fact.total == msrp::ByteRange::unknown || fact.total <= pair.bytes_max;
   if (pair.bytes_max != 0 && (!fits || fact.start - 1 + fact.body.length > pair.bytes_max)) {  // OMA-POL-3
     leg.out.refused = true;
+    forget_recorded(pair, from, fact.message_id);
     ends_.answer(fact.token, 413);
     abort(pair, from, fact.message_id, fact.start);
     return;
   }
-  if (!leg.out.user.empty() && !readdress(pair, from, fact, message)) return;
+  if (!leg.out.user.empty() && !readdress(pair, from, fact, message)) {
+    tell_recorder(pair, from, fact);
+    return;
+  }
   bool passed = leg.out.kept.empty() && send(pair, from, message, fact.message_id) == Result::sent;
   if (!passed) {
     passed = keep(pair, from, message, fact.message_id);
@@ -229,11 +255,13 @@ void MediaPairs::on_piece(Pair& pair, Side from, EndFact& fact) {
   }
   if (!passed) {
     leg.out.refused = true;
+    forget_recorded(pair, from, fact.message_id);
     ends_.answer(fact.token, 413);
     abort(pair, from, fact.message_id, fact.start);
-  } else if (fact.last) {
-    ends_.answer(fact.token, 200);
+    return;
   }
+  tell_recorder(pair, from, fact);
+  if (fact.last) ends_.answer(fact.token, 200);
 }
 
 Result MediaPairs::send(Pair& pair, Side from, const EndSend& message, std::string_view message_id) {

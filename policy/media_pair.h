@@ -12,6 +12,7 @@
 //   connect()                 a leg's peer is known, or has another path
 //   name()                    what stands for the other side toward a leg's peer, and what it is
 //   on_fact()                 of msrp::Ends; false when it is of no pair
+//   record()                  what passes is told to whoever records it (history_recorder.h)
 //   release(), close()        a leg, both
 //   next_fact()               a pair can not go on
 #pragma once
@@ -27,6 +28,7 @@
 #include "core/pool.h"
 #include "core/slot_map.h"
 #include "msrp/ends.h"
+#include "policy/history_recorder.h"
 #include "policy/media_config.h"
 
 namespace parley::policy {
@@ -34,6 +36,8 @@ namespace parley::policy {
 using PairId = core::SlotId;
 enum class Side : std::uint8_t { a, b };  // as the legs of a call
 [[nodiscard]] constexpr Side other(Side side) { return side == Side::a ? Side::b : Side::a; }
+// Of the talk that a pair is recorded in.
+[[nodiscard]] constexpr std::uint64_t party_of(Side side) { return side == Side::a ? 1 : 2; }
 
 struct PairFact {
   std::uint64_t owner = 0;
@@ -60,6 +64,10 @@ class MediaPairs {
   void name(PairId pair, Side side, std::string_view user, std::string_view uri);
   // Reports of what side a sent are asked for with the number of recipients, and kept from it unless it asked for them.
   void count_recipients(PairId pair);
+  // Null: nobody records.
+  void use_recorder(HistoryRecorder* recorder) { recorder_ = recorder; }
+  // What either side sends from now on, as it sends it; not valid(): no more (OMA-HIS-3).
+  void record(PairId pair, TalkId talk);
   // SEED4-6.1.2.2.5-2, SEED4-6.1.2.2.5-4: that leg's session is no more.
   void release(PairId pair, Side side);
   void close(PairId pair);
@@ -130,6 +138,7 @@ class MediaPairs {
     std::uint64_t bytes_max = 0;
     std::array<Leg, 2> legs;
     bool counts = false;
+    TalkId talk{};  // valid(): somebody records it
     std::deque<Asked> asked;
     std::uint64_t marks = 0;
     bool told = false;  // that it can not go on
@@ -154,11 +163,14 @@ class MediaPairs {
   void abort(Pair& pair, Side from, std::string_view message_id, std::uint64_t start);
   void hold(Pair& pair, Side side, bool on);
   void fail(Pair& pair);
+  void tell_recorder(const Pair& pair, Side from, const msrp::EndFact& fact);
+  void forget_recorded(const Pair& pair, Side from, std::string_view message_id);
 
   const MediaConfig config_;
   core::Pool& pool_;
   core::Metrics& metrics_;
   msrp::Ends& ends_;
+  HistoryRecorder* recorder_ = nullptr;
   core::SlotMap<Pair> pairs_;
   std::deque<PairFact> facts_;  // at most one for each pair
   std::string headers_;         // scratch

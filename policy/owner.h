@@ -15,6 +15,7 @@ enum class Owner : std::uint8_t {
   participant,            // a request that came in a dialog of a conference
   conference_subscriber,  // a NOTIFY of ours about a session
   deferred_subscriber,    // a NOTIFY of ours about what waits for a user
+  history_subscriber,     // a NOTIFY of ours about his history
 };
 inline constexpr unsigned owner_kind_bits = 3;
 

@@ -215,6 +215,8 @@ class Rooms {
   [[nodiscard]] std::uint16_t post(MemberHandle from, std::string_view content_type, std::string_view body);
   // Whether receivers of a message that has come to its end have still to say that they have it.
   [[nodiscard]] bool delivering(RoomHandle room) const;
+  // Begun and not over, of one member.
+  [[nodiscard]] std::uint32_t messages_per_member_max() const;
   // What they take, as in Accept of that 415.
   [[nodiscard]] std::string types_of_others(MemberHandle from) const;
 

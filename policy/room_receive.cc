@@ -147,8 +147,8 @@ RoomMessage* Rooms::State::begin_message(Room& room, RoomMember& member, const m
     copy_headers(room, *message, fact);
     note_said(room, member, fact.message_id);
     message->type.assign(fact(fact.head->content_type));
-    // Of one for several, who is said to send it is looked at first (OMA-ALIAS-4).
-    if (distribution && core::equal_ignore_case(bare_type(message->type), "message/cpim")) {
+    // Of one for several, who is said to send it is looked at first (OMA-ALIAS-4); of what is stored that was done.
+    if (distribution && !member.about.judged && core::equal_ignore_case(bare_type(message->type), "message/cpim")) {
       message->state = Stage::gathering;
     } else {
       begin_legs(room, *message);

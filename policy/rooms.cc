@@ -124,6 +124,8 @@ std::string Rooms::chatroom_tokens(RoomHandle handle) const {
   return tokens;
 }
 
+std::uint32_t Rooms::messages_per_member_max() const { return state_->config->messages_per_member_max; }
+
 bool Rooms::delivering(RoomHandle handle) const {
   const Room* const room = state_->rooms.get(handle);
   return room != nullptr && room->counting != 0;

@@ -174,7 +174,7 @@ void Service::pull_stored_facts() {
   }
 }
 
-// Nobody keeps histories yet: where they begin and end is told to operators.
+// Where histories begin and end is told to operators.
 void Service::tell_histories(core::Outbox& out) {
   for (HistoryFact fact; sip_->next_history(fact);) {
     std::string line = fact.kind == HistoryFact::Kind::started ? "history_begins user=" : "history_ends user=";

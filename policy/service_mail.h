@@ -22,6 +22,7 @@ enum class ServiceMail : std::uint8_t {
   settled,      // call, settings of the user who began it
   deferred,     // whether he was tried, aor, sender: a message has been kept for him
   list_changed, // whether he is to be reminded of it, aor: of what waits for him
+  history_changed,  // aor: whose list of records is another one now
   fetched,      // id, aor: of a message that he has fetched and that waits no more
   answer,       // server transaction, aor, id and option: of a system message   answered by `answered`
   answered,     // server transaction, status

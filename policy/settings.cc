@@ -15,14 +15,17 @@ namespace parley::policy {
 using sip::HeaderId;
 
 Settings::Settings(const Parts& parts)
-    : config_(parts.config), publications_(parts.config->settings.publications, parts.random, parts.metrics, {}) {}
+    : config_(parts.config), wishes_(parts.wishes), publications_(parts.config->settings.publications, parts.random, parts.metrics, {}) {}
 
 void Settings::reload(std::shared_ptr<const SipConfig> config) {
   const ImSettings before = defaults();
   config_ = std::move(config);
   publications_.set_config(config_->settings.publications);
   if (defaults() == before) return;  // reading everything again would take its time
-  for (auto& [aor, settings] : settled_) settings = merged(entities(aor), defaults_of(aor));
+  for (auto& [aor, settings] : settled_) {
+    settings = merged(entities(aor), defaults_of(aor));
+    tell_wish(aor);
+  }
 }
 
 void Settings::take(std::shared_ptr<const UserDocuments> documents, bool ours) {
@@ -30,7 +33,10 @@ void Settings::take(std::shared_ptr<const UserDocuments> documents, bool ours) {
   const std::string& owner = user_documents_->changed_owner;
   if (owner.empty()) {  // the operator's have changed, and with them everybody's
     if (before->settings.empty() && user_documents_->settings.empty()) return;
-    for (auto& [aor, settings] : settled_) settings = merged(entities(aor), defaults_of(aor));
+    for (auto& [aor, settings] : settled_) {
+      settings = merged(entities(aor), defaults_of(aor));
+      tell_wish(aor);
+    }
   } else if (ours && before->settings.find(owner) != user_documents_->settings.find(owner)) {
     settle(owner);
   }
@@ -65,6 +71,7 @@ void Settings::restore(const core::PublicationRow& row, const core::Now& now) {
   const core::Instant expires = now.mono + std::chrono::milliseconds(row.expires_ms - now.wall_ms);
   if (!publications_.restore(row.aor, row.name, row.entity_tag, row.body, row.changed, expires)) return;
   settled_.insert_or_assign(row.aor, merged(entities(row.aor), defaults_of(row.aor)));
+  tell_wish(row.aor);
 }
 
 // --- PUBLISH, in the order of OMA-SET-9
@@ -145,12 +152,26 @@ void Settings::settle(std::string_view aor) {
   } else {
     settled_.insert_or_assign(std::string(aor), merged(entities(aor), defaults_of(aor)));
   }
+  tell_wish(aor);
   changes_.emplace_back(aor);
+}
+
+void Settings::tell_wish(std::string_view aor) {
+  if (wishes_ != nullptr) wishes_->put(aor, of(aor), defaults_of(aor));
 }
 
 const ImSettings& Settings::of(std::string_view aor) const {
   const auto there = settled_.find(aor);
   return there == settled_.end() ? defaults_of(aor) : there->second;
+}
+
+bool Settings::wants_history(std::string_view aor, HistoryMode mode) const {
+  const auto there = settled_.find(aor);
+  if (there != settled_.end()) return policy::wants_history(there->second, mode);
+  if (wishes_ != nullptr) {
+    if (const std::optional<bool> wish = wishes_->of(aor, mode)) return *wish;
+  }
+  return policy::wants_history(defaults_of(aor), mode);
 }
 
 void Settings::put_document(std::string_view aor, std::string& out) const {

@@ -25,6 +25,7 @@
 #include "core/seam.h"
 #include "core/store/store.h"
 #include "core/time.h"
+#include "policy/history_wishes.h"
 #include "policy/poc_settings.h"
 #include "policy/sip_config.h"
 #include "policy/user_documents.h"
@@ -40,6 +41,7 @@ class Settings {
     core::Metrics& metrics;
     core::Random& random;
     std::shared_ptr<const SipConfig> config;
+    HistoryWishes* wishes = nullptr;  // told what users of this shard want recorded
   };
   explicit Settings(const Parts& parts);
 
@@ -55,6 +57,8 @@ class Settings {
 
   // What holds for a user.
   [[nodiscard]] const ImSettings& of(std::string_view aor) const;
+  // Whether he has such conversations recorded, whichever shard is his (OMA-SET-3).
+  [[nodiscard]] bool wants_history(std::string_view aor, HistoryMode mode) const;
   // What those who watch him are told: appended.
   void put_document(std::string_view aor, std::string& out) const;
 
@@ -74,10 +78,12 @@ class Settings {
   [[nodiscard]] std::vector<PocEntity> entities(std::string_view aor) const;
   [[nodiscard]] std::uint16_t read_body(const sip::Received& request);
   void settle(std::string_view aor);
+  void tell_wish(std::string_view aor);
   void store(std::string_view aor, const sip::Publication& publication);
   void forget(std::string_view aor, std::string_view name);
 
   std::shared_ptr<const SipConfig> config_;
+  HistoryWishes* const wishes_;
   std::shared_ptr<const UserDocuments> user_documents_ = std::make_shared<UserDocuments>();
   sip::Publications publications_;
   std::map<std::string, ImSettings, std::less<>> settled_;  // of who has published

@@ -38,7 +38,8 @@ void SipService::begin_call(const Received& request, const sip::RequestMatch& ma
                                .next = routing.next_route,
                                .user = sender.user,
                                .from_trusted = sender.kind == Sender::Kind::trusted,
-                               .media = takes_media(request)};
+                               .media = takes_media(request, routing, sender),
+                               .media_optional = config_->im.media.path == MediaPath::automatic};
   std::string served;
   if (const std::optional<ImKind> kind = im_request(request)) {
     invitation.im = true;

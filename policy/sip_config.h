@@ -12,9 +12,11 @@
 #include "core/credentials.h"
 #include "core/time.h"
 #include "policy/deferred_config.h"
+#include "policy/history_access.h"
 #include "policy/documents.h"
 #include "policy/media_config.h"
 #include "policy/focus_config.h"
+#include "policy/history_config.h"
 #include "policy/overload.h"
 #include "policy/roster_limits.h"
 #include "policy/source_budget.h"
@@ -69,6 +71,8 @@ struct ImConfig {
   // Identities of deferred messaging functions: user without case, and host (DEC-1). The first one is ours.
   std::vector<std::string> deferred_uris;
   DeferredConfig deferred;
+  HistoryConfig history;
+  HistoryAccess history_access;
   SystemMessageConfig system;
   InviteHandling access_default = InviteHandling::pass;  // of users without access rules, or where none matches (OMA-ACC-4)
   std::uint32_t rate_users_max = 100'000;                // users whose rates are counted, per shard

@@ -21,7 +21,9 @@ void SipService::on_stored(const core::StoreResult& result) {
     case StoreOwner::large: focus_.on_stored(result); break;
     case StoreOwner::deferred_watch: watch_.on_stored(result); break;
     case StoreOwner::deferred_retrieval: retrieval_.on_stored(result); break;
+    case StoreOwner::history: history_.on_stored(result); break;
     case StoreOwner::where: on_found(result); break;
+    case StoreOwner::history_lists: history_lists_.on_stored(result); break;
   }
   tell_system();
   tell_kept();
@@ -105,6 +107,7 @@ bool SipService::answers_kept(Proxied& p, std::uint16_t status) {
   if (p.keeping == Keeping::no) return true;
   if (p.keeping == Keeping::refused || status < 200 || status >= 300) return false;
   deferred_.forget(p.message_id);
+  record_pager(p, true);
   if (p.keeping == Keeping::done) tell_list_changed(p.aor, false);
   const bool waits = p.keeping == Keeping::asked;
   p.keeping = waits ? Keeping::no : Keeping::done;
@@ -119,6 +122,7 @@ void SipService::tell_kept() {
     if (p == nullptr || p->keeping != Proxied::Keeping::asked) continue;  // its sender waits no more
     settled(*p);
     p->keeping = kept.outcome == Outcome::kept ? Proxied::Keeping::done : Proxied::Keeping::refused;
+    if (kept.outcome == Outcome::kept) record_pager(*p, false);
     trace_answered(*p, kept.outcome == Outcome::kept ? 202 : 480);
     if (p->errand != nullptr) {
       tell_outcome(*p->errand, kept.outcome == Outcome::kept ? 202 : 480);

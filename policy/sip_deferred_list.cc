@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "core/json_text.h"
-#include "policy/deferred_reference.h"
 #include "policy/documents.h"
 #include "policy/service_mail.h"
 #include "policy/sip_service.h"
@@ -34,19 +33,23 @@ bool SipService::names_deferred(const sip::Uri& uri) const {
          core::equal_ignore_case(own.user, uri.user);
 }
 
+bool SipService::names_function(const sip::Uri& uri) const {
+  return (config_->im.deferred.on && names_deferred(uri)) || names_history(uri);
+}
+
 bool SipService::about_deferred_event(const Received& request) const {
   sip::Event event;
   return config_->im.deferred.on && sip::parse_event(request.head.value(HeaderId::event, request.bytes), event) &&
          watch_.serves(event.package);
 }
 
-// Outside of dialogs, to the function itself, or about one of its messages.
+// Outside of dialogs, to the functions themselves, or about a message or record of theirs.
 bool SipService::about_deferred(const Received& request, const Routing& routing) const {
   const Method method = request.head.method;
-  if (!config_->im.deferred.on || routing.token || !request.essentials.to_tag.empty() || !names_us(routing.parsed))
-    return false;
-  if (method == Method::subscribe) return names_deferred(routing.parsed);
-  return method == Method::refer && (names_deferred(routing.parsed) || deferred_id(routing.parsed.user).has_value() ||
+  const bool any = config_->im.deferred.on || config_->im.history_access.on;
+  if (!any || routing.token || !request.essentials.to_tag.empty() || !names_us(routing.parsed)) return false;
+  if (method == Method::subscribe) return names_function(routing.parsed);
+  return method == Method::refer && (names_function(routing.parsed) || retrieval_.name_of(routing.parsed.user) ||
                                      retrieval_.names_message(request));
 }
 
@@ -91,19 +94,26 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
   if (!refers) {
     sip::Uri user;
     const bool named = sip::parse_uri(aor, user);
+    if (names_history(routing.parsed)) {
+      history_lists_.clear();
+      finish_history_subscribe(
+          request, match, named ? history_lists_.subscribe(request, match, aor, user.user) : std::uint16_t{403});
+      return;
+    }
     watch_.clear();
     finish_list_subscribe(request, match,
                           named ? watch_.subscribe(request, match, aor, user.user) : std::uint16_t{403});
     return;
   }
   // His address of record is that of nobody else.
-  const std::optional<std::uint64_t> id = deferred_id(routing.parsed.user);
+  const auto named = retrieval_.name_of(routing.parsed.user);
   std::string to;
-  if (!id && !names_deferred(routing.parsed) && own_aor(routing.parsed, to) != aor) {
+  if (!named && !names_function(routing.parsed) && own_aor(routing.parsed, to) != aor) {
     refuse(request, 403);
     return;
   }
-  const std::uint16_t status = retrieval_.refer({.request = request, .match = match, .aor = aor, .id = id.value_or(0)});
+  const std::uint16_t status = retrieval_.refer(
+      {.request = request, .match = match, .aor = aor, .named = named.value_or(DeferredRetrieval::StoredName{})});
   if (status != 0) refuse_once(request, match, status, retrieval_.headers());
 }
 
@@ -151,28 +161,40 @@ void SipService::tell_lists() {
   for (Focus::Fetched fetched; focus_.next_fetched(fetched);) tell_fetched(fetched.aor, fetched.id);
   while (deferred_.next_changed(aor)) tell_list_changed(aor, false);
   while (watch_.next_reminded(aor)) tell_list_changed(aor, true);
+  while (history_.next_changed(aor)) tell_history_changed(aor);
+}
+
+namespace {
+
+std::string error_json(std::string_view why) {
+  std::string json = "{\"error\":";
+  core::put_json_string(json, why);
+  return json.append("}");
+}
+
+}  // namespace
+
+// Whom a question is about: "alice", or his whole address, and behind a blank what else it says. Not empty: what it is
+// answered with.
+std::string SipService::read_question(std::string_view argument, std::string& aor, std::string_view& rest) {
+  const std::size_t blank = argument.find(' ');
+  const std::string uri =
+      completed_uri(argument.substr(0, blank),
+                    config_->domains.empty() ? std::string_view(config_->realm) : config_->domains.front());
+  if (own_user_aor(uri, aor).empty()) return error_json("that is no user of ours");
+  rest = blank == std::string_view::npos ? std::string_view{} : argument.substr(blank + 1);
+  return shard_of(aor) != shard_ ? "{}" : "";  // another one answers
 }
 
 // Empty: it is answered later.
 std::string SipService::answer_deferred(const core::AdminRequest& request) {
   using Kind = core::AdminRequest::Kind;
-  const auto error = [](std::string_view why) {
-    std::string json = "{\"error\":";
-    core::put_json_string(json, why);
-    return json.append("}");
-  };
-  if (!config_->im.deferred.on) return error("nothing is deferred here: it needs the role deferred and a store");
-  const std::string_view argument = request.argument;
-  const std::size_t blank = argument.find(' ');
-  const std::string uri =
-      completed_uri(argument.substr(0, blank),
-                    config_->domains.empty() ? std::string_view(config_->realm) : config_->domains.front());
+  if (!config_->im.deferred.on) return error_json("nothing is deferred here: it needs the role deferred and a store");
   std::string aor;
-  if (own_user_aor(uri, aor).empty()) return error("that is no user of ours");
-  if (shard_of(aor) != shard_) return "{}";  // another one answers
+  std::string_view number;
+  if (std::string answer = read_question(request.argument, aor, number); !answer.empty()) return answer;
   if (request.kind == Kind::deferred_delete) {
     std::uint64_t id = 0;
-    const std::string_view number = blank == std::string_view::npos ? std::string_view{} : argument.substr(blank + 1);
     (void)std::from_chars(number.data(), number.data() + number.size(), id);
     watch_.remove(request.id, aor, id >> 63 == 0 ? id : 0);
   } else {

@@ -173,6 +173,8 @@ bool SipService::on_focus_request(const Received& request, const sip::RequestMat
   target.identity = identity_of(request, sender);
   target.user = sender.user;
   target.from_trusted = sender.kind == Sender::Kind::trusted;
+  std::string recorder;
+  target.recorder = session_recorder(request, routing, sender, recorder);
   const Focus::Outside outside{
       .session = target.session, .identity = target.identity, .from_trusted = target.from_trusted};
   sip::OptionSet list_message;
@@ -194,7 +196,9 @@ bool SipService::on_focus_request(const Received& request, const sip::RequestMat
       }
       if (!uas_checks(request, list_message)) return true;
       status = exploder_.message(request, match,
-                                 {.group = target.group, .identity = target.identity});
+                                 {.group = target.group,
+                                  .identity = target.identity,
+                                  .recorded_sender = recorded_sender(request, routing, sender, aor_)});
       if (status == 0) return true;
       // Its sender is proven, and a copy of what he sent would be challenged: the same nonce comes twice (R3261-1).
       if (const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono); server.valid()) {
@@ -257,9 +261,12 @@ std::string SipService::answer_admin(const core::AdminRequest& request) {
   const bool deferred = request.kind == Kind::deferred_list || request.kind == Kind::deferred_entries ||
                         request.kind == Kind::deferred_delete;
   const bool where = request.kind == Kind::where;
+  const bool history = request.kind == Kind::history_list || request.kind == Kind::history_entries ||
+                       request.kind == Kind::history_delete;
   std::string json = system     ? answer_system(request)
                      : where    ? answer_where(request)
                      : deferred ? answer_deferred(request)
+                     : history  ? answer_history(request)
                                 : focus_.answer_admin(request, now_.wall_ms);
   run_errands();
   return json;

@@ -3,7 +3,6 @@
 // OMA-LRG-4, OMA-DEF-13.
 #include <utility>
 
-#include "policy/deferred_reference.h"
 #include "policy/sip_service.h"
 
 namespace parley::policy {
@@ -46,7 +45,12 @@ bool SipService::store_large(Proxied& p, bool tried) {
     sender = {.kind = Sender::Kind::user, .user = user};
   }
   const std::string identity(identity_of(*invite, sender));
-  if (!focus_.deposit(*invite, server, {.identity = identity, .from_trusted = from_trusted, .copy = std::move(copy)})) {
+  Routing routing;
+  (void)read_routing(*invite, routing);  // it was good before
+  std::string room;
+  const std::string_view recorder = session_recorder(*invite, routing, sender, room);
+  if (!focus_.deposit(*invite, server,
+                      {.identity = identity, .from_trusted = from_trusted, .recorder = recorder, .copy = std::move(copy)})) {
     return false;
   }
   if (of_call) {  // its call hears that he can not be reached, and has nobody to tell it to
@@ -99,13 +103,13 @@ void SipService::pass_large() {
   }
 }
 
-// An INVITE to the reference of a stored message. True: it has been dealt with.
+// An INVITE to the reference of something in the store. True: it has been dealt with.
 bool SipService::fetch_stored(const Received& request, const sip::RequestMatch& match, const Routing& routing,
                               const Sender& sender) {
-  if (stored_ == nullptr || !config_->im.deferred.on || !routing.local) return false;
+  if (!routing.local) return false;
   if (request.head.method != Method::invite || !request.essentials.to_tag.empty()) return false;
-  const auto id = deferred_id(routing.parsed.user);
-  if (!id) return false;
+  const auto wanted = named_in_store(routing.parsed.user);
+  if (!wanted) return false;
   if (!uas_checks(request)) return true;
   Focus::Invitation invitation;
   invitation.target = Focus::Invitation::Target::user;
@@ -114,7 +118,9 @@ bool SipService::fetch_stored(const Received& request, const sip::RequestMatch& 
   invitation.identity = identity;
   invitation.user = sender.user;
   invitation.from_trusted = sender.kind == Sender::Kind::trusted;
-  const std::uint16_t status = focus_.fetch(request, match, invitation, *id);
+  std::string recorder;
+  if (!wanted->record) invitation.recorder = session_recorder(request, routing, sender, recorder);
+  const std::uint16_t status = focus_.fetch(request, match, invitation, *wanted);
   if (status == 0) return true;
   if (const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono); server.valid()) {
     answer(request, server, status, focus_.headers(), {}, focus_.body());

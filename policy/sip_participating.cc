@@ -60,12 +60,14 @@ std::optional<ImKind> SipService::im_request(const Received& request, bool let_i
 }
 
 // SEED4-6.1.1-1: whether this session's messages are to go through here; otherwise it is proxied (SEED4-6.1.1.2.2-2a,
-// -2b, -2c, -13, -14, -15, SEED4-6.1.2.1-6, SEED4-6.1.2.2.3-4, -9, SEED4-6.1.2.2.4-3, SEED4-6.1.2.2.5-6). Nothing asks
-// for it yet but the operator.
-bool SipService::takes_media(const Received& request) const {
-  if (pairs_ == nullptr || config_->im.media.path != MediaPath::always) return false;
+// -2b, -2c, -13, -14, -15, SEED4-6.1.2.1-6, SEED4-6.1.2.2.3-4, -9, SEED4-6.1.2.2.4-3, SEED4-6.1.2.2.5-6). The operator asks
+// for it, or one of its users by having it recorded (OMA-HIS-3).
+bool SipService::takes_media(const Received& request, const Routing& routing, const Sender& sender) const {
+  if (pairs_ == nullptr || config_->im.media.path == MediaPath::never) return false;
   const std::optional<ImKind> kind = request.head.method == Method::invite ? im_request(request) : std::nullopt;
-  return kind.has_value();
+  if (!kind) return false;
+  if (config_->im.media.path == MediaPath::always) return true;
+  return config_->im.history.on && is_recorded(request, routing, sender, history_mode(*kind));
 }
 
 // The user served here who sends it, as an address of record in `room`; empty: nobody is.
@@ -393,6 +395,9 @@ bool SipService::may_terminate(Proxied& p, const Received& request, const ImSett
       terminating_refusal(request, {.user = user, .asserted = asserted, .deferred = may_be_deferred(p)}, *p.im, p.aor, settings);
   if (check == nullptr) {
     if (of_call) calls_.on_settings(p.errand->call, Leg::b, settings);
+    if (p.errand != nullptr && p.errand->client == Errand::Client::participant) {
+      focus_.on_settings(p.errand->call, p.aor, settings);
+    }
     return true;
   }
   settled(p);

@@ -63,6 +63,7 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   if (!set_timer(p, request)) return;
   p.user = std::string(sender.user);
   p.im = im_request(request, routing.token.has_value());
+  if (p.im == ImKind::pager) p.recorded_sender = std::string(recorded_sender(request, routing, sender, aor_));
   p.loop = routing.loop;
   p.trace = trace_add(request, nullptr);
   current_ = &request;
@@ -142,6 +143,7 @@ void SipService::give_upstream(Proxied& p, const Received& response, unsigned br
     settled(p);
     trace_answered(p, response.head.status);
   }
+  if (response.head.status >= 200 && response.head.status < 300) record_pager(p, true);
   if (p.errand != nullptr) {
     give_call(p, response, branch);
     return;
@@ -168,6 +170,7 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
   if (decision.final == sip::FinalResponse::generate && may_try_again(p)) return;
   settled(p);
   trace_answered(p, status);
+  if (decision.final == sip::FinalResponse::branch && status < 300) record_pager(p, true);
   switch (decision.final) {
     case sip::FinalResponse::none: return;
     case sip::FinalResponse::generate: final_of_ours(p, status); return;

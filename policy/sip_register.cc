@@ -12,6 +12,7 @@ namespace parley::policy {
 
 using core::Metric;
 using sip::HeaderId;
+using sip::Method;
 
 std::uint32_t SipService::shard_of(std::string_view aor) const {
   if (shard_count_ == 1) return 0;
@@ -240,6 +241,7 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       location_.flow_closed(flow);
       reg_events_.on_flow_gone(flow);
       watch_.on_flow_gone(flow);
+      history_lists_.on_flow_gone(flow);
       calls_.on_flow_gone(flow);
       focus_.on_flow_gone(flow);
       conferences_.on_flow_gone(flow);
@@ -274,6 +276,11 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
       if (!in.good()) return;
       deferred_.added(aor, sender, tried);
       watch_.changed(aor);
+      return;
+    }
+    case ServiceMail::history_changed: {
+      const std::string_view aor = in.text();
+      if (in.good()) history_lists_.changed(aor);
       return;
     }
     case ServiceMail::list_changed: {

@@ -91,7 +91,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
   }
   // The core asks us what we alone know, whatever Route it has besides.
   const bool by_core = !by_token && routing.local && routing.own_routes > 0 && trusted(request.flow.remote);
-  const bool asked = ends_here || (by_core && (about_settings_event(request) || about_deferred_event(request)));
+  const bool asked = ends_here || (by_core && (about_settings_event(request) || about_deferred_event(request) || history_lists_.wants(request)));
   if ((asked || by_core) && about_deferred(request, routing)) {
     on_deferred_request(request, match, routing);
     return;
@@ -136,7 +136,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
   if (on_focus_request(request, match, routing, sender)) return;
   const bool begins_call = method == Method::invite && request.essentials.to_tag.empty() && !routing.token;
   if (request.essentials.to_tag.empty()) look_beyond(routing);
-  if (begins_call && (config_->calls.carrying == Carrying::b2bua || takes_media(request))) {
+  if (begins_call && (config_->calls.carrying == Carrying::b2bua || takes_media(request, routing, sender))) {
     begin_call(request, match, routing, sender);
     return;
   }
@@ -166,7 +166,7 @@ void SipService::answer_here(const Received& request, const sip::RequestMatch&) 
 // Of what we know of users ourselves.
 std::string SipService::allowed_events() const {
   std::string events = reg_events_.allowed_events();
-  if (config_->im.deferred.on) events.append(", ").append(watch_.allowed_events());
+  if (config_->im.deferred.on || config_->im.history_access.on) events.append(", ").append(watch_.allowed_events());
   return events;
 }
 

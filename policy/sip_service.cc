@@ -59,7 +59,8 @@ SipService::SipService(const Parts& parts)
                      .shared = {parts.invites, named_key(owner_key_, "transactions")}}),
       digest_(parts.config->digest, static_cast<std::uint16_t>(parts.shard), parts.random, parts.metrics),
       location_(parts.config->location, parts.random, parts.metrics, core::Instant{}),
-      settings_({.metrics = parts.metrics, .random = parts.random, .config = parts.config}),
+      wishes_(parts.shard, parts.invites, named_key(owner_key_, "users")),
+      settings_({.metrics = parts.metrics, .random = parts.random, .config = parts.config, .wishes = &wishes_}),
       reg_events_({.shard = parts.shard,
                    .pool = parts.pool,
                    .metrics = parts.metrics,
@@ -101,6 +102,7 @@ SipService::SipService(const Parts& parts)
                     .transport = transport_,
                     .config = parts.config}),
       ids_(parts.shard),
+      history_({.shard = parts.shard, .metrics = parts.metrics, .ids = ids_, .config = parts.config}),
       trace_(tag_key_),
       exploder_({.shard = parts.shard,
                  .pool = parts.pool,
@@ -110,7 +112,7 @@ SipService::SipService(const Parts& parts)
                  .transactions = transactions_,
                  .transport = transport_,
                  .config = parts.config},
-                ids_, trace_),
+                ids_, trace_, history_),
       deferred_({.shard = parts.shard,
                  .pool = parts.pool,
                  .metrics = parts.metrics,
@@ -137,6 +139,14 @@ SipService::SipService(const Parts& parts)
                   .transactions = transactions_,
                   .transport = transport_,
                   .config = parts.config}),
+      history_lists_({.shard = parts.shard,
+                      .pool = parts.pool,
+                      .metrics = parts.metrics,
+                      .random = parts.random,
+                      .name_key = owner_key_,
+                      .transactions = transactions_,
+                      .transport = transport_,
+                      .config = parts.config}),
       system_({.shard = parts.shard,
                .pool = parts.pool,
                .metrics = parts.metrics,
@@ -154,6 +164,9 @@ SipService::SipService(const Parts& parts)
       proxied_(parts.config->proxied_max),
       replay_(std::make_unique<Replay>()) {
   calls_.use_media(pairs_);
+  calls_.use_history(&history_);
+  focus_.use_history(&history_);
+  if (pairs_ != nullptr) pairs_->use_recorder(&history_);
   trace_.set_capacity(config_->focus.trace_messages);
   name_ourselves();
 }
@@ -176,12 +189,14 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   look_at_overload();
   calls_.begin(now.mono);
   settings_.begin(now, out);
+  history_.begin(now, out);
   focus_.begin(now, out);
   if (stored_ != nullptr) stored_->begin(out);
   exploder_.begin(now, out);
   deferred_.begin(now, out);
   watch_.begin(now, out);
   retrieval_.begin(now, out);
+  history_lists_.begin(now, out);
   system_.begin(now, out);
   conferences_.begin(now, out);
 }
@@ -211,6 +226,7 @@ void SipService::end() {
   calls_.run_timers();
   focus_.run_timers();
   exploder_.end();
+  history_.end();
   deferred_.end();
   retrieval_.end();
   system_.end();
@@ -255,10 +271,12 @@ void SipService::end() {
     exploder_.drain();
     deferred_.drain();
     watch_.drain();
+    history_lists_.drain();
     system_.drain();
   }
   reg_events_.end();
   watch_.end();
+  history_lists_.end();
   conferences_.end();
 }
 
@@ -308,18 +326,20 @@ std::size_t SipService::restore(const core::StoreContents& stored, const core::N
 }
 
 core::Instant SipService::next_deadline() const {
-  return std::min({other_deadline(), deferred_.next_deadline(), watch_.next_deadline()});
+  return std::min({other_deadline(), deferred_.next_deadline(), watch_.next_deadline(), history_.next_deadline()});
 }
 
-bool SipService::rests() const { return other_deadline() == core::never && deferred_.rests() && watch_.rests(); }
+bool SipService::rests() const {
+  return other_deadline() == core::never && deferred_.rests() && watch_.rests() && history_.rests();
+}
 
 core::Instant SipService::other_deadline() const {
   const core::Instant question = questions_.empty() ? core::never : questions_.front().until;
   return std::min({transport_.next_deadline(), transactions_.next_deadline(), location_.next_deadline(),
                    settings_.next_deadline(), reg_events_.next_deadline(), calls_.next_deadline(),
                    focus_.next_deadline(), conferences_.next_deadline(), exploder_.next_deadline(),
-                   retrieval_.next_deadline(), system_.next_deadline(), overload_.next_deadline(), wheel_.next_deadline(),
-                   question});
+                   history_lists_.next_deadline(), retrieval_.next_deadline(), system_.next_deadline(), overload_.next_deadline(),
+                   wheel_.next_deadline(), question});
 }
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
@@ -331,10 +351,12 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   calls_.reload(config_);
   focus_.reload(config_);
   exploder_.reload(config_);
+  history_.reload(config_);
   trace_.set_capacity(config_->focus.trace_messages);
   deferred_.reload(config_);
   watch_.reload(config_);
   retrieval_.reload(config_);
+  history_lists_.reload(config_);
   system_.reload(config_);
   conferences_.reload(config_);
   name_ourselves();
@@ -402,6 +424,7 @@ void SipService::on_response(const Received& response) {
   if (match.kind != sip::ResponseMatch::Kind::to_tu) return;
   if (owner_kind(match.owner) == Owner::subscriber) reg_events_.on_response(owner_id(match.owner), response, match.id);
   if (owner_kind(match.owner) == Owner::deferred_subscriber) watch_.on_response(owner_id(match.owner), response, match.id);
+  if (owner_kind(match.owner) == Owner::history_subscriber) history_lists_.on_response(owner_id(match.owner), response, match.id);
   if (owner_kind(match.owner) == Owner::conference_subscriber) {
     conferences_.on_response(owner_id(match.owner), response, match.id);
   }
@@ -415,6 +438,7 @@ void SipService::on_gone(const Flow& flow) {
   location_.flow_closed(flow);
   reg_events_.on_flow_gone(flow);
   watch_.on_flow_gone(flow);
+  history_lists_.on_flow_gone(flow);
   calls_.on_flow_gone(flow);
   focus_.on_flow_gone(flow);
   conferences_.on_flow_gone(flow);
@@ -429,6 +453,7 @@ void SipService::on_transaction_fact(const sip::TransactionFact& fact) {
   using Kind = sip::TransactionFact::Kind;
   if (owner_kind(fact.owner) == Owner::subscriber) reg_events_.on_fact(owner_id(fact.owner), fact);
   if (owner_kind(fact.owner) == Owner::deferred_subscriber) watch_.on_fact(owner_id(fact.owner), fact);
+  if (owner_kind(fact.owner) == Owner::history_subscriber) history_lists_.on_fact(owner_id(fact.owner), fact);
   if (owner_kind(fact.owner) == Owner::conference_subscriber) conferences_.on_fact(owner_id(fact.owner), fact);
   if (owner_kind(fact.owner) != Owner::proxied) return;
   Proxied* const p = proxied_.get(owner_id(fact.owner));

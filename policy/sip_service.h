@@ -14,7 +14,9 @@
 //   sip_deferred.cc   what is kept for users who can not be reached (deferred.h), and answers of the store
 //   sip_large.cc      large messages among it
 //   sip_deferred_list.cc  what they are told of that, fetch of it and delete (deferred_watch.h, deferred_retrieval.h)
+//   sip_history.cc    which messages of users are recorded (history_recorder.h)
 //   sip_where.cc      what is remembered of pager messages, and where one of them is (pager_trace.h)
+//   sip_history_lists.cc  what users ask of their histories (history_lists.h)
 //   sip_system.cc     orders of operators for system messages, answers of users (system_messages.h)
 //   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
 //   sip_proxy.cc      requests on their way: branches, responses, CANCEL, Timer C
@@ -49,10 +51,12 @@
 #include "policy/deferred.h"
 #include "policy/deferred_retrieval.h"
 #include "policy/deferred_watch.h"
+#include "policy/history_lists.h"
 #include "policy/conference_events.h"
 #include "policy/errand.h"
 #include "policy/exploder.h"
 #include "policy/focus.h"
+#include "policy/history_recorder.h"
 #include "policy/hop.h"
 #include "policy/message_ids.h"
 #include "policy/originating.h"
@@ -133,7 +137,7 @@ class SipService {
   // Nothing waits any more that would be lost by ending now.
   [[nodiscard]] bool drained() const {
     return draining_ && unanswered_ == 0 && reg_events_.drained() && calls_.drained() && focus_.drained() && conferences_.drained() &&
-           exploder_.drained() && deferred_.drained() && watch_.drained() && retrieval_.drained() && system_.drained();
+           exploder_.drained() && deferred_.drained() && watch_.drained() && history_lists_.drained() && retrieval_.drained() && system_.drained();
   }
   [[nodiscard]] core::Instant next_deadline() const;
   // For tests: nothing has a time to wait for but looks into the store, which never end.
@@ -149,12 +153,14 @@ class SipService {
   [[nodiscard]] std::uint32_t live_transactions() const { return transactions_.live(); }
   [[nodiscard]] std::uint32_t live_proxied() const { return proxied_.size(); }
   [[nodiscard]] const Calls& calls() const { return calls_; }
+  [[nodiscard]] const HistoryRecorder& history() const { return history_; }
   [[nodiscard]] std::uint32_t live_calls() const { return calls_.live(); }
   [[nodiscard]] const Focus& focus() const { return focus_; }
   [[nodiscard]] const Exploder& exploder() const { return exploder_; }
   [[nodiscard]] const Deferred& deferred() const { return deferred_; }
   [[nodiscard]] const DeferredWatch& deferred_watch() const { return watch_; }
   [[nodiscard]] const DeferredRetrieval& deferred_retrieval() const { return retrieval_; }
+  [[nodiscard]] const HistoryLists& history_lists() const { return history_lists_; }
   [[nodiscard]] std::uint32_t live_subscribers() const { return reg_events_.subscribers(); }
   [[nodiscard]] std::uint32_t live_publications() const { return settings_.publications(); }
   [[nodiscard]] std::uint64_t live_bindings() const { return location_.binding_count(); }
@@ -261,6 +267,9 @@ class SipService {
       refused,  // and his 480
     };
     Keeping keeping = Keeping::no;
+    // Whose history it goes into when it has been accepted: who sends it, an address of record, and `aor` (OMA-HIS-3).
+    std::string recorded_sender;
+    bool records_receiver = false;
     bool given_up = false;         // his devices have not answered in time, and are called off
     core::Timer answer_timer;      // when he counts as one who can not be reached
     sip::ProxyTimer timer;  // R4028-4
@@ -408,7 +417,7 @@ class SipService {
   [[nodiscard]] std::shared_ptr<const AccessRules> rules_of(std::string_view user) const;
   [[nodiscard]] UserPolicy policy_of(std::string_view user) const;
   [[nodiscard]] std::optional<ImKind> im_request(const Received& request, bool let_in = false) const;
-  [[nodiscard]] bool takes_media(const Received& request) const;
+  [[nodiscard]] bool takes_media(const Received& request, const Routing& routing, const Sender& sender) const;
   [[nodiscard]] std::string_view served_aor(const Received& request, const Routing& routing, const Sender& sender,
                                             std::string& room) const;
   [[nodiscard]] std::uint64_t media_bytes_max(const Received& request, const Routing& routing, const Sender& sender);
@@ -460,6 +469,7 @@ class SipService {
   [[nodiscard]] static bool comes_from_store(const Proxied& p);
   [[nodiscard]] static bool is_announcement(const Proxied& p);
   [[nodiscard]] bool names_deferred(const sip::Uri& uri) const;
+  [[nodiscard]] bool names_function(const sip::Uri& uri) const;
   [[nodiscard]] bool about_deferred(const Received& request, const Routing& routing) const;
   [[nodiscard]] bool about_deferred_event(const Received& request) const;
   [[nodiscard]] std::string_view own_user_aor(std::string_view identity, std::string& room) const;
@@ -468,7 +478,28 @@ class SipService {
   void tell_list_changed(std::string_view aor, bool reminds);
   void tell_fetched(std::string_view aor, std::uint64_t id);
   void tell_lists();
+  [[nodiscard]] std::string read_question(std::string_view argument, std::string& aor, std::string_view& rest);
   [[nodiscard]] std::string answer_deferred(const core::AdminRequest& request);
+
+  // --- sip_history.cc
+  [[nodiscard]] std::string_view addressed_aor(const Received& request, const Routing& routing, const Sender& sender,
+                                               std::string& room) const;
+  [[nodiscard]] bool is_recorded(const Received& request, const Routing& routing, const Sender& sender,
+                                 HistoryMode mode) const;
+  [[nodiscard]] std::string_view recorded_sender(const Received& request, const Routing& routing, const Sender& sender,
+                                                 std::string& room) const;
+  [[nodiscard]] std::string_view session_recorder(const Received& request, const Routing& routing, const Sender& sender,
+                                                  std::string& room) const;
+  void look_at_history(Proxied& p, const ImSettings& settings);
+  void record_pager(Proxied& p, bool delivered);
+
+  // --- sip_history_lists.cc
+  [[nodiscard]] bool names_history(const sip::Uri& uri) const;
+  void finish_history_subscribe(const Received& request, const sip::RequestMatch& match, std::uint16_t status);
+  // A record of his has begun or ended.
+  void tell_history_changed(std::string_view aor);
+  [[nodiscard]] std::string answer_history(const core::AdminRequest& request);
+  [[nodiscard]] std::optional<Focus::ToFetch> named_in_store(std::string_view user) const;
 
   // --- sip_files.cc
   [[nodiscard]] bool may_begin_file(const CallName& name, const Received& request, const sip::RequestMatch& match);
@@ -641,6 +672,7 @@ class SipService {
   sip::Transactions transactions_;
   sip::DigestAuth digest_;
   sip::Location location_;
+  HistoryWishes wishes_;
   Settings settings_;
   RegEvents reg_events_;
   UserSessions user_sessions_;
@@ -648,6 +680,7 @@ class SipService {
   Focus focus_;
   ConferenceEvents conferences_;  // goes before the rosters of focus_
   MessageIds ids_;
+  HistoryRecorder history_;
   PagerTrace trace_;
   // Who has asked where a message is, until the store has said what it has of it: by number of its token.
   std::map<std::uint64_t, core::AdminRequest> wheres_;
@@ -656,6 +689,7 @@ class SipService {
   Deferred deferred_;
   DeferredWatch watch_;  // goes before what it asks
   DeferredRetrieval retrieval_;
+  HistoryLists history_lists_;
   SystemMessages system_;
   sip::FailedTargets failed_;
   Overload overload_;

@@ -25,6 +25,10 @@ bool SipService::forward_stateless(const Received& request, const Routing& routi
   if (!routing.local || !routing.next_route.empty() || routing.token) return false;
   const std::string_view aor = own_aor(routing.parsed, aor_);
   if (shard_of(aor) != shard_ || (method == Method::message && config_->im.deferred.on)) return false;
+  // Whether it has been accepted has to be known for a record of it.
+  if (method == Method::message && config_->im.history.on && is_recorded(request, routing, sender, HistoryMode::pager_large)) {
+    return false;
+  }
   const std::span<const sip::Binding> bindings = location_.bindings(aor);
   if (bindings.size() != 1 || !bindings[0].path.empty() || bindings[0].server || bindings[0].expires <= now_.mono)
     return false;

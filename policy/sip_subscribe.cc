@@ -17,7 +17,7 @@ bool SipService::about_user(const Received& request, const Routing& routing) con
   if (!to_tag.empty() && routing.token) return false;
   if (!to_tag.empty() && sip::tag_key(to_tag) != 0) return true;
   sip::Event event;
-  return sip::parse_event(request.head.value(HeaderId::event, request.bytes), event) && (reg_events_.serves(event.package) || watch_.serves(event.package));
+  return sip::parse_event(request.head.value(HeaderId::event, request.bytes), event) && (reg_events_.serves(event.package) || watch_.serves(event.package) || history_lists_.wants(request));
 }
 
 void SipService::on_subscribe(const Received& request, const sip::RequestMatch& match, Routing& routing) {
@@ -36,13 +36,24 @@ void SipService::on_subscribe(const Received& request, const sip::RequestMatch& 
     finish_list_subscribe(request, match, watch_.refresh(request, match));
     return;
   }
-  if (request.essentials.to_tag.empty() && about_deferred_event(request)) {
+  if (history_lists_.knows(request)) {
+    finish_history_subscribe(request, match, history_lists_.refresh(request, match));
+    return;
+  }
+  const bool of_history = history_lists_.wants(request);
+  if (request.essentials.to_tag.empty() && (of_history || about_deferred_event(request))) {
     Sender sender;
     routing.token.reset();
     if (!identify(request, routing, sender)) return;
     watch_.clear();
+    history_lists_.clear();
     std::uint16_t status = may_publish(request, routing, sender);  // OMA-DEF-14: each for himself
     if (status == 200 && !asks_within_rate(request, sender)) return;
+    if (of_history) {
+      if (status == 200) status = history_lists_.subscribe(request, match, aor_, routing.parsed.user);
+      finish_history_subscribe(request, match, status);
+      return;
+    }
     if (status == 200) status = watch_.subscribe(request, match, aor_, routing.parsed.user);
     finish_list_subscribe(request, match, status);
     return;

@@ -149,6 +149,7 @@ void SipService::on_bindings(Proxied& p, const Received& request, std::span<cons
                      (sip::parse_uri(p.aor, uri) && config_->users.find(uri.user) != config_->users.end());
   if (known && !may_terminate(p, request, settings)) return;
   p.to_user = known;
+  look_at_history(p, settings);
   if (begin_keeping(p, others_wait)) return;
   if (p.routed) {
     on_route(p, request);

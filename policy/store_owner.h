@@ -14,7 +14,9 @@ enum class StoreOwner : std::uint8_t {
   large = 5,
   deferred_watch = 6,
   deferred_retrieval = 7,
+  history = 8,
   where = 9,
+  history_lists = 10,
 };
 
 // Whose subscriptions those of a row are (core::SubscriptionRow::owner).

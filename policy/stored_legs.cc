@@ -21,8 +21,19 @@ namespace {
 
 constexpr std::uint32_t stored_legs_most = 1U << 20;
 
-// The value of that header line, as a Span of `lines`.
-core::Span line_value(std::string_view lines, std::string_view name) {
+}  // namespace
+
+StoredLegs::StoredLegs(const Parts& parts)
+    : pool_(parts.pool), metrics_(parts.metrics), others_(parts.others), legs_(stored_legs_most) {}
+
+StoredLegs::~StoredLegs() {
+  for (const Fact& fact : facts_) {
+    if (fact.fact.body.buffer != core::no_buffer) pool_.release(fact.fact.body.buffer);
+  }
+  if (told_.fact.body.buffer != core::no_buffer) pool_.release(told_.fact.body.buffer);
+}
+
+core::Span StoredLegs::line_value(std::string_view lines, std::string_view name) {
   std::size_t at = 0;
   while (at < lines.size()) {
     const std::size_t end = std::min(lines.find("\r\n", at), lines.size());
@@ -38,32 +49,10 @@ core::Span line_value(std::string_view lines, std::string_view name) {
   return {};
 }
 
-// The Message-ID of what has none of its sender.
-std::string own_id(const core::DeferredRow& row) {
+std::string StoredLegs::own_id(const core::DeferredRow& row) {
   char id[core::letters64_chars];
   core::letters_encode64(row.id, id);
   return {id, sizeof id};
-}
-
-// Header lines of the SENDs of a message that came as a MESSAGE.
-std::string lines_for(const core::DeferredRow& row) {
-  std::string lines("Message-ID: ");
-  lines.append(own_id(row)).append("\r\nContent-Type: ");
-  const std::string_view type = line_value(row.head, "Content-Type").of(row.head);
-  lines.append(type.empty() ? std::string_view("text/plain") : type).append("\r\n");
-  return lines;
-}
-
-}  // namespace
-
-StoredLegs::StoredLegs(const Parts& parts)
-    : pool_(parts.pool), metrics_(parts.metrics), others_(parts.others), legs_(stored_legs_most) {}
-
-StoredLegs::~StoredLegs() {
-  for (const Fact& fact : facts_) {
-    if (fact.fact.body.buffer != core::no_buffer) pool_.release(fact.fact.body.buffer);
-  }
-  if (told_.fact.body.buffer != core::no_buffer) pool_.release(told_.fact.body.buffer);
 }
 
 StoredLegs::Leg* StoredLegs::get(msrp::EndHandle end) {
@@ -71,19 +60,24 @@ StoredLegs::Leg* StoredLegs::get(msrp::EndHandle end) {
 }
 
 msrp::EndHandle StoredLegs::add(Leg made, const Limits& limits) {
-  made.share = made.gives ? "to " + made.row.aor : "of " + made.row.sender;
+  const bool is_record = made.record != nullptr;
+  made.share = is_record   ? "history " + made.record->row.aor
+               : made.gives ? "to " + made.row.aor
+                            : "of " + made.row.sender;
   const auto share = shares_.find(made.share);
   if (share != shares_.end() && share->second.size() >= limits.per_user && !share->second.contains(made.owner)) {
-    metrics_.add(Metric::im_deferred_large_user_limit);
+    metrics_.add(is_record ? Metric::history_fetches_limit : Metric::im_deferred_large_user_limit);
     return {};
   }
-  const core::SlotId id = legs_.size() < std::min(limits.legs, stored_legs_most) ? legs_.emplace() : core::SlotId{};
+  const std::uint32_t like_it = is_record ? records_ : legs_.size() - records_;
+  const core::SlotId id = like_it < limits.legs ? legs_.emplace() : core::SlotId{};
   Leg* const leg = legs_.get(id);
   if (leg == nullptr) {
-    metrics_.add(Metric::im_deferred_large_limit);
+    metrics_.add(is_record ? Metric::history_fetches_limit : Metric::im_deferred_large_limit);
     return {};
   }
   ++shares_[made.share][made.owner];
+  if (is_record) ++records_;
   *leg = std::move(made);
   leg->self = id;
   Fact& fact = facts_.emplace_back();
@@ -353,113 +347,9 @@ void StoredLegs::on_stored(const core::StoreResult& result) {
       }
       break;
     case Asked::put: on_put(*leg, result.status); break;
-    case Asked::read:
-      if (!good || result.bytes.size() != waiting.bytes) {  // it is not what its row says
-        metrics_.add(Metric::im_deferred_large_unreadable);
-        leg->blocks.clear();
-        tell(*leg, 503);
-        break;
-      }
-      leg->blocks.push_back(result.bytes);
-      ready_.push_back(leg->self);
-      break;
+    case Asked::read: on_read(*leg, result, waiting.bytes); break;
+    case Asked::page: on_page(*leg, result); break;
   }
-}
-
-// --- out of the store
-
-msrp::EndHandle StoredLegs::give(const core::DeferredRow& row, std::uint64_t owner, const Limits& limits) {
-  Leg leg;
-  leg.owner = owner;
-  leg.gives = true;
-  leg.row = row;
-  if (row.large_bytes == 0) {
-    leg.row.large_head = lines_for(row);
-    leg.row.large_bytes = row.body.size();
-    leg.blocks.push_back(row.body);
-    leg.asked = leg.loaded = row.body.size();
-  }
-  leg.row.body.clear();
-  const msrp::EndHandle end = add(std::move(leg), limits);
-  if (end.valid()) ++giving_;
-  return end;
-}
-
-// What came was answered by who gets it.
-void StoredLegs::look_at(const msrp::EndFact& fact) {
-  if (fact.kind != msrp::EndFact::Kind::answered) return;
-  legs_.for_each([&](core::SlotId id, Leg& leg) {
-    if (!leg.gives || std::find(leg.to.begin(), leg.to.end(), fact.end) == leg.to.end()) return;
-    if (leg.unanswered != 0) --leg.unanswered;
-    ready_.push_back(id);
-  });
-}
-
-void StoredLegs::read_ahead(Leg& leg) {
-  while (leg.asked < leg.row.large_bytes && leg.loaded + block_bytes <= window_bytes) {
-    const auto length =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(block_bytes, leg.row.large_bytes - leg.asked));
-    ask(leg, Asked::read, length, {0, core::ReadBody{.id = leg.row.id, .offset = leg.asked, .length = length}});
-    leg.asked += length;
-    leg.loaded += length;
-  }
-}
-
-// What it is given is sure to be sent before long. Answers say less: one may come before the kernel has told that what it
-// answers is sent, and with several of these in a row the queue would be full.
-bool StoredLegs::has_room(const Leg& leg) const {
-  return leg.unanswered < pieces_max && std::all_of(leg.to.begin(), leg.to.end(), [this](msrp::EndHandle end) {
-           return others_.waiting_bytes(end) <= piece_bytes;
-         });
-}
-
-void StoredLegs::pump(Leg& leg) {
-  if (!leg.gives || leg.over || !leg.begun || leg.holds != 0) return;
-  if (leg.given == leg.row.large_bytes && leg.given != 0) return;
-  read_ahead(leg);
-  if (leg.blocks.empty()) return;
-  if (has_room(leg)) {
-    give_piece(leg);
-  } else if (leg.unanswered == 0) {
-    stalled_.push_back(leg.self);
-  }
-}
-
-void StoredLegs::give_piece(Leg& leg) {
-  const std::string& block = leg.blocks.front();
-  const auto length = static_cast<std::uint32_t>(std::min<std::size_t>(piece_bytes, block.size() - leg.used));
-  const core::BufferId buffer = pool_.take_heap(std::max(length, std::uint32_t{1}));
-  if (buffer == core::no_buffer) {
-    tell(leg, 503);
-    return;
-  }
-  std::copy_n(block.data() + leg.used, length, pool_.data(buffer));
-  Fact& made = facts_.emplace_back();
-  made.text.assign("Success-Report: yes\r\n").append(leg.row.large_head);
-  msrp::Head& head = made.head;
-  head.method = msrp::Method::send;
-  head.headers = {0, static_cast<std::uint32_t>(made.text.size())};
-  head.message_id = line_value(made.text, "Message-ID");
-  head.content_type = line_value(made.text, "Content-Type");
-  head.success_report = line_value(made.text, "Success-Report");
-  head.success = head.has_body = head.has_range = true;
-  msrp::EndFact& fact = made.fact;
-  fact.kind = msrp::EndFact::Kind::piece;
-  fact.end = handle(leg.self);
-  fact.first = fact.last = true;
-  fact.start = leg.given + 1;
-  fact.total = leg.row.large_bytes;
-  fact.body = {buffer, 0, length};
-  leg.given += length;
-  leg.loaded -= length;
-  leg.used += length;
-  if (leg.used == block.size()) {
-    leg.blocks.pop_front();
-    leg.used = 0;
-  }
-  fact.flag = leg.given == leg.row.large_bytes ? msrp::Flag::end : msrp::Flag::more;
-  head.range = {fact.start, leg.given, fact.total};
-  ready_.push_back(leg.self);  // when this one has gone
 }
 
 // --- facts
@@ -510,13 +400,16 @@ void StoredLegs::close(msrp::EndHandle end) {
 void StoredLegs::forget(Leg& leg) {
   leave_share(leg);
   if (leg.gives) --giving_;
+  if (leg.record != nullptr) --records_;
   legs_.erase(core::SlotId(leg.self));
 }
 
 void StoredLegs::answer(msrp::EndHandle end, msrp::EndToken& token, std::uint16_t status) {
   if (!is_stored(end)) return others_.answer(end, token, status);
   Leg* const leg = get(end);
-  if (leg != nullptr && leg->gives && status != 200) tell(*leg, status == 400 ? std::uint16_t{408} : status);
+  if (leg == nullptr || !leg->gives || status == 200) return;
+  if (leg->record != nullptr) return on_end(*leg, told_.fact.message_id, status);  // of the piece that the room was given
+  tell(*leg, status == 400 ? std::uint16_t{408} : status);
 }
 
 Sent StoredLegs::send(msrp::EndHandle end, const msrp::EndSend& message) {
@@ -552,7 +445,10 @@ void StoredLegs::fan_out(std::span<const msrp::EndHandle> ends, const msrp::EndS
 void StoredLegs::report(msrp::EndHandle end, std::string_view message_id, const msrp::ByteRange& range,
                         std::uint16_t status, std::string_view headers) {
   if (!is_stored(end)) return others_.report(end, message_id, range, status, headers);
-  if (Leg* const leg = get(end); leg != nullptr && leg->gives) tell(*leg, status);
+  Leg* const leg = get(end);
+  if (leg == nullptr || !leg->gives) return;
+  if (leg->record != nullptr) return on_end(*leg, message_id, status);
+  tell(*leg, status);
 }
 
 std::uint64_t StoredLegs::waiting_bytes(msrp::EndHandle end) const {

@@ -1,11 +1,16 @@
 // policy/stored_legs.h - legs of rooms that are no MSRP sessions but messages of the store: one that is being stored
-// (OMA-LRG-4) or one that is sent out of it (OMA-DEF-8, OMA-DEF-13). A room of kind `distribution` sees one kind of
-// leg.
+// (OMA-LRG-4), one that is sent out of it (OMA-DEF-8, OMA-DEF-13), or all that a record of a user's history has, one after
+// the other (OMA-HIS-5). A room of kind `distribution` sees one kind of leg.
+//
+//   stored_legs.cc        what they have in common, and what keeps
+//   stored_legs_give.cc   what gives a message
+//   stored_records.cc     what gives a record
 //
 // A leg that keeps takes what a fan-out gives it, in any order, and writes it in blocks; a leg that gives reads blocks
 // and says them as facts. No more than window_bytes of one message are in memory: a sender that is faster than the disk
-// is held (RoomLegs::hold), and nothing is read from the disk that its receiver has no room for. What a leg has stored
-// is answered with 200, as the last piece of a message is by any leg, when its row can not be lost any more.
+// is held (RoomLegs::hold), and nothing is read from the disk that its receiver has no room for. Of a record there is one
+// page, of page_bytes and one message. What a leg has stored is answered with 200, as the last piece of a message is by
+// any leg, when its row can not be lost any more.
 //
 // One per shard, used by its thread alone. Also the door for facts: next_fact() until false, after all else.
 #pragma once
@@ -13,6 +18,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +47,8 @@ class StoredLegs final : public RoomLegs {
   static constexpr std::uint32_t piece_bytes = 64 * 1024;     // that goes out at one time
   static constexpr std::uint32_t pieces_max = 8;              // without an answer
   static constexpr std::uint32_t beginning_bytes = 8 * 1024;  // that stand in the row
+  static constexpr std::uint32_t page_count = 64;             // messages of a record that are read at one time
+  static constexpr std::uint32_t page_bytes = 128 * 1024;
 
   struct Parts {
     core::Pool& pool;
@@ -77,6 +85,10 @@ class StoredLegs final : public RoomLegs {
   [[nodiscard]] msrp::EndHandle keep(Keep what, const Limits& limits);
   // A message that is sent: large, or one of a row alone. It begins when the room lets it.
   [[nodiscard]] msrp::EndHandle give(const core::DeferredRow& row, std::uint64_t owner, const Limits& limits);
+  // All messages of a record, in their order; what its receiver does not take is passed over. Over when he has answered
+  // the last one. `open_max`: messages of one sender that its room takes at one time.
+  [[nodiscard]] msrp::EndHandle give_record(core::HistoryRecordRow row, std::uint64_t owner, const Limits& limits,
+                                            std::uint32_t open_max);
 
   // What has become of a leg, once: 200, or why not; 0: its sender gave it up. Of one that keeps with its row, `kept`
   // when that is stored.
@@ -100,6 +112,8 @@ class StoredLegs final : public RoomLegs {
     if (giving_ != 0) look_at(fact);
   }
   [[nodiscard]] std::uint32_t live() const { return legs_.size(); }
+  // For tests: messages of records that are in memory.
+  [[nodiscard]] std::size_t page_messages();
 
   // --- RoomLegs: of both kinds
   void close(msrp::EndHandle end) override;
@@ -115,6 +129,19 @@ class StoredLegs final : public RoomLegs {
   [[nodiscard]] bool outrun() const override { return others_.outrun(); }
 
  private:
+  // What is left of a record that is being sent; the message that goes now is that of its leg.
+  struct Record {
+    core::HistoryRecordRow row;
+    std::deque<core::HistoryMessageRow> page;
+    std::uint32_t after = 0;  // number of the last one that was read
+    bool more = true;         // the store may have others
+    bool asked = false;       // them
+    std::uint32_t open_max = 1;
+    std::string current;      // Message-ID of the one that goes now
+    std::vector<std::string> open;  // of those that have not come to their end
+    std::uint64_t taken = 0;
+    std::uint16_t refusal = 0;  // of those that were not; 0: none
+  };
   struct Leg {
     core::SlotId self;
     std::uint64_t owner = 0;
@@ -148,8 +175,9 @@ class StoredLegs final : public RoomLegs {
     bool begun = false;  // its room knows that it is there
     std::uint32_t unanswered = 0;
     std::vector<msrp::EndHandle> to;  // who gets it
+    std::unique_ptr<Record> record;   // gives: null: it is one message
   };
-  enum class Asked : std::uint8_t { write, sync, put, read };
+  enum class Asked : std::uint8_t { write, sync, put, read, page };
   struct Waiting {
     core::SlotId leg;
     Asked what = Asked::write;
@@ -191,6 +219,18 @@ class StoredLegs final : public RoomLegs {
   void read_ahead(Leg& leg);
   [[nodiscard]] bool has_room(const Leg& leg) const;
   void give_piece(Leg& leg);
+  void on_read(Leg& leg, const core::StoreResult& result, std::uint64_t bytes);
+
+  [[nodiscard]] bool next_message(Leg& leg);
+  void read_page(Leg& leg);
+  void on_page(Leg& leg, const core::StoreResult& result);
+  void on_end(Leg& leg, std::string_view message_id, std::uint16_t status);
+  void look_at_end(Leg& leg);
+
+  // The value of that header line, as a Span of `lines`.
+  [[nodiscard]] static core::Span line_value(std::string_view lines, std::string_view name);
+  // The Message-ID of what has none of its sender.
+  [[nodiscard]] static std::string own_id(const core::DeferredRow& row);
 
   core::Pool& pool_;
   core::Metrics& metrics_;
@@ -200,6 +240,7 @@ class StoredLegs final : public RoomLegs {
   core::SlotMap<Leg> legs_;
   std::map<std::string, std::map<std::uint64_t, std::uint32_t>> shares_;  // by user and owner: legs
   std::uint32_t giving_ = 0;
+  std::uint32_t records_ = 0;
   std::uint64_t numbers_ = 0;
   std::map<std::uint64_t, Waiting> waiting_;
   std::deque<Fact> facts_;

@@ -58,6 +58,36 @@ constexpr const char* steps[] = {
        CREATE INDEX deferred_by_message ON deferred(message_id) WHERE message_id <> '';
        CREATE INDEX deferred_by_request ON deferred(request_id) WHERE request_id <> '';
        ALTER TABLE sending ADD COLUMN call_id TEXT NOT NULL DEFAULT '';)",
+    // What belongs together goes together: a record with its messages, a body with the last message that has it. `messages` and
+    // `bytes` are sums over its messages. A message without body has none that was kept.
+    R"(CREATE TABLE history_record(
+         id INTEGER PRIMARY KEY, aor TEXT NOT NULL, kind INTEGER NOT NULL, from_value TEXT NOT NULL, to_value TEXT NOT NULL,
+         of_group TEXT NOT NULL, people TEXT NOT NULL, subject TEXT NOT NULL, began_ms INTEGER NOT NULL,
+         ended_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, messages INTEGER NOT NULL DEFAULT 0,
+         bytes INTEGER NOT NULL DEFAULT 0) STRICT;
+       CREATE INDEX history_of_user ON history_record(aor, id);
+       CREATE INDEX history_by_end ON history_record(expires_ms) WHERE ended_ms <> 0;
+       CREATE INDEX history_open ON history_record(id) WHERE ended_ms = 0;
+       CREATE TABLE history_body(
+         id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, uses INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+       CREATE TABLE history_message(
+         record INTEGER NOT NULL, number INTEGER NOT NULL, at_ms INTEGER NOT NULL, sent INTEGER NOT NULL,
+         message_id TEXT NOT NULL, type TEXT NOT NULL, size INTEGER NOT NULL, body INTEGER,
+         PRIMARY KEY(record, number)) STRICT, WITHOUT ROWID;
+       CREATE TRIGGER history_message_put AFTER INSERT ON history_message BEGIN
+         UPDATE history_body SET uses = uses + 1 WHERE id = NEW.body;
+         UPDATE history_record SET messages = messages + 1, bytes = bytes + iif(NEW.body IS NULL, 0, NEW.size)
+           WHERE id = NEW.record;
+       END;
+       CREATE TRIGGER history_message_removed AFTER DELETE ON history_message BEGIN
+         UPDATE history_body SET uses = uses - 1 WHERE id = OLD.body;
+         DELETE FROM history_body WHERE id = OLD.body AND uses = 0;
+         UPDATE history_record SET messages = messages - 1, bytes = bytes - iif(OLD.body IS NULL, 0, OLD.size)
+           WHERE id = OLD.record;
+       END;
+       CREATE TRIGGER history_record_removed AFTER DELETE ON history_record BEGIN
+         DELETE FROM history_message WHERE record = OLD.id;
+       END;)",
     R"(CREATE TABLE subscription(
          id INTEGER PRIMARY KEY, owner TEXT NOT NULL, event TEXT NOT NULL, resource TEXT NOT NULL, watcher TEXT NOT NULL,
          version INTEGER NOT NULL, changes_only INTEGER NOT NULL, call_id TEXT NOT NULL, local TEXT NOT NULL,

@@ -25,6 +25,7 @@
 #include "core/store/binding_table.h"
 #include "core/store/body_files.h"
 #include "core/store/deferred_table.h"
+#include "core/store/history_table.h"
 #include "core/store/schema.h"
 #include "core/store/sending_table.h"
 #include "core/store/sqlite.h"
@@ -57,6 +58,9 @@ bool adds(const StoreOp& op) {
          std::holds_alternative<LoadDeferred>(op.what) || std::holds_alternative<LoadMessage>(op.what) ||
          std::holds_alternative<AskDeferred>(op.what) || std::holds_alternative<LoadExpired>(op.what) ||
          std::holds_alternative<LoadExpiring>(op.what) || std::holds_alternative<FindDeferred>(op.what) ||
+         std::holds_alternative<PutHistory>(op.what) || std::holds_alternative<AddHistoryMessage>(op.what) ||
+         std::holds_alternative<LoadHistories>(op.what) || std::holds_alternative<LoadHistoryMessages>(op.what) ||
+         std::holds_alternative<FindHistory>(op.what) ||
          std::holds_alternative<FindMessage>(op.what);
 }
 
@@ -75,6 +79,8 @@ std::uint64_t bytes_of(const StoreOp& op) {
     const SubscriptionRow& row = put->row;
     return row.call_id.size() + row.local.size() + row.remote.size() + row.target.size() + row.routes.size() + row.contact.size();
   }
+  if (const auto* put = std::get_if<PutHistory>(&op.what)) return put->row.people.size();
+  if (const auto* add = std::get_if<AddHistoryMessage>(&op.what)) return add->body == nullptr ? 0 : add->body->size();
   return 0;
 }
 
@@ -96,6 +102,7 @@ struct SqliteStore::State {
   ImSessionTable sessions;
   SubscriptionTable subscriptions;
   XcapTable xcap_documents;
+  HistoryTable histories;
   std::unique_ptr<BodyFiles> bodies;
   // `shard` of an operation that only wakes the thread.
   static constexpr std::uint32_t nobody = 0xffffffffU;
@@ -168,7 +175,8 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
   if (!state->bindings.prepare(state->writer) || !state->deferred.prepare(state->writer) ||
       !state->sendings.prepare(state->writer) || !state->system_messages.prepare(state->writer) ||
       !state->publications.prepare(state->writer) || !state->sessions.prepare(state->writer) ||
-      !state->subscriptions.prepare(state->writer) || !state->xcap_documents.prepare(state->writer)) {
+      !state->subscriptions.prepare(state->writer) || !state->xcap_documents.prepare(state->writer) ||
+      !state->histories.prepare(state->writer)) {
     error = file + ": " + state->writer.last_error();
     return nullptr;
   }
@@ -206,6 +214,7 @@ std::string SqliteStore::read(std::int64_t now_ms, StoreContents& contents) {
       s.system_messages.for_each([&](SystemMessageRow&& row) { contents.system_messages.push_back(std::move(row)); }) == SQLITE_OK &&
       s.publications.remove_expired(now_ms) == SQLITE_OK &&
       s.publications.for_each([&](PublicationRow&& row) { contents.publications.push_back(std::move(row)); }) == SQLITE_OK &&
+      s.histories.end_left() == SQLITE_OK &&
       s.sessions.leave(now_ms, now_ms - s.config.sessions_ms_max) == SQLITE_OK &&
       s.sessions.for_each([&](SessionRow&& row) { contents.sessions.push_back(std::move(row)); }) == SQLITE_OK &&
       s.subscriptions.remove_expired(now_ms) == SQLITE_OK && s.subscriptions.step() == SQLITE_OK &&
@@ -217,7 +226,8 @@ std::string SqliteStore::read(std::int64_t now_ms, StoreContents& contents) {
   }
   std::sort(bodies.begin(), bodies.end());
   (void)s.bodies->keep_only(bodies);  // what was not whole when the process ended, or not removed yet
-  contents.newest_id = std::max({s.deferred.newest_id(), s.sendings.newest_id(), s.system_messages.newest_id()});
+  contents.newest_id = std::max({s.deferred.newest_id(), s.sendings.newest_id(), s.system_messages.newest_id(),
+                                 s.histories.newest_id()});
   return "";
 }
 
@@ -373,6 +383,7 @@ int SqliteStore::State::commit() {
   if (result != SQLITE_OK) {
     writer.run("ROLLBACK");
     deferred.forget();
+    histories.forget();
   }
   return result;
 }
@@ -448,9 +459,25 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
           return subscriptions.remove(what.id);
         } else if constexpr (std::is_same_v<What, PutXcap>) {
           return xcap_documents.put(what.row);
-        } else {
-          static_assert(std::is_same_v<What, RemoveXcap>);
+        } else if constexpr (std::is_same_v<What, RemoveXcap>) {
           return xcap_documents.remove(what);
+        } else if constexpr (std::is_same_v<What, PutHistory>) {
+          return histories.put(what, result);
+        } else if constexpr (std::is_same_v<What, EndHistory>) {
+          return histories.end(what);
+        } else if constexpr (std::is_same_v<What, AddHistoryMessage>) {
+          return histories.add(what, result);
+        } else if constexpr (std::is_same_v<What, RemoveHistory>) {
+          return histories.remove(what, result);
+        } else if constexpr (std::is_same_v<What, RemoveHistoryExpired>) {
+          return histories.remove_expired(what, result);
+        } else if constexpr (std::is_same_v<What, LoadHistories>) {
+          return histories.load(what, result);
+        } else if constexpr (std::is_same_v<What, LoadHistoryMessages>) {
+          return histories.load(what, result);
+        } else {
+          static_assert(std::is_same_v<What, FindHistory>);
+          return histories.find(what, result);
         }
       },
       op.what);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -175,6 +176,42 @@ struct XcapRow {
   bool operator==(const XcapRow&) const = default;
 };
 
+// hist-activation has two types (OMA-SET-3), and so has what is recorded by it.
+enum class HistoryKind : std::uint8_t { session, pager_large };
+
+// What a user has said and heard in one session, or one pager or large message of his. Table `history_record`; its key is
+// id.
+struct HistoryRecordRow {
+  std::uint64_t id = 0;  // as that of DeferredRow
+  std::string aor;       // whose it is
+  HistoryKind kind = HistoryKind::session;
+  std::string from{};    // value of From, without tag, as this user may see it
+  std::string to{};      // likewise
+  std::string group{};   // URI of the group or of the session of several; empty: none
+  std::string people{};  // URIs of a list that went with it, each with a line end
+  std::string subject{};
+  std::int64_t began_ms = 0;
+  std::int64_t ended_ms = 0;  // 0: it goes on
+  std::int64_t expires_ms = 0;
+  std::uint32_t messages = 0;  // of a row that was loaded: how many it has,
+  std::uint64_t bytes = 0;     // and of how many bytes their bodies are
+  bool operator==(const HistoryRecordRow&) const = default;
+};
+
+// One message of a record. Table `history_message`; its key is (record, number). Equal bodies are kept once, whoever has them.
+struct HistoryMessageRow {
+  std::uint64_t record = 0;
+  std::uint32_t number = 0;  // rises in the order in which they passed
+  std::int64_t at_ms = 0;
+  bool sent = false;         // by the user whose record it is
+  std::string message_id{};  // that of CPIM, or else of MSRP; empty: it has none
+  std::string type{};        // value of Content-Type
+  std::string body{};        // as it passed, with its CPIM around it
+  std::uint64_t size = 0;    // of the body, also of one that is larger than what is kept: that one is left out
+  bool kept = true;          // false: it was left out
+  bool operator==(const HistoryMessageRow&) const = default;
+};
+
 // --- what is done to them
 
 struct PutBinding {  // in place of the row of that key, if there is one
@@ -286,6 +323,62 @@ struct RemoveSession {
   std::string name;
 };
 
+// In place of the row of that id, if there is one, whose messages stay. When its user has more than count_max records then, as
+// many of his others go: the oldest ones that have ended, and when there is none the oldest ones; `removed` says how many
+// messages they had. With keep_old none goes, and it is `full`: nothing is stored.
+struct PutHistory {
+  HistoryRecordRow row;
+  std::uint32_t count_max = 0;
+  bool keep_old = false;
+};
+// Nothing happens if it is not there: its user has removed it.
+struct EndHistory {
+  std::uint64_t id = 0;
+  std::int64_t ended_ms = 0;
+  std::int64_t expires_ms = 0;
+};
+// Nothing happens if its record is not there. When its user would have more messages than count_max, or more than bytes_max of
+// bodies, his oldest records that have ended go, and when there is none the oldest messages of those that go on; `removed` says
+// how many messages. With keep_old none goes, and it is `full`: it is not stored. So is one that does not fit alone.
+struct AddHistoryMessage {
+  HistoryMessageRow row;                    // without a body
+  std::shared_ptr<const std::string> body;  // one for all who record that message; null: it is left out
+  std::string aor;  // of the record
+  std::uint32_t count_max = 0;
+  std::uint64_t bytes_max = 0;
+  bool keep_old = false;
+};
+// Those of these records that are this user's, or all of his, with their messages; `removed` says how many records.
+struct RemoveHistory {
+  std::string aor;
+  std::vector<std::uint64_t> ids;
+  bool all = false;
+};
+// Records of whatever user that have ended and whose time is over, at most count_max; `removed` says how many, `more` whether
+// there are others.
+struct RemoveHistoryExpired {
+  std::int64_t now_ms = 0;
+  std::uint32_t count_max = 0;
+};
+// The oldest records of a user with an id above `after`, at most count_max, in the order of their ids.
+struct LoadHistories {
+  std::string aor;
+  std::uint64_t after = 0;
+  std::uint32_t count_max = 0;
+};
+// The messages of a record with a number above `after`, in their order: at most count_max, and no more behind the one that
+// passes bytes_max.
+struct LoadHistoryMessages {
+  std::uint64_t record = 0;
+  std::uint32_t after = 0;
+  std::uint32_t count_max = 0;
+  std::uint64_t bytes_max = 0;
+};
+// Those of these that are there, of whatever user, in this order.
+struct FindHistory {
+  std::vector<std::uint64_t> ids;
+};
+
 // Bodies of large messages, which are kept beside the rows: bytes of one, in any order, as it comes.
 struct WriteBody {
   std::uint64_t id = 0;
@@ -312,7 +405,9 @@ struct StoreOp {
   std::variant<PutBinding, RemoveBinding, PutDeferred, RemoveDeferred, LoadDeferred, LoadMessage, AskDeferred, LoadExpired,
                LoadExpiring, FindDeferred, MarkDeferred, PutSending, RemoveCopy, RemoveSending, PutSystemMessage,
                RemoveSystemMessage, WriteBody, SyncBody, ReadBody, DropBody, PutPublication, RemovePublication, PutSession,
-               RemoveSession, PutXcap, RemoveXcap, FindMessage, PutSubscription, RemoveSubscription>
+               RemoveSession, PutXcap, RemoveXcap, PutHistory, EndHistory, AddHistoryMessage, RemoveHistory,
+               RemoveHistoryExpired, LoadHistories, LoadHistoryMessages, FindHistory, FindMessage, PutSubscription,
+               RemoveSubscription>
       what;
 };
 
@@ -329,6 +424,9 @@ struct StoreResult {
   bool more = false;                // of what loads: there are others behind these
   std::uint64_t room = 0;           // AskDeferred
   std::string bytes{};              // ReadBody
+  std::vector<HistoryRecordRow> histories{};          // LoadHistories, FindHistory
+  std::vector<HistoryMessageRow> history_messages{};  // LoadHistoryMessages
+  std::uint32_t removed = 0;                          // AddHistoryMessage, RemoveHistory, RemoveHistoryExpired
 };
 
 // What an earlier process has left, as the next one needs it at its start.
@@ -342,7 +440,7 @@ struct StoreContents {
   // Not over yet, the one that lasts longest first; numbers have taken their step.
   std::vector<SubscriptionRow> subscriptions;
   std::vector<XcapRow> xcap_documents;  // in the order of their last change
-  std::uint64_t newest_id = 0;  // of all these messages
+  std::uint64_t newest_id = 0;  // of all these messages, and of the records of histories
 };
 
 struct StoreSink {

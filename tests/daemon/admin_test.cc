@@ -55,6 +55,14 @@ class Backend : public AdminBackend {
         answers.emplace_back(shard == 0               ? "{}"
                              : argument == "alice 9" ? R"({"deleted":true})"
                                                      : R"({"deleted":false})");
+      } else if (kind == Kind::history_entries) {
+        answers.emplace_back(shard == 0 ? "{}" : R"({"records":[{"id":"9"}],"left_out":0})");
+      } else if (kind == Kind::history_list) {
+        answers.emplace_back(shard == 0 ? "{}" : R"({"etag":"e","records":1,"document":"<x/>"})");
+      } else if (kind == Kind::history_delete) {
+        answers.emplace_back(shard == 0                                            ? "{}"
+                             : argument == "alice 9" || argument == "alice all" ? R"({"deleted":true,"records":1})"
+                                                                                  : R"({"deleted":false,"records":0})");
       } else if (kind == Kind::summary) {
         answers.emplace_back(R"({"sessions":2,"connections":5})");
       } else {
@@ -220,6 +228,23 @@ TEST_F(Admin, OMA_DEF_10_what_waits_for_a_user_is_asked_of_his_shard) {
   EXPECT_EQ(client_->Post("/api/v1/deferred/x/delete?user=alice")->status, 404);
   backend_.silent_ = true;
   EXPECT_EQ(client_->Get("/api/v1/deferred?user=alice")->status, 503);
+}
+
+TEST_F(Admin, OMA_HIS_5_histories_are_listed_and_deleted) {
+  run();
+  EXPECT_EQ(json::parse(client_->Get("/api/v1/history?user=alice")->body)["records"][0]["id"], "9");
+  EXPECT_EQ(json::parse(client_->Get("/api/v1/history/document?user=alice")->body)["document"], "<x/>");
+  EXPECT_EQ(client_->Get("/api/v1/history")->status, 400);
+  EXPECT_EQ(json::parse(client_->Post("/api/v1/history/9/delete?user=alice")->body)["records"], 1);
+  EXPECT_EQ(backend_.argument_, "alice 9");
+  EXPECT_EQ(client_->Post("/api/v1/history/8/delete?user=alice")->status, 404);
+  EXPECT_EQ(client_->Post("/api/v1/history/all/delete?user=alice")->status, 200);
+  EXPECT_EQ(client_->Post("/api/v1/history/all/delete?user=bob")->status, 200) << "he has none";
+  EXPECT_EQ(client_->Post("/api/v1/history/x/delete?user=alice")->status, 404);
+  EXPECT_EQ(client_->Post("/api/v1/history/9/delete?user=a%20b")->status, 400);
+  backend_.silent_ = true;
+  EXPECT_EQ(client_->Get("/api/v1/history?user=alice")->status, 503);
+  EXPECT_EQ(client_->Post("/api/v1/history/all/delete?user=alice")->status, 503);
 }
 
 TEST_F(Admin, a_system_message_goes_to_the_shard_of_its_user) {

@@ -67,6 +67,7 @@ class Restart(Story, StoreCase):
         self.code(alice.message("sip:bob@example.org", b"are you there"), 202)  # he can not be reached: it waits for him
         back = self.user("bob", "tcp", outbound=True, name="bob again")
         self.assertEqual(back.take_request("MESSAGE").body, b"are you there")
+        self.server.wait_metric("parley_im_deferred_delivered_total", lambda v: v == 1)  # what comes until then waits behind it
         self.reached(alice, back, b"welcome back")
         self.assertEqual(self.rows(), [])
 

@@ -108,6 +108,7 @@ class FakeMedia final : public policy::SessionMedia {
   bool answers = false;                 // peers answer what they are sent, with
   std::uint16_t answer = 200;
   std::uint64_t unsent = 0;             // bytes that the kernel has yet to send to each of them
+  std::vector<std::uint64_t> marks;     // of what was sent and not answered
   std::deque<msrp::EndFact> facts;      // that the room has yet to hear
   bool plain = true;
   bool tls = false;
@@ -134,6 +135,8 @@ class FakeLegs final : public policy::RoomLegs {
       fact.mark = message.mark;
       fact.status = media_.answer;
       media_.facts.push_back(fact);
+    } else {
+      media_.marks.push_back(message.mark);
     }
     return msrp::Ends::Sent::sent;
   }

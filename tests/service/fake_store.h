@@ -36,6 +36,8 @@ class FakeStore {
   std::map<std::uint64_t, core::SubscriptionRow> subscriptions;
   std::uint64_t subscriptions_written = 0;
   std::map<std::pair<std::string, std::uint64_t>, core::BindingRow> bindings;
+  std::map<std::uint64_t, core::HistoryRecordRow> histories;
+  std::map<std::pair<std::uint64_t, std::uint32_t>, core::HistoryMessageRow> history_messages;
 
   void submit(std::uint32_t shard, std::vector<core::StoreOp>& ops) {
     for (core::StoreOp& op : ops) waiting_.push_back({shard, std::move(op)});
@@ -65,6 +67,14 @@ class FakeStore {
   void lose_waiting() {
     waiting_.clear();
     std::erase_if(bodies, [this](const auto& each) { return !deferred.contains(each.first); });
+    for (auto& [id, row] : histories) {
+      if (row.ended_ms != 0) continue;
+      row.ended_ms = row.began_ms;
+      for (const auto& [key, message] : history_messages) {
+        if (key.first == id) row.ended_ms = std::max(row.ended_ms, message.at_ms);
+      }
+      row.expires_ms += row.ended_ms - row.began_ms;
+    }
   }
   [[nodiscard]] core::StoreContents contents() const {
     core::StoreContents all;
@@ -83,6 +93,7 @@ class FakeStore {
       all.system_messages.push_back(row);
       all.newest_id = std::max(all.newest_id, id);
     }
+    if (!histories.empty()) all.newest_id = std::max(all.newest_id, histories.rbegin()->first);
     for (const auto& [key, row] : publications) all.publications.push_back(row);
     std::sort(all.publications.begin(), all.publications.end(),
               [](const auto& a, const auto& b) { return a.changed < b.changed; });
@@ -264,6 +275,143 @@ class FakeStore {
     }
   }
   void carry_out(const core::RemoveSystemMessage& remove, core::StoreResult&) { system_messages.erase(remove.id); }
+  // How much of histories a user has: records, messages, bytes.
+  struct Held {
+    std::uint64_t records = 0;
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+  };
+  [[nodiscard]] Held held_by(const std::string& aor) const {
+    Held held;
+    for (const auto& [id, row] : histories) {
+      if (row.aor != aor) continue;
+      const core::HistoryRecordRow sums = summed(row);
+      ++held.records;
+      held.messages += sums.messages;
+      held.bytes += sums.bytes;
+    }
+    return held;
+  }
+  [[nodiscard]] core::HistoryRecordRow summed(core::HistoryRecordRow row) const {
+    row.messages = 0;
+    row.bytes = 0;
+    for (const auto& [key, message] : history_messages) {
+      if (key.first != row.id) continue;
+      ++row.messages;
+      row.bytes += message.body.size();
+    }
+    return row;
+  }
+  // 0: there is none.
+  [[nodiscard]] std::uint64_t oldest_history(const std::string& aor, std::uint64_t but, bool ended, bool spoken) const {
+    for (const auto& [id, row] : histories) {
+      if (row.aor != aor || id == but || (ended && row.ended_ms == 0) || (spoken && summed(row).messages == 0)) continue;
+      return id;
+    }
+    return 0;
+  }
+  std::uint32_t remove_history(std::uint64_t id) {
+    histories.erase(id);
+    return static_cast<std::uint32_t>(std::erase_if(history_messages, [&](const auto& each) { return each.first.first == id; }));
+  }
+  void carry_out(const core::PutHistory& put, core::StoreResult& result) {
+    if (full) {
+      result.status = Status::refused;
+      return;
+    }
+    while (!histories.contains(put.row.id) && held_by(put.row.aor).records >= put.count_max) {
+      std::uint64_t id = put.keep_old ? 0 : oldest_history(put.row.aor, 0, true, false);
+      if (id == 0 && !put.keep_old) id = oldest_history(put.row.aor, 0, false, false);
+      if (id == 0) {
+        result.status = Status::full;
+        return;
+      }
+      result.removed += remove_history(id);
+    }
+    histories[put.row.id] = put.row;
+  }
+  void carry_out(const core::EndHistory& end, core::StoreResult&) {
+    const auto found = histories.find(end.id);
+    if (found == histories.end()) return;
+    found->second.ended_ms = end.ended_ms;
+    found->second.expires_ms = end.expires_ms;
+  }
+  void carry_out(const core::AddHistoryMessage& add, core::StoreResult& result) {
+    if (full) {
+      result.status = Status::refused;
+      return;
+    }
+    if (!histories.contains(add.row.record)) return;
+    core::HistoryMessageRow row = add.row;
+    row.kept = add.body != nullptr;
+    if (row.kept) {
+      row.body = *add.body;
+      row.size = row.body.size();
+    }
+    if (add.count_max == 0 || row.body.size() > add.bytes_max) result.status = Status::full;
+    for (Held held = held_by(add.aor);
+         result.status != Status::full && (held.messages >= add.count_max || held.bytes + row.body.size() > add.bytes_max);
+         held = held_by(add.aor)) {
+      if (add.keep_old) {
+        result.status = Status::full;
+      } else if (const std::uint64_t id = oldest_history(add.aor, row.record, true, false); id != 0) {
+        result.removed += remove_history(id);
+      } else {
+        history_messages.erase(history_messages.lower_bound({oldest_history(add.aor, 0, false, true), 0}));
+        ++result.removed;
+      }
+    }
+    if (result.status != Status::full) history_messages[{row.record, row.number}] = std::move(row);
+  }
+  void carry_out(const core::RemoveHistory& remove, core::StoreResult& result) {
+    std::vector<std::uint64_t> ids = remove.ids;
+    for (const auto& [id, row] : histories) {
+      if (remove.all) ids.push_back(id);
+    }
+    for (const std::uint64_t id : ids) {
+      const auto found = histories.find(id);
+      if (found == histories.end() || found->second.aor != remove.aor) continue;
+      remove_history(id);
+      ++result.removed;
+    }
+  }
+  void carry_out(const core::RemoveHistoryExpired& remove, core::StoreResult& result) {
+    std::vector<std::uint64_t> over;
+    for (const auto& [id, row] : histories) {
+      if (row.ended_ms != 0 && row.expires_ms <= remove.now_ms) over.push_back(id);
+    }
+    result.more = over.size() > remove.count_max;
+    if (result.more) over.resize(remove.count_max);
+    for (const std::uint64_t id : over) remove_history(id);
+    result.removed = static_cast<std::uint32_t>(over.size());
+  }
+  void carry_out(const core::LoadHistories& load, core::StoreResult& result) {
+    for (auto at = histories.upper_bound(load.after); at != histories.end(); ++at) {
+      if (at->second.aor != load.aor) continue;
+      if (result.histories.size() == load.count_max) {
+        result.more = true;
+        return;
+      }
+      result.histories.push_back(summed(at->second));
+    }
+  }
+  void carry_out(const core::LoadHistoryMessages& load, core::StoreResult& result) {
+    std::uint64_t bytes = 0;
+    for (auto at = history_messages.upper_bound({load.record, load.after});
+         at != history_messages.end() && at->first.first == load.record; ++at) {
+      if (result.history_messages.size() == load.count_max || bytes > load.bytes_max) {
+        result.more = true;
+        return;
+      }
+      result.history_messages.push_back(at->second);
+      bytes += at->second.body.size();
+    }
+  }
+  void carry_out(const core::FindHistory& find, core::StoreResult& result) {
+    for (const std::uint64_t id : find.ids) {
+      if (const auto at = histories.find(id); at != histories.end()) result.histories.push_back(summed(at->second));
+    }
+  }
   // No shard writes these.
   void carry_out(const core::PutXcap&, core::StoreResult&) {}
   void carry_out(const core::RemoveXcap&, core::StoreResult&) {}

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -238,6 +239,37 @@ class SipWorld {
     shards_[shard]->media.facts.push_back(fact);
     wake();
   }
+  // A connection of a client to the MSRP listener, what it sends there, and what has come since it was asked last.
+  core::ConnId msrp_open(std::uint32_t shard = 0) {
+    core::PeerInfo peer;
+    peer.transport = core::Transport::tcp;
+    peer.remote = address("127.0.0.1:9000");
+    peer.local = address("127.0.0.1:2855");
+    core::Input input;
+    input.kind = core::Input::Kind::opened;
+    input.conn = {shards_[shard]->next_conn++, 1};
+    input.peer = &peer;
+    msrp_sent_[{shard, input.conn.index}] = {};
+    step_msrp(shard, input);
+    settle();
+    return input.conn;
+  }
+  void msrp_bytes(core::ConnId conn, std::string_view text, std::uint32_t shard = 0) {
+    core::Pool& pool = shards_[shard]->pool;
+    const core::BufferId block = pool.take_heap(static_cast<std::uint32_t>(text.size()));
+    CHECK(block != core::no_buffer);
+    std::copy(text.begin(), text.end(), pool.data(block));
+    core::Input input;
+    input.kind = core::Input::Kind::bytes;
+    input.conn = conn;
+    input.slice = {block, 0, static_cast<std::uint32_t>(text.size())};
+    step_msrp(shard, input);
+    pool.release(block);
+    settle();
+  }
+  std::string msrp_take(core::ConnId conn, std::uint32_t shard = 0) {
+    return std::exchange(msrp_sent_[{shard, conn.index}], {});
+  }
   // And comes back, by the same path.
   void msrp_back(const std::string& uri, std::uint32_t shard = 0) {
     msrp::EndFact fact;
@@ -307,7 +339,8 @@ class SipWorld {
                  .random = random,
                  .legs = stored,
                  .config = std::make_shared<policy::RoomConfig>()}) {
-      if (config->im.media.path == policy::MediaPath::always) serve_media(number, count, config->im.media);
+      const policy::MediaPath path = config->im.media.path;
+      if (path == policy::MediaPath::always || (path == policy::MediaPath::automatic && config->im.history.on)) serve_media(number, count, config->im.media);
       made.emplace(policy::SipService::Parts{
           .shard = number,
           .shard_count = count,
@@ -372,12 +405,17 @@ class SipWorld {
     step(shard, input);
     pool.release(block);
   }
-  void step(std::uint32_t number, std::span<const core::Input> inputs) {
+  void step_msrp(std::uint32_t number, const core::Input& input) { step(number, {}, std::span(&input, 1)); }
+  void step(std::uint32_t number, std::span<const core::Input> inputs, std::span<const core::Input> msrp = {}) {
     Shard& shard = *shards_[number];
     if (shard.relay != nullptr) shard.relay->begin(now, shard.out);
     shard.rooms.begin(now);
     shard.service().begin(now, shard.out);
     for (const core::Input& input : inputs) shard.service().take(input);
+    if (shard.relay != nullptr) {
+      shard.relay->take(msrp);
+      for (msrp::EndFact fact; shard.relay->ends().next_fact(fact);) (void)shard.pairs->on_fact(fact);
+    }
     do {
       for (const msrp::EndHandle end : std::exchange(shard.media.bound, {})) {
         msrp::EndFact fact;
@@ -404,15 +442,21 @@ class SipWorld {
   void carry_out(std::uint32_t number) {
     Shard& shard = *shards_[number];
     std::vector<core::Input> credit;
+    std::vector<core::Input> msrp_credit;
     for (const core::Output& output : shard.out.outputs()) {
       if (output.kind == core::Output::Kind::close) closes.push_back(output.conn);
       if (output.kind != core::Output::Kind::send) continue;
-      sent_.push_back({number, false, {}, output.conn, std::string(shard.pool.view(output.slice))});
+      const auto msrp = msrp_sent_.find({number, output.conn.index});
+      if (msrp != msrp_sent_.end()) {
+        msrp->second += shard.pool.view(output.slice);
+      } else {
+        sent_.push_back({number, false, {}, output.conn, std::string(shard.pool.view(output.slice))});
+      }
       core::Input input;
       input.kind = core::Input::Kind::sent;
       input.conn = output.conn;
       input.count = output.slice.length;
-      credit.push_back(input);
+      (msrp != msrp_sent_.end() ? msrp_credit : credit).push_back(input);
       shard.pool.release(output.slice.buffer);
     }
     for (const core::Datagram& datagram : shard.out.datagrams()) {
@@ -428,7 +472,7 @@ class SipWorld {
     for (const core::ConnectRequest& request : shard.out.connects()) connects.push_back(request);
     for (const core::ResolveRequest& request : shard.out.resolves()) resolves.push_back(request);
     shard.out.clear();
-    if (!credit.empty()) step(number, credit);
+    if (!credit.empty() || !msrp_credit.empty()) step(number, credit, msrp_credit);
   }
   void settle() {
     deliver_mails();
@@ -453,6 +497,7 @@ class SipWorld {
 
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<Sent> sent_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> msrp_sent_;  // by shard and connection
   std::deque<Mail> mails_;
 };
 

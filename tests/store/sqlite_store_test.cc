@@ -528,7 +528,8 @@ TEST_F(SqliteStoreTest, ABackupHasWhatIsCommittedAndStopsNobody) {
   copies.join();
   EXPECT_EQ(error, "");
   EXPECT_NE(file.find("/backup-20"), std::string::npos) << file;
-  EXPECT_NE(store_->backup(file), "") << "not twice in a second, or over another";
+  std::string other;
+  EXPECT_TRUE(!store_->backup(other).empty() || other != file) << "not over another";
   EXPECT_EQ(answer(199).status, Status::done);
   store_.reset();
   fs::rename(file + "/parley.db", directory_ + "/parley.db");
@@ -847,6 +848,7 @@ TEST_F(SqliteStoreTest, OMA_DEF_3_MessagesOfAFileWithoutStatesAreNewToTheirUsers
   ASSERT_TRUE(store_->flush(10s));
   store_.reset();
   sql("DROP TABLE subscription");
+  sql("DROP TABLE history_message; DROP TABLE history_record; DROP TABLE history_body");  // that came later
   sql("DROP INDEX deferred_by_message; DROP INDEX deferred_by_request; ALTER TABLE deferred DROP COLUMN request_id;"
       "ALTER TABLE sending DROP COLUMN call_id");
   sql("DROP INDEX deferred_by_reminder; ALTER TABLE deferred DROP COLUMN state; PRAGMA user_version=6");

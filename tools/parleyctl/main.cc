@@ -14,6 +14,8 @@
 //   parleyctl close-system-message ID  take one back
 //   parleyctl deferred USER            messages that wait for a user
 //   parleyctl deferred USER delete ID  delete one of them: it is not sent any more
+//   parleyctl history USER             records of a user's conversations
+//   parleyctl history USER delete ID   delete one of them; --all: all
 //   parleyctl summary                  counts per shard
 //   parleyctl log-level debug          see more (without a level: what it is)
 //   parleyctl metrics | live | ready   what a monitoring system sees
@@ -217,6 +219,9 @@ int main(int argc, char** argv) {
   std::string system_id;
   std::string deferred_user;
   std::string deferred_id;
+  std::string history_user;
+  std::string history_id;
+  bool all_history = false;
   SystemMessage message;
   unsigned limit = 0;
 
@@ -262,6 +267,12 @@ int main(int argc, char** argv) {
   deferred->require_subcommand(0, 1);
   auto* delete_deferred = deferred->add_subcommand("delete", "delete one: it is not sent any more, and its sender hears nothing");
   delete_deferred->add_option("ID", deferred_id, "as the list shows it")->required();
+  auto* history = app.add_subcommand("history", "records of a user's conversations");
+  history->add_option("USER", history_user, "alice, or his whole address")->required();
+  history->require_subcommand(0, 1);
+  auto* delete_history = history->add_subcommand("delete", "delete one of them, or all");
+  delete_history->add_option("ID", history_id, "as the list shows it");
+  delete_history->add_flag("--all", all_history, "all that he has");
   auto* summary = app.add_subcommand("summary", "counts per shard");
   auto* metrics = app.add_subcommand("metrics", "Prometheus text");
   auto* live = app.add_subcommand("live", "does every shard answer?");
@@ -282,6 +293,8 @@ int main(int argc, char** argv) {
   if (!is_made_of(member, "0123456789.")) return complain("a member's id looks like 7.3");
   if (!is_made_of(system_id, "0123456789")) return complain("a system message's id is a number");
   if (!is_made_of(deferred_id, "0123456789")) return complain("a deferred message's id is a number");
+  if (!is_made_of(history_id, "0123456789")) return complain("a record's id is a number");
+  if (delete_history->parsed() && history_id.empty() != all_history) return complain("delete needs an ID, or --all");
   for (const std::string& option : message.options) {
     if (option.find('=') == std::string::npos) return complain("--option looks like yes=\"I agree\"");
   }
@@ -314,6 +327,11 @@ int main(int argc, char** argv) {
     print(client.post("/api/v1/deferred/" + deferred_id + "/delete?user=" + escaped(deferred_user)));
   } else if (deferred->parsed()) {
     show(options, client.get("/api/v1/deferred?user=" + escaped(deferred_user)), "messages");
+  } else if (delete_history->parsed()) {
+    const std::string which = all_history ? "all" : history_id;
+    print(client.post("/api/v1/history/" + which + "/delete?user=" + escaped(history_user)));
+  } else if (history->parsed()) {
+    show(options, client.get("/api/v1/history?user=" + escaped(history_user)), "records");
   } else if (summary->parsed()) {
     show(options, client.get("/api/v1/summary"), "shards");
   } else if (metrics->parsed()) {

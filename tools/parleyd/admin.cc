@@ -16,6 +16,7 @@
 #include "core/digest.h"
 #include "core/json_text.h"
 #include "tools/parleyd/admin_deferred.h"
+#include "tools/parleyd/admin_history.h"
 #include "tools/parleyd/admin_json.h"
 #include "tools/parleyd/admin_system.h"
 #include "tools/parleyd/admin_where.h"
@@ -229,6 +230,7 @@ void AdminServer::add_routes() {
   add_system_routes(server, backend_);
   add_deferred_routes(server, backend_);
   add_where_route(server, backend_);
+  add_history_routes(server, backend_);
   const auto show_level = [this](Response& response) {
     answer_json(response, "{\"level\":\"" + std::string(to_string(backend_.log_level())) + "\"}\n");
   };

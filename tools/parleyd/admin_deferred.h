@@ -12,11 +12,4 @@ namespace parley::parleyd {
 
 void add_deferred_routes(httplib::Server& server, AdminBackend& backend);
 
-// Of the shards' answers the status and JSON of the one that has the user.
-struct DeferredAnswer {
-  int status = 503;
-  std::string json;
-};
-DeferredAnswer deferred_answer(const Gather::Answers& answers);
-
 }  // namespace parley::parleyd

@@ -8,6 +8,7 @@
 #include "tools/parleyd/daemon.h"
 #include "tools/parleyd/listeners.h"
 #include "tools/parleyd/xcap_deferred.h"
+#include "tools/parleyd/xcap_history.h"
 
 namespace parley::parleyd {
 namespace {
@@ -26,7 +27,8 @@ std::vector<std::unique_ptr<const policy::XcapUsage>> all_usages(const policy::S
   usages.push_back(std::make_unique<const policy::XcapAccessRules>());
   usages.push_back(std::make_unique<const policy::XcapSettings>());
   if (sip.im.deferred.on)
-    usages.push_back(std::make_unique<const XcapDeferredList>(sip.im.deferred.list_space, std::move(ask)));
+    usages.push_back(std::make_unique<const XcapDeferredList>(sip.im.deferred.list_space, ask));
+  if (sip.im.history_access.on) usages.push_back(std::make_unique<const XcapHistory>(std::move(ask)));
   return usages;
 }
 

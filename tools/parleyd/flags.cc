@@ -12,10 +12,12 @@
 #include "core/digest.h"
 #include "tools/parleyd/flag_table.h"
 #include "tools/parleyd/flags_deferred.h"
+#include "tools/parleyd/flags_history.h"
 #include "tools/parleyd/flags_system.h"
 #include "tools/parleyd/flags_documents.h"
 #include "tools/parleyd/flags_store.h"
 #include "tools/parleyd/flags_focus.h"
+#include "tools/parleyd/flags_history_lists.h"
 #include "tools/parleyd/flags_im.h"
 #include "tools/parleyd/flags_limits.h"
 #include "tools/parleyd/flags_room.h"
@@ -224,7 +226,7 @@ void add_process(FlagTable& flags, Settings& s, Raw& raw) {
 }
 
 // Listeners of a role that this process does not have are a mistake; a role without listeners is none.
-void keep_roles(Settings& s, std::string_view list) {
+void keep_roles(Settings& s, std::string_view list, bool has_store) {
   bool relay = false;
   s.sip.registers_users = false;
   for (;;) {
@@ -247,9 +249,11 @@ void keep_roles(Settings& s, std::string_view list) {
     list.remove_prefix(comma + 1);
   }
   const bool focus = s.sip.focus.on;
-  const bool in_media = s.sip.im.participating && s.sip.im.media.path == policy::MediaPath::always;
+  const policy::MediaPath path = s.sip.im.media.path;
+  const bool in_media = s.sip.im.participating && (path == policy::MediaPath::always ||
+                                                   (path == policy::MediaPath::automatic && has_store));
   if (!relay && !focus && !in_media && !s.msrp.empty()) {
-    bad("--roles", "--msrp needs the role relay or controlling, or participating with --pf-media-path always");
+    bad("--roles", "--msrp needs the role relay or controlling, or participating with --pf-media-path always, or with a --store for histories");
   }
   if (!s.sip.registers_users && !s.sip.im.participating && !focus && !s.sip_listeners.empty()) {
     bad("--roles", "--sip needs the role registrar, participating or controlling");
@@ -259,7 +263,7 @@ void keep_roles(Settings& s, std::string_view list) {
 void finish_listeners(Settings& s, Raw& raw) {
   for (const std::string& text : raw.msrp) s.msrp.push_back(parse_listen_spec("--msrp", text, false));
   finish_sip_listeners(s, raw.sip);
-  keep_roles(s, raw.roles);
+  keep_roles(s, raw.roles, raw.store.store != RawStore().store);
   const bool named = raw.roles != Raw().roles;
   raw.controlling_asked = named && s.sip.focus.on;
   raw.deferred_asked = named && s.sip.im.deferred.on;
@@ -422,6 +426,8 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
   add_xcap(flags, s, raw.xcap);
   add_store(flags, s, raw.store);
   add_deferred(flags, s);
+  add_history(flags, s);
+  add_history_lists(flags, s);
   add_system(flags, s, raw.system);
   add_routing(flags, s, raw);
   add_timers(flags, s);
@@ -451,7 +457,9 @@ Parsed parse_flags(const std::vector<std::string>& arguments) {
     finish_documents(s, raw.documents);
     finish_store(s, raw.store);
     finish_deferred(s, raw.deferred_asked);
+    finish_history(s);
     finish_im(s, raw.im);
+    finish_history_lists(s);
     finish_system(s, raw.system);
     finish_rooms(s);
     finish_focus(s, raw.controlling_asked);

@@ -64,8 +64,9 @@ void add_checks(FlagTable& flags, Settings& s, RawIm& raw) {
        {"always", policy::MediaPath::always},
        {"never", policy::MediaPath::never}},
       "Whether the messages of IM sessions go through this server: 'always' carries each session leg "
-      "to leg, with MSRP sessions of its own (needs --msrp); 'auto' does where something needs it, "
-      "which nothing does in this version: it is a proxy, and descriptions stay as they are.");
+      "to leg, with MSRP sessions of its own (needs --msrp); 'auto' does where one of its users has such "
+      "sessions recorded (needs --msrp and --store); all others are proxied, and their descriptions stay "
+      "as they are.");
   flags.count("--pf-media-pairs-max", im.media.pairs_max, 1, 10'000'000,
               "IM sessions whose messages go through a shard; one more is refused with 503. Each counts as two for "
               "--msrp-ends-max and costs about 1 KiB, and what it keeps for a slow side.");

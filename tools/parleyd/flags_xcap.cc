@@ -99,6 +99,7 @@ void finish_xcap(Settings& s, const RawXcap& raw, std::vector<std::string>& warn
   p.domain = home_domain(s);
   p.reserved.clear();
   for (const std::string& uri : s.sip.im.deferred_uris) p.reserved.push_back(policy::user_key(uri));
+  p.reserved.push_back(policy::user_key(s.sip.im.history_access.uri));
   for (const std::string& uri : {s.sip.focus.factory, s.sip.im.system.uri}) p.reserved.push_back(policy::user_key(uri));
   x.http.body_bytes_max = p.document_bytes_max;
   x.front.digest = s.sip.digest;

@@ -1,11 +1,10 @@
 // tools/parleyd/xcap_deferred.cc - see xcap_deferred.h.
 #include "tools/parleyd/xcap_deferred.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "tools/parleyd/admin_deferred.h"
 #include "tools/parleyd/admin_json.h"
+#include "tools/parleyd/admin_user.h"
 
 namespace parley::parleyd {
 
@@ -13,7 +12,7 @@ using Kind = core::AdminRequest::Kind;
 
 // Where nothing is deferred, or for somebody who is no user, there is no such document.
 policy::XcapComputed XcapDeferredList::compute(const policy::XcapPlace& place) const {
-  const DeferredAnswer answer = deferred_answer(ask_(Kind::deferred_list, place.owner));
+  const UserAnswer answer = user_answer(ask_(Kind::deferred_list, place.owner));
   if (answer.status == 409) return {.status = 404};
   const nlohmann::json json = nlohmann::json::parse(answer.json, nullptr, false);
   const bool good = answer.status == 200 && json.is_object() && json.contains("document") && json.contains("etag") &&
@@ -24,13 +23,10 @@ policy::XcapComputed XcapDeferredList::compute(const policy::XcapPlace& place) c
 
 // An entry is a message. The list itself can not be deleted, nor what an entry says.
 std::uint16_t XcapDeferredList::erase(const policy::XcapPlace& place, policy::XmlElement element) const {
-  constexpr std::size_t digits_max = 19;
   if (!element || !element.is(space_, "entry")) return 409;
   const std::string id(element.attribute("id").value_or(""));
-  const bool number = !id.empty() && id.size() <= digits_max &&
-                      std::all_of(id.begin(), id.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (!number) return 409;
-  const DeferredAnswer answer = deferred_answer(ask_(Kind::deferred_delete, place.owner + " " + id));
+  if (!is_id(id)) return 409;
+  const UserAnswer answer = user_answer(ask_(Kind::deferred_delete, place.owner + " " + id));
   if (answer.status != 200) return answer.status == 409 ? 404 : 503;
   return was_done(answer.json, "deleted") ? 200 : 404;
 }

@@ -134,6 +134,10 @@ HttpAnswer XcapFront::respond(const HttpAsked& asked) {
     policy::XcapOutcome outcome = service_.judge(ask, request, &computed);  // it looks at nothing else
     said = std::move(outcome.answer);
     if (outcome.erases) said.status = draining_() ? std::uint16_t{503} : service_.erase(ask, computed);
+    if (outcome.erases && said.status == 409) {  // RFC 4825 section 11
+      said.type = policy::xcap_error_type;
+      said.body = policy::xcap_report(policy::XcapFault::constraint_failure, "only whole entries can be deleted");
+    }
   } else if (asked.method == "PUT" || asked.method == "DELETE") {
     said = change(ask, request);
   } else {

@@ -1,0 +1,85 @@
+// policy/history_lists.cc - see history_lists.h.
+#include "policy/history_lists.h"
+
+#include <utility>
+
+#include "core/json_text.h"
+
+namespace parley::policy {
+
+using core::Metric;
+
+namespace {
+
+constexpr std::uint32_t page_count = 100;
+
+}  // namespace
+
+void HistoryLists::ask(Question question, decltype(core::StoreOp::what) what) {
+  const std::uint64_t number = ++numbers_;
+  asked_.emplace(number, std::move(question));
+  out_->store({store_token(StoreOwner::history_lists, number), std::move(what)});
+}
+
+void HistoryLists::load(Question question, std::uint64_t after) {
+  core::LoadHistories load{.aor = question.aor, .after = after, .count_max = page_count};
+  ask(std::move(question), std::move(load));
+}
+
+void HistoryLists::list(std::uint64_t question, std::string_view aor, HistoryList::Form form) {
+  load({.aor = std::string(aor),
+        .form = form,
+        .list = new_list(form, config_->im.history_access.list_bytes_max),
+        .id = question},
+       0);
+}
+
+void HistoryLists::remove(std::uint64_t question, std::string_view aor, std::vector<std::uint64_t> ids) {
+  const bool all = ids.empty();
+  core::RemoveHistory remove{.aor = std::string(aor), .ids = std::move(ids), .all = all};
+  ask({.aor = std::string(aor), .id = question}, std::move(remove));
+}
+
+void HistoryLists::on_stored(const core::StoreResult& result) {
+  const auto found = asked_.find(store_number(result.token));
+  if (found == asked_.end()) return;
+  Question question = std::move(found->second);
+  asked_.erase(found);
+  if (result.status != core::StoreResult::Status::done) {
+    metrics_.add(Metric::history_unreadable);
+    for (const sip::NotifyFact& fact : question.notifies) notify(fact, nullptr);
+    if (question.id != 0) reply(question, "{\"error\":\"the store does not answer\",\"status\":503}");
+  } else if (question.list != nullptr) {
+    on_loaded(question, result);
+  } else {
+    metrics_.add(Metric::history_deleted, result.removed);
+    if (result.removed != 0) changed(question.aor);
+    std::string json = result.removed != 0 ? "{\"deleted\":true,\"records\":" : "{\"deleted\":false,\"records\":";
+    reply(question, json.append(std::to_string(result.removed)).append("}"));
+  }
+}
+
+void HistoryLists::on_loaded(Question& question, const core::StoreResult& result) {
+  for (const core::HistoryRecordRow& row : result.histories) {
+    if (row.ended_ms == 0 || row.expires_ms > wall_ms_) question.list->add(row, digest_);
+  }
+  if (result.more && !result.histories.empty()) {
+    load(std::move(question), result.histories.back().id);
+    return;
+  }
+  const ListDocument list = question.list->finish();
+  if (list.left_out != 0) metrics_.add(Metric::history_list_limit);
+  for (const sip::NotifyFact& fact : question.notifies) notify(fact, &list);
+  if (question.id == 0) return;
+  if (question.form == HistoryList::Form::entries) {
+    reply(question, list.text);
+    return;
+  }
+  std::string json = "{\"etag\":";
+  core::put_json_utf8(json, list.etag);
+  json.append(",\"records\":").append(std::to_string(question.list->records())).append(",\"document\":");
+  core::put_json_utf8(json, list.text);
+  reply(question, json.append("}"));
+}
+
+}  // namespace parley::policy

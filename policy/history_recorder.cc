@@ -1,0 +1,345 @@
+// policy/history_recorder.cc - see history_recorder.h.
+#include "policy/history_recorder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "policy/cpim.h"
+#include "sip/content_type.h"
+
+namespace parley::policy {
+
+using core::Metric;
+
+namespace {
+
+constexpr std::uint32_t talks_max = 1 << 20;
+// Messages of one talk of which more is to come; with one more, the one that has waited longest is given up.
+constexpr std::size_t recorded_open_max = 64;
+constexpr std::uint32_t recorded_head_bytes_max = 8 * 1024;
+constexpr core::Duration expired_look_every = std::chrono::seconds(60);
+constexpr core::Duration expired_look_pause = std::chrono::milliseconds(200);
+constexpr std::uint32_t expired_at_once = 64;
+constexpr std::uint64_t look_number = 0;      // of the token of what looks for expired ones,
+constexpr std::uint64_t message_number = 1;   // and of any message
+constexpr std::uint64_t first_put_number = 2;
+
+bool is_notice(const sip::ContentType& type) {
+  return sip::is_type(type, "application", "im-iscomposing+xml") || sip::is_type(type, "message", "imdn+xml");
+}
+
+// What a message is, as far as its beginning tells.
+struct Seen {
+  bool excluded = false;  // OMA-HIS-4: no message of a user
+  std::string_view imdn_id;
+};
+Seen look_at(std::string_view type_value, std::string_view bytes, bool whole) {
+  sip::ContentType type;
+  if (!sip::parse_content_type(type_value, type)) return {};
+  if (is_notice(type)) return {.excluded = true, .imdn_id = {}};
+  if (!sip::is_type(type, "message", "cpim")) return {};
+  CpimParser parser;
+  if (parser.parse(bytes, whole, recorded_head_bytes_max) != CpimParser::Progress::done) return {};
+  const CpimHead& head = parser.head();
+  const bool said = head.content_type.present() && sip::parse_content_type(head.content_type.of(bytes), type);
+  return {.excluded = said && is_notice(type),
+          .imdn_id = head.imdn_message_id.present() ? head.imdn_message_id.of(bytes) : std::string_view{}};
+}
+
+}  // namespace
+
+HistoryRecorder::HistoryRecorder(const Parts& parts)
+    : shard_(parts.shard),
+      metrics_(parts.metrics),
+      ids_(parts.ids),
+      config_(parts.config),
+      talks_(talks_max),
+      numbers_(first_put_number) {}
+
+void HistoryRecorder::begin(const core::Now& now, core::Outbox& out) {
+  now_ = now;
+  out_ = &out;
+}
+
+// --- whose time is over
+
+void HistoryRecorder::end() {
+  if (!on() || shard_ != 0 || looking_) return;
+  if (look_at_ == core::never) look_at_ = now_.mono + expired_look_every;
+  if (look_at_ > now_.mono) return;
+  looking_ = true;
+  look_at_ = core::never;
+  out_->store({store_token(StoreOwner::history, look_number),
+               core::RemoveHistoryExpired{.now_ms = now_.wall_ms, .count_max = expired_at_once}});
+}
+
+std::int64_t HistoryRecorder::end_of_time(std::int64_t ended_ms) const {
+  return ended_ms + std::chrono::duration_cast<std::chrono::milliseconds>(config_->im.history.age_max).count();
+}
+
+// --- talks and records
+
+TalkId HistoryRecorder::open() {
+  const TalkId talk = talks_.emplace();
+  if (!talk.valid()) metrics_.add(Metric::history_talks_limit);
+  return talk;
+}
+
+core::HistoryRecordRow HistoryRecorder::row_of(Beginning beginning, std::int64_t began_ms) {
+  if (beginning.people.size() > people_bytes_max) {
+    beginning.people.resize(beginning.people.rfind('\n', people_bytes_max - 1) + 1);
+  }
+  return {.id = ids_.next(now_.wall_ms),
+          .aor = std::move(beginning.aor),
+          .kind = beginning.mode == HistoryMode::session ? core::HistoryKind::session : core::HistoryKind::pager_large,
+          .from = std::move(beginning.from),
+          .to = std::move(beginning.to),
+          .group = std::move(beginning.group),
+          .people = std::move(beginning.people),
+          .subject = std::move(beginning.subject),
+          .began_ms = began_ms,
+          .expires_ms = end_of_time(began_ms)};
+}
+
+void HistoryRecorder::start(TalkId id, std::uint64_t party, Beginning beginning) {
+  Talk* const talk = talks_.get(id);
+  if (talk == nullptr) return;
+  const auto there =
+      std::find_if(talk->tracks.begin(), talk->tracks.end(), [&](const Track& track) { return track.party == party; });
+  if (there != talk->tracks.end()) {
+    ++there->uses;
+    return;
+  }
+  Track track{.party = party, .row = row_of(std::move(beginning), now_.wall_ms)};
+  // Of a large message there is a record when there is one.
+  if (track.row.kind == core::HistoryKind::session) put(track, id);
+  talk->tracks.push_back(std::move(track));
+}
+
+void HistoryRecorder::stop(TalkId id, std::uint64_t party) {
+  Talk* const talk = talks_.get(id);
+  if (talk == nullptr) return;
+  const auto there =
+      std::find_if(talk->tracks.begin(), talk->tracks.end(), [&](const Track& track) { return track.party == party; });
+  if (there == talk->tracks.end() || --there->uses != 0) return;
+  finish(*there);
+  talk->tracks.erase(there);
+}
+
+void HistoryRecorder::close(TalkId id) {
+  Talk* const talk = talks_.get(id);
+  if (talk == nullptr) return;
+  for (Track& track : talk->tracks) finish(track);
+  while (!talk->open.empty()) forget(*talk, talk->open.size() - 1);
+  talks_.erase(id);
+}
+
+// SEED4-6.1.2.2.5-5.
+void HistoryRecorder::finish(Track& track) {
+  track.row.ended_ms = now_.wall_ms;
+  track.row.expires_ms = end_of_time(now_.wall_ms);
+  if (track.put) {
+    const std::uint64_t number = numbers_++;
+    ends_.emplace(number, track.row.aor);
+    out_->store({store_token(StoreOwner::history, number),
+                 core::EndHistory{track.row.id, track.row.ended_ms, track.row.expires_ms}});
+  } else if (track.row.kind == core::HistoryKind::session) {  // once more: it was refused when it began
+    put(track, {});
+  }
+}
+
+void HistoryRecorder::put(Track& track, TalkId talk) {
+  const HistoryConfig& config = config_->im.history;
+  track.put = true;
+  const std::uint64_t number = numbers_++;
+  puts_.emplace(number, Asked{.talk = talk, .record = track.row.id, .aor = track.row.aor});
+  out_->store({store_token(StoreOwner::history, number),
+               core::PutHistory{.row = track.row, .count_max = config.count_max, .keep_old = config.keep_old}});
+}
+
+// --- messages
+
+void HistoryRecorder::take(TalkId id, const Piece& piece) {
+  Talk* const talk = talks_.get(id);
+  if (talk == nullptr || talk->tracks.empty()) return;
+  const auto found = std::find_if(talk->open.begin(), talk->open.end(), [&](const Open& open) {
+    return open.from == piece.from && open.number == piece.number && open.message_id == piece.message_id;
+  });
+  std::size_t index = static_cast<std::size_t>(found - talk->open.begin());
+  const bool ends = piece.last && piece.flag == msrp::Flag::end;
+  if (found == talk->open.end()) {
+    if (piece.start > 1 || (piece.start == 0 && !piece.first)) return;  // its beginning is not there
+    if (piece.last && piece.flag == msrp::Flag::abort) return;
+    const bool all = piece.total == msrp::ByteRange::unknown || piece.total == piece.bytes.size();
+    if (ends && piece.bytes.size() <= config_->im.history.message_bytes_max) {  // most of them
+      if (all && !piece.bytes.empty()) {
+        record(id, {.from = piece.from, .to = piece.to, .message_id = piece.message_id, .type = piece.type,
+                       .body = piece.bytes, .size = piece.bytes.size()});
+      }
+      return;
+    }
+    if (talk->open.size() == recorded_open_max) {
+      metrics_.add(Metric::history_given_up);
+      forget(*talk, 0);
+    }
+    index = talk->open.size();
+    talk->open.push_back({.from = piece.from,
+                          .to = piece.to,
+                          .number = piece.number,
+                          .message_id = std::string(piece.message_id),
+                          .type = std::string(piece.type),
+                          .body = {}});
+  }
+  Open& open = talk->open[index];
+  const std::uint64_t start = piece.start == 0 ? open.size + 1 : piece.start;
+  if (start > open.size + 1) {  // something is missing
+    forget(*talk, index);
+    return;
+  }
+  const std::uint64_t known = open.size + 1 - start;
+  if (known < piece.bytes.size()) append(open, piece.bytes.substr(known));
+  if (!piece.last || piece.flag == msrp::Flag::more) return;
+  const bool all = piece.total == msrp::ByteRange::unknown || piece.total == open.size;
+  if (ends && all && open.size != 0 && !open.excluded) {
+    record(id, {.from = open.from, .to = open.to,
+                   .message_id = open.imdn_id.empty() ? std::string_view(open.message_id) : std::string_view(open.imdn_id),
+                   .type = open.type, .body = open.body, .size = open.size, .kept = open.kept});
+  }
+  forget(*talk, index);
+}
+
+void HistoryRecorder::drop(TalkId id, std::uint64_t from, std::string_view message_id) {
+  Talk* const talk = talks_.get(id);
+  if (talk == nullptr) return;
+  for (std::size_t i = 0; i < talk->open.size(); ++i) {
+    if (talk->open[i].from != from || talk->open[i].message_id != message_id) continue;
+    forget(*talk, i);
+    return;
+  }
+}
+
+void HistoryRecorder::append(Open& message, std::string_view bytes) {
+  const HistoryConfig& config = config_->im.history;
+  message.size += bytes.size();
+  if (!message.kept) return;
+  message.body += bytes;
+  assembling_bytes_ += bytes.size();
+  if (message.size > config.message_bytes_max) {
+    leave_out(message, Metric::history_left_out_large);
+  } else if (assembling_bytes_ > config.assembling_bytes_max) {
+    leave_out(message, Metric::history_left_out_memory);
+  }
+}
+
+// What its beginning says is all that is needed of it.
+void HistoryRecorder::leave_out(Open& message, Metric why) {
+  const Seen seen = look_at(message.type, message.body, false);
+  message.excluded = seen.excluded;
+  message.imdn_id = seen.imdn_id;
+  message.kept = false;
+  assembling_bytes_ -= message.body.size();
+  message.body = {};
+  if (!message.excluded) metrics_.add(why);
+}
+
+void HistoryRecorder::forget(Talk& talk, std::size_t index) {
+  assembling_bytes_ -= talk.open[index].body.size();
+  talk.open.erase(talk.open.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
+void HistoryRecorder::record(TalkId id, const Whole& said) {
+  Talk& talk = *talks_.get(id);
+  Whole whole = said;
+  if (whole.kept) {
+    const Seen seen = look_at(whole.type, whole.body, true);
+    if (seen.excluded) return;
+    if (!seen.imdn_id.empty()) whole.message_id = seen.imdn_id;
+  }
+  Body body;
+  for (Track& track : talk.tracks) {
+    const bool sent = track.party == whole.from;
+    if (!sent && whole.to != 0 && whole.to != track.party) continue;
+    if (!track.put) put(track, id);
+    if (whole.kept && body == nullptr) body = std::make_shared<const std::string>(whole.body);
+    add(track, whole, body, sent, now_.wall_ms);
+  }
+}
+
+void HistoryRecorder::add(Track& track, const Whole& whole, const Body& body, bool sent, std::int64_t at_ms) {
+  const HistoryConfig& config = config_->im.history;
+  metrics_.add(Metric::history_messages);
+  out_->store({store_token(StoreOwner::history, message_number),
+               core::AddHistoryMessage{.row = {.record = track.row.id,
+                                               .number = ++track.number,
+                                               .at_ms = at_ms,
+                                               .sent = sent,
+                                               .message_id = std::string(whole.message_id),
+                                               .type = std::string(whole.type),
+                                               .body = {},
+                                               .size = whole.size,
+                                               .kept = body != nullptr},
+                                       .body = body,
+                                       .aor = track.row.aor,
+                                       .count_max = config.count_max,
+                                       .bytes_max = config.bytes_max,
+                                       .keep_old = config.keep_old}});
+}
+
+void HistoryRecorder::pager(Beginning beginning, const Message& message) {
+  const Seen seen = look_at(message.type, message.body, true);
+  if (!on() || seen.excluded || message.body.empty()) return;
+  const bool kept = message.body.size() <= config_->im.history.message_bytes_max;
+  if (!kept) metrics_.add(Metric::history_left_out_large);
+  Track track{.row = row_of(std::move(beginning), message.at_ms)};
+  track.row.ended_ms = message.at_ms;
+  put(track, {});
+  add(track,
+      {.from = 0, .to = 0, .message_id = seen.imdn_id, .type = message.type, .body = {}, .size = message.body.size()},
+      kept ? std::make_shared<const std::string>(message.body) : nullptr, message.sent, message.at_ms);
+}
+
+// --- what the store says
+
+void HistoryRecorder::on_stored(const core::StoreResult& result) {
+  using Status = core::StoreResult::Status;
+  const std::uint64_t number = store_number(result.token);
+  if (number == look_number) {
+    looking_ = false;
+    metrics_.add(Metric::history_expired, result.removed);
+    look_at_ = now_.mono + (result.more ? expired_look_pause : expired_look_every);
+    return;
+  }
+  metrics_.add(Metric::history_removed, result.removed);
+  if (number == message_number) {
+    if (result.status == Status::full) metrics_.add(Metric::history_full);
+    if (result.status == Status::refused) metrics_.add(Metric::history_refused);
+    return;
+  }
+  if (const auto ended = ends_.find(number); ended != ends_.end()) {
+    changed_.push_back(std::move(ended->second));
+    ends_.erase(ended);
+    return;
+  }
+  const auto asked = puts_.find(number);
+  metrics_.add(result.status == Status::done ? Metric::history_records : Metric::history_records_refused);
+  if (asked == puts_.end()) return;
+  if (result.status != Status::done) {
+    if (Talk* const talk = talks_.get(asked->second.talk)) {
+      for (Track& track : talk->tracks) {
+        if (track.row.id == asked->second.record) track.put = false;  // with the next message once more
+      }
+    }
+  } else {
+    changed_.push_back(std::move(asked->second.aor));
+  }
+  puts_.erase(asked);
+}
+
+bool HistoryRecorder::next_changed(std::string& aor) {
+  if (changed_.empty()) return false;
+  aor = std::move(changed_.front());
+  changed_.pop_front();
+  return true;
+}
+
+}  // namespace parley::policy

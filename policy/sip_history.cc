@@ -1,0 +1,67 @@
+// policy/sip_history.cc - which messages of users are recorded: whether the messages of a session are to go through here for
+// that, and pager messages, which are one record each of who sends them and of who gets them (OMA-HIS-3, OMA-HIS-7,
+// OMA-SYS-2). See sip_service.h, history_recorder.h.
+#include <utility>
+
+#include "policy/history_text.h"
+#include "policy/sip_service.h"
+
+namespace parley::policy {
+
+using sip::HeaderId;
+using sip::Method;
+
+// The user of ours that a request outside of dialogs is for; empty: nobody, or it is not known yet.
+std::string_view SipService::addressed_aor(const Received& request, const Routing& routing, const Sender& sender,
+                                           std::string& room) const {
+  if (comes_by_core(request, routing, sender)) return served_aor(routing, room);
+  if (!routing.local || !routing.next_route.empty()) return {};
+  return own_aor(routing.parsed, room);
+}
+
+// Whether one of its ends is a user of ours who wants it.
+bool SipService::is_recorded(const Received& request, const Routing& routing, const Sender& sender, HistoryMode mode) const {
+  std::string room;
+  const std::string_view sent_by = served_aor(request, routing, sender, room);
+  if (!sent_by.empty() && settings_.wants_history(sent_by, mode)) return true;
+  const std::string_view sent_to = addressed_aor(request, routing, sender, room);
+  return !sent_to.empty() && settings_.wants_history(sent_to, mode);
+}
+
+// The user of ours who sends a pager message and wants it recorded; empty: there is none.
+std::string_view SipService::recorded_sender(const Received& request, const Routing& routing, const Sender& sender,
+                                             std::string& room) const {
+  if (!config_->im.history.on || request.head.method != Method::message) return {};
+  const std::string_view aor = served_aor(request, routing, sender, room);
+  return !aor.empty() && settings_.wants_history(aor, HistoryMode::pager_large) ? aor : std::string_view{};
+}
+
+// The user of ours who sends an INVITE and wants what it begins recorded; empty: there is none.
+std::string_view SipService::session_recorder(const Received& request, const Routing& routing, const Sender& sender,
+                                              std::string& room) const {
+  if (!config_->im.history.on || request.head.method != Method::invite) return {};
+  const std::optional<ImKind> kind = im_request(request);
+  if (!kind) return {};
+  const std::string_view aor = served_aor(request, routing, sender, room);
+  return !aor.empty() && settings_.wants_history(aor, history_mode(*kind)) ? aor : std::string_view{};
+}
+
+// Before it goes to his devices. What the operator has to say, and what tells of messages, is none of his conversations.
+void SipService::look_at_history(Proxied& p, const ImSettings& settings) {
+  p.records_receiver = config_->im.history.on && p.im == ImKind::pager && p.method == Method::message && p.to_user &&
+                       wants_history(settings, HistoryMode::pager_large) && !is_system_message(p) && !is_announcement(p) &&
+                       !(p.errand != nullptr && p.errand->of_history);
+}
+
+// It has been accepted: `delivered` by him, or else to be brought to him later.
+void SipService::record_pager(Proxied& p, bool delivered) {
+  const std::string sender = std::exchange(p.recorded_sender, {});
+  const bool receiver = delivered && std::exchange(p.records_receiver, false);
+  if (sender.empty() && !receiver) return;
+  const Received* const request = request_of(p);
+  if (request == nullptr) return;
+  if (!sender.empty()) record_message(history_, *request, sender, true, now_.wall_ms);
+  if (receiver) record_message(history_, *request, p.aor, false, now_.wall_ms);
+}
+
+}  // namespace parley::policy

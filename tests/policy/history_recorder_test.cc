@@ -1,0 +1,220 @@
+// tests/policy/history_recorder_test.cc - what becomes of pieces of messages on their way into histories, and what the store is
+// told of them (OMA-HIS-3, OMA-HIS-4, OMA-HIS-6); what users want, known on shards that are not theirs (OMA-SET-3).
+#include "policy/history_recorder.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/pool.h"
+#include "policy/history_wishes.h"
+#include "tests/service/fake_store.h"
+
+namespace parley::tests {
+namespace {
+
+using core::Metric;
+using policy::HistoryMode;
+using policy::HistoryRecorder;
+using policy::TalkId;
+
+struct Recorder : testing::Test {
+  Recorder() {
+    config->im.history.on = true;
+    recorder = std::make_unique<HistoryRecorder>(HistoryRecorder::Parts{.metrics = metrics, .ids = ids, .config = config});
+    recorder->begin(now, out);
+    talk = recorder->open();
+  }
+  ~Recorder() override { out.clear(); }
+  void start(std::uint64_t party, const std::string& aor, HistoryMode mode = HistoryMode::session) {
+    recorder->start(talk, party, {.mode = mode, .aor = aor});
+  }
+  void piece(const std::string& id, std::uint64_t start, const std::string& bytes, char flag, std::uint64_t total = 9,
+             std::uint64_t from = 1) {
+    recorder->take(talk, {.from = from,
+                          .message_id = id,
+                          .type = "text/plain",
+                          .bytes = bytes,
+                          .start = start,
+                          .total = total,
+                          .flag = flag == '$' ? msrp::Flag::end : flag == '+' ? msrp::Flag::more : msrp::Flag::abort});
+  }
+  // What the store has been told to keep since the last time.
+  std::vector<std::string> kept() {
+    std::vector<std::string> all;
+    for (const core::StoreOp& op : out.stores()) {
+      if (const auto* add = std::get_if<core::AddHistoryMessage>(&op.what)) {
+        all.push_back(add->aor + (add->row.sent ? " > " : " < ") + (add->body == nullptr ? "-" : *add->body));
+      } else if (std::holds_alternative<core::PutHistory>(op.what)) {
+        all.emplace_back("put");
+      } else if (std::holds_alternative<core::EndHistory>(op.what)) {
+        all.emplace_back("end");
+      }
+    }
+    store.submit(0, out.stores());
+    return all;
+  }
+  void store_answers() {
+    for (FakeStore::Answer answer; store.next(answer);) recorder->on_stored(answer.result);
+  }
+  using Kept = std::vector<std::string>;
+
+  core::Pool pool{{.small_count = 16, .large_count = 4, .arena_count = 4, .heap_bytes_max = 1 << 20}};
+  core::Metrics metrics;
+  core::Outbox out{pool};
+  core::Now now{core::Instant{} + std::chrono::hours(1), 1'700'000'000'000};
+  policy::MessageIds ids{0};
+  std::shared_ptr<policy::SipConfig> config = std::make_shared<policy::SipConfig>();
+  std::unique_ptr<HistoryRecorder> recorder;
+  FakeStore store;
+  TalkId talk;
+};
+
+TEST_F(Recorder, OMA_HIS_4_PiecesAreAMessageWhenNothingIsMissing) {
+  start(1, "a");
+  EXPECT_EQ(kept(), Kept{"put"});
+  piece("whole", 1, "abcdefghi", '$');
+  piece("parts", 1, "abc", '+');
+  piece("parts", 4, "def", '+');
+  piece("parts", 4, "def", '+');  // once more
+  piece("parts", 2, "bcdefgh", '+');
+  piece("parts", 9, "i", '$');
+  EXPECT_EQ(kept(), (Kept{"a > abcdefghi", "a > abcdefghi"}));
+  piece("gap", 1, "abc", '+');
+  piece("gap", 5, "efghi", '$');
+  piece("tail", 4, "defghi", '$');
+  piece("short", 1, "abc", '+');
+  piece("short", 4, "def", '$');
+  piece("alone and short", 1, "abc", '$');
+  piece("aborted", 1, "abcdefghi", '#');
+  piece("aborted later", 1, "abc", '+');
+  piece("aborted later", 4, "defghi", '#');
+  piece("aborted later", 4, "defghi", '$');
+  EXPECT_EQ(kept(), Kept{});
+  EXPECT_EQ(recorder->assembling_bytes(), 0U);
+}
+
+TEST_F(Recorder, OMA_HIS_4_TheSameIdFromBothSidesIsTwoMessages) {
+  start(1, "a");
+  start(2, "b");
+  (void)kept();
+  piece("m", 1, "abc", '+');
+  piece("m", 1, "123", '+', 6, 2);
+  piece("m", 4, "456", '$', 6, 2);
+  piece("m", 4, "defghi", '$');
+  EXPECT_EQ(kept(), (Kept{"a < 123456", "b > 123456", "a > abcdefghi", "b < abcdefghi"}));
+}
+
+TEST_F(Recorder, OMA_HIS_4_AllWhoRecordAMessageShareItsBody) {
+  start(1, "a");
+  start(2, "b");
+  (void)kept();
+  piece("m", 1, "abcdefghi", '$');
+  ASSERT_EQ(out.stores().size(), 2U);
+  EXPECT_EQ(std::get<core::AddHistoryMessage>(out.stores()[0].what).body,
+            std::get<core::AddHistoryMessage>(out.stores()[1].what).body);
+}
+
+TEST_F(Recorder, OMA_HIS_4_WhatWasRefusedIsDropped) {
+  start(1, "a");
+  (void)kept();
+  piece("m", 1, "abc", '+');
+  recorder->drop(talk, 2, "m");  // of the other side
+  EXPECT_EQ(recorder->assembling_bytes(), 3U);
+  recorder->drop(talk, 1, "m");
+  EXPECT_EQ(recorder->assembling_bytes(), 0U);
+  piece("m", 4, "defghi", '$');
+  EXPECT_EQ(kept(), Kept{});
+}
+
+TEST_F(Recorder, OMA_HIS_4_TooManyThatDoNotEndGiveUpTheOldest) {
+  start(1, "a");
+  (void)kept();
+  for (int i = 0; i < 65; ++i) piece("m" + std::to_string(i), 1, "abc", '+');
+  EXPECT_EQ(metrics.get(Metric::history_given_up), 1U);
+  EXPECT_EQ(recorder->assembling_bytes(), 64U * 3);
+  piece("m0", 4, "defghi", '$');
+  piece("m1", 4, "defghi", '$');
+  EXPECT_EQ(kept(), Kept{"a > abcdefghi"});
+  recorder->close(talk);
+  EXPECT_EQ(recorder->assembling_bytes(), 0U);
+}
+
+TEST_F(Recorder, OMA_HIS_4_APrivateMessageIsOfTheTwoAlone) {
+  for (const std::uint64_t party : {1U, 2U, 3U}) start(party, std::string(1, static_cast<char>('a' + party - 1)));
+  (void)kept();
+  recorder->take(talk, {.from = 1, .to = 3, .number = 7, .type = "text/plain", .bytes = "psst", .start = 0});
+  EXPECT_EQ(kept(), (Kept{"a > psst", "c < psst"}));
+}
+
+TEST_F(Recorder, OMA_HIS_3_WhoIsInWithSeveralDevicesHasOneRecordUntilTheLastOneLeaves) {
+  start(1, "a");
+  start(1, "a");
+  EXPECT_EQ(kept(), Kept{"put"});
+  recorder->stop(talk, 1);
+  piece("m", 1, "abcdefghi", '$');
+  EXPECT_EQ(kept(), Kept{"a > abcdefghi"});
+  recorder->stop(talk, 1);
+  EXPECT_EQ(kept(), Kept{"end"});
+  piece("m", 1, "abcdefghi", '$');
+  EXPECT_EQ(kept(), Kept{});
+}
+
+TEST_F(Recorder, OMA_HIS_6_ARecordThatWasRefusedIsPutAgainWithTheNextMessage) {
+  store.full = true;
+  start(1, "a");
+  (void)kept();
+  store_answers();
+  piece("m", 1, "abcdefghi", '$');
+  EXPECT_EQ(kept(), (Kept{"put", "a > abcdefghi"}));
+  store_answers();
+  store.full = false;
+  recorder->close(talk);
+  EXPECT_EQ(kept(), Kept{"put"}) << "a last time, when it ends";
+  store_answers();
+  ASSERT_EQ(store.histories.size(), 1U);
+  EXPECT_NE(store.histories.begin()->second.ended_ms, 0);
+  EXPECT_EQ(metrics.get(Metric::history_records_refused), 2U);
+  EXPECT_EQ(metrics.get(Metric::history_refused), 1U);
+  EXPECT_TRUE(recorder->rests());
+}
+
+TEST_F(Recorder, OMA_HIS_3_WhoIsInItIsCutAtALineEnd) {
+  std::string people;
+  while (people.size() < 2 * HistoryRecorder::people_bytes_max) people += "sip:somebody@example.org\n";
+  recorder->start(talk, 1, {.aor = "a", .people = people});
+  const std::string& kept = std::get<core::PutHistory>(out.stores().front().what).row.people;
+  EXPECT_LE(kept.size(), HistoryRecorder::people_bytes_max);
+  EXPECT_GT(kept.size(), HistoryRecorder::people_bytes_max - 30);
+  EXPECT_TRUE(kept.ends_with("example.org\n"));
+}
+
+TEST(HistoryWishes, OMA_SET_3_AreKnownOnOtherShardsWhereTheyDifferFromWhatHoldsForAll) {
+  core::SessionTable table(1024, 1);
+  const core::HashKey key{1, 2};
+  policy::HistoryWishes other(1, &table, key);
+  const policy::ImSettings none;
+  policy::ImSettings session;
+  session.history_session = true;
+  {
+    policy::HistoryWishes own(0, &table, key);
+    EXPECT_EQ(other.of("a", HistoryMode::session), std::nullopt);
+    own.put("a", session, none);
+    EXPECT_EQ(other.of("a", HistoryMode::session), true);
+    EXPECT_EQ(other.of("a", HistoryMode::pager_large), false);
+    EXPECT_EQ(other.of("b", HistoryMode::session), std::nullopt);
+    own.put("a", none, none);
+    EXPECT_EQ(other.of("a", HistoryMode::session), std::nullopt) << "as it is for all";
+    own.put("a", none, session);
+    EXPECT_EQ(other.of("a", HistoryMode::session), false) << "he does not want what the operator has for all";
+    EXPECT_EQ(table.count(), 1U);
+  }
+  EXPECT_EQ(table.count(), 0U);
+}
+
+}  // namespace
+}  // namespace parley::tests

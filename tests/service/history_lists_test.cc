@@ -1,0 +1,121 @@
+// tests/service/history_lists_test.cc - a user's records are listed and deleted (OMA-HIS-1, -2, -5, -7), as OMA-DEF-14 says for whom.
+#include "tests/service/recorded.h"
+
+namespace parley::tests {
+namespace {
+
+TEST_F(Recorded, OMA_HIS_1_TheListHasAllRecordsOfItsUserAndNoOthers) {
+  for (std::uint64_t id = 1; id <= 250; ++id) record(id, id % 2 == 0 ? "carol" : "bob");
+  record(300).expires_ms = world->now.wall_ms;
+  const std::string xml = listed();
+  policy::XmlDocument document;
+  ASSERT_FALSE(document.parse(xml, {.bytes_max = 1 << 20, .elements_max = 10'000})) << xml.substr(0, 500);
+  EXPECT_EQ(document.root().name(), "history-list");
+  EXPECT_EQ(document.root().space(), "urn:oma:xml:im:history-list");
+  std::size_t count = 0;
+  std::uint64_t before = 0;
+  for (const policy::XmlElement history : document.root().children()) {
+    const std::uint64_t id = std::stoull(std::string(history.attribute("id").value_or("0")));
+    EXPECT_EQ(id % 2, 1U) << "OMA-DEF-14";
+    EXPECT_GT(id, before);
+    before = id;
+    ++count;
+  }
+  EXPECT_EQ(count, 125U);
+  EXPECT_NE(asks(Kind::history_list, "bob").find("\"records\":125,"), std::string::npos);
+  EXPECT_NE(asks(Kind::history_list, "dave").find("\"records\":0,"), std::string::npos);
+  EXPECT_NE(asks(Kind::history_list, "sip:bob@elsewhere.net").find("error"), std::string::npos) << "none of ours";
+  at_rest();
+}
+
+TEST_F(Recorded, OMA_HIS_1_TheEntityTagChangesWithTheListAndOnlyWithIt) {
+  EXPECT_EQ(tag(), "");
+  record(7);
+  const std::string one = tag();
+  EXPECT_NE(one, "");
+  EXPECT_EQ(tag(), one);
+  record(9);
+  const std::string two = tag();
+  EXPECT_NE(two, one);
+  message(9, 1, "x");
+  EXPECT_NE(tag(), two) << "its size";
+  asks(Kind::history_delete, "bob 9");
+  EXPECT_EQ(tag(), one);
+}
+
+TEST_F(Recorded, OMA_HIS_1_ALongListHasTheNewest) {
+  start_recorded([](policy::SipConfig& c) { c.im.history_access.list_bytes_max = 3000; });
+  for (std::uint64_t id = 1; id <= 50; ++id) record(id);
+  const std::string xml = listed();
+  EXPECT_LT(xml.size(), 3200U);
+  EXPECT_NE(xml.find("<history id=\"50\">"), std::string::npos) << xml;
+  EXPECT_EQ(xml.find("<history id=\"1\">"), std::string::npos) << xml;
+  EXPECT_NE(xml.find(" left-out=\""), std::string::npos) << xml;
+  EXPECT_EQ(world->metric(Metric::history_list_limit), 1U);
+  const std::string before = tag();
+  asks(Kind::history_delete, "bob 1");
+  EXPECT_NE(tag(), before) << "of all of it";
+}
+
+TEST_F(Recorded, OMA_HIS_5_RecordsAreDeletedByTheirUserOrAnOperator) {
+  record(7);
+  message(7, 1, "x");
+  record(8);
+  record(9, "carol");
+  EXPECT_EQ(asks(Kind::history_delete, "bob 9"), "{\"deleted\":false,\"records\":0}") << "carol's";
+  EXPECT_EQ(asks(Kind::history_delete, "bob 99"), "{\"deleted\":false,\"records\":0}");
+  for (const char* bad : {"bob", "bob x", "bob 7x", "bob 0", "bob 18446744073709551615", "bob 99999999999999999999", "bob "}) {
+    EXPECT_EQ(asks(Kind::history_delete, bad), "{\"deleted\":false,\"records\":0}") << bad;
+  }
+  EXPECT_EQ(world->store.histories.size(), 3U);
+  EXPECT_EQ(asks(Kind::history_delete, "sip:bob@example.org 7"), "{\"deleted\":true,\"records\":1}");
+  EXPECT_TRUE(world->store.history_messages.empty());
+  record(10);
+  EXPECT_EQ(asks(Kind::history_delete, "bob all"), "{\"deleted\":true,\"records\":2}");
+  ASSERT_EQ(world->store.histories.size(), 1U);
+  EXPECT_EQ(world->store.histories.begin()->second.aor, "sip:carol@example.org");
+  EXPECT_EQ(asks(Kind::history_delete, "bob all"), "{\"deleted\":false,\"records\":0}");
+  EXPECT_EQ(world->metric(Metric::history_deleted), 3U);
+  at_rest();
+}
+
+TEST_F(Recorded, OMA_HIS_5_OperatorsSeeWhatThereIs) {
+  record(7);
+  message(7, 1, "hello");
+  core::HistoryRecordRow& pager = record(8);
+  pager.kind = core::HistoryKind::pager_large;
+  pager.subject = "say \"hi\"";
+  pager.ended_ms = 0;
+  const std::string json = asks(Kind::history_entries, "bob");
+  EXPECT_EQ(json,
+            "{\"records\":[{\"id\":\"7\",\"mode\":\"session\",\"from\":\"sip:alice@example.org\",\"to\":\"sip:bob@example.org\","
+            "\"group\":\"\",\"subject\":\"\",\"began\":\"2023-11-14T22:12:20.000Z\",\"ended\":\"2023-11-14T22:12:50.000Z\","
+            "\"expiry\":\"2023-11-15T22:13:20.000Z\",\"messages\":1,\"bytes\":5},"
+            "{\"id\":\"8\",\"mode\":\"pager-large\",\"from\":\"sip:alice@example.org\",\"to\":\"sip:bob@example.org\","
+            "\"group\":\"\",\"subject\":\"say \\\"hi\\\"\",\"began\":\"2023-11-14T22:12:20.000Z\",\"ended\":\"\","
+            "\"expiry\":\"2023-11-15T22:13:20.000Z\",\"messages\":0,\"bytes\":0}],\"left_out\":0}");
+  EXPECT_EQ(asks(Kind::history_entries, "carol"), "{\"records\":[],\"left_out\":0}");
+}
+
+TEST_F(Recorded, OMA_HIS_1_AnsweredByTheShardThatHasTheUser) {
+  start_recorded({}, 3);
+  record(7);
+  std::size_t answers = 0;
+  for (std::uint32_t shard = 0; shard < 3; ++shard) {
+    if (world->admin(Kind::history_list, "bob", shard) != "{}") ++answers;
+  }
+  EXPECT_EQ(answers, 1U);
+}
+
+TEST_F(Recorded, OMA_HIS_1_AStoreThatRefusesIsSaid) {
+  record(7);
+  world->store.stopped = true;
+  EXPECT_EQ(world->admin(Kind::history_list, "bob"), "");
+  EXPECT_EQ(world->service().history_lists().open_work(), 1U);
+  world->store.stopped = false;
+  line->pass(1ms);
+  EXPECT_EQ(world->service().history_lists().open_work(), 0U);
+}
+
+}  // namespace
+}  // namespace parley::tests
