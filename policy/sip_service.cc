@@ -311,6 +311,8 @@ std::size_t SipService::restore(const core::StoreContents& stored, const core::N
       reg_events_.restore(row, now);
     } else if (row.owner == kept_of_deferred) {
       watch_.restore(row, now);
+    } else if (row.owner == kept_of_histories) {
+      history_lists_.restore(row, now);
     } else {
       conferences_.restore(row, now);
     }

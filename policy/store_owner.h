@@ -22,6 +22,7 @@ enum class StoreOwner : std::uint8_t {
 // Whose subscriptions those of a row are (core::SubscriptionRow::owner).
 inline constexpr std::string_view kept_of_users = "users";
 inline constexpr std::string_view kept_of_deferred = "deferred";
+inline constexpr std::string_view kept_of_histories = "histories";
 inline constexpr std::string_view kept_of_sessions = "sessions";
 
 inline constexpr unsigned store_owner_shift = 60;

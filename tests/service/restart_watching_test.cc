@@ -1,5 +1,6 @@
 // tests/service/restart_watching_test.cc - a process is killed and another one begins: who watches what waits for him goes on,
 // who watches a session is told to come again.
+#include "tests/service/recorded.h"
 #include "tests/service/restarted.h"
 #include "tests/service/waiting.h"
 
@@ -67,6 +68,30 @@ TEST_F(RestartList, OMA_DEF_7_WhoCanNotBeToldByNotifyIsToldByMessage) {
   desk.enrol();
   pass(1s);
   EXPECT_EQ(states(body_of(desk.want("MESSAGE"))).substr(0, 3), "new");
+}
+
+// --- the list of what was said
+
+TEST_F(Recorded, OMA_HIS_1_TheListGoesOnAfterARestart) {
+  record(7);
+  const std::string before = subscribes(*bob, history_function, "ua-profile", std::string(policy::history_list_type));
+  const std::string call_id = bob->call_id;
+  world->now.wall_ms += 1000;
+  line->pass(1s);
+  world->crash(config);
+  for (auto& [address, box] : line->boxes) box.clear();
+  line->pass(510ms);
+  const std::string again = told(*bob);
+  EXPECT_EQ(header(again, "Call-ID"), call_id);
+  EXPECT_GT(number_of(again), number_of(before));
+  EXPECT_EQ(body_of(again), body_of(before));
+  asks(Kind::history_delete, "bob 7");
+  line->pass(5s);
+  EXPECT_EQ(told(*bob).find("<history id=\"7\">"), std::string::npos);
+  bob->call_id = call_id;
+  bob->request("SUBSCRIBE", {}, "Event: ua-profile\r\nExpires: 500\r\n");
+  bob->want("200 SUBSCRIBE");
+  EXPECT_EQ(header(told(*bob), "Subscription-State"), "active;expires=500");
 }
 
 // --- sessions
