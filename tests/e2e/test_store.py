@@ -126,6 +126,30 @@ class Sessions(StoreCase):
         bob = self.participant("bob")
         self.assertEqual(bob.call(identity).final(20).code, 404)
 
+    def test_R6665_2_who_watches_a_session_is_told_to_come_again_after_a_kill(self):
+        alice, bob = before = [self.participant(name) for name in ("alice", "bob")]
+        tx = alice.call(f"{FACTORY};sessiontype=adhoc", recipients([bob.aor]))
+        b = bob.accept()
+        a = alice.answered(tx)
+        identity = a.response.contact.uri
+        a.msrp.tolerate_cut = b.msrp.tolerate_cut = True
+        desk = self.peer(user="alice", name="alice's desk")
+        watched = desk.subscribe(identity, event="conference", accept="application/conference-info+xml", expires=600)
+        dialog = watched.dialog(self.code(watched.final(), 200))
+        first = desk.take_request("NOTIFY")
+        self.again()
+        self.close(*before)
+        last = desk.take_request("NOTIFY")
+        self.assertEqual((last.call_id, last.body), (dialog.call_id, b""), last.show())
+        self.assertEqual(last.get("subscription-state"), "terminated;reason=deactivated")
+        self.assertGreater(int(last.get("cseq").split()[0]), int(first.get("cseq").split()[0]))
+        alice = self.participant("alice")
+        a = alice.join(identity)
+        again = desk.subscribe(identity, event="conference", accept="application/conference-info+xml", expires=600)
+        self.code(again.final(), 200)
+        self.assertIn(b"alice@example.org", desk.take_request("NOTIFY").body)
+        a.leave()
+
     def test_OMA_SET_9_what_was_published_holds_after_a_kill(self):
         bob = self.user("bob")
         headers = [("Event", "poc-settings"), ("Expires", "3600"), ("Accept-Contact", "*;+g.oma.sip-im")]
