@@ -120,6 +120,8 @@ class Deferred : public UserAgent {
   [[nodiscard]] bool next_large(Large& large);
   void on_response(core::SlotId id, std::uint32_t number, std::uint16_t status);
   void on_over(core::SlotId id, std::uint32_t number);
+  // That one could not be begun: there are as many as may be at one time. It is tried again soon.
+  void on_no_room(core::SlotId id, std::uint32_t number);
 
   void reload(std::shared_ptr<const SipConfig> config) { config_ = std::move(config); }
   void drain() { draining_ = true; }
@@ -155,7 +157,7 @@ class Deferred : public UserAgent {
     bool more = false;       // behind what is loaded
     bool again = false;      // another round, as something has changed since this one began
     bool unreached = false;  // in this round: no device answered
-    bool unread = false;     // in this round: the store gave nothing
+    bool unread = false;     // in this round: the store gave nothing, or there was no room to send it
     bool refused = false;    // in this round: a device did not take something
     std::deque<core::DeferredRow> rows;
     std::uint64_t after = 0;        // id of what has been loaded last in this round

@@ -343,6 +343,13 @@ void Deferred::on_response(core::SlotId id, std::uint32_t number, std::uint16_t 
   if (box->status == 0) box->status = status;
 }
 
+void Deferred::on_no_room(core::SlotId id, std::uint32_t number) {
+  Box* const box = boxes_.get(id);
+  if (box == nullptr || box->state != Box::State::sending || box->number != number) return;
+  box->unreached = box->unread = true;  // as what the store does not give
+  end_round(*box);
+}
+
 void Deferred::on_over(core::SlotId id, std::uint32_t number) {
   Box* const box = boxes_.get(id);
   if (box == nullptr || box->state != Box::State::sending || box->number != number) return;
@@ -355,6 +362,7 @@ void Deferred::on_over(core::SlotId id, std::uint32_t number) {
     changed_.push_back(box->aor);
     box->rows.pop_front();
     box->failures = 0;
+    box->last_failure = 0;
     next_message(*box);
   } else if (means_unreachable(status)) {
     box->unreached = true;

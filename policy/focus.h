@@ -166,7 +166,7 @@ class Focus : public UserAgent {
   struct Pushed {
     core::SlotId box;
     std::uint32_t number = 0;
-    std::uint16_t status = 0;
+    std::uint16_t status = 0;  // 0: there was no room to begin
   };
   [[nodiscard]] bool next_pushed(Pushed& pushed);
   // What is stored now, or was already; or is not, though others got it.

@@ -34,8 +34,8 @@ void Focus::begin_record(FocusSession& s, Participant& p) {
   if (!s.talk.valid()) {
     s.talk = history_->open();
     if (!s.talk.valid()) return;
-    rooms_->set_recorded(s.room, true);
   }
+  rooms_->set_recorded(s.room, true);
   HistoryRecorder::Beginning beginning{.mode = mode_of(s), .aor = p.recorder};
   if (p.invited_by_us()) {
     beginning.from = without_tag(p.from);
@@ -68,6 +68,11 @@ void Focus::end_record(const FocusSession& s, Participant& p) {
   if (!std::exchange(p.recorded, false)) return;
   history_->stop(s.talk, party_of(p));
   metrics_.add(core::Metric::im_histories_ended);
+  const bool others = std::any_of(s.participants.begin(), s.participants.end(), [this](core::SlotId id) {
+    const Participant* const other = participants_.get(id);
+    return other != nullptr && other->recorded;
+  });
+  if (!others) rooms_->set_recorded(s.room, false);
 }
 
 void Focus::end_talk(FocusSession& s) {

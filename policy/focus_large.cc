@@ -307,13 +307,11 @@ FocusSession* Focus::new_session(std::string_view asserted, const sip::Flow* flo
 
 // OMA-DEF-8: from whom it came, by us.
 void Focus::push(const Push& what) {
-  const auto fail = [&](std::uint16_t status) {
-    pushed_.push_back({.box = what.box, .number = what.number, .status = status});
-  };
+  const auto fail = [&] { pushed_.push_back({.box = what.box, .number = what.number, .status = 0}); };
   FocusSession* const s = stores() && media_ != nullptr && rooms_ != nullptr && !draining_
                               ? new_session(config_->im.deferred_uris.front(), nullptr, false)
                               : nullptr;
-  if (s == nullptr) return fail(503);
+  if (s == nullptr) return fail();
   const core::DeferredRow& row = what.row;
   s->stored->id = row.id;
   s->large_message = row.large_bytes != 0;
@@ -336,7 +334,7 @@ void Focus::push(const Push& what) {
   s->stored->end = stored_->give(row, session.packed(), stored_limits());
   if (!s->stored->end.valid() || !join_stored(*s, s->stored->end, s->originator_uri, true)) {
     drop_session(*s);
-    return fail(503);
+    return fail();
   }
   s->stored->box = what.box;
   s->stored->number = what.number;

@@ -64,7 +64,7 @@ std::uint16_t Rooms::State::takers(const Room& room, const RoomMember& sender, s
   const bool comes_back = std::any_of(room.away.begin(), room.away.end(),
                                       [&sender](const RoomAway& away) { return away.owner != sender.own_key; });
   const bool early = room.traits.kind != RoomKind::group && room.legs.size() < 2;
-  if (room.traits.recorded || (kept && (comes_back || early))) return 200;
+  if (kept && (comes_back || early)) return 200;
   bool wrong_type = false;
   bool too_large = false;
   bool absent = false;

@@ -89,6 +89,10 @@ void SipService::pass_large() {
       focus_.push({.row = std::move(large.row), .box = large.box, .number = large.number});
     }
     for (Focus::Pushed pushed; focus_.next_pushed(pushed); any = true) {
+      if (pushed.status == 0) {
+        deferred_.on_no_room(pushed.box, pushed.number);
+        continue;
+      }
       deferred_.on_response(pushed.box, pushed.number, pushed.status);
       deferred_.on_over(pushed.box, pushed.number);
     }

@@ -513,7 +513,7 @@ class SipService {
   void trace_answered(const Proxied& p, std::uint16_t status);
   [[nodiscard]] std::string answer_where(const core::AdminRequest& request);
   void on_found(const core::StoreResult& result);
-  void put_where(std::string_view id, std::span<const core::DeferredRow> rows, std::string& json);
+  void put_where(std::string_view id, std::span<const core::DeferredRow> rows, std::string_view note, std::string& json);
 
   // --- sip_system.cc
   [[nodiscard]] std::string answer_system(const core::AdminRequest& request);

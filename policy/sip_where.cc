@@ -15,10 +15,10 @@ using sip::Method;
 
 namespace {
 
-constexpr std::uint32_t rows_max = 32;        // of one id
-constexpr std::size_t traced_max = 64;        // likewise
+constexpr std::uint32_t rows_max = 512;        // of one id: a message to many waits for each
+constexpr std::size_t traced_max = 256;        // likewise
 constexpr std::size_t copies_shown_max = 200;  // of one message
-constexpr std::size_t questions_max = 64;     // that wait for the store
+constexpr std::size_t questions_max = 64;      // that wait for the store
 
 std::string date_time(std::int64_t wall_ms) {
   std::string text;
@@ -237,7 +237,7 @@ void SipService::trace_answered(const Proxied& p, std::uint16_t status) {
 std::string SipService::answer_where(const core::AdminRequest& request) {
   if (!config_->im.deferred.on) {
     std::string json;
-    put_where(request.argument, {}, json);
+    put_where(request.argument, {}, {}, json);
     return json;
   }
   if (wheres_.size() >= questions_max) return "{}";
@@ -252,12 +252,17 @@ void SipService::on_found(const core::StoreResult& result) {
   if (asked == wheres_.end()) return;
   const core::AdminRequest request = std::move(asked->second);
   wheres_.erase(asked);
-  std::string json = "{}";  // as of a shard that does not answer
-  if (result.status == core::StoreResult::Status::done) put_where(request.argument, result.rows, json);
+  const bool read = result.status == core::StoreResult::Status::done;
+  std::string json;
+  put_where(request.argument, result.rows,
+            !read         ? "the store does not answer: what waits in it is not told"
+            : result.more ? "more wait in the store than are told"
+                          : "",
+            json);
   out_->admin_reply(request.id, std::move(json));
 }
 
-void SipService::put_where(std::string_view id, std::span<const core::DeferredRow> rows, std::string& json) {
+void SipService::put_where(std::string_view id, std::span<const core::DeferredRow> rows, std::string_view note, std::string& json) {
   json = "{\"waiting\":[";
   for (const core::DeferredRow& row : rows) {
     if (shard_of(row.aor) == shard_) put_waiting(row, deferred_.tries_of(row.aor), json);
@@ -265,12 +270,26 @@ void SipService::put_where(std::string_view id, std::span<const core::DeferredRo
   json.append("],\"sending\":[");
   for (const Exploder::Open& open : exploder_.open_of(id)) put_sending(open, json);
   json.append("],\"passed\":[");
-  std::size_t left = traced_max;
-  trace_.for_each(id, [&](const TracedPager& message) {
-    if (left == 0) return;
-    --left;
-    put_passed(message, now_.wall_ms, json);
-  });
+  // What sums up the others first: it is the oldest, and may be the one that does not fit.
+  std::size_t told = 0;
+  std::size_t left_out = 0;
+  for (const bool sums : {true, false}) {
+    trace_.for_each(id, [&](const TracedPager& message) {
+      if ((message.way == TracedPager::Way::list) != sums) return;
+      if (told == traced_max) {
+        ++left_out;
+        return;
+      }
+      ++told;
+      put_passed(message, now_.wall_ms, json);
+    });
+  }
+  json.append("],\"notes\":[");
+  if (!note.empty()) core::put_json_string(json, note);
+  if (left_out != 0) {
+    if (!note.empty()) json += ',';
+    core::put_json_string(json, std::to_string(left_out) + " more passed than are told");
+  }
   json.append("],\"rooms\":");
   json.append(focus_.answer_admin({.kind = core::AdminRequest::Kind::trace, .argument = std::string(id)}, now_.wall_ms));
   json += '}';

@@ -406,8 +406,9 @@ XcapRefusal XcapService::judge_others(const XcapAsk& ask, const XcapValue& value
       return {XcapFault::uniqueness_failure, "the URI of the group is another group's", "group/list-service/@uri"};
     }
   }
-  if (is_single_document(ask.place.auid) && documents_.find(own) == documents_.end() &&
-      count_of(ask.place.owner, ask.place.auid) != 0) {
+  const auto here = documents_.find(own);
+  if (is_single_document(ask.place.auid) && (here == documents_.end() || here->second.refused) &&
+      count_of(ask.place.owner, ask.place.auid) != (here == documents_.end() ? 0U : 1U)) {
     return {XcapFault::constraint_failure, "the user has such a document under its other name", {}};
   }
   return {};

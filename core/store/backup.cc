@@ -41,7 +41,13 @@ std::string copy_bodies(Sqlite& copy, const std::string& from, const std::string
       const auto id = static_cast<std::uint64_t>(large.number());
       const std::string name = "/" + body_file_name(id);
       if (::link((from + name).c_str(), (to + name).c_str()) == 0) continue;
-      if (errno != ENOENT) return why(to + name);
+      std::error_code failed;
+      if (errno == EXDEV || errno == EPERM || errno == EMLINK) {  // no second name can be there
+        if (std::filesystem::copy_file(from + name, to + name, failed)) continue;
+        if (failed != std::errc::no_such_file_or_directory) return to + name + ": " + failed.message();
+      } else if (errno != ENOENT) {
+        return why(to + name);
+      }
       gone.push_back(id);
     }
     if (result != SQLITE_DONE) return copy.last_error();
@@ -70,6 +76,16 @@ std::string fill(const std::string& directory, const std::string& part) {
 
 }  // namespace
 
+void remove_broken_backups(const std::string& directory) {
+  std::error_code ignored;
+  std::vector<std::filesystem::path> parts;
+  for (const auto& each : std::filesystem::directory_iterator(directory, ignored)) {
+    const std::string name = each.path().filename();
+    if (name.starts_with("backup-") && name.ends_with(".part")) parts.push_back(each.path());
+  }
+  for (const auto& part : parts) std::filesystem::remove_all(part, ignored);
+}
+
 std::string back_up(const std::string& directory, std::string& made) {
   char name[64];
   const std::time_t now = std::time(nullptr);
@@ -81,6 +97,7 @@ std::string back_up(const std::string& directory, std::string& made) {
   // It has its name when it is whole. Who copies in the same second has found the part, or what it has become.
   if (::mkdir(part.c_str(), 0700) != 0) return why(part);
   std::string error = fill(directory, part);
+  if (error.empty() && !sync_directory(part)) error = why(part);
   if (error.empty() && ::rename(part.c_str(), made.c_str()) != 0) error = why(made);  // over no other: that is not empty
   if (error.empty() && !sync_directory(directory)) return why(directory);
   if (error.empty()) return "";

@@ -10,4 +10,7 @@ namespace parley::core {
 // Whatever has been delivered meanwhile is not in it. By any thread that may wait; commits go on. Empty, or what went wrong.
 [[nodiscard]] std::string back_up(const std::string& directory, std::string& made);
 
+// What processes that ended meanwhile have left of such copies. Before anybody makes one.
+void remove_broken_backups(const std::string& directory);
+
 }  // namespace parley::core

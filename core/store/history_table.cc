@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t histories_held_max = 100'000;  // users whose sums are remembered
 constexpr std::size_t hash_bytes = 32;
+constexpr std::uint32_t expired_messages_max = 500;  // that are deleted in one transaction
 
 using Hash = std::array<unsigned char, hash_bytes>;
 
@@ -70,8 +71,11 @@ bool HistoryTable::prepare(Sqlite& db) {
   remove_first_ = db.prepare(
       "DELETE FROM history_message WHERE record=?1 AND number=(SELECT min(number) FROM history_message WHERE record=?1) "
       "RETURNING iif(body IS NULL, 0, size)");
+  remove_some_ = db.prepare(
+      "DELETE FROM history_message WHERE record=?1 AND number IN "
+      "(SELECT number FROM history_message WHERE record=?1 ORDER BY number LIMIT ?2)");
   all_of_ = db.prepare("SELECT id FROM history_record WHERE aor=?");
-  expired_ = db.prepare("SELECT id, aor FROM history_record WHERE ended_ms<>0 AND expires_ms<=? ORDER BY expires_ms LIMIT ?");
+  expired_ = db.prepare("SELECT id, aor, messages FROM history_record WHERE ended_ms<>0 AND expires_ms<=? ORDER BY expires_ms LIMIT ?");
   body_find_ = db.prepare("SELECT id FROM history_body WHERE hash=?");
   body_put_ = db.prepare("INSERT INTO history_body(hash, uses, body) VALUES(?,0,?) RETURNING id");
   add_ = db.prepare(
@@ -87,7 +91,7 @@ bool HistoryTable::prepare(Sqlite& db) {
       "FROM history_record AS r WHERE r.ended_ms=0) AS last WHERE last.id=history_record.id");
   newest_ = db.prepare("SELECT coalesce(max(id), 0) FROM history_record");
   return put_.valid() && exists_.valid() && end_.valid() && held_of_.valid() && oldest_ended_.valid() && oldest_.valid() &&
-         oldest_spoken_.valid() && remove_.valid() && remove_first_.valid() && all_of_.valid() && expired_.valid() &&
+         oldest_spoken_.valid() && remove_.valid() && remove_first_.valid() && remove_some_.valid() && all_of_.valid() && expired_.valid() &&
          body_find_.valid() && body_put_.valid() && add_.valid() && load_.valid() && find_.valid() && messages_.valid() &&
          end_left_.valid() && newest_.valid();
 }
@@ -181,9 +185,13 @@ int HistoryTable::end(const EndHistory& op) {
   return end_.put(op.ended_ms).put(op.expires_ms).put(static_cast<std::int64_t>(op.id)).run();
 }
 
-int HistoryTable::body_of(std::string_view bytes, std::int64_t& id) {
-  const Hash hash = hash_of(bytes);
-  const std::string_view key(reinterpret_cast<const char*>(hash.data()), hash.size());
+int HistoryTable::body_of(const std::string& bytes, std::int64_t& id) {
+  if (hashed_ != &bytes) {
+    const Hash hash = hash_of(bytes);
+    hash_.assign(reinterpret_cast<const char*>(hash.data()), hash.size());
+    hashed_ = &bytes;
+  }
+  const std::string_view key = hash_;
   id = 0;
   int result = SQLITE_DONE;
   body_find_.put_bytes(key);
@@ -254,22 +262,44 @@ int HistoryTable::remove(const RemoveHistory& op, StoreResult& out) {
   return SQLITE_OK;
 }
 
+// So many that nobody who was promised something has to wait for long.
 int HistoryTable::remove_expired(const RemoveHistoryExpired& op, StoreResult& out) {
-  std::vector<std::pair<std::uint64_t, std::string>> over;
+  struct Over {
+    std::uint64_t id = 0;
+    std::string aor;
+    std::uint64_t messages = 0;
+  };
+  std::vector<Over> over;
   expired_.put(op.now_ms).put(std::int64_t{op.count_max} + 1);
   int result = SQLITE_DONE;
   while (expired_.next(result)) {
-    const auto id = static_cast<std::uint64_t>(expired_.number());
-    over.emplace_back(id, expired_.text());
+    Over& each = over.emplace_back();
+    each.id = static_cast<std::uint64_t>(expired_.number());
+    each.aor = expired_.text();
+    each.messages = static_cast<std::uint64_t>(expired_.number());
   }
   if (result != SQLITE_DONE) return result;
   out.more = over.size() > op.count_max;
   if (out.more) over.pop_back();
   std::uint32_t messages = 0;
-  for (const auto& [id, aor] : over) {
-    if (result = remove_record(aor, id, out.removed, messages); result != SQLITE_OK) return result;
+  for (const Over& each : over) {
+    if (messages >= expired_messages_max) {
+      out.more = true;
+      break;
+    }
+    if (each.messages > expired_messages_max) {  // the rest of it the next time
+      out.more = true;
+      return remove_some(each.id, expired_messages_max, each.aor);
+    }
+    if (result = remove_record(each.aor, each.id, out.removed, messages); result != SQLITE_OK) return result;
   }
   return SQLITE_OK;
+}
+
+// The oldest messages of a record, whose sums the triggers keep.
+int HistoryTable::remove_some(std::uint64_t record, std::uint32_t count, const std::string& aor) {
+  held_.erase(aor);
+  return remove_some_.put(static_cast<std::int64_t>(record)).put(std::int64_t{count}).run();
 }
 
 int HistoryTable::load(const LoadHistories& op, StoreResult& out) {

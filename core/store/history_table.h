@@ -34,6 +34,8 @@ class HistoryTable {
 
   // The transaction was taken back: what is remembered of it is not true.
   void forget() { held_.clear(); }
+  // Before a transaction: nobody need hold the bodies of the one before.
+  void begin_batch() { hashed_ = nullptr; }
 
  private:
   struct Held {  // by one user
@@ -46,7 +48,8 @@ class HistoryTable {
   int first_of(Statement& from, const std::string& aor, std::uint64_t but, std::uint64_t& id);
   int remove_record(const std::string& aor, std::uint64_t id, std::uint32_t& records, std::uint32_t& messages);
   int remove_first_message(std::uint64_t record, Held& held);
-  int body_of(std::string_view bytes, std::int64_t& id);
+  int remove_some(std::uint64_t record, std::uint32_t count, const std::string& aor);
+  int body_of(const std::string& bytes, std::int64_t& id);
 
   Statement put_;
   Statement exists_;
@@ -57,6 +60,7 @@ class HistoryTable {
   Statement oldest_spoken_;
   Statement remove_;
   Statement remove_first_;
+  Statement remove_some_;
   Statement all_of_;
   Statement expired_;
   Statement body_find_;
@@ -67,6 +71,8 @@ class HistoryTable {
   Statement messages_;
   Statement end_left_;
   Statement newest_;
+  const std::string* hashed_ = nullptr;  // the body whose hash that is: all who record a message share it
+  std::string hash_;
   std::unordered_map<std::string, Held> held_;  // of those who were asked about last
 };
 

@@ -84,6 +84,16 @@ std::uint64_t bytes_of(const StoreOp& op) {
   return 0;
 }
 
+// What nobody was promised: it leaves half of the room to what somebody was.
+bool is_history(const StoreOp& op) {
+  return std::holds_alternative<PutHistory>(op.what) || std::holds_alternative<AddHistoryMessage>(op.what);
+}
+// A body that several record waits once; they come one behind the other.
+const std::string* shared_body(const StoreOp& op) {
+  const auto* const add = std::get_if<AddHistoryMessage>(&op.what);
+  return add == nullptr ? nullptr : add->body.get();
+}
+
 }  // namespace
 
 struct SqliteStore::State {
@@ -109,6 +119,7 @@ struct SqliteStore::State {
   struct Submitted {
     std::uint32_t shard = nobody;
     StoreOp op;
+    std::uint64_t bytes = 0;  // that it keeps waiting
   };
   moodycamel::BlockingConcurrentQueue<Submitted> queue;
   std::thread thread;
@@ -160,6 +171,7 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
     error = state->config.directory + (taken ? ": another process has it" : "/lock: " + std::string(std::strerror(errno)));
     return nullptr;
   }
+  remove_broken_backups(state->config.directory);
   // Messages are nobody else's; what lies beside the file takes after it.
   const int made = ::open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
   if (made >= 0) {
@@ -253,6 +265,7 @@ void SqliteStore::submit(std::uint32_t shard, std::vector<StoreOp>& ops) {
   taken.reserve(ops.size());
   std::vector<StoreResult> refused;
   std::uint64_t taken_bytes = 0;
+  const std::string* last_body = nullptr;
   for (StoreOp& op : ops) {
     if (BodyFiles::takes(op)) {
       const std::uint64_t token = op.token;
@@ -262,12 +275,16 @@ void SqliteStore::submit(std::uint32_t shard, std::vector<StoreOp>& ops) {
       continue;
     }
     const bool adding = adds(op);
-    const std::uint64_t room = adding ? s.config.waiting_max : 2ULL * s.config.waiting_max;
-    const std::uint64_t size = bytes_of(op);
-    const bool fits = waiting + taken.size() < room && (!adding || bytes + taken_bytes + size <= s.config.waiting_bytes_max);
+    const std::uint64_t part = is_history(op) ? 2 : 1;
+    const std::uint64_t room = adding ? s.config.waiting_max / part : 2ULL * s.config.waiting_max;
+    const std::string* const body = shared_body(op);
+    const std::uint64_t size = body != nullptr && body == last_body ? 0 : bytes_of(op);
+    const bool fits =
+        waiting + taken.size() < room && (!adding || bytes + taken_bytes + size <= s.config.waiting_bytes_max / part);
     if (fits && !(adding && refusing && op.token != 0)) {
       taken_bytes += size;
-      taken.push_back({shard, std::move(op)});
+      last_body = body;
+      taken.push_back({shard, std::move(op), size});
       continue;
     }
     s.dropped.fetch_add(1, std::memory_order_relaxed);
@@ -353,7 +370,7 @@ void SqliteStore::State::run_checkpoints() {
 // They wait no more.
 void SqliteStore::State::forget_batch() {
   std::uint64_t bytes = 0;
-  for (const Submitted& submitted : batch) bytes += bytes_of(submitted.op);
+  for (const Submitted& submitted : batch) bytes += submitted.bytes;
   waiting_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   committed.fetch_add(batch.size(), std::memory_order_release);
   batch.clear();
@@ -377,6 +394,7 @@ void SqliteStore::State::take_batch() {
 
 int SqliteStore::State::commit() {
   for (std::vector<StoreResult>& of_shard : results) of_shard.clear();
+  histories.begin_batch();
   int result = writer.run("BEGIN IMMEDIATE");
   for (std::size_t i = 0; result == SQLITE_OK && i < batch.size(); ++i) result = carry_out(batch[i]);
   if (result == SQLITE_OK) result = writer.run("COMMIT");

@@ -464,6 +464,25 @@ TEST_F(Deferring, P_06_ACopyForWhoIsNotThereIsKeptForHim) {
   at_rest();
 }
 
+// Nothing names them but what was written for their copies.
+TEST_F(Deferring, P_06_CopiesOfTwoMessagesWithoutAnIdAreTwo) {
+  leave(*bob);
+  for (const std::string text : {"one", "two"}) {
+    send(*alice, "team", text);
+    alice->want("202 MESSAGE");
+    EXPECT_EQ(body_of(takes(*carol)), text);
+  }
+  EXPECT_EQ(world->store.deferred.size(), 2U);
+  EXPECT_EQ(world->metric(Metric::im_deferred_duplicates), 0U);
+  come(*bob);
+  for (const std::string text : {"one", "two"}) {
+    const std::string message = takes(*bob);
+    EXPECT_EQ(body_of(message), text);
+    EXPECT_TRUE(header(message, "From").starts_with("<sip:alice@example.org>;tag=")) << header(message, "From");
+  }
+  at_rest();
+}
+
 TEST_F(Deferring, OMA_DR_5_WhoWroteToAGroupIsNotToldWhomItDidNotReach) {
   leave(*bob);
   send(*alice, "team", cpim("m-9", "negative-delivery"), "Expires: 60\r\n", "message/cpim");

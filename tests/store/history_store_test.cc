@@ -264,6 +264,52 @@ TEST_F(HistoryStore, OMA_HIS_6_WhatHasExpiredGoesAndWhatGoesOnDoesNot) {
   EXPECT_EQ(did(core::RemoveHistoryExpired{60'000, 2}).removed, 1U);
 }
 
+TEST_F(HistoryStore, OMA_HIS_6_ALongRecordThatHasExpiredGoesByAndBy) {
+  put(record(1));
+  put(record(2));
+  for (std::uint32_t number = 1; number <= 1100; ++number) {
+    std::vector<StoreOp> ops;
+    ops.push_back({0, core::AddHistoryMessage{message(1, number, ""), std::make_shared<const std::string>("same"), alice, 5000, 100'000,
+                                              false}});
+    store_->submit(0, ops);
+  }
+  std::vector<std::string> left;
+  for (bool more = true; more && left.size() < 10;) {
+    more = did(core::RemoveHistoryExpired{50'000, 10}).more;
+    left.push_back(sql("SELECT count(*) FROM history_message") + " of " + sql("SELECT count(*) FROM history_record"));
+  }
+  EXPECT_EQ(left, (std::vector<std::string>{"600 of 2", "100 of 2", "0 of 0"}));
+  EXPECT_EQ(sql("SELECT count(*) FROM history_body"), "0");
+  put(record(3));
+  EXPECT_EQ(add(message(3, 1, "z"), 1).removed, 0U) << "nothing of it counts any more";
+}
+
+// What is kept for nobody's sake but his own must not crowd out what somebody was promised.
+TEST_F(HistoryStore, P_06_HistoriesWaitOnceForAllAndLeaveHalfOfTheRoom) {
+  store_.reset();
+  std::string error;
+  std::map<std::uint64_t, Status> told;
+  store_ = SqliteStore::open({.directory = directory_,
+                              .waiting_bytes_max = 100'000,
+                              .answer = [&told](std::uint32_t, std::vector<core::StoreResult>&& results) {
+                                for (const core::StoreResult& each : results) told[each.token] = each.status;
+                              }},
+                             error);
+  ASSERT_NE(store_, nullptr) << error;
+  std::vector<StoreOp> ops;  // nobody carries them out yet
+  const auto large = std::make_shared<const std::string>(std::string(30'000, 'x'));
+  for (std::uint32_t number = 1; number <= 100; ++number) {
+    ops.push_back({number, core::AddHistoryMessage{message(1, number, ""), large, alice, 5000, 10'000'000, false}});
+  }
+  ops.push_back({101, core::AddHistoryMessage{message(1, 101, ""), std::make_shared<const std::string>(std::string(30'000, 'y')), alice,
+                                              5000, 10'000'000, false}});
+  core::DeferredRow promised{.id = 7, .aor = bob, .sender = alice, .key = "k", .expires_ms = 1};
+  promised.body = std::string(60'000, 'z');
+  ops.push_back({102, core::PutDeferred{std::move(promised), 10, 1'000'000}});
+  store_->submit(0, ops);
+  EXPECT_EQ(told, (std::map<std::uint64_t, Status>{{101, Status::refused}}));
+}
+
 TEST_F(HistoryStore, OMA_HIS_6_WhatIsRemovedMakesRoomAndTakesNothingMore) {
   put(record(1, alice, 0));
   add(message(1, 1, "x"), 1);

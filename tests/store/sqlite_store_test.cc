@@ -784,10 +784,14 @@ TEST_F(BodiesTest, ABackupIsAStoreWithItsLargeMessages) {
   std::string made;
   ASSERT_EQ(store_->backup(made), "");
   EXPECT_FALSE(fs::exists(made + ".part"));
+  fs::create_directories(made + ".part/bodies");  // of a process that was killed
   submit({{6, core::RemoveDeferred{.id = 7, .unless_claimed = false}}});
   EXPECT_EQ(answer(6).status, Status::done);
   ASSERT_TRUE(store_->flush(10s));
   EXPECT_EQ(files().size(), 0U);
+  open();
+  EXPECT_FALSE(fs::exists(made + ".part"));
+  EXPECT_TRUE(fs::exists(made + "/parley.db"));
   directory_.swap(made);
   again();
   submit({{10, core::ReadBody{7, 0, 100}}, load(11)});

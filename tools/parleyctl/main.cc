@@ -112,6 +112,9 @@ void show(const Options& options, const std::string& body, const char* list) {
   } else {
     print(parley::parleyctl::table(answer[list]));
   }
+  if (const auto left = answer.find("left_out"); left != answer.end() && left->is_number_unsigned() && *left != 0U) {
+    std::printf("and %s older\n", left->dump().c_str());
+  }
 }
 
 // The room as lines, its members as a table.
@@ -145,6 +148,9 @@ void show_where(const Options& options, const std::string& body) {
   Json answer = Json::parse(body, nullptr, false);
   if (options.json || !answer.is_object()) return print(body);
   warn_of_silence(answer);
+  for (const Json& note : answer.value("notes", Json::array())) {
+    std::fprintf(stderr, "shard %s: %s\n", note.value("shard", Json()).dump().c_str(), note.value("text", "").c_str());
+  }
   bool first = true;
   for (const auto& part : parts) {
     if (!answer.contains(part.name) || answer[part.name].empty()) continue;

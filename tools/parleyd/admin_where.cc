@@ -33,6 +33,7 @@ bool is_whole(const Json& answer) {
 WhereAnswer where_answer(const std::string& id, const Gather::Answers& answers) {
   Json all = {{"message_id", id}};
   for (const char* const name : lists) all[name] = Json::array();
+  all["notes"] = Json::array();
   all["silent_shards"] = Json::array();
   bool found = false;
   for (std::size_t shard = 0; shard < answers.size(); ++shard) {
@@ -40,6 +41,9 @@ WhereAnswer where_answer(const std::string& id, const Gather::Answers& answers) 
     if (!is_whole(answer)) {
       all["silent_shards"].push_back(shard);
       continue;
+    }
+    if (const auto notes = answer.find("notes"); notes != answer.end() && notes->is_array()) {
+      for (const Json& note : *notes) all["notes"].push_back({{"shard", shard}, {"text", note}});
     }
     for (const char* const name : lists) {
       for (auto each = answer[name].rbegin(); each != answer[name].rend(); ++each) {  // the newest came first
@@ -53,8 +57,8 @@ WhereAnswer where_answer(const std::string& id, const Gather::Answers& answers) 
   std::stable_sort(all["passed"].begin(), all["passed"].end(),
                    [](const Json& a, const Json& b) { return a.value("at_ms", std::int64_t{0}) < b.value("at_ms", std::int64_t{0}); });
   if (found) return {200, as_text(all)};
-  const bool silent = !all["silent_shards"].empty();
-  return {silent ? 503 : 404, error_json(silent ? "not all shards have answered, and the others know of no such message" : unknown)};
+  const bool silent = !all["silent_shards"].empty() || !all["notes"].empty();
+  return {silent ? 503 : 404, error_json(silent ? "not all shards and the store have answered, and the others know of no such message" : unknown)};
 }
 
 void add_where_route(httplib::Server& server, AdminBackend& backend) {

@@ -31,9 +31,12 @@ std::uint32_t table_capacity(const Settings& settings, std::uint32_t shards) {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, 1U << 30));
 }
 
-// An INVITE takes a transaction on each side, at least.
+// An INVITE takes a transaction on each side, at least. Who wants something else recorded than the operator has for all is
+// there, too.
 std::uint32_t invites_capacity(const Settings& settings, std::uint32_t shards) {
-  const std::uint64_t wanted = std::uint64_t{settings.sip.transactions.transactions_max} * shards / 2;
+  const std::uint64_t invites = std::uint64_t{settings.sip.transactions.transactions_max} * shards / 2;
+  const std::uint64_t wishes = settings.sip.im.history.on ? std::uint64_t{settings.sip.settings.publications.publications_max} * shards : 0;
+  const std::uint64_t wanted = invites + wishes;
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, 1U << 30));
 }
 
