@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "policy/store_owner.h"
 
 namespace parley::policy {
 
@@ -44,7 +45,8 @@ ConferenceEvents::ConferenceEvents(const Parts& parts)
                 .packages = packages_,
                 .allowed_events = conference_events,
                 .notifier = parts.config->conference_events.notifier,
-                .notifies_unanswered_max = parts.config->conference_events.notifies_unanswered_max}),
+                .notifies_unanswered_max = parts.config->conference_events.notifies_unanswered_max,
+                .kept_as = kept_of_sessions}),
       watched_(parts.config->conference_events.notifier.subscriptions_max) {}
 
 ConferenceEvents::~ConferenceEvents() {
@@ -53,7 +55,33 @@ ConferenceEvents::~ConferenceEvents() {
   });
 }
 
-void ConferenceEvents::begin(core::Instant now) { dialogs_.begin(now); }
+void ConferenceEvents::begin(const core::Now& now, core::Outbox& out) { dialogs_.begin(now, out); }
+
+// --- what outlives the process
+
+void ConferenceEvents::restore(const core::SubscriptionRow& row, const core::Now& now) {
+  const core::SlotId id = watched_.emplace();
+  if (!id.valid()) {
+    dialogs_.drop(row);
+    return;
+  }
+  Watched& watched = *watched_.get(id);
+  watched.entity = row.resource;
+  watched.left = true;
+  if (const RestoredEvent there = dialogs_.restore(row, id.packed(), true, now); there.subscription.valid()) {
+    watched.usages[there.subscription.packed()].watcher = row.watcher;
+    ++watched.watchers[row.watcher];
+  }
+  release(id);
+}
+
+void ConferenceEvents::keep(const KeepFact& fact) {
+  const Watched* const watched = watched_.get(core::SlotId::unpack(fact.resource));
+  if (watched == nullptr) return;
+  const auto usage = watched->usages.find(fact.subscription.packed());
+  if (usage == watched->usages.end()) return;
+  dialogs_.keep(fact, {.resource = watched->entity, .watcher = usage->second.watcher, .version = usage->second.version});
+}
 
 void ConferenceEvents::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
@@ -207,6 +235,7 @@ void ConferenceEvents::ended(Roster& roster) {
 // What goes with it, in body_.
 EventDocument ConferenceEvents::put_document(Watched& watched, Usage& usage, const sip::NotifyFact& fact, bool& more) {
   body_.clear();
+  if (watched.left) return {};
   if (watched.roster == nullptr) {  // OMA-CONF-8
     put_conference_head(watched.entity, ConferenceInfoState::deleted, ++usage.version, body_);
     body_ += conference_deleted_tail;
@@ -271,8 +300,10 @@ void ConferenceEvents::end() {
     if (fact.kind == EventFact::Kind::notify) {
       ++notifies;
       bytes += notify(fact.notify);
-    } else {
+    } else if (fact.kind == EventFact::Kind::ended) {
       on_ended(fact.ended);
+    } else {
+      keep(fact.keep);
     }
   }
 }

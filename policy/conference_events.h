@@ -5,7 +5,8 @@
 // One per shard, used by its thread alone; at most NotifierConfig::subscriptions_max subscriptions, each about 1.5 KiB.
 // Who is in a session the focus knows, and tells the session's Roster; who may watch it the focus decides.
 //
-//   begin(now)
+//   restore()              of an earlier process, before the first step
+//   begin(now, out)
 //   on_subscribe()         a SUBSCRIBE to a session identity, or in its dialog
 //   changed(roster)        behind changes of a roster, one or many
 //   revoke(roster, who)    somebody may watch no more
@@ -70,7 +71,10 @@ class ConferenceEvents {
   ConferenceEvents(const ConferenceEvents&) = delete;
   ConferenceEvents& operator=(const ConferenceEvents&) = delete;
 
-  void begin(core::Instant now);
+  // Its session is gone, whoever may come back to it: its subscriber is told, as far as he can be, that this one is over and
+  // that he may come again at once (`deactivated`, RFC 6665 section 4.1.3). Not that the session is.
+  void restore(const core::SubscriptionRow& row, const core::Now& now);
+  void begin(const core::Now& now, core::Outbox& out);
   void end();
 
   // 200: it has been answered, its sender counts on us for granted_s(). Else what it is to be answered, with headers().
@@ -118,6 +122,7 @@ class ConferenceEvents {
   // One session.
   struct Watched {
     Roster* roster = nullptr;  // null: the session is over
+    bool left = false;         // or was that of an earlier process
     std::string entity;
     std::uint64_t version = 0;                      // of the roster, when changed() was called last
     bool dirty = false;                             // in dirty_
@@ -137,6 +142,7 @@ class ConferenceEvents {
   std::size_t notify(const sip::NotifyFact& fact);  // its bytes
   [[nodiscard]] EventDocument put_document(Watched& watched, Usage& usage, const sip::NotifyFact& fact, bool& more);
   void on_ended(const sip::EndedFact& fact);
+  void keep(const KeepFact& fact);
 
   core::Metrics& metrics_;
   std::shared_ptr<const SipConfig> config_;

@@ -47,7 +47,8 @@ DeferredWatch::DeferredWatch(const Parts& parts, const sip::Location& location, 
                 .allowed_events = allowed_events_,
                 .notifier = notifier_config(*parts.config),
                 .notifies_unanswered_max = parts.config->reg_events.notifies_unanswered_max,
-                .tells_delivered = true}),
+                .tells_delivered = true,
+                .kept_as = kept_of_deferred}),
       watched_(parts.config->reg_events.notifier.subscriptions_max) {
   set_packages();
 }
@@ -80,7 +81,7 @@ void DeferredWatch::begin(const core::Now& now, core::Outbox& out) {
   UserAgent::begin(now.mono);
   wall_ms_ = now.wall_ms;
   out_ = &out;
-  dialogs_.begin(now.mono);
+  dialogs_.begin(now, out);
   if (config_->im.deferred.on && shard_ == 0 && !draining_ && !reminding_ && !reminder_timer_.armed()) {
     wheel_.arm(reminder_timer_, now_);
   }
@@ -95,6 +96,10 @@ void DeferredWatch::end() {
   announce_more();
   std::map<std::uint64_t, Load> due;  // by what is watched
   for (EventFact fact; dialogs_.next(fact);) {
+    if (fact.kind == EventFact::Kind::keep) {
+      keep(fact.keep);
+      continue;
+    }
     if (fact.kind == EventFact::Kind::ended) {
       const auto drop = [&fact](Load& load) {
         std::erase_if(load.notifies,
@@ -118,6 +123,36 @@ core::Instant DeferredWatch::next_deadline() const {
   return std::min({announces, wheel_.next_deadline(), dialogs_.next_deadline()});
 }
 
+// --- what outlives the process
+
+void DeferredWatch::restore(const core::SubscriptionRow& row, const core::Now& now) {
+  const core::SlotId id = config_->im.deferred.on ? watched_of(row.resource) : core::SlotId{};
+  if (!id.valid() || watched_.get(id)->usages.size() >= config_->reg_events.subscriptions_per_user_max) {
+    dialogs_.drop(row);
+  } else if (const RestoredEvent there = dialogs_.restore(row, id.packed(), false, now); there.subscription.valid()) {
+    watched_.get(id)->usages.push_back({.subscription = there.subscription, .diff = row.changes_only});
+  }
+  if (id.valid()) release(id);
+}
+
+void DeferredWatch::keep(const KeepFact& fact) {
+  const Watched* const watched = watched_.get(core::SlotId::unpack(fact.resource));
+  if (watched == nullptr) return;
+  for (const Usage& usage : watched->usages) {
+    if (usage.subscription == fact.subscription) {
+      dialogs_.keep(fact, {.resource = watched->aor, .changes_only = usage.diff});
+    }
+  }
+}
+
+// Subscriptions but those that wait, since a restart, for their subscriber to come again.
+std::size_t DeferredWatch::told(const Watched* watched) const {
+  if (watched == nullptr) return 0;
+  return static_cast<std::size_t>(std::count_if(watched->usages.begin(), watched->usages.end(), [&](const Usage& usage) {
+    return !dialogs_.held(usage.subscription);
+  }));
+}
+
 // --- SUBSCRIBE
 
 bool DeferredWatch::serves(std::string_view package) const {
@@ -129,8 +164,7 @@ std::uint16_t DeferredWatch::subscribe(const Received& request, const sip::Reque
                                        std::string_view user) {
   const sip::SubscribeAnswer asked = dialogs_.judge(request);
   if (asked.status != 200) return asked.status;
-  if (const Watched* const there = find(aor);
-      there != nullptr && there->usages.size() >= config_->reg_events.subscriptions_per_user_max) {
+  if (told(find(aor)) >= config_->reg_events.subscriptions_per_user_max) {
     metrics_.add(Metric::sip_subscriptions_user_limit);
     return 403;
   }

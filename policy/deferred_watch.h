@@ -44,6 +44,8 @@ class DeferredWatch : public UserAgent {
   DeferredWatch(const Parts& parts, const sip::Location& location, const Settings& settings, const Deferred& deferred);
   ~DeferredWatch();
 
+  // Of this shard and an earlier process, before the first step.
+  void restore(const core::SubscriptionRow& row, const core::Now& now);
   void begin(const core::Now& now, core::Outbox& out);
   void end();
 
@@ -154,6 +156,8 @@ class DeferredWatch : public UserAgent {
   [[nodiscard]] Watched* find(std::string_view aor);
   void release(core::SlotId id);
   void add_usage(const EventOutcome& outcome, const Received& request);
+  [[nodiscard]] std::size_t told(const Watched* watched) const;
+  void keep(const KeepFact& fact);
   void set_packages();
   void start(Load load, std::uint64_t after);
   void finish(Load& load, bool good);

@@ -21,10 +21,6 @@ namespace {
 constexpr std::size_t end_at_once = 100;
 constexpr core::Duration end_interval = std::chrono::milliseconds(20);
 
-std::string joined_key(std::string_view call_id, std::string_view local_tag) {
-  return std::string(call_id).append("\n").append(local_tag);
-}
-
 }  // namespace
 
 EventDialogs::EventDialogs(const Parts& parts)
@@ -40,10 +36,18 @@ EventDialogs::EventDialogs(const Parts& parts)
       allowed_events_(parts.allowed_events),
       notifies_unanswered_max_(parts.notifies_unanswered_max),
       tells_delivered_(parts.tells_delivered),
+      kept_as_(parts.kept_as),
       notifier_(parts.notifier, parts.packages, parts.metrics, core::Instant{}),
       subscribers_(parts.notifier.subscriptions_max) {}
 
 EventDialogs::~EventDialogs() = default;
+
+void EventDialogs::begin(const core::Now& now, core::Outbox& out) {
+  now_ = now.mono;
+  wall_ms_ = now.wall_ms;
+  out_ = &out;
+  for (const std::uint64_t row : std::exchange(rows_over_, {})) out_->store({0, core::RemoveSubscription{row}});
+}
 
 void EventDialogs::reload(std::shared_ptr<const SipConfig> config, std::uint32_t notifies_unanswered_max) {
   config_ = std::move(config);
@@ -159,8 +163,8 @@ core::SlotId EventDialogs::of_dialog(const sip::Received& request) const {
 EventDialogs::Known EventDialogs::known(const sip::Received& request) const {
   const Subscriber* const s = subscribers_.get(of_dialog(request));
   if (s == nullptr) return {};
-  for (const sip::SubscriptionId usage : s->usages) {
-    if (notifier_.lives(usage)) return {usage, s->resource};
+  for (const Usage& usage : s->usages) {
+    if (notifier_.lives(usage.id)) return {usage.id, s->resource};
   }
   return {};
 }
@@ -181,7 +185,7 @@ EventOutcome EventDialogs::take_in(Subscriber& s, const sip::Received& request, 
   }
   sip::SubscriptionId id = notifier_.find(s.self.packed(), asked.event);
   // R6665-5: it may be another one in the same dialog; but not in one whose only subscription is ending.
-  const auto lives = [this](sip::SubscriptionId usage) { return notifier_.lives(usage); };
+  const auto lives = [this](const Usage& usage) { return notifier_.lives(usage.id); };
   const bool has_reason = s.joined ? s.dialog->state() != sip::DialogState::terminated
                                    : std::any_of(s.usages.begin(), s.usages.end(), lives);
   if (!id.valid() && (!has_reason || (asked.expires_seconds == 0 && !s.joined))) return {.status = 481};
@@ -200,6 +204,7 @@ EventOutcome EventDialogs::take_in(Subscriber& s, const sip::Received& request, 
   }
   (void)s.dialog->refresh(request.head, request.bytes);  // a Contact that can not be used leaves the old one
   take_flow(s, request);
+  keep_soon(s);
   granted_s_ = asked.expires_seconds;
   // What it asked for has happened. When no answer goes out it asks again.
   const bool answered = answer(request, match, s, false);
@@ -218,7 +223,8 @@ sip::SubscriptionId EventDialogs::add(Subscriber& s, const sip::SubscribeAnswer&
                                                      now_);
   if (!id.valid()) return id;
   s.dialog->begin_usage();
-  s.usages.push_back(id);
+  s.usages.push_back({.id = id});
+  keep_soon(s);
   return id;
 }
 
@@ -271,6 +277,7 @@ void EventDialogs::forget(Subscriber& s) {
 // know the address he is seen under and no proxy stands between.
 void EventDialogs::take_flow(Subscriber& s, const sip::Received& request) {
   forget_flow(s);
+  s.lost = false;
   s.flow = request.flow;
   s.back = s.flow.reliable();
   if (s.back) {
@@ -297,17 +304,15 @@ void EventDialogs::on_flow_gone(const sip::Flow& flow) {
     Subscriber& s = *subscribers_.get(core::SlotId::unpack(std::get<2>(*first)));
     forget_flow(s);
     s.back = false;
-    Hop hop;
-    const bool called = flow.transport != core::Transport::ws && flow.transport != core::Transport::wss &&
-                        literal_hop(s.dialog->next_hop(), hop) && hop.address != core::unmapped(flow.remote);
-    if (!called) notifier_.dialog_gone(s.self.packed(), now_);
+    if (!called(s)) notifier_.dialog_gone(s.self.packed(), now_);
   }
 }
 
 void EventDialogs::on_ended(const sip::EndedFact& fact) {
   Subscriber* const s = subscribers_.get(core::SlotId::unpack(fact.dialog));
   CHECK(s != nullptr);  // it stays as long as one of its usages
-  std::erase(s->usages, fact.subscription);
+  unkeep(*s, fact.subscription);
+  std::erase_if(s->usages, [&](const Usage& usage) { return usage.id == fact.subscription; });
   std::erase_if(s->pending, [&](const Pending& pending) {
     if (pending.fact.subscription != fact.subscription) return false;
     transactions_.discard(pending.client);
@@ -322,7 +327,7 @@ void EventDialogs::on_ended(const sip::EndedFact& fact) {
 void EventDialogs::drain() {
   if (std::exchange(draining_, true)) return;
   subscribers_.for_each(
-      [this](core::SlotId, const Subscriber& s) { to_end_.insert(to_end_.end(), s.usages.begin(), s.usages.end()); });
+      [this](core::SlotId, const Subscriber& s) { for (const Usage& usage : s.usages) to_end_.push_back(usage.id); });
   end_next_ = now_;
 }
 
@@ -336,8 +341,8 @@ void EventDialogs::end_some() {
 }
 
 core::Instant EventDialogs::next_deadline() const {
-  const core::Instant due = again_.empty() ? notifier_.next_deadline() : core::Instant{};
-  if (!draining_ || subscribers_.empty()) return due;
+  const core::Instant due = again_.empty() && to_keep_.empty() ? notifier_.next_deadline() : core::Instant{};
+  if (subscribers_.empty() || (!draining_ && to_end_.empty())) return due;
   const core::Instant next = to_end_.empty() ? end_next_ + last_words : end_next_;
   return now_ < next ? std::min(due, next) : due;
 }

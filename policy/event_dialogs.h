@@ -5,11 +5,18 @@
 // subscriptions, each about 1 KiB with its dialog (heap blocks of the pool). It knows no documents: what is watched is
 // a number of the caller's, NOTIFYs that are due come out as facts, and the caller gives the document to send.
 //
-//   begin(now)
+//   restore()                                          of an earlier process, before the first step
+//   begin(now, out)
 //   judge(), then subscribe(), refresh() or join()     a SUBSCRIBE; 200 when it has been answered
 //   changed(), remind(), end_all(), end_one()
 //   on_response(), on_fact(), on_flow_gone()
-//   next(fact), until there is none                    behind the 200s; `notify` is followed by send()
+//   next(fact), until there is none                    behind the 200s; `notify` is followed by send(),
+//                                                      `keep` by keep()
+//
+// With a store a subscription outlives the process (event_store.cc): what is stored is written behind, with a SUBSCRIBE, a
+// new target and the end, not with each NOTIFY. The next process goes on in the same dialogs, with numbers that are far
+// above (core/store/store.h), and gives each subscriber everything once. A connection does not outlive the process: who
+// came by one is called, where he can be; else nothing is sent to him until he refreshes over another one, or his time is over.
 //
 // A NOTIFY goes the way the subscriber came when that was a connection, or a datagram through a NAT; else to its route
 // or Contact, when these are addresses, or back to where the SUBSCRIBE came from. Names are not looked up.
@@ -30,7 +37,9 @@
 #include "core/metrics.h"
 #include "core/pool.h"
 #include "core/random.h"
+#include "core/seam.h"
 #include "core/slot_map.h"
+#include "core/store/store.h"
 #include "core/time.h"
 #include "policy/owner.h"
 #include "policy/sip_config.h"
@@ -58,11 +67,32 @@ struct EventOutcome {
   bool created = false;                // 200: a subscription that was not there
 };
 
+// What is stored of it is to be written anew.
+struct KeepFact {
+  sip::SubscriptionId subscription;
+  std::uint64_t dialog = 0;
+  std::uint64_t resource = 0;
+};
+
+// What its owner alone knows of that.
+struct KeptDetails {
+  std::string_view resource;
+  std::string_view watcher{};
+  std::uint32_t version = 0;
+  bool changes_only = false;
+};
+
 struct EventFact {
-  enum class Kind : std::uint8_t { notify, ended };
+  enum class Kind : std::uint8_t { notify, ended, keep };
   Kind kind = Kind::notify;
   sip::NotifyFact notify{};  // `full` also when an earlier attempt could not be delivered
   sip::EndedFact ended{};
+  KeepFact keep{};
+};
+
+struct RestoredEvent {
+  sip::SubscriptionId subscription{};  // not valid(): it is none any more
+  std::uint8_t package = 0;            // index into the packages
 };
 
 struct EventDocument {
@@ -86,13 +116,25 @@ class EventDialogs {
     sip::NotifierConfig notifier;
     std::uint32_t notifies_unanswered_max = 8;
     bool tells_delivered = false;  // whoever has it asks next_delivered()
+    std::string_view kept_as{};    // in the store; outlives it; empty: nothing is stored
   };
   explicit EventDialogs(const Parts& parts);
   ~EventDialogs();
   EventDialogs(const EventDialogs&) = delete;
   EventDialogs& operator=(const EventDialogs&) = delete;
 
-  void begin(core::Instant now) { now_ = now; }
+  void begin(const core::Now& now, core::Outbox& out);
+
+  // --- what outlives the process
+
+  // `resource` as that of an EventAsk. `ends`: its subscriber is told that it is over, and that he may come again at once.
+  [[nodiscard]] RestoredEvent restore(const core::SubscriptionRow& row, std::uint64_t resource, bool ends,
+                                      const core::Now& now);
+  // One that nobody wants.
+  void drop(const core::SubscriptionRow& row);
+  void keep(const KeepFact& fact, const KeptDetails& details);
+  // Its subscriber can not be told anything until he comes by himself.
+  [[nodiscard]] bool held(sip::SubscriptionId id) const;
 
   // --- SUBSCRIBE
 
@@ -169,6 +211,12 @@ class EventDialogs {
   };
   // One dialog. It is shared with what else uses it, an INVITE: two owners, and it lives as long as either
   // (RFC 6665 section 4.5.2).
+  struct Usage {
+    sip::SubscriptionId id;
+    std::uint64_t row = 0;  // its id in the store; 0: it has none
+    bool kept = false;      // it is there
+    bool to_keep = false;   // in to_keep_
+  };
   struct Subscriber {
     core::SlotId self;
     std::shared_ptr<sip::Dialog> dialog;
@@ -178,7 +226,9 @@ class EventDialogs {
     std::string contact;  // our own, as a header value
     sip::Flow flow;       // that its last SUBSCRIBE came by
     bool back = false;    // NOTIFYs go back over it
-    std::vector<sip::SubscriptionId> usages;
+    bool lost = false;    // it was a connection of an earlier process
+    std::uint32_t kept_cseq = 0;  // of ours, as it is stored
+    std::vector<Usage> usages;
     std::vector<Pending> pending;  // NOTIFYs without a final response
   };
   struct Again {
@@ -199,12 +249,23 @@ class EventDialogs {
   [[nodiscard]] bool answer(const sip::Received& request, const sip::RequestMatch& match, const Subscriber& s,
                             bool opens_dialog);
   [[nodiscard]] Subscriber* make(const EventAsk& ask, std::shared_ptr<sip::Dialog> dialog);
+  [[nodiscard]] static std::string joined_key(std::string_view call_id, std::string_view local_tag) {
+    return std::string(call_id).append("\n").append(local_tag);
+  }
   [[nodiscard]] core::SlotId of_dialog(const sip::Received& request) const;
   void forget(Subscriber& s);
   void take_flow(Subscriber& s, const sip::Received& request);
   void forget_flow(const Subscriber& s);
   void on_ended(const sip::EndedFact& fact);
   void end_some();
+
+  // event_store.cc
+  [[nodiscard]] bool keeps() const { return !kept_as_.empty() && config_->stores_bindings; }
+  void keep_soon(Subscriber& s);
+  void unkeep(Subscriber& s, sip::SubscriptionId id);
+  [[nodiscard]] bool next_kept(EventFact& fact);
+  [[nodiscard]] Subscriber* restored_dialog(const core::SubscriptionRow& row, std::uint64_t resource);
+  [[nodiscard]] static bool called(const Subscriber& s);
 
   // event_notify.cc
   [[nodiscard]] std::size_t send(Subscriber& s, Pending& pending, const EventDocument& document);
@@ -225,7 +286,10 @@ class EventDialogs {
   const std::string_view allowed_events_;
   std::uint32_t notifies_unanswered_max_;
   const bool tells_delivered_;
+  const std::string_view kept_as_;
   core::Instant now_{};
+  std::int64_t wall_ms_ = 0;
+  core::Outbox* out_ = nullptr;
   bool draining_ = false;
 
   sip::Notifier notifier_;
@@ -235,7 +299,10 @@ class EventDialogs {
   std::set<FlowKey> by_flow_;
   std::deque<Again> again_;                 // at most one for each pending NOTIFY
   std::deque<sip::NotifyFact> delivered_;
-  std::deque<sip::SubscriptionId> to_end_;  // while draining
+  std::deque<sip::SubscriptionId> to_end_;  // while draining, and at the start
+  std::deque<KeepFact> to_keep_;
+  std::vector<std::uint64_t> rows_over_;    // of restore(), until the first step
+  std::uint32_t restored_ = 0;
   core::Instant end_next_{};
 
   // Scratch, kept and reused.

@@ -20,8 +20,12 @@ bool EventDialogs::next(EventFact& fact) {
   end_some();
   if (next_again(fact)) return true;
   sip::NotifierFact due;
-  if (!notifier_.next_fact(now_, due)) return false;
+  if (!notifier_.next_fact(now_, due)) return next_kept(fact);
   if (due.kind == sip::NotifierFact::Kind::notify) {
+    // Told that it is over, it is: the next process does not know it.
+    if (due.notify.status == sip::SubscriptionStatus::terminated) {
+      unkeep(*subscribers_.get(core::SlotId::unpack(due.notify.dialog)), due.notify.subscription);
+    }
     fact = {.kind = EventFact::Kind::notify, .notify = std::move(due.notify)};
   } else {
     on_ended(due.ended);
@@ -77,6 +81,7 @@ std::size_t EventDialogs::send(Subscriber& s, Pending& pending, const EventDocum
 bool EventDialogs::send_by(Subscriber& s, Pending& pending, const EventDocument& document, const sip::Flow& flow) {
   const std::uint32_t cseq = s.dialog->next_cseq();
   if (cseq == 0) return false;
+  if (cseq - s.kept_cseq >= core::subscription_numbers_step / 2) keep_soon(s);
   const sip::ClientTicket ticket =
       transactions_.open_client(sip::Method::notify, flow, owner_number(owner_, s.self), 0);
   if (!ticket.id.valid()) return false;
@@ -109,6 +114,7 @@ std::optional<sip::Flow> EventDialogs::flow_for(const Subscriber& s, Way way, bo
   switch (way) {
     case Way::back: return s.back ? std::optional(s.flow) : std::nullopt;
     case Way::hop: {
+      if (s.lost && !called(s)) return std::nullopt;
       Hop hop;
       if (!literal_hop(s.dialog->next_hop(), hop) || !sip::may_reach(config_->transport.dial_deny, hop.address))
         return std::nullopt;
@@ -133,7 +139,11 @@ void EventDialogs::on_response(core::SlotId dialog, const sip::Received& respons
   const auto found = std::find_if(s->pending.begin(), s->pending.end(),
                                   [client](const Pending& pending) { return pending.client == client; });
   if (found == s->pending.end()) return;
-  if (response.head.status < 300) (void)s->dialog->refresh(response.head, response.bytes);
+  if (response.head.status < 300) {
+    text_ = s->dialog->remote_target();
+    (void)s->dialog->refresh(response.head, response.bytes);
+    if (text_ != s->dialog->remote_target()) keep_soon(*s);
+  }
   settle(*s, static_cast<std::size_t>(found - s->pending.begin()), response.head.status);
 }
 
@@ -167,6 +177,11 @@ void EventDialogs::on_fact(core::SlotId dialog, const sip::TransactionFact& fact
 void EventDialogs::settle(Subscriber& s, std::size_t index, std::uint16_t status) {
   const sip::NotifyFact fact = std::move(s.pending[index].fact);
   s.pending.erase(s.pending.begin() + static_cast<std::ptrdiff_t>(index));
+  // That he could not be called says nothing of who came by a connection: he may come by another.
+  if (status == 408 && s.lost) {
+    notifier_.notify_unheard(fact.subscription, fact.number, now_);
+    return;
+  }
   notifier_.notify_answered(fact.subscription, fact.number, status, now_);
   if (tells_delivered_ && status < 300) delivered_.push_back(fact);
 }

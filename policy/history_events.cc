@@ -47,7 +47,8 @@ HistoryLists::HistoryLists(const UserAgent::Parts& parts)
                 .packages = packages_,
                 .allowed_events = allowed_events_,
                 .notifier = parts.config->reg_events.notifier,
-                .notifies_unanswered_max = parts.config->reg_events.notifies_unanswered_max}),
+                .notifies_unanswered_max = parts.config->reg_events.notifies_unanswered_max,
+                .kept_as = kept_of_histories}),
       watched_(parts.config->reg_events.notifier.subscriptions_max) {
   set_packages();
 }
@@ -71,12 +72,38 @@ void HistoryLists::reload(std::shared_ptr<const SipConfig> config) {
 void HistoryLists::begin(const core::Now& now, core::Outbox& out) {
   wall_ms_ = now.wall_ms;
   out_ = &out;
-  dialogs_.begin(now.mono);
+  dialogs_.begin(now, out);
+}
+
+// --- what outlives the process
+
+void HistoryLists::restore(const core::SubscriptionRow& row, const core::Now& now) {
+  const core::SlotId id = config_->im.history_access.on ? watched_of(row.resource) : core::SlotId{};
+  if (!id.valid() || watched_.get(id)->usages.size() >= config_->reg_events.subscriptions_per_user_max) {
+    dialogs_.drop(row);
+  } else if (const RestoredEvent there = dialogs_.restore(row, id.packed(), false, now); there.subscription.valid()) {
+    watched_.get(id)->usages.push_back({.subscription = there.subscription, .diff = row.changes_only});
+  }
+  if (id.valid()) release(id);
+}
+
+void HistoryLists::keep(const KeepFact& fact) {
+  const Watched* const watched = watched_.get(core::SlotId::unpack(fact.resource));
+  if (watched == nullptr) return;
+  for (const Usage& usage : watched->usages) {
+    if (usage.subscription == fact.subscription) {
+      dialogs_.keep(fact, {.resource = watched->aor, .changes_only = usage.diff});
+    }
+  }
 }
 
 void HistoryLists::end() {
   std::map<std::uint64_t, Question> due;  // by what is watched
   for (EventFact fact; dialogs_.next(fact);) {
+    if (fact.kind == EventFact::Kind::keep) {
+      keep(fact.keep);
+      continue;
+    }
     if (fact.kind == EventFact::Kind::ended) {
       const auto drop = [&fact](Question& question) {
         std::erase_if(question.notifies,
@@ -120,8 +147,10 @@ std::uint16_t HistoryLists::subscribe(const sip::Received& request, const sip::R
   const sip::SubscribeAnswer asked = dialogs_.judge(request);
   if (asked.status != 200) return asked.status;
   const auto there = by_aor_.find(aor);
-  if (there != by_aor_.end() &&
-      watched_.get(there->second)->usages.size() >= config_->reg_events.subscriptions_per_user_max) {
+  // Those that wait, since a restart, for their subscriber to come again keep nobody out.
+  const auto told = [this](const Usage& usage) { return !dialogs_.held(usage.subscription); };
+  if (there != by_aor_.end() && std::ranges::count_if(watched_.get(there->second)->usages, told) >=
+                                    config_->reg_events.subscriptions_per_user_max) {
     metrics_.add(Metric::sip_subscriptions_user_limit);
     return 403;
   }

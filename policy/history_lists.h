@@ -36,6 +36,8 @@ class HistoryLists {
  public:
   explicit HistoryLists(const UserAgent::Parts& parts);
 
+  // A subscription of this shard and an earlier process, before the first step.
+  void restore(const core::SubscriptionRow& row, const core::Now& now);
   void begin(const core::Now& now, core::Outbox& out);
   void end();
 
@@ -117,6 +119,7 @@ class HistoryLists {
   void release(core::SlotId id);
   void add_usage(const EventOutcome& outcome, const sip::Received& request);
   void on_ended(const sip::EndedFact& fact);
+  void keep(const KeepFact& fact);
   // `list` null: it could not be read, and is tried again when the next NOTIFY may go.
   void notify(const sip::NotifyFact& fact, const ListDocument* list);
 

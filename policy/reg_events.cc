@@ -54,14 +54,45 @@ RegEvents::RegEvents(const Parts& parts)
                 .packages = served_,
                 .allowed_events = allowed_events_,
                 .notifier = parts.config->reg_events.notifier,
-                .notifies_unanswered_max = parts.config->reg_events.notifies_unanswered_max}),
+                .notifies_unanswered_max = parts.config->reg_events.notifies_unanswered_max,
+                .kept_as = kept_of_users}),
       watched_(parts.config->reg_events.notifier.subscriptions_max) {}
 
 RegEvents::~RegEvents() = default;
 
-void RegEvents::begin(core::Instant now) {
-  now_ = now;
-  dialogs_.begin(now);
+void RegEvents::begin(const core::Now& now, core::Outbox& out) {
+  now_ = now.mono;
+  dialogs_.begin(now, out);
+}
+
+// --- what outlives the process
+
+void RegEvents::restore(const core::SubscriptionRow& row, const core::Now& now) {
+  const core::SlotId id = watched_of(row.resource);
+  if (!id.valid() || watched_.get(id)->usages.size() >= config_->reg_events.subscriptions_per_user_max) {
+    dialogs_.drop(row);
+  } else if (const RestoredEvent there = dialogs_.restore(row, id.packed(), false, now); there.subscription.valid()) {
+    watched_.get(id)->usages.push_back(
+        {.subscription = there.subscription, .package = there.package, .version = row.version});
+  }
+  if (id.valid()) release(id);
+}
+
+void RegEvents::keep(const KeepFact& fact) {
+  const Watched* const watched = watched_.get(core::SlotId::unpack(fact.resource));
+  if (watched == nullptr) return;
+  for (const Usage& usage : watched->usages) {
+    if (usage.subscription == fact.subscription) {
+      dialogs_.keep(fact, {.resource = watched->aor, .version = usage.version});
+    }
+  }
+}
+
+// Who does not come back after a restart does not keep others out.
+bool RegEvents::has_room(const Watched& watched) const {
+  const auto count = std::count_if(watched.usages.begin(), watched.usages.end(),
+                                   [&](const Usage& usage) { return !dialogs_.held(usage.subscription); });
+  return static_cast<std::uint32_t>(count) < config_->reg_events.subscriptions_per_user_max;
 }
 
 void RegEvents::reload(std::shared_ptr<const SipConfig> config) {
@@ -83,8 +114,7 @@ std::uint16_t RegEvents::subscribe(const sip::Received& request, const sip::Requ
   const sip::SubscribeAnswer asked = dialogs_.judge(request);
   if (asked.status != 200) return asked.status;
   const auto there = by_aor_.find(aor);
-  if (there != by_aor_.end() &&
-      watched_.get(there->second)->usages.size() >= config_->reg_events.subscriptions_per_user_max) {
+  if (there != by_aor_.end() && !has_room(*watched_.get(there->second))) {
     metrics_.add(Metric::sip_subscriptions_user_limit);
     return 403;
   }
@@ -266,10 +296,10 @@ void RegEvents::on_ended(const sip::EndedFact& fact) {
 
 void RegEvents::end() {
   for (EventFact fact; dialogs_.next(fact);) {
-    if (fact.kind == EventFact::Kind::notify) {
-      notify(fact.notify);
-    } else {
-      on_ended(fact.ended);
+    switch (fact.kind) {
+      case EventFact::Kind::notify: notify(fact.notify); break;
+      case EventFact::Kind::ended: on_ended(fact.ended); break;
+      case EventFact::Kind::keep: keep(fact.keep); break;
     }
   }
 }

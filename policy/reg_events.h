@@ -6,7 +6,8 @@
 // Whether a sender may watch is settled before; what the bindings are, the location knows, and what the settings are,
 // Settings. SUBSCRIBEs that are accepted are answered here, since the 200 makes the dialog; the NOTIFY leaves behind it.
 //
-//   begin(now)
+//   restore()                       of an earlier process, before the first step
+//   begin(now, out)
 //   subscribe(), refresh()          a SUBSCRIBE without and with To tag
 //   on_binding(), on_settings(), take()     something has changed
 //   on_response(), on_fact(), on_flow_gone()
@@ -29,6 +30,7 @@
 #include "policy/event_dialogs.h"
 #include "policy/settings.h"
 #include "policy/sip_config.h"
+#include "policy/store_owner.h"
 #include "policy/user_documents.h"
 #include "policy/xcap_diff.h"
 #include "sip/event_packages.h"
@@ -58,7 +60,9 @@ class RegEvents {
   RegEvents(const RegEvents&) = delete;
   RegEvents& operator=(const RegEvents&) = delete;
 
-  void begin(core::Instant now);
+  // Of this shard.
+  void restore(const core::SubscriptionRow& row, const core::Now& now);
+  void begin(const core::Now& now, core::Outbox& out);
   void end();
 
   // 200: it has been answered, its sender counts on us for granted_s(). Else what it is to be answered, with headers().
@@ -119,6 +123,8 @@ class RegEvents {
   void put_documents(const Watched& watched, Usage& usage, bool full);
   void notify(const sip::NotifyFact& fact);
   void on_ended(const sip::EndedFact& fact);
+  void keep(const KeepFact& fact);
+  [[nodiscard]] bool has_room(const Watched& watched) const;
 
   core::Metrics& metrics_;
   sip::Transport& transport_;

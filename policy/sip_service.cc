@@ -185,7 +185,7 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   now_ = now;
   out_ = &out;
   transport_.begin(now, out);
-  reg_events_.begin(now.mono);
+  reg_events_.begin(now, out);
   look_at_overload();
   calls_.begin(now.mono);
   settings_.begin(now, out);
@@ -198,7 +198,7 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   retrieval_.begin(now, out);
   history_lists_.begin(now, out);
   system_.begin(now, out);
-  conferences_.begin(now.mono);
+  conferences_.begin(now, out);
 }
 
 void SipService::take(const core::Input& input) {
@@ -304,6 +304,18 @@ std::size_t SipService::restore(const core::StoreContents& stored, const core::N
   }
   for (const core::SessionRow& row : stored.sessions) {
     if (config_->focus.on) focus_.restore(row);
+  }
+  for (const core::SubscriptionRow& row : stored.subscriptions) {
+    if (shard_of(row.resource) != shard_) continue;
+    if (row.owner == kept_of_users) {
+      reg_events_.restore(row, now);
+    } else if (row.owner == kept_of_deferred) {
+      watch_.restore(row, now);
+    } else if (row.owner == kept_of_histories) {
+      history_lists_.restore(row, now);
+    } else {
+      conferences_.restore(row, now);
+    }
   }
   std::size_t count = 0;
   for (const core::BindingRow& row : stored.bindings) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace parley::policy {
 
@@ -17,6 +18,12 @@ enum class StoreOwner : std::uint8_t {
   where = 9,
   history_lists = 10,
 };
+
+// Whose subscriptions those of a row are (core::SubscriptionRow::owner).
+inline constexpr std::string_view kept_of_users = "users";
+inline constexpr std::string_view kept_of_deferred = "deferred";
+inline constexpr std::string_view kept_of_histories = "histories";
+inline constexpr std::string_view kept_of_sessions = "sessions";
 
 inline constexpr unsigned store_owner_shift = 60;
 

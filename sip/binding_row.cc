@@ -6,45 +6,18 @@
 #include <string>
 
 #include "core/address.h"
+#include "sip/listener_name.h"
 
 namespace parley::sip {
 namespace {
 
 using std::chrono::milliseconds;
 
-std::string_view name_of(core::Transport transport) {
-  switch (transport) {
-    case core::Transport::udp: return "udp";
-    case core::Transport::tcp: return "tcp";
-    case core::Transport::tls: return "tls";
-    case core::Transport::ws: return "ws";
-    case core::Transport::wss: return "wss";
-    case core::Transport::pipe: break;
-  }
-  return "none";
-}
-
-std::string name_of(const Listener& listener) {
-  return std::string(name_of(listener.transport)) + " " + core::to_string(listener.bound);
-}
-
 std::int64_t wall(core::Instant at, const core::Now& now) {
   return now.wall_ms + std::chrono::duration_cast<milliseconds>(at - now.mono).count();
 }
 
 core::Instant mono(std::int64_t wall_ms, const core::Now& now) { return now.mono + milliseconds(wall_ms - now.wall_ms); }
-
-// The listener that `name` was, else one of the same transport for the same kind of address; end: none.
-std::span<const Listener>::iterator find_listener(const std::string& name, core::Address::Family family,
-                                                  std::span<const Listener> listeners, bool same) {
-  const auto exact =
-      std::find_if(listeners.begin(), listeners.end(), [&](const Listener& l) { return name_of(l) == name; });
-  if (exact != listeners.end() || same) return exact;
-  const std::string_view transport = std::string_view(name).substr(0, name.find(' '));
-  return std::find_if(listeners.begin(), listeners.end(), [&](const Listener& l) {
-    return name_of(l.transport) == transport && l.bound.family == family;
-  });
-}
 
 }  // namespace
 
@@ -62,7 +35,7 @@ core::BindingRow to_row(std::string_view aor, const Binding& b, const core::Now&
           .cseq = b.cseq,
           .path = b.path,
           .user_agent = b.user_agent,
-          .listener = b.flow.listener < listeners.size() ? name_of(listeners[b.flow.listener]) : std::string(),
+          .listener = b.flow.listener < listeners.size() ? listener_name(listeners[b.flow.listener]) : std::string(),
           .remote = core::to_string(b.flow.remote),
           .over_flow = b.over_flow,
           .server = b.server,

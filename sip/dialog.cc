@@ -320,6 +320,38 @@ DialogFault Dialog::open_by_notify(const OpeningRequest& ours, const Head& notif
   return DialogFault::none;
 }
 
+DialogFault Dialog::restore(const DialogRecord& record) {
+  Parts parts{.call_id = record.call_id,
+              .local = record.local,
+              .remote = record.remote,
+              .target = record.target,
+              .routes = {}};
+  Uri uri;
+  Address local;
+  if (!parse_uri(record.target, uri) || uri.scheme == Scheme::other) return DialogFault::no_contact;
+  if (record.call_id.empty() || !parse_address(record.local, local) || param_value(local.params, "tag").empty()) {
+    return DialogFault::no_tag;
+  }
+  Items items(record.routes);
+  for (std::string_view item; items.next(item);) {
+    if (parts.routes.count == parts.routes.items.size()) return DialogFault::too_long;
+    parts.routes.items[parts.routes.count++] = item;
+  }
+  if (!items.ok()) return DialogFault::bad_route;
+  const DialogFault fault = compose(parts);
+  if (fault != DialogFault::none) return fault;
+  secure_ = record.secure;
+  remote_cseq_known_ = true;
+  go_on_behind(record);
+  confirm();
+  return DialogFault::none;
+}
+
+void Dialog::go_on_behind(const DialogRecord& record) {
+  local_cseq_ = std::max(local_cseq_, std::min<std::uint32_t>(record.local_cseq, cseq_max));
+  remote_cseq_ = std::max(remote_cseq_, record.remote_cseq);
+}
+
 DialogFault Dialog::confirm(const Head& response, std::string_view bytes) {
   const bool was_early = state_ == DialogState::early;
   confirm();

@@ -75,6 +75,18 @@ struct DialogRequest {
   std::string_view body{};
 };
 
+// What another process needs to go on with a dialog: header values with their tags, URIs, routes as route_set() says.
+struct DialogRecord {
+  std::string_view call_id;
+  std::string_view local;
+  std::string_view remote;
+  std::string_view target;
+  std::string_view routes;
+  std::uint32_t local_cseq = 0;   // of the last request that may have been sent
+  std::uint32_t remote_cseq = 0;  // of the last one that came
+  bool secure = false;
+};
+
 class Dialog {
  public:
   // The pool outlives the dialog.
@@ -95,6 +107,10 @@ class Dialog {
   // As the sender of a SUBSCRIBE or REFER whose NOTIFY came first (RFC 6665 section 4.4.1). Confirmed.
   [[nodiscard]] DialogFault open_by_notify(const OpeningRequest& ours, const Head& notify, std::string_view bytes,
                                            const Essentials& essentials);
+  // Of an earlier process. Confirmed.
+  [[nodiscard]] DialogFault restore(const DialogRecord& record);
+  // Another record of the same dialog: numbers go on behind both.
+  void go_on_behind(const DialogRecord& record);
   // The 2xx of the request that opened it: early becomes confirmed and the route set is what the 2xx says (13.2.2.4).
   // With a fault the route set stays as it was; it is confirmed all the same.
   DialogFault confirm(const Head& response, std::string_view bytes);

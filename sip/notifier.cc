@@ -69,36 +69,62 @@ std::uint32_t Notifier::in_dialog(std::uint64_t dialog) const {
   return count;
 }
 
-SubscriptionId Notifier::subscribe(const NewSubscription& what, core::Instant now) {
-  CHECK(what.package < packages_.size());
-  if (what.event.id.size() > config_.event_id_bytes_max ||
-      in_dialog(what.dialog) >= config_.subscriptions_per_dialog_max) {
+std::optional<SubscriptionView> Notifier::view(SubscriptionId id) const {
+  const Subscription* const at = subscriptions_.get(id);
+  if (at == nullptr || at->state == NotifierState::ending) return std::nullopt;
+  return SubscriptionView{.event = at->event, .package = at->package, .expires = at->expires, .held = at->held};
+}
+
+// Null: a limit.
+Notifier::Subscription* Notifier::place(const Place& where, const Event& event) {
+  CHECK(where.package < packages_.size());
+  if (event.id.size() > config_.event_id_bytes_max || in_dialog(where.dialog) >= config_.subscriptions_per_dialog_max) {
     metrics_.add(Metric::sip_subscriptions_dialog_limit);
-    return {};
+    return nullptr;
   }
   const SubscriptionId id = subscriptions_.emplace();
   Subscription* const at = subscriptions_.get(id);
   if (at == nullptr) {
     metrics_.add(Metric::sip_subscriptions_limit);
-    return {};
+    return nullptr;
   }
   at->self = id;
-  at->dialog = what.dialog;
-  at->resource = what.resource;
-  at->package = what.package;
-  at->event = event_value(what.event);
-  at->event_id = what.event.id;
-  at->has_event_id = what.event.has_id;
-  at->state = what.pending ? NotifierState::pending : NotifierState::active;
+  at->dialog = where.dialog;
+  at->resource = where.resource;
+  at->package = where.package;
+  at->event = event_value(event);
+  at->event_id = event.id;
+  at->has_event_id = event.has_id;
   at->expiry.owner = at->interval.owner = id.packed();
   at->expiry.kind = expiry_timer;
   at->interval.kind = interval_timer;
   by_dialog_.emplace(at->dialog, id.packed());
   by_resource_.emplace(at->resource, id.packed());
-  metrics_.add(Metric::sip_subscriptions_created);
   metrics_.add(Metric::sip_subscriptions);
+  return at;
+}
+
+SubscriptionId Notifier::subscribe(const NewSubscription& what, core::Instant now) {
+  Subscription* const at = place({what.dialog, what.resource, what.package}, what.event);
+  if (at == nullptr) return {};
+  const SubscriptionId id = at->self;
+  at->state = what.pending ? NotifierState::pending : NotifierState::active;
+  metrics_.add(Metric::sip_subscriptions_created);
   CHECK(refresh(id, what.expires_seconds, now));
   return id;
+}
+
+SubscriptionId Notifier::restore(const LeftSubscription& what, core::Instant now) {
+  Subscription* const at = place({what.dialog, what.resource, what.package}, what.event);
+  if (at == nullptr) return {};
+  at->state = NotifierState::active;
+  at->expires = what.expires;
+  at->may_notify = what.notify_at;
+  at->held = what.held;
+  at->changed = true;
+  wheel_.arm(at->expiry, at->expires);
+  notify_when_allowed(*at, now);
+  return at->self;
 }
 
 bool Notifier::refresh(SubscriptionId id, std::uint32_t expires_seconds, core::Instant now) {
@@ -109,6 +135,7 @@ bool Notifier::refresh(SubscriptionId id, std::uint32_t expires_seconds, core::I
     return true;
   }
   at->expires = now + seconds(expires_seconds);
+  at->held = false;
   apply(*at, NotifierEvent::refresh, now);
   return true;
 }
@@ -172,6 +199,18 @@ void Notifier::notify_answered(SubscriptionId id, std::uint32_t number, std::uin
   }
 }
 
+void Notifier::notify_unheard(SubscriptionId id, std::uint32_t number, core::Instant now) {
+  Subscription* const at = subscriptions_.get(id);
+  if (at == nullptr) return;
+  if (at->state == NotifierState::ending) {
+    notify_answered(id, number, 408, now);
+    return;
+  }
+  if (at->unanswered > 0) --at->unanswered;
+  metrics_.add(Metric::sip_notify_failed);
+  at->held = at->say_all = true;
+}
+
 void Notifier::apply(Subscription& at, NotifierEvent event, core::Instant now) {
   const auto& row = rules::notifier_row(at.state, event);
   CHECK(row.kind != rules::RowKind::never);
@@ -193,7 +232,7 @@ void Notifier::apply(Subscription& at, NotifierEvent event, core::Instant now) {
 
 // Two at a time could overtake each other, and a slow peer would be sent ever more.
 void Notifier::notify_when_allowed(Subscription& at, core::Instant now) {
-  if (at.state == NotifierState::ending || at.queued || at.unanswered > 0) return;
+  if (at.state == NotifierState::ending || at.queued || at.held || at.unanswered > 0) return;
   if (now >= at.may_notify) {
     queue(at);
   } else if (!at.interval.armed()) {

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -36,6 +37,7 @@ namespace parley::sip {
 struct NotifierConfig {
   std::uint32_t subscriptions_max = 100'000;       // per shard
   std::uint32_t subscriptions_per_dialog_max = 8;  // a client has one for each package; a REFER makes one more
+  std::uint32_t restored_per_second = 1000;        // how many of an earlier process get their first NOTIFY
   std::uint32_t event_id_bytes_max = 128;          // of the Event header's id, which is sent back in each NOTIFY
 };
 
@@ -48,6 +50,25 @@ struct NewSubscription {
   Event event{};             // copied
   std::uint32_t expires_seconds = 0;
   bool pending = false;  // authorisation is not settled yet
+};
+
+// One of an earlier process.
+struct LeftSubscription {
+  std::uint64_t dialog = 0;
+  std::uint64_t resource = 0;
+  std::uint8_t package = 0;
+  Event event{};  // copied
+  core::Instant expires{};
+  core::Instant notify_at{};  // its first NOTIFY, with everything; changes wait until then
+  bool held = false;          // none: nothing reaches its subscriber until he comes by himself
+};
+
+// What a subscription is, as long as nothing changes.
+struct SubscriptionView {
+  std::string_view event;  // value of the Event header
+  std::uint8_t package = 0;
+  core::Instant expires{};
+  bool held = false;
 };
 
 // A NOTIFY to send, as its Subscription-State says.
@@ -98,6 +119,8 @@ class Notifier {
   // Accepted with 200; its first NOTIFY is queued. With expires_seconds 0 it is also the last (4.4.3). Not valid(): a
   // limit; of the shard when it is full(), answer 503; else of the dialog, answer 500 (T-86).
   [[nodiscard]] SubscriptionId subscribe(const NewSubscription& what, core::Instant now);
+  // Not valid(): a limit.
+  [[nodiscard]] SubscriptionId restore(const LeftSubscription& what, core::Instant now);
   // Refreshed with 200, 0 ends it; a NOTIFY is queued. False: no such subscription, answer 481.
   [[nodiscard]] bool refresh(SubscriptionId id, std::uint32_t expires_seconds, core::Instant now);
   // Authorisation came. Stale ids are no mistake, here and below.
@@ -114,14 +137,21 @@ class Notifier {
   // The final response to that NOTIFY, 408 when none came or it could not be sent.
   void notify_answered(SubscriptionId id, std::uint32_t number, std::uint16_t status, core::Instant now);
 
+  // That NOTIFY found nobody, in a way that says nothing of him: unless that was the end, he is told nothing more until he
+  // comes by himself.
+  void notify_unheard(SubscriptionId id, std::uint32_t number, core::Instant now);
+
   // What is to be done, in order, until there is nothing.
   [[nodiscard]] bool next_fact(core::Instant now, NotifierFact& fact);
   [[nodiscard]] core::Instant next_deadline() const;
 
+  [[nodiscard]] const NotifierConfig& config() const { return config_; }
   [[nodiscard]] std::uint32_t size() const { return subscriptions_.size(); }
   [[nodiscard]] bool full() const { return subscriptions_.size() >= config_.subscriptions_max; }
   // It is there and not ending.
   [[nodiscard]] bool lives(SubscriptionId id) const;
+  // Nothing: it is not there, or is ending.
+  [[nodiscard]] std::optional<SubscriptionView> view(SubscriptionId id) const;
   // Subscriptions that share a dialog, those that are ending included.
   [[nodiscard]] std::uint32_t in_dialog(std::uint64_t dialog) const;
 
@@ -141,6 +171,7 @@ class Notifier {
     bool queued = false;   // in due_
     bool changed = false;  // a NOTIFY waits for its time or for an answer
     bool say_all = true;
+    bool held = false;  // only a refresh or the end is followed by a NOTIFY
     std::uint32_t sent = 0;         // NOTIFYs, the number of the last one
     std::uint32_t unanswered = 0;   // of these
     std::uint32_t last_number = 0;  // of the one with `terminated`, once sent
@@ -152,6 +183,12 @@ class Notifier {
   // dialog or resource, packed id
   using Key = std::pair<std::uint64_t, std::uint64_t>;
 
+  struct Place {
+    std::uint64_t dialog = 0;
+    std::uint64_t resource = 0;
+    std::uint8_t package = 0;
+  };
+  [[nodiscard]] Subscription* place(const Place& where, const Event& event);
   void apply(Subscription& at, subscription_rules::NotifierEvent event, core::Instant now);
   void end(Subscription& at, subscription_rules::NotifierEvent event, TerminationReason reason, core::Instant now);
   void notify_when_allowed(Subscription& at, core::Instant now);

@@ -88,6 +88,12 @@ constexpr const char* steps[] = {
        CREATE TRIGGER history_record_removed AFTER DELETE ON history_record BEGIN
          DELETE FROM history_message WHERE record = OLD.id;
        END;)",
+    R"(CREATE TABLE subscription(
+         id INTEGER PRIMARY KEY, owner TEXT NOT NULL, event TEXT NOT NULL, resource TEXT NOT NULL, watcher TEXT NOT NULL,
+         version INTEGER NOT NULL, changes_only INTEGER NOT NULL, call_id TEXT NOT NULL, local TEXT NOT NULL,
+         remote TEXT NOT NULL, target TEXT NOT NULL, routes TEXT NOT NULL, local_cseq INTEGER NOT NULL,
+         remote_cseq INTEGER NOT NULL, secure INTEGER NOT NULL, joined INTEGER NOT NULL, contact TEXT NOT NULL,
+         listener TEXT NOT NULL, source TEXT NOT NULL, back INTEGER NOT NULL, expires_ms INTEGER NOT NULL) STRICT;)",
 };
 
 }  // namespace

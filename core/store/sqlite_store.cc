@@ -31,6 +31,7 @@
 #include "core/store/sqlite.h"
 #include "core/store/publication_table.h"
 #include "core/store/im_session_table.h"
+#include "core/store/subscription_table.h"
 #include "core/store/system_message_table.h"
 #include "core/store/xcap_table.h"
 
@@ -53,7 +54,7 @@ bool adds(const StoreOp& op) {
   return std::holds_alternative<PutBinding>(op.what) || std::holds_alternative<PutDeferred>(op.what) ||
          std::holds_alternative<PutSending>(op.what) || std::holds_alternative<PutSystemMessage>(op.what) ||
          std::holds_alternative<PutPublication>(op.what) || std::holds_alternative<PutSession>(op.what) ||
-         std::holds_alternative<PutXcap>(op.what) ||
+         std::holds_alternative<PutXcap>(op.what) || std::holds_alternative<PutSubscription>(op.what) ||
          std::holds_alternative<LoadDeferred>(op.what) || std::holds_alternative<LoadMessage>(op.what) ||
          std::holds_alternative<AskDeferred>(op.what) || std::holds_alternative<LoadExpired>(op.what) ||
          std::holds_alternative<LoadExpiring>(op.what) || std::holds_alternative<FindDeferred>(op.what) ||
@@ -74,6 +75,10 @@ std::uint64_t bytes_of(const StoreOp& op) {
   }
   if (const auto* put = std::get_if<PutPublication>(&op.what)) return put->row.body.size();
   if (const auto* put = std::get_if<PutSession>(&op.what)) return put->row.members.size();
+  if (const auto* put = std::get_if<PutSubscription>(&op.what)) {
+    const SubscriptionRow& row = put->row;
+    return row.call_id.size() + row.local.size() + row.remote.size() + row.target.size() + row.routes.size() + row.contact.size();
+  }
   if (const auto* put = std::get_if<PutHistory>(&op.what)) return put->row.people.size();
   if (const auto* add = std::get_if<AddHistoryMessage>(&op.what)) return add->body == nullptr ? 0 : add->body->size();
   return 0;
@@ -105,6 +110,7 @@ struct SqliteStore::State {
   SystemMessageTable system_messages;
   PublicationTable publications;
   ImSessionTable sessions;
+  SubscriptionTable subscriptions;
   XcapTable xcap_documents;
   HistoryTable histories;
   std::unique_ptr<BodyFiles> bodies;
@@ -181,7 +187,8 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
   if (!state->bindings.prepare(state->writer) || !state->deferred.prepare(state->writer) ||
       !state->sendings.prepare(state->writer) || !state->system_messages.prepare(state->writer) ||
       !state->publications.prepare(state->writer) || !state->sessions.prepare(state->writer) ||
-      !state->xcap_documents.prepare(state->writer) || !state->histories.prepare(state->writer)) {
+      !state->subscriptions.prepare(state->writer) || !state->xcap_documents.prepare(state->writer) ||
+      !state->histories.prepare(state->writer)) {
     error = file + ": " + state->writer.last_error();
     return nullptr;
   }
@@ -222,6 +229,8 @@ std::string SqliteStore::read(std::int64_t now_ms, StoreContents& contents) {
       s.histories.end_left() == SQLITE_OK &&
       s.sessions.leave(now_ms, now_ms - s.config.sessions_ms_max) == SQLITE_OK &&
       s.sessions.for_each([&](SessionRow&& row) { contents.sessions.push_back(std::move(row)); }) == SQLITE_OK &&
+      s.subscriptions.remove_expired(now_ms) == SQLITE_OK && s.subscriptions.step() == SQLITE_OK &&
+      s.subscriptions.for_each([&](SubscriptionRow&& row) { contents.subscriptions.push_back(std::move(row)); }) == SQLITE_OK &&
       s.xcap_documents.for_each([&](XcapRow&& row) { contents.xcap_documents.push_back(std::move(row)); }) == SQLITE_OK;
   std::vector<std::uint64_t> bodies;
   if (!good || s.deferred.for_each_body([&](std::uint64_t id) { bodies.push_back(id); }) != SQLITE_OK) {
@@ -462,6 +471,10 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
           return sessions.put(what.row);
         } else if constexpr (std::is_same_v<What, RemoveSession>) {
           return sessions.remove(what.name);
+        } else if constexpr (std::is_same_v<What, PutSubscription>) {
+          return subscriptions.put(what.row);
+        } else if constexpr (std::is_same_v<What, RemoveSubscription>) {
+          return subscriptions.remove(what.id);
         } else if constexpr (std::is_same_v<What, PutXcap>) {
           return xcap_documents.put(what.row);
         } else if constexpr (std::is_same_v<What, RemoveXcap>) {

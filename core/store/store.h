@@ -134,6 +134,37 @@ struct SessionRow {
   bool operator==(const SessionRow&) const = default;
 };
 
+// A subscription to something of ours (RFC 6665), and the dialog that it is in. Table `subscription`; its key is id.
+struct SubscriptionRow {
+  std::uint64_t id = 0;  // below 2^63, by chance
+  std::string owner;     // of its event package: policy::EventDialogs::Parts::kept_as
+  std::string event;     // value of Event, with its id
+  std::string resource;  // what is watched, as its owner calls it
+  std::string watcher;   // for whom it was let in; empty: its owner need not know
+  std::uint32_t version = 0;  // of the next document
+  bool changes_only = false;  // its subscriber wants less than the whole document
+  std::string call_id;
+  std::string local;   // header values with their tags
+  std::string remote;
+  std::string target;  // URI
+  std::string routes;  // "<a;lr>, <b;lr>"
+  std::uint32_t local_cseq = 0;
+  std::uint32_t remote_cseq = 0;
+  bool secure = false;
+  bool joined = false;  // something else has made the dialog
+  std::string contact;  // our own, as a header value
+  std::string listener;  // where its last SUBSCRIBE came in: "udp 192.0.2.1:5060"
+  std::string source;    // and from where: "198.51.100.7:5060"
+  bool back = false;     // NOTIFYs go back there
+  std::int64_t expires_ms = 0;
+  bool operator==(const SubscriptionRow&) const = default;
+};
+// A row is written when something but a number changes, not with each NOTIFY, and when half of this has been sent since.
+// What the next process reads is higher by all of it: above whatever was sent, and a process may end two thousand times until
+// numbers of 31 bits are used up.
+inline constexpr std::uint32_t subscription_numbers_step = 1U << 20;
+inline constexpr std::uint32_t subscription_cseq_max = 0x7fff'ffffU;
+
 // What a user has written by XCAP (RFC 4825). Table `xcap_document`; its key is (auid, owner, name).
 struct XcapRow {
   std::string auid;
@@ -279,6 +310,12 @@ struct RemovePublication {
   std::string aor;
   std::string name;
 };
+struct PutSubscription {  // in place of the row of that id, if there is one
+  SubscriptionRow row;
+};
+struct RemoveSubscription {
+  std::uint64_t id = 0;
+};
 struct PutSession {  // in place of the row of that name, if there is one
   SessionRow row;
 };
@@ -369,7 +406,8 @@ struct StoreOp {
                LoadExpiring, FindDeferred, MarkDeferred, PutSending, RemoveCopy, RemoveSending, PutSystemMessage,
                RemoveSystemMessage, WriteBody, SyncBody, ReadBody, DropBody, PutPublication, RemovePublication, PutSession,
                RemoveSession, PutXcap, RemoveXcap, PutHistory, EndHistory, AddHistoryMessage, RemoveHistory,
-               RemoveHistoryExpired, LoadHistories, LoadHistoryMessages, FindHistory, FindMessage>
+               RemoveHistoryExpired, LoadHistories, LoadHistoryMessages, FindHistory, FindMessage, PutSubscription,
+               RemoveSubscription>
       what;
 };
 
@@ -399,6 +437,8 @@ struct StoreContents {
   std::vector<SystemMessageRow> system_messages;
   std::vector<PublicationRow> publications;  // not over yet, in the order of `changed`
   std::vector<SessionRow> sessions;          // that nobody ended
+  // Not over yet, the one that lasts longest first; numbers have taken their step.
+  std::vector<SubscriptionRow> subscriptions;
   std::vector<XcapRow> xcap_documents;  // in the order of their last change
   std::uint64_t newest_id = 0;  // of all these messages, and of the records of histories
 };

@@ -4,10 +4,12 @@ import subprocess
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree as ET
 
 from base import SECRETS
 from im_peer import Participant, recipients
 from server import binary
+from sip_wire import Stream
 from store_base import StoreCase
 
 FACTORY = "sip:factory@example.org"
@@ -124,6 +126,30 @@ class Sessions(StoreCase):
         bob = self.participant("bob")
         self.assertEqual(bob.call(identity).final(20).code, 404)
 
+    def test_R6665_2_who_watches_a_session_is_told_to_come_again_after_a_kill(self):
+        alice, bob = before = [self.participant(name) for name in ("alice", "bob")]
+        tx = alice.call(f"{FACTORY};sessiontype=adhoc", recipients([bob.aor]))
+        b = bob.accept()
+        a = alice.answered(tx)
+        identity = a.response.contact.uri
+        a.msrp.tolerate_cut = b.msrp.tolerate_cut = True
+        desk = self.peer(user="alice", name="alice's desk")
+        watched = desk.subscribe(identity, event="conference", accept="application/conference-info+xml", expires=600)
+        dialog = watched.dialog(self.code(watched.final(), 200))
+        first = desk.take_request("NOTIFY")
+        self.again()
+        self.close(*before)
+        last = desk.take_request("NOTIFY")
+        self.assertEqual((last.call_id, last.body), (dialog.call_id, b""), last.show())
+        self.assertEqual(last.get("subscription-state"), "terminated;reason=deactivated")
+        self.assertGreater(int(last.get("cseq").split()[0]), int(first.get("cseq").split()[0]))
+        alice = self.participant("alice")
+        a = alice.join(identity)
+        again = desk.subscribe(identity, event="conference", accept="application/conference-info+xml", expires=600)
+        self.code(again.final(), 200)
+        self.assertIn(b"alice@example.org", desk.take_request("NOTIFY").body)
+        a.leave()
+
     def test_OMA_SET_9_what_was_published_holds_after_a_kill(self):
         bob = self.user("bob")
         headers = [("Event", "poc-settings"), ("Expires", "3600"), ("Accept-Contact", "*;+g.oma.sip-im")]
@@ -140,6 +166,116 @@ class Sessions(StoreCase):
         bob.take_request("INVITE")
         tx.cancel().final()
         tx.final()
+
+
+class Watching:
+    """Subscriptions in their dialogs, seen by clients that only notice that NOTIFYs come late."""
+
+    FLAGS = ("--reg-event-interval", "100ms")
+
+    def begin(self, *flags, **how):
+        super().begin(*self.FLAGS, *flags, **how)
+
+    def watch(self, peer, event="reg", accept="application/reginfo+xml"):
+        tx = peer.subscribe(peer.aor, event=event, accept=accept, expires=600)
+        dialog = tx.dialog(self.code(tx.final(), 200))
+        return dialog, self.told(peer, dialog)
+
+    def told(self, peer, dialog, timeout=10):
+        notify = peer.take_request("NOTIFY", lambda m: m.call_id == dialog.call_id, timeout)
+        self.assertTrue(notify.get("subscription-state").startswith("active;expires="), notify.show())
+        return notify
+
+    def refresh(self, dialog, event="reg", expires=600):
+        headers = [("Event", event), ("Expires", str(expires))]
+        return dialog.request("SUBSCRIBE", headers=headers, auth=False).final()
+
+    def seq(self, notify):
+        return int(notify.get("cseq").split()[0])
+
+    def version(self, notify):
+        return int(ET.fromstring(notify.body).get("version"))
+
+    def test_R6665_1_a_subscription_by_UDP_goes_on_after_a_kill(self):
+        for name in ("alice", "alice again"):
+            alice = self.user("alice", name=name)
+            dialog, first = self.watch(alice)
+            for _ in range(2):
+                self.again()
+                again = self.told(alice, dialog)
+                self.assertGreater(self.seq(again), self.seq(first))
+                self.assertGreater(self.version(again), self.version(first))
+                self.assertEqual(ET.fromstring(again.body).get("state"), "full")
+                self.assertEqual(again.addresses("from")[0].params["tag"], first.addresses("from")[0].params["tag"])
+                first = again
+            time.sleep(0.2)
+            self.code(alice.register(300), 200)
+            change = self.told(alice, dialog)
+            self.assertEqual(self.seq(change), self.seq(again) + 1)
+            self.assertIn(b'expires="', change.body)
+            self.code(self.refresh(dialog), 200)
+            self.told(alice, dialog)
+            self.code(self.refresh(dialog, expires=0), 200)
+            last = alice.take_request("NOTIFY", lambda m: m.call_id == dialog.call_id)
+            self.assertEqual(last.get("subscription-state"), "terminated;reason=timeout")
+            self.again()
+            self.code(self.refresh(dialog), 481)
+            self.code(alice.register(0), 200)
+
+    def test_OMA_DEF_11_settings_and_the_list_of_what_waits_go_on_after_a_kill(self):
+        alice, bob = self.user("alice"), self.user("bob")
+        settings, before = self.watch(alice, "poc-settings", "application/poc-settings+xml")
+        self.code(bob.register(0), 200)
+        waits, _ = self.watch(bob, "ua-profile", "application/vnd.oma.im.deferred-list+xml")
+        self.again()
+        self.assertGreater(self.seq(self.told(alice, settings)), self.seq(before))
+        self.assertNotIn(b"<entry", self.told(bob, waits).body)
+        self.code(alice.message(bob.aor, b"for later"), 202)
+        self.assertIn(b"<entry", self.told(bob, waits).body)
+        self.code(self.refresh(settings, "poc-settings"), 200)
+        self.told(alice, settings)
+
+    def test_T_35_who_listens_for_connections_is_called_after_a_kill(self):
+        alice = self.user("alice", "tcp")
+        dialog, first = self.watch(alice)
+        alice.flow.tolerate_cut = True
+        self.again()
+        alice.flow = Stream(alice, alice.address)  # which he uses for nothing
+        self.assertGreater(self.seq(self.told(alice, dialog)), self.seq(first))
+        time.sleep(0.2)
+        self.code(self.user("alice").register(100), 200)
+        self.assertIn(b'state="partial"', self.told(alice, dialog).body)
+
+    def test_T_35_who_does_not_is_told_when_he_refreshes_over_another_connection(self):
+        alice = self.user("alice", "tcp", listen=False, outbound=True)
+        dialog, first = self.watch(alice)
+        alice.flow.tolerate_cut = True
+        self.again()
+        self.assertEqual(self.server.metric("parley_sip_subscriptions"), 1)
+        back = self.peer("tcp", "alice", listen=False, name="alice again")
+        dialog.peer = back
+        self.code(self.refresh(dialog), 200)
+        notify = self.told(back, dialog)
+        self.assertGreater(self.seq(notify), self.seq(first))
+        time.sleep(0.2)
+        self.code(self.user("alice").register(100), 200)
+        self.told(back, dialog)
+
+
+class WatchingRestart(Watching, StoreCase):
+    def test_R6665_1_many_are_told_in_their_time(self):
+        peers = [self.user("alice", name=f"alice {n}") for n in range(5)]
+        dialogs = [self.watch(peer)[0] for peer in peers]
+        self.again("--subscriptions-restored-rate", "2")
+        began = time.monotonic()
+        for peer, dialog in zip(peers, dialogs):
+            self.told(peer, dialog)
+        self.assertGreater(time.monotonic() - began, 1.5)
+        self.assertEqual(self.server.metric("parley_sip_subscriptions_restored_total"), 5)
+
+
+class WatchingTwoShards(Watching, StoreCase):
+    SHARDS = 2
 
 
 class Refused(unittest.TestCase):

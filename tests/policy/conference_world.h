@@ -230,7 +230,7 @@ class ConferenceWorld {
   }
   void run(std::span<const core::Input> inputs, const std::function<void()>& then = {}) {
     transport.begin(now, out);
-    events.begin(now.mono);
+    events.begin(now, out);
     for (const core::Input& input : inputs) {
       transport.take(input);
       while (const sip::Received* const message = transport.next()) handle(*message);

@@ -33,6 +33,8 @@ class FakeStore {
   std::map<std::uint64_t, core::SystemMessageRow> system_messages;
   std::map<std::pair<std::string, std::string>, core::PublicationRow> publications;
   std::map<std::string, core::SessionRow> sessions;
+  std::map<std::uint64_t, core::SubscriptionRow> subscriptions;
+  std::uint64_t subscriptions_written = 0;
   std::map<std::pair<std::string, std::uint64_t>, core::BindingRow> bindings;
   std::map<std::uint64_t, core::HistoryRecordRow> histories;
   std::map<std::pair<std::uint64_t, std::uint32_t>, core::HistoryMessageRow> history_messages;
@@ -52,6 +54,14 @@ class FakeStore {
       if (submitted.op.token != 0) return true;
     }
     return false;
+  }
+  // A process begins.
+  void begin(std::int64_t now_ms) {
+    std::erase_if(subscriptions, [&](const auto& each) { return each.second.expires_ms <= now_ms; });
+    for (auto& [id, row] : subscriptions) {
+      row.local_cseq = std::min(row.local_cseq + core::subscription_numbers_step, core::subscription_cseq_max);
+      row.version += core::subscription_numbers_step;
+    }
   }
   // A crash: what was not on the disk is gone, and the next process removes bodies that no message has.
   void lose_waiting() {
@@ -88,6 +98,9 @@ class FakeStore {
     std::sort(all.publications.begin(), all.publications.end(),
               [](const auto& a, const auto& b) { return a.changed < b.changed; });
     for (const auto& [name, row] : sessions) all.sessions.push_back(row);
+    for (const auto& [id, row] : subscriptions) all.subscriptions.push_back(row);
+    std::sort(all.subscriptions.begin(), all.subscriptions.end(),
+              [](const auto& a, const auto& b) { return a.expires_ms > b.expires_ms; });
     return all;
   }
 
@@ -101,6 +114,11 @@ class FakeStore {
   void carry_out(const core::PutBinding& put, core::StoreResult&) { bindings[{put.row.aor, put.row.id}] = put.row; }
   void carry_out(const core::PutPublication& put, core::StoreResult&) { publications[{put.row.aor, put.row.name}] = put.row; }
   void carry_out(const core::RemovePublication& remove, core::StoreResult&) { publications.erase({remove.aor, remove.name}); }
+  void carry_out(const core::PutSubscription& put, core::StoreResult&) {
+    subscriptions[put.row.id] = put.row;
+    ++subscriptions_written;
+  }
+  void carry_out(const core::RemoveSubscription& remove, core::StoreResult&) { subscriptions.erase(remove.id); }
   void carry_out(const core::PutSession& put, core::StoreResult&) { sessions[put.row.name] = put.row; }
   void carry_out(const core::RemoveSession& remove, core::StoreResult&) { sessions.erase(remove.name); }
   void carry_out(const core::RemoveBinding& remove, core::StoreResult&) { bindings.erase({remove.aor, remove.id}); }

@@ -301,6 +301,7 @@ class SipWorld {
     shards_.clear();
     mails_.clear();
     store.lose_waiting();
+    store.begin(now.wall_ms);
     core::StoreContents left = store.contents();
     for (core::SessionRow& row : left.sessions) row.left_ms = row.left_ms == 0 ? now.wall_ms : row.left_ms;
     for (std::uint32_t i = 0; i < count; ++i) {

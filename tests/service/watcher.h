@@ -74,6 +74,8 @@ class Watcher {
     return texts.empty() ? std::string() : texts.back();
   }
   void hang_up() { world_.close(conn_, shard_); }
+  // Over another connection.
+  void call_again(std::uint32_t shard = 0) { conn_ = world_.open(address_, shard_ = shard); }
   [[nodiscard]] const std::string& target() const { return target_; }
   void forget_dialog_tag() { dialog_to_ = "<sip:x@example.org>;tag=" + std::string(16, 'a'); }
   std::uint32_t& cseq() { return cseq_; }

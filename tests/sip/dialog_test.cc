@@ -386,5 +386,70 @@ TEST(DialogLosses, R3261_5_WhatAFinalResponseEnds) {
   EXPECT_EQ(dialog_loss(604), DialogLoss::dialog);
 }
 
+// --- another process
+
+DialogRecord record_of(const Dialog& of) {
+  return {.call_id = of.call_id(),
+          .local = of.local(),
+          .remote = of.remote(),
+          .target = of.remote_target(),
+          .routes = of.route_set(),
+          .local_cseq = of.local_cseq(),
+          .remote_cseq = of.remote_cseq(),
+          .secure = of.secure()};
+}
+
+TEST_F(Dialogs, R3261_5_AnotherProcessWritesTheSameRequests) {
+  accept();
+  Dialog again(pool);
+  ASSERT_EQ(again.restore(record_of(dialog)), DialogFault::none);
+  EXPECT_EQ(again.state(), DialogState::confirmed);
+  EXPECT_TRUE(again.is("c1@example.com", "mine", "a1"));
+  std::string one;
+  std::string two;
+  dialog.write({.method = "NOTIFY", .cseq = dialog.next_cseq(), .via = "SIP/2.0/UDP me;branch=z9hG4bK9"}, one);
+  again.write({.method = "NOTIFY", .cseq = again.next_cseq(), .via = "SIP/2.0/UDP me;branch=z9hG4bK9"}, two);
+  EXPECT_EQ(one, two);
+  EXPECT_EQ(again.next_hop(), dialog.next_hop());
+  const SipMessage late(in_dialog("SUBSCRIBE", 10));
+  EXPECT_EQ(again.receive(late.essentials), DialogCheck::out_of_order);
+  const SipMessage next(in_dialog("SUBSCRIBE", 11));
+  EXPECT_EQ(again.receive(next.essentials), DialogCheck::ok);
+}
+
+TEST_F(Dialogs, R3261_5_NumbersGoOnBehindEveryRecord) {
+  accept();
+  Dialog again(pool);
+  DialogRecord record = record_of(dialog);
+  record.local_cseq = 50;
+  ASSERT_EQ(again.restore(record), DialogFault::none);
+  record.local_cseq = 40;
+  record.remote_cseq = 20;
+  again.go_on_behind(record);
+  EXPECT_EQ(again.next_cseq(), 51U);
+  EXPECT_EQ(again.remote_cseq(), 20U);
+  record.local_cseq = 0xffff'ffff;
+  again.go_on_behind(record);
+  EXPECT_EQ(again.next_cseq(), 0U) << "they are used up";
+}
+
+TEST_F(Dialogs, R3261_5_ARecordThatIsNoneMakesNone) {
+  accept();
+  const DialogRecord good = record_of(dialog);
+  const auto fault = [&](auto&& change) {
+    DialogRecord bad = good;
+    change(bad);
+    return Dialog(pool).restore(bad);
+  };
+  EXPECT_EQ(fault([](auto&) {}), DialogFault::none);
+  EXPECT_EQ(fault([](auto& r) { r.target = "mailto:a@b"; }), DialogFault::no_contact);
+  EXPECT_EQ(fault([](auto& r) { r.target = ""; }), DialogFault::no_contact);
+  EXPECT_EQ(fault([](auto& r) { r.local = "<sip:a@b>"; }), DialogFault::no_tag);
+  EXPECT_EQ(fault([](auto& r) { r.call_id = ""; }), DialogFault::no_tag);
+  EXPECT_EQ(fault([](auto& r) { r.routes = "<sip:a"; }), DialogFault::bad_route);
+  const std::string far(dialog_bytes_max, 'x');
+  EXPECT_EQ(fault([&](auto& r) { r.call_id = far; }), DialogFault::too_long);
+}
+
 }  // namespace
 }  // namespace parley::tests

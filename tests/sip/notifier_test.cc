@@ -289,5 +289,58 @@ TEST_F(NotifierTest, R6665_2_WhatIsWatchedGoes) {
                             "2 conference terminated;reason=noresource full"}));
 }
 
+// ---- of an earlier process ----
+
+TEST_F(NotifierTest, R6665_1_OneOfAnEarlierProcessIsToldEverythingInItsTurn) {
+  const Event event{.package = "conference", .id = "x", .has_id = true, .parameters = {}};
+  const LeftSubscription left{
+      .dialog = 1, .resource = 7, .package = conference, .event = event, .expires = now + 60s, .notify_at = now + 2s};
+  ASSERT_TRUE(notifier->restore(left, now).valid());
+  EXPECT_TRUE(find(1, "conference;id=x").valid());
+  EXPECT_EQ(facts(), Lines{});
+  notifier->changed(7, now);
+  EXPECT_EQ(facts(), Lines{}) << "that, too, waits";
+  now += 2s;
+  EXPECT_EQ(answered(), Lines{"1 conference;id=x active;expires=58 full"});
+  notifier->changed(7, now);
+  EXPECT_EQ(answered(), Lines{"1 conference;id=x active;expires=58"});
+  now += 58s;
+  EXPECT_EQ(answered(), Lines{"1 conference;id=x terminated;reason=timeout full"});
+  EXPECT_EQ(facts(), Lines{"ended 1"});
+}
+
+TEST_F(NotifierTest, R6665_1_ARefreshIsAnsweredBeforeThat) {
+  const Event event{.package = "conference", .id = {}, .has_id = false, .parameters = {}};
+  const SubscriptionId id = notifier->restore(
+      {.dialog = 1, .resource = 7, .package = conference, .event = event, .expires = now + 60s, .notify_at = now + 9s}, now);
+  ASSERT_TRUE(notifier->refresh(id, 100, now));
+  EXPECT_EQ(answered(), Lines{"1 conference active;expires=100 full"});
+  now += 10s;
+  EXPECT_EQ(facts(), Lines{}) << "once is enough";
+}
+
+TEST_F(NotifierTest, T_35_WhoIsHeldIsToldWhenHeComesOrAtTheEnd) {
+  const Event event{.package = "reg", .id = {}, .has_id = false, .parameters = {}};
+  const LeftSubscription left{
+      .dialog = 1, .resource = 7, .package = reg, .event = event, .expires = now + 60s, .notify_at = now, .held = true};
+  const SubscriptionId id = notifier->restore(left, now);
+  EXPECT_TRUE(notifier->view(id)->held);
+  notifier->changed(7, now);
+  now += 10s;
+  notifier->remind(id, now);
+  EXPECT_EQ(facts(), Lines{});
+  ASSERT_TRUE(notifier->refresh(id, 60, now));
+  EXPECT_FALSE(notifier->view(id)->held);
+  EXPECT_EQ(facts(), Lines{"1 reg active;expires=60 full"});
+  notifier->notify_unheard(last.subscription, last.number, now);
+  EXPECT_TRUE(notifier->view(id)->held);
+  notifier->changed(7, now);
+  now += 60s;
+  EXPECT_EQ(facts(), Lines{"1 reg terminated;reason=timeout full"});
+  EXPECT_FALSE(notifier->view(id).has_value());
+  notifier->notify_unheard(last.subscription, last.number, now);
+  EXPECT_EQ(facts(), Lines{"ended 1"});
+}
+
 }  // namespace
 }  // namespace parley::tests

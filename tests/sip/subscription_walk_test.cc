@@ -72,7 +72,7 @@ class NotifierWalk {
     const Event event{.package = walk_packages[package].name, .id = "", .has_id = false, .parameters = {}};
     const SubscriptionId found = notifier_.find(dialog, event);
     const auto expires = static_cast<std::uint32_t>(pick(4) == 0 ? 0 : pick(1000));
-    switch (pick(9)) {
+    switch (pick(11)) {
       case 0:
       case 1:
         if (found.valid()) {
@@ -101,6 +101,26 @@ class NotifierWalk {
       case 7:
         for (int n = 0; n < 3 && !sent_.empty(); ++n) {
           answer(pick(sent_.size()), static_cast<std::uint16_t>(pick(2) == 0 ? 200 : 400 + pick(200)));
+        }
+        break;
+      case 8:
+        if (!sent_.empty()) {
+          const auto [id, number] = sent_.begin()->second;
+          notifier_.notify_unheard(SubscriptionId::unpack(id), number, now_);
+          sent_.erase(sent_.begin());
+        }
+        break;
+      case 9:
+        if (!found.valid()) {
+          const SubscriptionId id = notifier_.restore({.dialog = dialog,
+                                                       .resource = pick(3),
+                                                       .package = package,
+                                                       .event = event,
+                                                       .expires = now_ + std::chrono::seconds(expires),
+                                                       .notify_at = now_ + std::chrono::seconds(pick(3)),
+                                                       .held = pick(3) == 0},
+                                                      now_);
+          if (id.valid()) live_[id.packed()] = {.dialog = dialog, .package = package};
         }
         break;
       default: now_ += std::chrono::milliseconds(pick(20'000));

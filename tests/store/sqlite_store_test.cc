@@ -622,6 +622,55 @@ TEST_F(SqliteStoreTest, OMA_SES_9_SessionsThatNobodyEndedAreThereAgain) {
   EXPECT_EQ(contents(later).sessions, there) << "left is left, however often a process begins";
 }
 
+TEST_F(SqliteStoreTest, R6665_1_SubscriptionsAreThereAgainWithHigherNumbersUntilTheirTime) {
+  open();
+  store_->start();
+  core::SubscriptionRow first{.id = (std::uint64_t{1} << 63) - 1,
+                              .owner = "users",
+                              .event = "reg;id=\xc3\xa4",
+                              .resource = "sip:bob@example.org",
+                              .watcher = "sip:alice@example.org",
+                              .version = 7,
+                              .changes_only = true,
+                              .call_id = "c1",
+                              .local = "<sip:bob@example.org>;tag=aaaaaaaaaaaaaaaa",
+                              .remote = "\"A\" <sip:alice@example.org>;tag=b",
+                              .target = "sip:alice@192.0.2.1",
+                              .routes = "<sip:p;lr>, <sip:q;lr>",
+                              .local_cseq = 5,
+                              .remote_cseq = 4'000'000'000,
+                              .secure = true,
+                              .joined = true,
+                              .contact = "<sip:bob@192.0.2.9:5060>",
+                              .listener = "udp 192.0.2.9:5060",
+                              .source = "192.0.2.1:5060",
+                              .back = true,
+                              .expires_ms = 9'000'000'000'000};
+  core::SubscriptionRow longer = first;
+  longer.id = 2;
+  longer.local_cseq = core::subscription_cseq_max - 1;
+  longer.version = 0xffff'fff0;
+  longer.changes_only = longer.secure = longer.joined = longer.back = false;
+  longer.expires_ms += 1;
+  core::SubscriptionRow over = first;
+  over.id = 3;
+  over.expires_ms = 1;
+  core::SubscriptionRow ended = first;
+  ended.id = 4;
+  submit({{0, core::PutSubscription{over}}, {0, core::PutSubscription{first}}, {0, core::PutSubscription{longer}},
+          {0, core::PutSubscription{ended}}, {0, core::RemoveSubscription{4}}, {0, core::RemoveSubscription{5}}});
+  ASSERT_TRUE(store_->flush(10s));
+  first.local_cseq += core::subscription_numbers_step;
+  first.version += core::subscription_numbers_step;
+  longer.local_cseq = core::subscription_cseq_max;
+  longer.version = 0xffff'ffff;
+  EXPECT_EQ(contents(later).subscriptions, (std::vector<core::SubscriptionRow>{longer, first}));
+  // Also when the process ends before it has written anything.
+  first.local_cseq += core::subscription_numbers_step;
+  first.version += core::subscription_numbers_step;
+  EXPECT_EQ(contents(later).subscriptions, (std::vector<core::SubscriptionRow>{longer, first}));
+}
+
 TEST_F(SqliteStoreTest, OMA_GRP_1_DocumentsOfUsersAreThereAgainAsTheyWereLast) {
   open();
   store_->start();
@@ -802,6 +851,7 @@ TEST_F(SqliteStoreTest, OMA_DEF_3_MessagesOfAFileWithoutStatesAreNewToTheirUsers
   submit({keep(0, message(1)), {0, core::MarkDeferred{{1}, core::DeferredState::told}}});
   ASSERT_TRUE(store_->flush(10s));
   store_.reset();
+  sql("DROP TABLE subscription");
   sql("DROP TABLE history_message; DROP TABLE history_record; DROP TABLE history_body");  // that came later
   sql("DROP INDEX deferred_by_message; DROP INDEX deferred_by_request; ALTER TABLE deferred DROP COLUMN request_id;"
       "ALTER TABLE sending DROP COLUMN call_id");

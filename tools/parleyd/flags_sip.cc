@@ -106,6 +106,8 @@ void add_events(FlagTable& flags, Settings& s) {
               "Subscriptions to one user's registrations; one more is refused. Each gets a NOTIFY for every change.");
   flags.count("--subscriptions-max", e.notifier.subscriptions_max, 1, 10'000'000,
               "Subscriptions to registrations, per shard. Each costs about 2 KiB.");
+  flags.count("--subscriptions-restored-rate", e.notifier.restored_per_second, 1, 1'000'000,
+              "Subscriptions of an earlier process that get their first NOTIFY in a second, per shard. Raising it makes more of them at a start.");
 }
 
 void add_conference_events(FlagTable& flags, Settings& s) {

@@ -112,6 +112,7 @@ void Disk::crash() {
 
 core::StoreContents Disk::read(std::int64_t wall_ms) {
   std::erase_if(store_.bindings, [wall_ms](const auto& each) { return each.second.expires_ms <= wall_ms; });
+  store_.begin(wall_ms);
   bodies_.keep_only([this](std::uint64_t id) { return store_.deferred.contains(id); });
   return store_.contents();
 }
