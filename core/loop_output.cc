@@ -20,6 +20,8 @@ constexpr std::uint32_t backlog_block_bytes_max = 1U << 20;  // one copy is spli
 }  // namespace
 
 void Loop::carry_out() {
+  // Before anything goes out: who has an answer, and looks whether something still waits for the disk, sees this.
+  if (config_.store != nullptr && !outbox_.stores().empty()) config_.store->submit(config_.shard, outbox_.stores());
   for (const Output& output : outbox_.outputs()) apply(output);
   send_datagrams();
   for (ShardMail& mail : outbox_.mails()) mail_worker(mail);
@@ -39,7 +41,6 @@ void Loop::carry_out() {
   for (const LogRecord& record : outbox_.logs()) {
     if (config_.log != nullptr) config_.log->write(config_.shard, record);
   }
-  if (config_.store != nullptr && !outbox_.stores().empty()) config_.store->submit(config_.shard, outbox_.stores());
   const bool drained = outbox_.is_drained() && drain_asked_ && running_ == Running::serving;
   outbox_.clear();
   if (drained) start_draining_out();
