@@ -74,7 +74,7 @@ void Calls::record(Call& call, Leg leg, bool starts) {
     call.media->record(call.talk);
   }
   const HistoryTrack& track = call.history[leg == Leg::a ? 0 : 1];
-  HistoryRecorder::Beginning beginning{.mode = call.history_mode, .aor = track.user};
+  HistoryRecorder::Beginning beginning{.mode = call.history_mode, .aor = track.user, .begun_by_owner = leg == Leg::a};
   const sip::Dialog* const own = dialog(call, *call.won, leg);
   const sip::Dialog* const far = dialog(call, *call.won, sip::other(leg));
   if (own != nullptr) {

@@ -326,6 +326,7 @@ class Focus : public UserAgent {
   void keep_copy(FocusSession& s, StoredCopy& copy, const core::StoreResult& result);
   [[nodiscard]] core::DeferredRow row_of(const FocusSession& s, const StoredCopy& copy) const;
   void refuse_copy(const FocusSession& s, const StoredCopy& copy);
+  static void take_head(FocusSession& s, const core::DeferredRow& row);
   [[nodiscard]] bool join_stored(const FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends);
   [[nodiscard]] StoredLegs::Limits stored_limits() const;
   void give_up_asking(FocusSession& s);

@@ -104,6 +104,7 @@ bool Focus::begin_giving(FocusSession& s, const core::StoreResult& result) {
     return s.stored->end.valid() && join_stored(s, s.stored->end, config_->im.history_access.uri, true);
   }
   const core::DeferredRow& row = result.rows.front();
+  take_head(s, row);
   s.stored->end = stored_->give(row, s.self.packed(), stored_limits());
   s.stored->aor = row.aor;
   return s.stored->end.valid() && join_stored(s, s.stored->end, row.sender, true);

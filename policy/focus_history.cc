@@ -13,7 +13,9 @@ namespace parley::policy {
 
 namespace {
 
-HistoryMode mode_of(const FocusSession& s) { return s.large_message ? HistoryMode::pager_large : HistoryMode::session; }
+// What comes out of the store is one message, whatever it comes as (--deferred-push-by).
+bool is_one_message(const FocusSession& s) { return s.large_message || s.stored != nullptr; }
+HistoryMode mode_of(const FocusSession& s) { return is_one_message(s) ? HistoryMode::pager_large : HistoryMode::session; }
 
 }  // namespace
 
@@ -32,11 +34,12 @@ std::uint64_t Focus::party_of(const Participant& p) const {
 void Focus::begin_record(FocusSession& s, Participant& p) {
   if (p.recorder.empty() || history_ == nullptr || !history_->on()) return;
   if (!s.talk.valid()) {
-    s.talk = history_->open();
+    s.talk = history_->open(s.stored != nullptr);
     if (!s.talk.valid()) return;
   }
   rooms_->set_recorded(s.room, true);
-  HistoryRecorder::Beginning beginning{.mode = mode_of(s), .aor = p.recorder};
+  HistoryRecorder::Beginning beginning{
+      .mode = mode_of(s), .aor = p.recorder, .begun_by_owner = !p.invited_by_us() && s.stored == nullptr};
   if (p.invited_by_us()) {
     beginning.from = without_tag(p.from);
     beginning.to = without_tag(p.to);
@@ -49,7 +52,7 @@ void Focus::begin_record(FocusSession& s, Participant& p) {
   }
   if (s.group != nullptr) {
     beginning.group = s.group->uri();
-  } else if (!s.of_two() && !s.large_message) {
+  } else if (!s.of_two() && !is_one_message(s)) {
     beginning.group = s.identity;
   }
   if (s.originator == p.self && s.group == nullptr && !s.of_two()) {

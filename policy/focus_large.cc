@@ -305,6 +305,26 @@ FocusSession* Focus::new_session(std::string_view asserted, const sip::Flow* flo
   return nullptr;
 }
 
+// Who has sent it, and what goes with it.
+void Focus::take_head(FocusSession& s, const core::DeferredRow& row) {
+  std::vector<sip::HeaderText> lines;
+  add_carried_lines(row.head, lines);
+  s.originator_uri = row.sender;
+  for (const sip::HeaderText& line : lines) {
+    if (line.id == HeaderId::from) {
+      s.originator_from = line.value;
+      std::string_view rest = line.value;
+      sip::Address from;
+      if (sip::take_address(rest, from)) s.originator_uri = from.uri;
+    } else if (line.id == HeaderId::privacy) {
+      s.originator_anonymous = true;
+    } else if (tells_of_message(line.id)) {
+      if (line.id == HeaderId::subject) s.subject = line.value;
+      s.passed.push_back({.id = line.id, .name = std::string(line.name), .value = std::string(line.value)});
+    }
+  }
+}
+
 // OMA-DEF-8: from whom it came, by us.
 void Focus::push(const Push& what) {
   const auto fail = [&] { pushed_.push_back({.box = what.box, .number = what.number, .status = 0}); };
@@ -315,21 +335,7 @@ void Focus::push(const Push& what) {
   const core::DeferredRow& row = what.row;
   s->stored->id = row.id;
   s->large_message = row.large_bytes != 0;
-  std::vector<sip::HeaderText> lines;
-  add_carried_lines(row.head, lines);
-  s->originator_uri = row.sender;
-  for (const sip::HeaderText& line : lines) {
-    if (line.id == HeaderId::from) {
-      s->originator_from = line.value;
-      std::string_view rest = line.value;
-      sip::Address from;
-      if (sip::take_address(rest, from)) s->originator_uri = from.uri;
-    } else if (line.id == HeaderId::privacy) {
-      s->originator_anonymous = true;
-    } else if (tells_of_message(line.id)) {
-      s->passed.push_back({.id = line.id, .name = std::string(line.name), .value = std::string(line.value)});
-    }
-  }
+  take_head(*s, row);
   const core::SlotId session = s->self;
   s->stored->end = stored_->give(row, session.packed(), stored_limits());
   if (!s->stored->end.valid() || !join_stored(*s, s->stored->end, s->originator_uri, true)) {
@@ -402,6 +408,7 @@ void Focus::take_overs() {
     }
     if (s == nullptr || s->stored == nullptr || s->stored->end != over.end || s->ending) continue;
     const core::SlotId session = s->self;
+    if (over.status == 200 && s->talk.valid()) history_->accept(s->talk);
     s->stored->taken = true;  // or it is the message that is the matter, and not its user
     tell_pushed(*s, over.status);
     end_session(*s,

@@ -70,7 +70,7 @@ void put_pager(XmlWriter& xml, const core::HistoryRecordRow& row, const Name& fr
     xml.close();
   }
   // Whoever was proven to have sent it; who wants to be anonymous is not named (OMA-HIS-7).
-  const std::string_view sender = is_begun_by_owner(row) ? std::string_view(row.aor) : std::string_view(from.uri);
+  const std::string_view sender = row.begun_by_owner ? std::string_view(row.aor) : std::string_view(from.uri);
   if (sender != sip::anonymous_uri) xml.leaf("auth-id", sender);
   xml.close();
 }
@@ -131,10 +131,6 @@ std::string json_entry(const core::HistoryRecordRow& row) {
 }
 
 }  // namespace
-
-bool is_begun_by_owner(const core::HistoryRecordRow& row) {
-  return user_key(name_of(row.from).uri) == user_key(row.aor);
-}
 
 void HistoryList::add(const core::HistoryRecordRow& row, core::Digest& digest) {
   std::string entry = form_ == Form::document ? xml_entry(row, domain_) : json_entry(row);

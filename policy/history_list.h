@@ -23,9 +23,6 @@ inline constexpr std::string_view history_list_space = "urn:oma:xml:im:history-l
 inline constexpr std::string_view history_auid = "org.openmobilealliance.conv-history";
 inline constexpr std::string_view history_document = "conv-history";
 
-// Whether the user himself has begun it.
-[[nodiscard]] bool is_begun_by_owner(const core::HistoryRecordRow& row);
-
 class HistoryList {
  public:
   enum class Form : std::uint8_t {

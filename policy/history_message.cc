@@ -7,7 +7,6 @@
 #include "core/id_text.h"
 #include "core/text.h"
 #include "policy/cpim.h"
-#include "policy/history_list.h"
 #include "policy/list_document.h"
 #include "policy/xml_reader.h"
 #include "sip/address.h"
@@ -33,7 +32,7 @@ std::string one_line(std::string_view text) {
 std::string wrapped(const core::HistoryRecordRow& record, const core::HistoryMessageRow& message, std::string_view type) {
   // Whom he talks to: the group, or the other one.
   const std::string_view value = !record.group.empty()         ? std::string_view(record.group)
-                                 : is_begun_by_owner(record) ? std::string_view(record.to)
+                                 : record.begun_by_owner    ? std::string_view(record.to)
                                                              : std::string_view(record.from);
   sip::Address other;
   const bool parsed = sip::parse_address(value, other);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "policy/cpim.h"
+#include "sip/address.h"
 #include "sip/content_type.h"
 
 namespace parley::policy {
@@ -17,9 +18,14 @@ constexpr std::uint32_t talks_max = 1 << 20;
 // Messages of one talk of which more is to come; with one more, the one that has waited longest is given up.
 constexpr std::size_t recorded_open_max = 64;
 constexpr std::uint32_t recorded_head_bytes_max = 8 * 1024;
+// The bodies of these have no more than this part of what the shard has for all.
+constexpr std::uint64_t talk_share = 16;
 constexpr core::Duration expired_look_every = std::chrono::seconds(60);
 constexpr core::Duration expired_look_pause = std::chrono::milliseconds(200);
 constexpr std::uint32_t expired_at_once = 64;
+constexpr core::Duration again_pause = std::chrono::seconds(1);
+constexpr std::size_t again_max = 64 * 1024;
+constexpr std::size_t again_at_once = 256;
 constexpr std::uint64_t look_number = 0;      // of the token of what looks for expired ones,
 constexpr std::uint64_t message_number = 1;   // and of any message
 constexpr std::uint64_t first_put_number = 2;
@@ -46,6 +52,28 @@ Seen look_at(std::string_view type_value, std::string_view bytes, bool whole) {
           .imdn_id = head.imdn_message_id.present() ? head.imdn_message_id.of(bytes) : std::string_view{}};
 }
 
+// Between characters of UTF-8.
+void cut(std::string& text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return;
+  std::size_t end = bytes_max;
+  while (end != 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  text.resize(end);
+}
+
+// Half a URI would name somebody else.
+void cut_address(std::string& value, std::size_t bytes_max) {
+  if (value.size() <= bytes_max) return;
+  sip::Address address;
+  std::string uri = sip::parse_address(value, address) ? "<" + std::string(address.uri) + ">" : std::string();
+  value = uri.size() <= bytes_max ? std::move(uri) : std::string();
+}
+
+std::string_view cut_type(std::string_view type, std::size_t bytes_max) {
+  if (type.size() <= bytes_max) return type;
+  type = type.substr(0, type.find(';'));
+  return type.size() <= bytes_max ? type : std::string_view("application/octet-stream");
+}
+
 }  // namespace
 
 HistoryRecorder::HistoryRecorder(const Parts& parts)
@@ -64,6 +92,7 @@ void HistoryRecorder::begin(const core::Now& now, core::Outbox& out) {
 // --- whose time is over
 
 void HistoryRecorder::end() {
+  tell_again();
   if (!on() || shard_ != 0 || looking_) return;
   if (look_at_ == core::never) look_at_ = now_.mono + expired_look_every;
   if (look_at_ > now_.mono) return;
@@ -79,9 +108,13 @@ std::int64_t HistoryRecorder::end_of_time(std::int64_t ended_ms) const {
 
 // --- talks and records
 
-TalkId HistoryRecorder::open() {
+TalkId HistoryRecorder::open(bool waits) {
   const TalkId talk = talks_.emplace();
-  if (!talk.valid()) metrics_.add(Metric::history_talks_limit);
+  if (Talk* const opened = talks_.get(talk)) {
+    opened->waits = waits;
+  } else {
+    metrics_.add(Metric::history_talks_limit);
+  }
   return talk;
 }
 
@@ -89,6 +122,8 @@ core::HistoryRecordRow HistoryRecorder::row_of(Beginning beginning, std::int64_t
   if (beginning.people.size() > people_bytes_max) {
     beginning.people.resize(beginning.people.rfind('\n', people_bytes_max - 1) + 1);
   }
+  for (std::string* const address : {&beginning.from, &beginning.to, &beginning.group}) cut_address(*address, text_bytes_max);
+  cut(beginning.subject, text_bytes_max);
   return {.id = ids_.next(now_.wall_ms),
           .aor = std::move(beginning.aor),
           .kind = beginning.mode == HistoryMode::session ? core::HistoryKind::session : core::HistoryKind::pager_large,
@@ -97,6 +132,7 @@ core::HistoryRecordRow HistoryRecorder::row_of(Beginning beginning, std::int64_t
           .group = std::move(beginning.group),
           .people = std::move(beginning.people),
           .subject = std::move(beginning.subject),
+          .begun_by_owner = beginning.begun_by_owner,
           .began_ms = began_ms,
           .expires_ms = end_of_time(began_ms)};
 }
@@ -124,6 +160,8 @@ void HistoryRecorder::stop(TalkId id, std::uint64_t party) {
   if (there == talk->tracks.end() || --there->uses != 0) return;
   finish(*there);
   talk->tracks.erase(there);
+  if (!talk->tracks.empty()) return;
+  while (!talk->open.empty()) forget(*talk, talk->open.size() - 1);
 }
 
 void HistoryRecorder::close(TalkId id) {
@@ -139,13 +177,26 @@ void HistoryRecorder::finish(Track& track) {
   track.row.ended_ms = now_.wall_ms;
   track.row.expires_ms = end_of_time(now_.wall_ms);
   if (track.put) {
-    const std::uint64_t number = numbers_++;
-    ends_.emplace(number, track.row.aor);
-    out_->store({store_token(StoreOwner::history, number),
-                 core::EndHistory{track.row.id, track.row.ended_ms, track.row.expires_ms}});
+    tell({.aor = track.row.aor, .what = {track.row.id, track.row.ended_ms, track.row.expires_ms}});
   } else if (track.row.kind == core::HistoryKind::session) {  // once more: it was refused when it began
     put(track, {});
   }
+}
+
+void HistoryRecorder::tell(Ending ending) {
+  const std::uint64_t number = numbers_++;
+  out_->store({store_token(StoreOwner::history, number), ending.what});
+  ends_.emplace(number, std::move(ending));
+}
+
+// A record that goes on has no time that could be over.
+void HistoryRecorder::tell_again() {
+  if (again_at_ > now_.mono) return;
+  for (std::size_t i = 0; i < again_at_once && !again_.empty(); ++i) {
+    tell(std::move(again_.front()));
+    again_.pop_front();
+  }
+  again_at_ = again_.empty() ? core::never : now_.mono + again_pause;
 }
 
 void HistoryRecorder::put(Track& track, TalkId talk) {
@@ -163,7 +214,10 @@ void HistoryRecorder::take(TalkId id, const Piece& piece) {
   Talk* const talk = talks_.get(id);
   if (talk == nullptr || talk->tracks.empty()) return;
   const auto found = std::find_if(talk->open.begin(), talk->open.end(), [&](const Open& open) {
-    return open.from == piece.from && open.number == piece.number && open.message_id == piece.message_id;
+    if (open.done) return false;
+    // A number says which it is also when it is not known any more who has sent it: he has left.
+    if (piece.number != 0) return open.number == piece.number;
+    return open.number == 0 && open.from == piece.from && open.message_id == piece.message_id;
   });
   std::size_t index = static_cast<std::size_t>(found - talk->open.begin());
   const bool ends = piece.last && piece.flag == msrp::Flag::end;
@@ -171,10 +225,10 @@ void HistoryRecorder::take(TalkId id, const Piece& piece) {
     if (piece.start > 1 || (piece.start == 0 && !piece.first)) return;  // its beginning is not there
     if (piece.last && piece.flag == msrp::Flag::abort) return;
     const bool all = piece.total == msrp::ByteRange::unknown || piece.total == piece.bytes.size();
-    if (ends && piece.bytes.size() <= config_->im.history.message_bytes_max) {  // most of them
+    if (!talk->waits && ends && piece.bytes.size() <= config_->im.history.message_bytes_max) {  // most of them
       if (all && !piece.bytes.empty()) {
-        record(id, {.from = piece.from, .to = piece.to, .message_id = piece.message_id, .type = piece.type,
-                       .body = piece.bytes, .size = piece.bytes.size()});
+        record(id, Whole{.from = piece.from, .to = piece.to, .message_id = piece.message_id, .type = piece.type,
+                         .body = piece.bytes, .size = piece.bytes.size()});
       }
       return;
     }
@@ -190,22 +244,43 @@ void HistoryRecorder::take(TalkId id, const Piece& piece) {
                           .type = std::string(piece.type),
                           .body = {}});
   }
-  Open& open = talk->open[index];
-  const std::uint64_t start = piece.start == 0 ? open.size + 1 : piece.start;
-  if (start > open.size + 1) {  // something is missing
+  const std::uint64_t size = talk->open[index].size;
+  const std::uint64_t start = piece.start == 0 ? size + 1 : piece.start;
+  if (start > size + 1) {  // something is missing
     forget(*talk, index);
     return;
   }
-  const std::uint64_t known = open.size + 1 - start;
-  if (known < piece.bytes.size()) append(open, piece.bytes.substr(known));
+  const std::uint64_t known = size + 1 - start;
+  if (known < piece.bytes.size()) append(*talk, index, piece.bytes.substr(known));
   if (!piece.last || piece.flag == msrp::Flag::more) return;
+  Open& open = talk->open[index];
   const bool all = piece.total == msrp::ByteRange::unknown || piece.total == open.size;
-  if (ends && all && open.size != 0 && !open.excluded) {
-    record(id, {.from = open.from, .to = open.to,
-                   .message_id = open.imdn_id.empty() ? std::string_view(open.message_id) : std::string_view(open.imdn_id),
-                   .type = open.type, .body = open.body, .size = open.size, .kept = open.kept});
+  const bool whole = ends && all && open.size != 0 && !open.excluded;
+  if (whole && talk->waits) {
+    open.done = true;
+    return;
   }
+  if (whole) record(id, open);
   forget(*talk, index);
+}
+
+void HistoryRecorder::accept(TalkId id) {
+  Talk* const talk = talks_.get(id);
+  if (talk == nullptr || !std::exchange(talk->waits, false)) return;
+  for (std::size_t i = 0; i < talk->open.size();) {
+    if (!talk->open[i].done) {
+      ++i;
+      continue;
+    }
+    record(id, talk->open[i]);
+    forget(*talk, i);
+  }
+}
+
+void HistoryRecorder::record(TalkId id, const Open& message) {
+  const std::string& message_id = message.imdn_id.empty() ? message.message_id : message.imdn_id;
+  record(id, Whole{.from = message.from, .to = message.to, .message_id = message_id, .type = message.type,
+                   .body = message.body, .size = message.size, .kept = message.kept});
 }
 
 void HistoryRecorder::drop(TalkId id, std::uint64_t from, std::string_view message_id) {
@@ -218,32 +293,45 @@ void HistoryRecorder::drop(TalkId id, std::uint64_t from, std::string_view messa
   }
 }
 
-void HistoryRecorder::append(Open& message, std::string_view bytes) {
+// Where a talk has more than its share, or the shard has no more, what has waited longest in the talk gives way.
+void HistoryRecorder::append(Talk& talk, std::size_t& index, std::string_view bytes) {
   const HistoryConfig& config = config_->im.history;
+  Open& message = talk.open[index];
   message.size += bytes.size();
   if (!message.kept) return;
   message.body += bytes;
+  talk.bytes += bytes.size();
   assembling_bytes_ += bytes.size();
-  if (message.size > config.message_bytes_max) {
-    leave_out(message, Metric::history_left_out_large);
-  } else if (assembling_bytes_ > config.assembling_bytes_max) {
-    leave_out(message, Metric::history_left_out_memory);
+  if (message.size > config.message_bytes_max) return leave_out(talk, message, Metric::history_left_out_large);
+  const std::uint64_t share = std::max<std::uint64_t>(config.message_bytes_max, config.assembling_bytes_max / talk_share);
+  const auto too_much = [&] { return talk.bytes > share || assembling_bytes_ > config.assembling_bytes_max; };
+  for (std::size_t i = 0; i < index && too_much();) {
+    if (talk.open[i].body.empty() || talk.open[i].done) {
+      ++i;
+      continue;
+    }
+    metrics_.add(Metric::history_given_up);
+    forget(talk, i);
+    --index;
   }
+  if (too_much()) leave_out(talk, talk.open[index], Metric::history_left_out_memory);
 }
 
 // What its beginning says is all that is needed of it.
-void HistoryRecorder::leave_out(Open& message, Metric why) {
+void HistoryRecorder::leave_out(Talk& talk, Open& message, Metric why) {
   const Seen seen = look_at(message.type, message.body, false);
   message.excluded = seen.excluded;
   message.imdn_id = seen.imdn_id;
   message.kept = false;
   assembling_bytes_ -= message.body.size();
+  talk.bytes -= message.body.size();
   message.body = {};
   if (!message.excluded) metrics_.add(why);
 }
 
 void HistoryRecorder::forget(Talk& talk, std::size_t index) {
   assembling_bytes_ -= talk.open[index].body.size();
+  talk.bytes -= talk.open[index].body.size();
   talk.open.erase(talk.open.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
@@ -268,13 +356,15 @@ void HistoryRecorder::record(TalkId id, const Whole& said) {
 void HistoryRecorder::add(Track& track, const Whole& whole, const Body& body, bool sent, std::int64_t at_ms) {
   const HistoryConfig& config = config_->im.history;
   metrics_.add(Metric::history_messages);
+  // Half an id would be that of another message.
+  const std::string_view message_id = whole.message_id.size() <= text_bytes_max ? whole.message_id : std::string_view{};
   out_->store({store_token(StoreOwner::history, message_number),
                core::AddHistoryMessage{.row = {.record = track.row.id,
                                                .number = ++track.number,
                                                .at_ms = at_ms,
                                                .sent = sent,
-                                               .message_id = std::string(whole.message_id),
-                                               .type = std::string(whole.type),
+                                               .message_id = std::string(message_id),
+                                               .type = std::string(cut_type(whole.type, text_bytes_max)),
                                                .body = {},
                                                .size = whole.size,
                                                .kept = body != nullptr},
@@ -290,6 +380,7 @@ void HistoryRecorder::pager(Beginning beginning, const Message& message) {
   if (!on() || seen.excluded || message.body.empty()) return;
   const bool kept = message.body.size() <= config_->im.history.message_bytes_max;
   if (!kept) metrics_.add(Metric::history_left_out_large);
+  beginning.begun_by_owner = message.sent;
   Track track{.row = row_of(std::move(beginning), message.at_ms)};
   track.row.ended_ms = message.at_ms;
   put(track, {});
@@ -316,7 +407,13 @@ void HistoryRecorder::on_stored(const core::StoreResult& result) {
     return;
   }
   if (const auto ended = ends_.find(number); ended != ends_.end()) {
-    changed_.push_back(std::move(ended->second));
+    if (result.status == Status::done) {
+      changed_.push_back(std::move(ended->second.aor));
+    } else {
+      metrics_.add(Metric::history_records_refused);
+      if (again_.size() < again_max) again_.push_back(std::move(ended->second));
+      if (again_at_ == core::never) again_at_ = now_.mono + again_pause;
+    }
     ends_.erase(ended);
     return;
   }

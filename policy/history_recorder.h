@@ -11,11 +11,13 @@
 //   open(), close()             a talk
 //   start(), stop()             a user's record of it
 //   take(), drop()              pieces of messages; a message that was refused after all
+//   accept()                    where what is said counts only once its user has it
 //   pager()                     a record of one message
 //   on_stored()                 answers of the store
-//   end()                       looks for records whose time is over
+//   end()                       looks for records whose time is over, and tells again what the store has refused
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -56,15 +58,19 @@ class HistoryRecorder {
     std::string group{};
     std::string people{};  // each with a line end; what is longer than people_bytes_max is cut
     std::string subject{};
+    bool begun_by_owner = false;  // of pager() its message says it
   };
   static constexpr std::size_t people_bytes_max = 16 * 1024;
+  // Each other text of a record or of a message. A subject is cut; of an address its name goes first, and nothing that is
+  // longer still is there at all.
+  static constexpr std::size_t text_bytes_max = 512;
 
   void begin(const core::Now& now, core::Outbox& out);
   void end();
 
   [[nodiscard]] bool on() const { return config_->im.history.on; }
-  // Not valid(): there are as many as may be.
-  [[nodiscard]] TalkId open();
+  // Not valid(): there are as many as may be. `waits`: nothing of it is recorded before accept().
+  [[nodiscard]] TalkId open(bool waits = false);
   // His records that have not been stopped are.
   void close(TalkId talk);
   // The user who is `party`, which is not 0. Each start() of one needs its stop(): he may be in with several devices.
@@ -87,6 +93,8 @@ class HistoryRecorder {
   void take(TalkId talk, const Piece& piece);
   // What came of that message counts for nothing.
   void drop(TalkId talk, std::uint64_t from, std::string_view message_id);
+  // What was said in one that waits is there, and what will be.
+  void accept(TalkId talk);
 
   // A record of one message, which has been accepted.
   struct Message {
@@ -101,10 +109,10 @@ class HistoryRecorder {
   // Of whom a record has begun or ended, and the store has that.
   [[nodiscard]] bool next_changed(std::string& aor);
   void reload(std::shared_ptr<const SipConfig> config) { config_ = std::move(config); }
-  [[nodiscard]] core::Instant next_deadline() const { return look_at_; }
+  [[nodiscard]] core::Instant next_deadline() const { return std::min(look_at_, again_at_); }
 
   // For tests at rest. Nothing is recorded, and the store has heard of all that was.
-  [[nodiscard]] bool rests() const { return talks_.size() == 0 && puts_.empty(); }
+  [[nodiscard]] bool rests() const { return talks_.size() == 0 && puts_.empty() && ends_.empty() && again_.empty(); }
   [[nodiscard]] std::uint32_t talks() const { return talks_.size(); }
   [[nodiscard]] std::uint64_t assembling_bytes() const { return assembling_bytes_; }
 
@@ -116,7 +124,7 @@ class HistoryRecorder {
     std::uint32_t number = 0;  // of the last message
     bool put = false;          // the store was told of the record, and has not refused it since
   };
-  // A message of which more is to come.
+  // A message of which more is to come, or that is whole in a talk that waits.
   struct Open {
     std::uint64_t from = 0;
     std::uint64_t to = 0;
@@ -126,13 +134,16 @@ class HistoryRecorder {
     std::string body;
     std::uint64_t size = 0;  // what has come
     bool kept = true;
+    bool done = false;
     // Of one that is not kept: what its beginning has told.
     bool excluded = false;
     std::string imdn_id{};
   };
   struct Talk {
     std::vector<Track> tracks;
-    std::vector<Open> open;
+    std::vector<Open> open;  // in the order in which they began
+    std::uint64_t bytes = 0;  // of their bodies
+    bool waits = false;
   };
   // A message that has come to its end.
   struct Whole {
@@ -146,13 +157,21 @@ class HistoryRecorder {
   };
   using Body = std::shared_ptr<const std::string>;
 
-  void append(Open& message, std::string_view bytes);
-  void leave_out(Open& message, core::Metric why);
+  // `index` of the same message afterwards.
+  void append(Talk& talk, std::size_t& index, std::string_view bytes);
+  void leave_out(Talk& talk, Open& message, core::Metric why);
   void forget(Talk& talk, std::size_t index);
+  void record(TalkId talk, const Open& message);
   void record(TalkId talk, const Whole& whole);
   void put(Track& track, TalkId talk);
   void add(Track& track, const Whole& whole, const Body& body, bool sent, std::int64_t at_ms);
   void finish(Track& track);
+  struct Ending {
+    std::string aor;  // of whom
+    core::EndHistory what;
+  };
+  void tell(Ending ending);
+  void tell_again();
   [[nodiscard]] core::HistoryRecordRow row_of(Beginning beginning, std::int64_t began_ms);
   [[nodiscard]] std::int64_t end_of_time(std::int64_t ended_ms) const;
 
@@ -171,7 +190,9 @@ class HistoryRecorder {
     std::string aor{};
   };
   std::map<std::uint64_t, Asked> puts_;     // by number: records that the store has yet to take, those of talks with theirs
-  std::map<std::uint64_t, std::string> ends_;  // by number: of whom one is to end there
+  std::map<std::uint64_t, Ending> ends_;    // by number: that the store has yet to say it has ended
+  std::deque<Ending> again_;                // that it has refused; what is told again at
+  core::Instant again_at_ = core::never;
   std::deque<std::string> changed_;
   core::Instant look_at_ = core::never;  // of the first shard: for what has expired
   bool looking_ = false;

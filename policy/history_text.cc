@@ -1,6 +1,8 @@
 // policy/history_text.cc - see history_text.h.
 #include "policy/history_text.h"
 
+#include <utility>
+
 #include "core/text.h"
 #include "policy/resource_list.h"
 #include "sip/address.h"
@@ -60,18 +62,37 @@ std::string people_of(const sip::Received& request, bool history) {
   return out;
 }
 
-void record_message(HistoryRecorder& recorder, const sip::Received& request, std::string_view aor, bool sent,
-                    std::int64_t at_ms) {
+static HistoryRecorder::Beginning beginning_of(const sip::Received& request, std::string_view aor, bool sent) {
   // Read here: of a request of ours that has yet to get its Via nobody has.
   const auto text = [&](HeaderId id) { return without_tag(request.head.value(id, request.bytes)); };
+  return {.mode = HistoryMode::pager_large,
+          .aor = std::string(aor),
+          .from = text(HeaderId::from),
+          .to = text(HeaderId::to),
+          .people = people_of(request, !sent),
+          .subject = std::string(request.head.value(HeaderId::subject, request.bytes))};
+}
+
+static std::string_view type_of(const sip::Received& request) {
   const std::string_view type = request.head.value(HeaderId::content_type, request.bytes);
-  recorder.pager({.mode = HistoryMode::pager_large,
-                  .aor = std::string(aor),
-                  .from = text(HeaderId::from),
-                  .to = text(HeaderId::to),
-                  .people = people_of(request, !sent),
-                  .subject = std::string(request.head.value(HeaderId::subject, request.bytes))},
-                 {.sent = sent, .type = type.empty() ? std::string_view("text/plain") : type, .body = request.body, .at_ms = at_ms});
+  return type.empty() ? std::string_view("text/plain") : type;
+}
+
+void record_message(HistoryRecorder& recorder, const sip::Received& request, std::string_view aor, bool sent,
+                    std::int64_t at_ms) {
+  recorder.pager(beginning_of(request, aor, sent),
+                 {.sent = sent, .type = type_of(request), .body = request.body, .at_ms = at_ms});
+}
+
+LateMessage late_message(const sip::Received& request, std::string_view aor) {
+  return {.beginning = beginning_of(request, aor, false),
+          .type = std::string(type_of(request)),
+          .body = std::string(request.body)};
+}
+
+void record_message(HistoryRecorder& recorder, LateMessage&& message, std::int64_t at_ms) {
+  recorder.pager(std::move(message.beginning),
+                 {.sent = false, .type = message.type, .body = message.body, .at_ms = at_ms});
 }
 
 }  // namespace parley::policy

@@ -19,4 +19,13 @@ namespace parley::policy {
 // A MESSAGE that has been accepted, as the record of that user, who has sent it or got it.
 void record_message(HistoryRecorder& recorder, const sip::Received& request, std::string_view aor, bool sent, std::int64_t at_ms);
 
+// What the record of who gets it needs of a MESSAGE that he may accept when it is not at hand any more.
+struct LateMessage {
+  HistoryRecorder::Beginning beginning;
+  std::string type;
+  std::string body;
+};
+[[nodiscard]] LateMessage late_message(const sip::Received& request, std::string_view aor);
+void record_message(HistoryRecorder& recorder, LateMessage&& message, std::int64_t at_ms);
+
 }  // namespace parley::policy

@@ -122,7 +122,10 @@ void SipService::tell_kept() {
     if (p == nullptr || p->keeping != Proxied::Keeping::asked) continue;  // its sender waits no more
     settled(*p);
     p->keeping = kept.outcome == Outcome::kept ? Proxied::Keeping::done : Proxied::Keeping::refused;
-    if (kept.outcome == Outcome::kept) record_pager(*p, false);
+    if (kept.outcome == Outcome::kept) {
+      record_pager(*p, false);
+      keep_record(*p);
+    }
     trace_answered(*p, kept.outcome == Outcome::kept ? 202 : 480);
     if (p->errand != nullptr) {
       tell_outcome(*p->errand, kept.outcome == Outcome::kept ? 202 : 480);

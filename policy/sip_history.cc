@@ -36,14 +36,16 @@ std::string_view SipService::recorded_sender(const Received& request, const Rout
   return !aor.empty() && settings_.wants_history(aor, HistoryMode::pager_large) ? aor : std::string_view{};
 }
 
-// The user of ours who sends an INVITE and wants what it begins recorded; empty: there is none.
+// The user of ours who sends an INVITE and wants what it begins recorded, which may be that he `fetches` a message; empty:
+// there is none.
 std::string_view SipService::session_recorder(const Received& request, const Routing& routing, const Sender& sender,
-                                              std::string& room) const {
+                                              std::string& room, bool fetches) const {
   if (!config_->im.history.on || request.head.method != Method::invite) return {};
   const std::optional<ImKind> kind = im_request(request);
-  if (!kind) return {};
+  if (!kind && !fetches) return {};
+  const HistoryMode mode = fetches ? HistoryMode::pager_large : history_mode(*kind);
   const std::string_view aor = served_aor(request, routing, sender, room);
-  return !aor.empty() && settings_.wants_history(aor, history_mode(*kind)) ? aor : std::string_view{};
+  return !aor.empty() && settings_.wants_history(aor, mode) ? aor : std::string_view{};
 }
 
 // Before it goes to his devices. What the operator has to say, and what tells of messages, is none of his conversations.
@@ -53,11 +55,21 @@ void SipService::look_at_history(Proxied& p, const ImSettings& settings) {
                        !(p.errand != nullptr && p.errand->of_history);
 }
 
+// Its transaction does not keep it once its sender has his 202.
+void SipService::keep_record(Proxied& p) {
+  if (!p.records_receiver || p.branches.empty()) return;
+  if (const Received* const request = request_of(p)) p.late = std::make_unique<LateMessage>(late_message(*request, p.aor));
+}
+
 // It has been accepted: `delivered` by him, or else to be brought to him later.
 void SipService::record_pager(Proxied& p, bool delivered) {
   const std::string sender = std::exchange(p.recorded_sender, {});
   const bool receiver = delivered && std::exchange(p.records_receiver, false);
   if (sender.empty() && !receiver) return;
+  if (receiver && p.late != nullptr) {
+    record_message(history_, std::move(*std::exchange(p.late, nullptr)), now_.wall_ms);
+    return;  // what he has sent was recorded when it was kept
+  }
   const Received* const request = request_of(p);
   if (request == nullptr) return;
   if (!sender.empty()) record_message(history_, *request, sender, true, now_.wall_ms);

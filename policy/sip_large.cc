@@ -123,7 +123,7 @@ bool SipService::fetch_stored(const Received& request, const sip::RequestMatch& 
   invitation.user = sender.user;
   invitation.from_trusted = sender.kind == Sender::Kind::trusted;
   std::string recorder;
-  if (!wanted->record) invitation.recorder = session_recorder(request, routing, sender, recorder);
+  if (!wanted->record) invitation.recorder = session_recorder(request, routing, sender, recorder, true);
   const std::uint16_t status = focus_.fetch(request, match, invitation, *wanted);
   if (status == 0) return true;
   if (const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono); server.valid()) {

@@ -57,6 +57,7 @@
 #include "policy/exploder.h"
 #include "policy/focus.h"
 #include "policy/history_recorder.h"
+#include "policy/history_text.h"
 #include "policy/hop.h"
 #include "policy/message_ids.h"
 #include "policy/originating.h"
@@ -270,6 +271,7 @@ class SipService {
     // Whose history it goes into when it has been accepted: who sends it, an address of record, and `aor` (OMA-HIS-3).
     std::string recorded_sender;
     bool records_receiver = false;
+    std::unique_ptr<LateMessage> late;  // of one that is kept, while his devices may still accept it
     bool given_up = false;         // his devices have not answered in time, and are called off
     core::Timer answer_timer;      // when he counts as one who can not be reached
     sip::ProxyTimer timer;  // R4028-4
@@ -489,8 +491,9 @@ class SipService {
   [[nodiscard]] std::string_view recorded_sender(const Received& request, const Routing& routing, const Sender& sender,
                                                  std::string& room) const;
   [[nodiscard]] std::string_view session_recorder(const Received& request, const Routing& routing, const Sender& sender,
-                                                  std::string& room) const;
+                                                  std::string& room, bool fetches = false) const;
   void look_at_history(Proxied& p, const ImSettings& settings);
+  void keep_record(Proxied& p);
   void record_pager(Proxied& p, bool delivered);
 
   // --- sip_history_lists.cc

@@ -29,7 +29,7 @@ Hash hash_of(std::string_view bytes) {
 
 // In the order of put() and read_record().
 #define PARLEY_HISTORY_COLUMNS \
-  "id, aor, kind, from_value, to_value, of_group, people, subject, began_ms, ended_ms, expires_ms"
+  "id, aor, kind, from_value, to_value, of_group, people, subject, begun_by_owner, began_ms, ended_ms, expires_ms"
 #define PARLEY_HISTORY_READ "SELECT " PARLEY_HISTORY_COLUMNS ", messages, bytes FROM history_record"
 
 HistoryRecordRow read_record(Statement& row) {
@@ -42,6 +42,7 @@ HistoryRecordRow read_record(Statement& row) {
   h.group = row.text();
   h.people = row.text();
   h.subject = row.text();
+  h.begun_by_owner = row.number() != 0;
   h.began_ms = row.number();
   h.ended_ms = row.number();
   h.expires_ms = row.number();
@@ -56,10 +57,11 @@ int finished(int result) { return result == SQLITE_DONE ? SQLITE_OK : result; }
 
 bool HistoryTable::prepare(Sqlite& db) {
   put_ = db.prepare(
-      "INSERT INTO history_record(" PARLEY_HISTORY_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?,?) "
+      "INSERT INTO history_record(" PARLEY_HISTORY_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?) "
       "ON CONFLICT(id) DO UPDATE SET kind=excluded.kind, from_value=excluded.from_value, to_value=excluded.to_value, "
-      "of_group=excluded.of_group, people=excluded.people, subject=excluded.subject, began_ms=excluded.began_ms, "
-      "ended_ms=excluded.ended_ms, expires_ms=excluded.expires_ms");
+      "of_group=excluded.of_group, people=excluded.people, subject=excluded.subject, "
+      "begun_by_owner=excluded.begun_by_owner, began_ms=excluded.began_ms, ended_ms=excluded.ended_ms, "
+      "expires_ms=excluded.expires_ms");
   exists_ = db.prepare("SELECT 1 FROM history_record WHERE id=?");
   end_ = db.prepare("UPDATE history_record SET ended_ms=?, expires_ms=? WHERE id=?");
   held_of_ = db.prepare(
@@ -175,7 +177,8 @@ int HistoryTable::put(const PutHistory& op, StoreResult& out) {
     if (result = remove_record(h.aor, id, records, out.removed); result != SQLITE_OK) return result;
   }
   put_.put(static_cast<std::int64_t>(h.id)).put(h.aor).put(static_cast<std::int64_t>(h.kind)).put(h.from).put(h.to);
-  put_.put(h.group).put(h.people).put(h.subject).put(h.began_ms).put(h.ended_ms).put(h.expires_ms);
+  put_.put(h.group).put(h.people).put(h.subject).put(h.begun_by_owner ? 1 : 0);
+  put_.put(h.began_ms).put(h.ended_ms).put(h.expires_ms);
   if (result = put_.run(); result != SQLITE_OK) return result;
   if (!there) ++held->records;
   return SQLITE_OK;

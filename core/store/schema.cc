@@ -62,8 +62,9 @@ constexpr const char* steps[] = {
     // `bytes` are sums over its messages. A message without body has none that was kept.
     R"(CREATE TABLE history_record(
          id INTEGER PRIMARY KEY, aor TEXT NOT NULL, kind INTEGER NOT NULL, from_value TEXT NOT NULL, to_value TEXT NOT NULL,
-         of_group TEXT NOT NULL, people TEXT NOT NULL, subject TEXT NOT NULL, began_ms INTEGER NOT NULL,
-         ended_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, messages INTEGER NOT NULL DEFAULT 0,
+         of_group TEXT NOT NULL, people TEXT NOT NULL, subject TEXT NOT NULL,
+         begun_by_owner INTEGER NOT NULL DEFAULT 0, began_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,
+         expires_ms INTEGER NOT NULL, messages INTEGER NOT NULL DEFAULT 0,
          bytes INTEGER NOT NULL DEFAULT 0) STRICT;
        CREATE INDEX history_of_user ON history_record(aor, id);
        CREATE INDEX history_by_end ON history_record(expires_ms) WHERE ended_ms <> 0;

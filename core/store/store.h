@@ -190,6 +190,7 @@ struct HistoryRecordRow {
   std::string group{};   // URI of the group or of the session of several; empty: none
   std::string people{};  // URIs of a list that went with it, each with a line end
   std::string subject{};
+  bool begun_by_owner = false;  // whatever his From says
   std::int64_t began_ms = 0;
   std::int64_t ended_ms = 0;  // 0: it goes on
   std::int64_t expires_ms = 0;

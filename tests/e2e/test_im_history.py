@@ -66,11 +66,11 @@ class HistoryCase(XcapMixin, StoreCase):
         now = time.time_ns() // 1_000_000
         with closing(sqlite3.connect(f"{self.store}/parley.db")) as db, db:
             for r in records:
-                db.execute("INSERT INTO history_record(id, aor, kind, from_value, to_value, of_group, people, subject, began_ms, "
-                           "ended_ms, expires_ms) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-                           (r["id"], r.get("aor", "sip:bob@example.org"), r.get("kind", 0),
-                            r.get("from", '"Alice" <sip:alice@example.org>'), r.get("to", "<sip:bob@example.org>"), r.get("group", ""),
-                            r.get("people", ""), r.get("subject", ""), now - 60_000, now - 30_000, now + r.get("left", DAY)))
+                owner, by = r.get("aor", "sip:bob@example.org"), r.get("from", '"Alice" <sip:alice@example.org>')
+                db.execute("INSERT INTO history_record(id, aor, kind, from_value, to_value, of_group, people, subject, "
+                           "begun_by_owner, began_ms, ended_ms, expires_ms) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
+                           (r["id"], owner, r.get("kind", 0), by, r.get("to", "<sip:bob@example.org>"), r.get("group", ""),
+                            r.get("people", ""), r.get("subject", ""), int(owner in by), now - 60_000, now - 30_000, now + r.get("left", DAY)))
                 for number, (sent, kind, body) in enumerate(r.get("messages", ()), 1):
                     blob, size = None, body
                     if isinstance(body, bytes):

@@ -83,8 +83,9 @@ TEST(HistoryListDocument, OMA_HIS_2_AMessageIsAPager) {
             std::string::npos)
       << text;
   EXPECT_EQ(text.find("conference"), std::string::npos) << text;
-  // That he has sent to several.
-  row.from = "<sip:bob@example.org>";
+  // That he has sent to several, whatever his From is.
+  row.begun_by_owner = true;
+  row.from = "<tel:+4912345>";
   row.to = "<sip:exploder@example.org>";
   row.people = "sip:carol@example.org\r\nsip:dave@example.org\r\n";
   const std::string sent = only(row);

@@ -144,6 +144,93 @@ TEST_F(Recorder, OMA_HIS_4_TooManyThatDoNotEndGiveUpTheOldest) {
   EXPECT_EQ(recorder->assembling_bytes(), 0U);
 }
 
+TEST_F(Recorder, OMA_HIS_4_ANumberSaysWhichMessageItIsWhenItsSenderIsNotKnownAnyMore) {
+  start(1, "a");
+  start(2, "b");
+  (void)kept();
+  const auto says = [&](std::uint64_t from, std::uint64_t number, const std::string& bytes, bool last, bool abort = false) {
+    recorder->take(talk, {.from = from,
+                          .number = number,
+                          .message_id = "m",
+                          .type = "text/plain",
+                          .bytes = bytes,
+                          .start = 0,
+                          .first = !last,
+                          .last = last,
+                          .flag = abort ? msrp::Flag::abort : msrp::Flag::end});
+  };
+  says(1, 7, "abc", false);
+  says(1, 8, "123", false);
+  says(0, 7, "", true, true);
+  EXPECT_EQ(recorder->assembling_bytes(), 3U);
+  says(0, 8, "456", true);
+  EXPECT_EQ(kept(), (Kept{"a > 123456", "b < 123456"}));
+  EXPECT_EQ(recorder->assembling_bytes(), 0U);
+  says(1, 9, "abc", false);
+  recorder->stop(talk, 1);
+  EXPECT_EQ(recorder->assembling_bytes(), 3U);
+  recorder->stop(talk, 2);
+  EXPECT_EQ(recorder->assembling_bytes(), 0U) << "nobody records it";
+}
+
+TEST_F(Recorder, OMA_HIS_4_ATalkHasItsShareOfWhatAllHave) {
+  config->im.history.message_bytes_max = 10;
+  config->im.history.assembling_bytes_max = 16 * 30;
+  start(1, "a");
+  const TalkId other = recorder->open();
+  recorder->start(other, 1, {.aor = "b"});
+  (void)kept();
+  for (int i = 0; i < 5; ++i) piece("m" + std::to_string(i), 1, "abcdefgh", '+');
+  EXPECT_EQ(metrics.get(Metric::history_given_up), 2U) << "the oldest ones";
+  EXPECT_EQ(metrics.get(Metric::history_left_out_memory), 0U);
+  EXPECT_EQ(recorder->assembling_bytes(), 24U);
+  recorder->take(other, {.from = 1, .message_id = "x", .type = "text/plain", .bytes = "abc", .start = 1, .flag = msrp::Flag::more});
+  recorder->take(other, {.from = 1, .message_id = "x", .bytes = "def", .start = 4});
+  piece("m4", 9, "i", '$');
+  piece("m1", 9, "i", '$');
+  piece("m2", 9, "i", '$');
+  EXPECT_EQ(kept(), (Kept{"b > abcdef", "a > abcdefghi", "a > abcdefghi"}));
+  recorder->close(talk);
+  recorder->close(other);
+  EXPECT_EQ(recorder->assembling_bytes(), 0U);
+}
+
+TEST_F(Recorder, OMA_HIS_4_WhereAllHaveTooMuchTheOldestOfTheSameTalkGivesWay) {
+  config->im.history.message_bytes_max = 10;
+  config->im.history.assembling_bytes_max = 12;
+  start(1, "a");
+  const TalkId other = recorder->open();
+  recorder->start(other, 1, {.aor = "b"});
+  (void)kept();
+  piece("old", 1, "abcde", '+');
+  piece("new", 1, "abcdefgh", '+');
+  EXPECT_EQ(metrics.get(Metric::history_given_up), 1U);
+  recorder->take(other, {.from = 1, .message_id = "x", .type = "text/plain", .bytes = "abcde", .start = 1, .flag = msrp::Flag::more});
+  EXPECT_EQ(metrics.get(Metric::history_left_out_memory), 1U) << "it has no older one";
+  EXPECT_EQ(recorder->assembling_bytes(), 8U);
+  piece("new", 9, "i", '$');
+  recorder->take(other, {.from = 1, .message_id = "x", .bytes = "f", .start = 6});
+  EXPECT_EQ(kept(), (Kept{"a > abcdefghi", "b > -"}));
+}
+
+TEST_F(Recorder, OMA_HIS_3_WhereItWaitsNothingIsRecordedBeforeItsUserHasIt) {
+  talk = recorder->open(true);
+  start(1, "a", HistoryMode::pager_large);
+  piece("whole", 1, "abcdefghi", '$', 9, 2);
+  piece("parts", 1, "abc", '+', 9, 2);
+  EXPECT_EQ(kept(), Kept{});
+  recorder->accept(talk);
+  EXPECT_EQ(kept(), (Kept{"put", "a < abcdefghi"}));
+  piece("parts", 4, "defghi", '$', 9, 2);
+  EXPECT_EQ(kept(), Kept{"a < abcdefghi"});
+  talk = recorder->open(true);
+  start(1, "a", HistoryMode::pager_large);
+  piece("refused", 1, "abcdefghi", '$', 9, 2);
+  recorder->close(talk);
+  EXPECT_EQ(kept(), Kept{});
+  EXPECT_EQ(recorder->assembling_bytes(), 0U);
+}
+
 TEST_F(Recorder, OMA_HIS_4_APrivateMessageIsOfTheTwoAlone) {
   for (const std::uint64_t party : {1U, 2U, 3U}) start(party, std::string(1, static_cast<char>('a' + party - 1)));
   (void)kept();
@@ -181,6 +268,65 @@ TEST_F(Recorder, OMA_HIS_6_ARecordThatWasRefusedIsPutAgainWithTheNextMessage) {
   EXPECT_EQ(metrics.get(Metric::history_records_refused), 2U);
   EXPECT_EQ(metrics.get(Metric::history_refused), 1U);
   EXPECT_TRUE(recorder->rests());
+}
+
+TEST_F(Recorder, OMA_HIS_6_AnEndThatWasRefusedIsToldAgain) {
+  start(1, "a");
+  (void)kept();
+  store_answers();
+  recorder->close(talk);
+  ASSERT_EQ(out.stores().size(), 1U);
+  core::StoreResult refused;
+  refused.token = out.stores().front().token;
+  refused.status = core::StoreResult::Status::refused;
+  out.stores().clear();  // its queue is full
+  std::string aor;
+  while (recorder->next_changed(aor)) {
+  }
+  recorder->on_stored(refused);
+  EXPECT_FALSE(recorder->next_changed(aor)) << "it has not ended";
+  EXPECT_FALSE(recorder->rests());
+  recorder->end();
+  EXPECT_EQ(kept(), Kept{}) << "not at once";
+  EXPECT_LE(recorder->next_deadline(), now.mono + std::chrono::seconds(1));
+  const std::int64_t ended_ms = now.wall_ms;
+  now.mono += std::chrono::seconds(1);
+  now.wall_ms += 1000;
+  recorder->begin(now, out);
+  recorder->end();
+  EXPECT_EQ(kept(), Kept{"end"});
+  store_answers();
+  EXPECT_EQ(store.histories.begin()->second.ended_ms, ended_ms);
+  EXPECT_TRUE(recorder->next_changed(aor));
+  EXPECT_TRUE(recorder->rests());
+  EXPECT_EQ(metrics.get(Metric::history_records_refused), 1U);
+}
+
+TEST_F(Recorder, OMA_HIS_6_WhatIsNoBodyIsBoundedToo) {
+  constexpr std::size_t most = HistoryRecorder::text_bytes_max;
+  std::string subject = "x";
+  while (subject.size() < 2 * most) subject += "\xc3\xa4";
+  const std::string uri = "sip:" + std::string(most, 'u') + "@example.org";
+  recorder->start(talk, 1, {.aor = "a",
+                            .from = "\"" + std::string(most, 'n') + "\" <sip:alice@example.org>",
+                            .to = "<" + uri + ">",
+                            .group = uri,
+                            .subject = subject});
+  const core::HistoryRecordRow& row = std::get<core::PutHistory>(out.stores().front().what).row;
+  EXPECT_EQ(row.from, "<sip:alice@example.org>");
+  EXPECT_EQ(row.to, "");
+  EXPECT_EQ(row.group, "");
+  EXPECT_EQ(row.subject, subject.substr(0, most - 1)) << "between two characters";
+  out.stores().clear();
+  recorder->take(talk, {.from = 1, .message_id = std::string(most + 1, 'i'), .type = "text/plain;x=" + std::string(most, 't'), .bytes = "a"});
+  recorder->take(talk, {.from = 1, .message_id = std::string(most, 'i'), .type = std::string(most + 1, 't'), .bytes = "b"});
+  ASSERT_EQ(out.stores().size(), 2U);
+  const auto& first = std::get<core::AddHistoryMessage>(out.stores()[0].what).row;
+  EXPECT_EQ(first.message_id, "");
+  EXPECT_EQ(first.type, "text/plain");
+  const auto& second = std::get<core::AddHistoryMessage>(out.stores()[1].what).row;
+  EXPECT_EQ(second.message_id, std::string(most, 'i'));
+  EXPECT_EQ(second.type, "application/octet-stream");
 }
 
 TEST_F(Recorder, OMA_HIS_3_WhoIsInItIsCutAtALineEnd) {

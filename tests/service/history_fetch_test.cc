@@ -270,6 +270,20 @@ TEST_F(Recorded, OMA_HIS_7_WhoWasAnonymousStaysSo) {
       << got(path_of(ok)).at(0).body;
 }
 
+TEST_F(Recorded, OMA_HIS_5_WhatHeHasBegunGoesToTheOtherOneWhateverHisFromWas) {
+  core::HistoryRecordRow& row = record(7);
+  row.begun_by_owner = true;
+  row.from = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+  row.to = "<sip:alice@example.org>";
+  message(7, 1, "psst", "text/plain", true);
+  message(7, 2, "what");
+  const std::string path = path_of(fetched(*bob, 7));
+  ended(*bob);
+  ASSERT_EQ(got(path).size(), 2U);
+  EXPECT_TRUE(got(path)[0].body.starts_with("From: <sip:bob@example.org>\r\nTo: <sip:alice@example.org>\r\n")) << got(path)[0].body;
+  EXPECT_TRUE(got(path)[1].body.starts_with("From: <sip:alice@example.org>\r\nTo: <sip:bob@example.org>\r\n")) << got(path)[1].body;
+}
+
 TEST_F(Recorded, OMA_HIS_5_ByWhateverShard) {
   start_recorded({}, 3);
   record(7);

@@ -168,6 +168,8 @@ TEST_F(Records, OMA_HIS_4_BothWhoWantItHaveWhatWasSaidInItsOrderEachFromHisSide)
   EXPECT_EQ(record.from, "<sip:alice@example.org>");
   EXPECT_EQ(record.to, "<sip:bob@example.org>");
   EXPECT_EQ(record.subject, "lunch");
+  EXPECT_FALSE(record.begun_by_owner);
+  EXPECT_TRUE(records("alice").front().begun_by_owner);
   EXPECT_EQ(record.began_ms, world->now.wall_ms);
   EXPECT_EQ(record.ended_ms, 0) << "it goes on";
   const auto& last = world->store.history_messages.rbegin()->second;
@@ -444,6 +446,23 @@ TEST_F(Records, OMA_HIS_7_APagerMessageOfSomebodyAnonymousNamesNobody) {
   bob->respond(bob->want("MESSAGE"), 200);
   EXPECT_EQ(records("bob").back().from, "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
   EXPECT_EQ(records("bob").back().people, "");
+  EXPECT_FALSE(records("bob").back().begun_by_owner);
+}
+
+TEST_F(Records, OMA_HIS_7_HisOwnRecordKnowsWhoBeganItWhateverHisFromSays) {
+  settle("alice", wants(true, true));
+  const std::string anonymous = "Privacy: id\r\nP-Asserted-Identity: <sip:alice@example.org>\r\n";
+  alice->local = "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=x";
+  alice->remote = "<sip:bob@example.org>";
+  alice->target = "sip:bob@example.org";
+  alice->routes = alice->outbound;
+  alice->call_id = "anon";
+  alice->send_typed("MESSAGE", "text/plain", "psst", im + anonymous);
+  bob->respond(bob->want("MESSAGE"), 200);
+  alice->want("200 MESSAGE");
+  ASSERT_EQ(records("alice").size(), 1U);
+  EXPECT_TRUE(records("alice").front().begun_by_owner);
+  EXPECT_NE(records("alice").front().from.find("anonymous.invalid"), std::string::npos);
 }
 
 TEST_F(Records, OMA_HIS_3_SettingsOfPagerMessagesMayLiveOnAnotherShard) {

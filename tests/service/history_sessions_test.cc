@@ -95,6 +95,8 @@ TEST_F(RecordedSessions, OMA_HIS_3_ASessionOfTwoWithTheFocusHere) {
   EXPECT_EQ(record.to, "<sip:bob@example.org>");
   EXPECT_EQ(record.group + record.people, "");
   EXPECT_EQ(record.subject, "lunch");
+  EXPECT_FALSE(record.begun_by_owner);
+  EXPECT_TRUE(records("alice").front().begun_by_owner);
   EXPECT_EQ(record.ended_ms, 0);
   leaves(*alice);
   ended(*bob);
@@ -129,6 +131,32 @@ TEST_F(RecordedSessions, OMA_HIS_3_AmongSeveralEachWhoWantsItFromWhenHeIsInUntil
   EXPECT_NE(records("carol").front().ended_ms, 0);
   EXPECT_EQ(said("alice"), (Said{"> one", "< two", "< three", "< four"}));
   EXPECT_EQ(records("alice").front().ended_ms, 0);
+}
+
+TEST_F(RecordedSessions, OMA_HIS_4_WhoLeavesInTheMiddleOfAMessageLeavesNothingOfIt) {
+  settle(*alice, true, false);
+  settle(*carol, true, false);
+  begin(*alice, {"bob", "carol"});
+  const std::string bobs = join(*bob);
+  const std::string ok = alice->want("200 INVITE");
+  alice->take(ok);
+  alice->ack();
+  const std::string identity = alice->target;
+  join(*carol);
+  const std::string text = cpim("alice", identity, "a story that " + std::string(10'000, 'x'));
+  world->msrp(path_of(ok), {.headers = "Message-ID: half\r\nContent-Type: message/cpim\r\n",
+                            .body = text,
+                            .start = 1,
+                            .total = text.size() + 10,
+                            .flag = msrp::Flag::more});
+  EXPECT_EQ(world->service().history().assembling_bytes(), text.size()) << "it was passed on";
+  leaves(*alice);
+  line->pass(std::chrono::seconds(1));
+  EXPECT_EQ(world->service().history().assembling_bytes(), 0U) << "while the others talk on";
+  says(path_of(bobs), cpim("bob", identity, "two"));
+  EXPECT_EQ(said("carol"), Said{"< two"});
+  EXPECT_NE(records("alice").front().ended_ms, 0);
+  EXPECT_EQ(world->service().history().talks(), 1U);
 }
 
 TEST_F(RecordedSessions, OMA_HIS_7_WhoIsAnonymousAmongThemIsInTheRecordAsTheOthersSawHim) {

@@ -84,6 +84,7 @@ class HistoryStore : public testing::Test {
             .group = "sip:club@example.org",
             .people = "sip:x@example.org\nsip:y@example.org\n",
             .subject = std::string("\xc3\xa4 '", 4),
+            .begun_by_owner = id % 2 == 1,
             .began_ms = 1000,
             .ended_ms = ended_ms,
             .expires_ms = 50'000};
