@@ -31,9 +31,9 @@ std::string one_line(std::string_view text) {
 
 std::string wrapped(const core::HistoryRecordRow& record, const core::HistoryMessageRow& message, std::string_view type) {
   // Whom he talks to: the group, or the other one.
-  const std::string_view value = !record.group.empty()         ? std::string_view(record.group)
-                                 : record.begun_by_owner    ? std::string_view(record.to)
-                                                             : std::string_view(record.from);
+  const std::string_view value = !record.group.empty()   ? std::string_view(record.group)
+                                 : record.begun_by_owner ? std::string_view(record.to)
+                                                         : std::string_view(record.from);
   sip::Address other;
   const bool parsed = sip::parse_address(value, other);
   const std::string uri = one_line(parsed ? other.uri : value);

@@ -62,21 +62,25 @@ std::string people_of(const sip::Received& request, bool history) {
   return out;
 }
 
-static HistoryRecorder::Beginning beginning_of(const sip::Received& request, std::string_view aor, bool sent) {
+namespace {
+
+HistoryRecorder::Beginning beginning_of(const sip::Received& request, std::string_view aor, bool sent) {
   // Read here: of a request of ours that has yet to get its Via nobody has.
   const auto text = [&](HeaderId id) { return without_tag(request.head.value(id, request.bytes)); };
   return {.mode = HistoryMode::pager_large,
           .aor = std::string(aor),
           .from = text(HeaderId::from),
           .to = text(HeaderId::to),
-          .people = people_of(request, !sent),
+          .people = policy::people_of(request, !sent),
           .subject = std::string(request.head.value(HeaderId::subject, request.bytes))};
 }
 
-static std::string_view type_of(const sip::Received& request) {
+std::string_view type_of(const sip::Received& request) {
   const std::string_view type = request.head.value(HeaderId::content_type, request.bytes);
   return type.empty() ? std::string_view("text/plain") : type;
 }
+
+}  // namespace
 
 void record_message(HistoryRecorder& recorder, const sip::Received& request, std::string_view aor, bool sent,
                     std::int64_t at_ms) {
