@@ -55,11 +55,10 @@ sip::Address from_of(const sip::Received& request) {
 
 }  // namespace
 
-Deferred::Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, MessageIds& ids, PagerTrace& trace)
+Deferred::Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, PagerTrace& trace)
     : UserAgent(parts),
       location_(location),
       settings_(settings),
-      ids_(ids),
       trace_(trace),
       boxes_(parts.config->im.deferred.users_max) {}
 

@@ -36,7 +36,7 @@ namespace parley::policy {
 
 class Deferred : public UserAgent {
  public:
-  Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, MessageIds& ids, PagerTrace& trace);
+  Deferred(const Parts& parts, const sip::Location& location, const Settings& settings, PagerTrace& trace);
   ~Deferred();
 
   void begin(const core::Now& now, core::Outbox& out);
@@ -202,7 +202,6 @@ class Deferred : public UserAgent {
 
   const sip::Location& location_;
   const Settings& settings_;
-  MessageIds& ids_;
   PagerTrace& trace_;
   core::Digest digest_;
   core::Outbox* out_ = nullptr;

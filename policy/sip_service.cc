@@ -121,7 +121,7 @@ SipService::SipService(const Parts& parts)
                  .transactions = transactions_,
                  .transport = transport_,
                  .config = parts.config},
-                location_, settings_, ids_, trace_),
+                location_, settings_, trace_),
       watch_({.shard = parts.shard,
               .pool = parts.pool,
               .metrics = parts.metrics,
