@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint32_t load_count = 16;
 constexpr std::uint64_t load_bytes = 64 * 1024;
 // How far the rate may be ahead of itself, so that a step sends more than one.
-constexpr core::Duration push_burst = std::chrono::milliseconds(20);
+constexpr core::Duration push_burst = std::chrono::milliseconds(4);
 // Until the store is asked again that gave nothing: it is trouble of ours, and over for all at one time.
 constexpr core::Duration unread_pause = std::chrono::seconds(1);
 
