@@ -208,7 +208,7 @@ class Watching:
                 self.assertEqual(ET.fromstring(again.body).get("state"), "full")
                 self.assertEqual(again.addresses("from")[0].params["tag"], first.addresses("from")[0].params["tag"])
                 first = again
-            time.sleep(0.2)
+            time.sleep(0.2)  # twice the interval: what comes now is told alone
             self.code(alice.register(300), 200)
             change = self.told(alice, dialog)
             self.assertEqual(self.seq(change), self.seq(again) + 1)
@@ -242,7 +242,7 @@ class Watching:
         self.again()
         alice.flow = Stream(alice, alice.address)  # which he uses for nothing
         self.assertGreater(self.seq(self.told(alice, dialog)), self.seq(first))
-        time.sleep(0.2)
+        time.sleep(0.2)  # twice the interval: what comes now is told alone
         self.code(self.user("alice").register(100), 200)
         self.assertIn(b'state="partial"', self.told(alice, dialog).body)
 
@@ -257,7 +257,7 @@ class Watching:
         self.code(self.refresh(dialog), 200)
         notify = self.told(back, dialog)
         self.assertGreater(self.seq(notify), self.seq(first))
-        time.sleep(0.2)
+        time.sleep(0.2)  # twice the interval: what comes now is told alone
         self.code(self.user("alice").register(100), 200)
         self.told(back, dialog)
 
