@@ -296,7 +296,7 @@ void UringProactor::enter(bool sleep, Duration timeout) {
     };
     rc = gather_.on() ? sleep_for(std::min(timeout, gather_.time()), Gather::many) : sleep_for(timeout, 1);
     if (gather_.on() && timeout > gather_.time() && ::io_uring_cq_ready(&ring_) == 0) rc = sleep_for(timeout - gather_.time(), 1);
-    gather_.woke(::io_uring_cq_ready(&ring_), [] { return Instant(std::chrono::steady_clock::now().time_since_epoch()); });
+    if (!gather_.off()) gather_.slept(::io_uring_cq_ready(&ring_), Instant(std::chrono::steady_clock::now().time_since_epoch()));
   }
   CHECK(rc >= 0 || rc == -ETIME || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY);
 }
@@ -342,6 +342,7 @@ void UringProactor::translate(const ::io_uring_cqe& cqe, std::vector<Completion>
         PARLEY_UNPOISON(pool_.data(id), pool_.size(id));
         --group.lent;
         if (cqe.res > 0) {
+          gather_.received(static_cast<std::uint64_t>(cqe.res));
           done.buffer = id;
         } else {
           pool_.release(id);

@@ -225,6 +225,7 @@ class Ends {
   core::SlotMap<End> ends_;
   std::map<std::uint64_t, EndHandle> named_;  // by key: those that another shard has named
   FanOuts fan_outs_;
+  std::uint64_t fan_outs_made_ = 0;
   core::Instant next_sweep_{};
   std::vector<std::unique_ptr<Queued>> facts_;  // reused
   std::size_t facts_count_ = 0;

@@ -74,7 +74,7 @@ struct ConnEnds {
   End* first = nullptr;
   End* recent = nullptr;         // whose request came last
   std::uint32_t count = 0;
-  std::uint32_t last_record = FanOut::none;  // the last fan-out written to it
+  std::uint64_t last_fan_out = 0;  // number of the last one that it owes an answer to
   AnswerRing ring;
   core::Instant blocked_at{};    // when bytes were last seen waiting
   EndHandle early_end;           // what came waits for connect() of this session

@@ -58,6 +58,7 @@ void Ends::fan_out(std::span<const EndHandle> legs, const EndSend& message, std:
   const std::string_view copied = by_reference ? std::string_view() : rest;
 
   core::Outbox& out = links_->out();
+  const std::uint64_t number = ++fan_outs_made_;  // a record's place is used again
   std::uint32_t written = 0;
   for (std::size_t i = 0; i < legs.size(); ++i) {
     // What the next legs need is on its way while this one is written.
@@ -77,7 +78,7 @@ void Ends::fan_out(std::span<const EndHandle> legs, const EndSend& message, std:
       Conn& conn = *end->conn;
       const bool plain = conn.direct() && !conn.is_pipe() &&
                          (end->chunk_max == 0 || (message.with_range && length <= end->chunk_max)) &&
-                         (!answered || conn.ends->last_record != record);
+                         (!answered || conn.ends->last_fan_out != number);
       if (!plain) {
         result = send_to(*end, message);
       } else if ((result = may_send(*end, start_line.size() + end->out_paths.size() + rest.size(), answered,
@@ -95,7 +96,7 @@ void Ends::fan_out(std::span<const EndHandle> legs, const EndSend& message, std:
         if (by_reference) out.send(conn.id, shared);
         links_->wrote(conn, bytes + shared.length);
         if (answered) {
-          conn.ends->last_record = record;
+          conn.ends->last_fan_out = number;
           conn.ends->ring.push({record, end->self});
           ++fan_outs_.at(record).unanswered;
         }

@@ -70,6 +70,22 @@ TEST_F(FanOutTest, R7701_2_a_body_that_came_by_reference_is_let_go) {
   }
 }
 
+// A place among the records that is used again is another fan-out: all legs have the one transaction id again.
+TEST_F(FanOutTest, R4975_8_the_next_fan_out_is_one_as_well) {
+  for (const char* text : {"one", "two", "three"}) {
+    fan_out({.headers = plain, .tell_200 = false, .prefix = text});
+    EXPECT_EQ(relay.service.relay().ends().live_fan_outs(), 1U) << text;
+    std::string tid;
+    for (const Leg& leg : legs) {
+      const std::string frame = relay.take(leg.conn);
+      if (tid.empty()) tid = tid_of(frame);
+      EXPECT_EQ(tid_of(frame), tid) << text;
+      relay.send(leg.conn, ok(tid, leg.uri, leg.peer));
+    }
+    EXPECT_EQ(relay.service.relay().ends().live_fan_outs(), 0U) << text;
+  }
+}
+
 TEST_F(FanOutTest, R4975_8_each_leg_answers_for_itself) {
   fan_out({.headers = plain, .mark = 9, .tell_200 = false, .prefix = "x"});
   fan_out({.headers = plain, .mark = 10, .prefix = "y"});

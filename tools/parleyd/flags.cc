@@ -203,7 +203,8 @@ void add_process(FlagTable& flags, Settings& s, Raw& raw) {
                          "The kernel interface; auto takes io_uring where it is allowed and complete.");
   flags.count("--loop-gather-us", s.gather_us, 0, 5000,
               "With io_uring: how many microseconds one event may wait for others while a shard would be woken more than 16,000 "
-              "times a second for a few at a time, which costs more than the events. 0: none waits.");
+              "times a second for a few small ones at a time, which costs more than the events, and as long as no fewer come for "
+              "it. 0: none waits.");
   flags.text("--admin", s.admin, "HOST:PORT",
              "HTTP for /livez, /readyz, /metrics and /api/v1; 'none' for no such listener. Beyond loopback it needs "
              "--admin-token-file.");

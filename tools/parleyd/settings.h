@@ -87,7 +87,7 @@ struct Settings {
   // Connections and memory
   std::uint32_t connections_max = 0;                // in all; 0: 80 % of the descriptor limit
   std::uint32_t connections_per_source_max = 1024;  // room for a carrier's NAT; loopback is not counted
-  std::uint32_t gather_us = 0;
+  std::uint32_t gather_us = 100;
   core::Duration writer_timeout = std::chrono::seconds(30);
   core::Duration linger_timeout = std::chrono::seconds(1);
   core::Duration flush_timeout = std::chrono::seconds(5);
