@@ -120,9 +120,7 @@ std::uint16_t Exploder::message(const Received& request, const sip::RequestMatch
   row.list = to.group != nullptr ? to.group->uri() : config_->focus.factory;
   row.hidden = to.group != nullptr;
   row.arrived_ms = wall_ms_;
-  const sip::Address& from = request.essentials.from;
-  if (!from.display.empty()) row.from.append(from.display).append(" ");
-  row.from.append("<").append(from.uri).append(">");
+  sip::put_address(row.from, request.essentials.from);
   if (!take_lines(row, request)) {
     answer(s, 513);
     sendings_.erase(id);

@@ -6,7 +6,6 @@
 #include "policy/content_policy.h"
 #include "policy/own_names.h"
 #include "policy/sip_service.h"
-#include "sip/address.h"
 #include "sip/reason_headers.h"
 #include "sip/value.h"
 
@@ -135,10 +134,7 @@ void SipService::senders_of(const Received& request, std::string_view user, bool
     add(identity.sip.uri);
     add(identity.tel.uri);
   }
-  if (!keys.empty()) return;
-  // Not by its essentials: what is written here has no Via yet, and is not read as far as that.
-  std::string_view rest = request.head.value(HeaderId::from, request.bytes);
-  if (sip::Address from; sip::take_address(rest, from)) add(from.uri);
+  if (keys.empty()) add(request.essentials.from.uri);
 }
 
 // --- on an IMS core (TS 24.229 section 5.7)

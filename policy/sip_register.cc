@@ -304,14 +304,7 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
 // --- stored requests
 
 const sip::Received* SipService::read_again(std::string_view bytes, const Flow& flow) {
-  Replay& r = *replay_;
-  r.parser.reset();
-  if (r.parser.parse(bytes, config_->transport.head) != sip::Progress::done) return nullptr;
-  const sip::Head& head = r.parser.head();
-  const sip::Carrier carrier{.stream = false, .body_bytes = bytes.size() - head.length};
-  r.verdict = sip::judge(head, bytes.substr(0, head.length), carrier, r.essentials);
-  r.message.emplace(Received{flow, head, bytes, bytes.substr(head.length), r.verdict, r.essentials});
-  return &*r.message;
+  return reader_->read(bytes, flow, config_->transport.head);
 }
 
 // Null when it has been answered, or its transaction is gone.

@@ -162,7 +162,7 @@ SipService::SipService(const Parts& parts)
       rates_(parts.config->im.rate_users_max, parts.metrics),
       overdue_answers_(parts.config->im.overdue_answers_max),
       proxied_(parts.config->proxied_max),
-      replay_(std::make_unique<Replay>()) {
+      reader_(std::make_unique<MessageReader>()) {
   calls_.use_media(pairs_);
   calls_.use_history(&history_);
   focus_.use_history(&history_);

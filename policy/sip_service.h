@@ -60,6 +60,7 @@
 #include "policy/history_text.h"
 #include "policy/hop.h"
 #include "policy/message_ids.h"
+#include "policy/message_reader.h"
 #include "policy/originating.h"
 #include "policy/overdue_answers.h"
 #include "policy/overload.h"
@@ -285,14 +286,6 @@ class SipService {
   };
 
   static constexpr std::size_t sip_aor_bytes_max = 512;
-
-  // A stored request, read again.
-  struct Replay {
-    sip::HeadParser parser;
-    sip::Verdict verdict;
-    sip::Essentials essentials;
-    std::optional<Received> message;
-  };
 
   // --- sip_service.cc
   [[nodiscard]] core::Instant other_deadline() const;
@@ -752,7 +745,7 @@ class SipService {
   std::vector<Flow> strangers_;
   std::vector<std::string> senders_;  // user_key of each of a sender's identities
   std::string refusal_body_;
-  std::unique_ptr<Replay> replay_;
+  std::unique_ptr<MessageReader> reader_;  // of what is stored
 };
 
 }  // namespace parley::policy

@@ -195,16 +195,13 @@ std::uint64_t SipService::trace_add(const Received& request, const Errand* erran
   if (request.head.method != Method::message || !trace_.on()) return 0;
   const std::string_view type = request.head.value(HeaderId::content_type, request.bytes);
   if (is_composing(type, request.body)) return 0;
-  // What we wrote has no Via yet, so little of it has been read.
-  const std::string_view call_id = request.head.value(HeaderId::call_id, request.bytes);
-  sip::Address from;
-  (void)sip::parse_address(request.head.value(HeaderId::from, request.bytes), from);
+  const std::string_view call_id = request.essentials.call_id;
   const bool brings = errand != nullptr && !errand->origin.empty();
   return trace_.add({.message_id = wanted_notices(type, request.body).message_id,
                      .call_id = brings ? std::string_view(errand->origin) : call_id,
                      .leg_call_id = brings ? call_id : std::string_view{}},
                     {.way = way_of(errand),
-                     .sender = from.uri,
+                     .sender = request.essentials.from.uri,
                      .recipient = request.head.uri.of(request.bytes),
                      .bytes = request.body.size(),
                      .wall_ms = now_.wall_ms});

@@ -449,6 +449,30 @@ TEST_F(Records, OMA_HIS_7_APagerMessageOfSomebodyAnonymousNamesNobody) {
   EXPECT_FALSE(records("bob").back().begun_by_owner);
 }
 
+TEST_F(Records, OMA_HIS_7_ACopyOfSomebodyAnonymousIsRecordedAsItsFromSays) {
+  start([](policy::SipConfig& c) {
+    c.focus.on = true;
+    c.focus.factory = "sip:factory@example.org";
+  });
+  settle("bob", wants(false, true));
+  const auto to_list = [this](const std::string& from, const std::string& lines) {
+    alice->local = from + ";tag=x";
+    alice->remote = "<sip:factory@example.org>";
+    alice->target = "sip:factory@example.org";
+    alice->call_id = "list" + std::to_string(++ids);
+    alice->send_typed("MESSAGE", mixed_type, listed({"bob"}, "psst", ""),
+                      im + "Require: recipient-list-message\r\nP-Asserted-Identity: <sip:alice@example.org>\r\n" + lines);
+    alice->want("202 MESSAGE");
+    bob->respond(bob->want("MESSAGE"), 200);
+  };
+  to_list("\"Alice\" <sip:alice@example.org>", {});
+  to_list("\"Anonymous\" <sip:anonymous@anonymous.invalid>", "Privacy: id\r\n");
+  ASSERT_EQ(records("bob").size(), 2U);
+  EXPECT_EQ(records("bob").front().from, "\"Alice\" <sip:alice@example.org>");
+  EXPECT_EQ(records("bob").back().from, "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
+  EXPECT_EQ(records("bob").back().to, "<sip:bob@example.org>");
+}
+
 TEST_F(Records, OMA_HIS_7_HisOwnRecordKnowsWhoBeganItWhateverHisFromSays) {
   settle("alice", wants(true, true));
   const std::string anonymous = "Privacy: id\r\nP-Asserted-Identity: <sip:alice@example.org>\r\n";
