@@ -77,7 +77,7 @@ void Calls::send_invite(Call& call, const Received& invite) {
   errand.call = call.self;
   errand.number = call.invite_number = ++call.numbers;
   errand.method = Method::invite;
-  put_opening("INVITE", call.uri, texts_, invite.body, errand.text);
+  sip::put_request({.method = "INVITE", .uri = call.uri, .headers = texts_}, invite.body, errand.text);
   errand.contact_user = call.tag_b;
   errand.contact_params = call.a.features;
   errand.aor = call.aor;

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/check.h"
-#include "core/id_text.h"
 #include "policy/carried_lines.h"
 #include "policy/deferred_key.h"
 #include "policy/imdn.h"
@@ -280,28 +279,19 @@ void Deferred::notify(const core::DeferredRow& row, bool failed) {
              text);
   std::string call_id;
   put_call_id(call_id);
-  char tag[core::letters64_chars];
-  core::letters_encode64(random_.next(), tag);
   const std::string us = "<" + std::string(own_uri()) + ">";
-  const std::string from = us + ";tag=" + std::string(tag, sizeof tag);
-  const std::string to = "<" + std::string(sender) + ">";
-  texts_.clear();
-  add(HeaderId::max_forwards, "70");
-  add(HeaderId::from, from);
-  add(HeaderId::to, to);
-  add(HeaderId::call_id, call_id);
-  add(HeaderId::cseq, "1 MESSAGE");
-  add(HeaderId::user_agent, config_->im.product);
-  add(HeaderId::p_asserted_identity, us);
-  add(HeaderId::accept_contact, "*;+g.oma.sip-im");
-  add(HeaderId::content_type, "message/cpim");
+  message_.begin({.uri = sender,
+                  .from = us,
+                  .from_tag = random_.next(),
+                  .call_id = call_id,
+                  .user_agent = config_->im.product,
+                  .asserted = us});
+  message_.add(HeaderId::accept_contact, "*;+g.oma.sip-im");
+  message_.add(HeaderId::content_type, "message/cpim");
   Errand errand;
   errand.client = Errand::Client::nobody;
-  errand.method = Method::message;
-  put_opening("MESSAGE", sender, texts_, text, errand.text);
+  message_.put(text, errand);
   errand.by_uri = true;
-  errand.in_dialog = false;
-  errand.from_trusted = true;
   errands_.push_back(std::move(errand));
 }
 
