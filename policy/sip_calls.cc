@@ -15,7 +15,6 @@ namespace parley::policy {
 using core::Metric;
 using sip::HeaderId;
 using sip::Method;
-using EditKind = sip::HeaderEdit::Kind;
 
 namespace {
 
@@ -49,7 +48,7 @@ void SipService::begin_call(const Received& request, const sip::RequestMatch& ma
   }
   if (invitation.media) invitation.bytes_max = media_bytes_max(request, routing, sender);
   std::string routes;
-  put_routes(request, routing, {}, routes);
+  Forwarder::put_routes(request, routing, {}, routes);
   invitation.routes = routes;
   invitation.by_core = goes_by_core(request, routing, sender);
   if (comes_by_core(request, routing, sender)) {
@@ -58,7 +57,7 @@ void SipService::begin_call(const Received& request, const sip::RequestMatch& ma
   } else if (!routing.next_route.empty() || !routing.local) {
     invitation.outside = !routing.token;
   } else {
-    invitation.aor = own_aor(routing.parsed, aor_);
+    invitation.aor = home_.aor_of(routing.parsed, aor_);
   }
   const std::uint16_t status = calls_.invite(request, match, invitation);
   if (status == 0) {
@@ -103,7 +102,7 @@ bool SipService::on_call_request(const Received& request, const sip::RequestMatc
     on_dialog_request(*name, request, match);
     return true;
   }
-  const std::uint16_t status = calls_.on_request(*name, request, match, trusted(request.flow.remote));
+  const std::uint16_t status = calls_.on_request(*name, request, match, home_.trusts(request.flow.remote));
   if (status != 0) refuse_once(request, match, status, calls_.headers());
   return true;
 }
@@ -185,8 +184,8 @@ void SipService::start_errand(Errand errand) {
   p.trace = trace_add(*request, &e);
   sip::Uri uri;
   const bool ours = e.by_uri && sip::parse_uri(request->head.uri.of(request->bytes), uri) &&
-                    (uri.scheme == sip::Scheme::tel || names_us(uri));
-  if (ours) p.aor = std::string(own_aor(uri, aor_));
+                    (uri.scheme == sip::Scheme::tel || home_.names_us(uri));
+  if (ours) p.aor = std::string(home_.aor_of(uri, aor_));
   if (ours && p.aor.empty()) {
     final_of_ours(p, 404);
     drop(p);
@@ -221,7 +220,7 @@ void SipService::send_call_ack(const Errand& errand) {
   CHECK(request != nullptr);
   std::optional<Flow> out = errand.flow;
   Hop hop;
-  if (!out && literal_hop(errand.next, hop) && may_reach(hop.address)) {
+  if (!out && literal_hop(errand.next, hop) && home_.may_reach(hop.address)) {
     out = transport_.flow_to({hop.transport, hop.address, hop.tls_name});
   }
   if (!out) out = errand.came_by;
@@ -229,34 +228,9 @@ void SipService::send_call_ack(const Errand& errand) {
   std::string_view("z9hG4bK").copy(branch, 7);
   core::letters_encode64(random_.next(), branch + 7);
   const std::string_view uri = request->head.uri.of(request->bytes);
-  if (!out || !transport_.send(*out, put_errand(errand, *request, *out, {branch, sizeof branch}, uri, {}))) {
+  if (!out || !transport_.send(*out, forwarder_.errand(errand, *request, *out, {branch, sizeof branch}, uri, {}))) {
     count(Metric::sip_dropped);
   }
-}
-
-// What the hop decides: Via, Contact, the request URI of a binding and its Path, and who the sender is shown to be.
-std::string_view SipService::put_errand(const Errand& errand, const Received& request, const Flow& out,
-                                        std::string_view branch_name, std::string_view uri, std::string_view route) {
-  edits_.clear();
-  edit_identity(errand.from_trusted, errand.user, request, out);
-  edit_list_.clear();
-  via_.clear();
-  put_via(via_, out, branch_name);
-  edit_list_.push_back({EditKind::prepend, {.id = HeaderId::via, .value = via_}});
-  if (!errand.contact_user.empty()) {
-    contact_.assign(1, '<');
-    put_listener_uri(contact_, out.transport, transport_.listener(out), errand.contact_user, errand.secure);
-    contact_.append(1, '>').append(errand.contact_params);
-    edit_list_.push_back({EditKind::append, {.id = HeaderId::contact, .value = contact_}});
-  }
-  if (!route.empty()) {
-    put_routes(request, {}, route, value_);
-    edit_list_.push_back({EditKind::replace, {.id = HeaderId::route, .value = value_}});
-  }
-  for (const sip::HeaderEdit& edit : edits_.list()) edit_list_.push_back(edit);
-  const sip::ForwardText text{
-      .uri = uri, .edits = edit_list_, .body_bytes = static_cast<std::uint32_t>(request.body.size())};
-  return put_whole(request, text);
 }
 
 // --- a BYE that came to nobody
@@ -290,7 +264,7 @@ void SipService::try_again(Proxied& p) {
 
 void SipService::give_call(Proxied& p, const Received& response, unsigned branch) {
   const bool by_flow = branch < p.branches.size() && p.branches[branch]->by_flow;
-  const std::string text(filter_response(p.from_trusted, response));
+  const std::string text(forwarder_.response_here(p.from_trusted, response));
   tell_response(*p.errand, text, response.flow, by_flow);
 }
 

@@ -47,18 +47,10 @@ bool SipService::about_deferred_event(const Received& request) const {
 bool SipService::about_deferred(const Received& request, const Routing& routing) const {
   const Method method = request.head.method;
   const bool any = config_->im.deferred.on || config_->im.history_access.on;
-  if (!any || routing.token || !request.essentials.to_tag.empty() || !names_us(routing.parsed)) return false;
+  if (!any || routing.token || !request.essentials.to_tag.empty() || !home_.names_us(routing.parsed)) return false;
   if (method == Method::subscribe) return names_function(routing.parsed);
   return method == Method::refer && (names_function(routing.parsed) || retrieval_.name_of(routing.parsed.user) ||
                                      retrieval_.names_message(request));
-}
-
-// The address of record of a user of ours; empty: of somebody else.
-std::string_view SipService::own_user_aor(std::string_view identity, std::string& room) const {
-  sip::Uri uri;
-  room.clear();
-  if (!sip::parse_uri(identity, uri) || (uri.scheme != sip::Scheme::tel && !names_us(uri))) return room;
-  return own_aor(uri, room);
 }
 
 // It is about what waits for its sender, and goes to the shard that has him: by whom it says it comes from, which is
@@ -74,19 +66,19 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
   if (refers) more.add(sip::OptionTag::multiple_refer);
   if (!uas_checks(request, more)) return;
   std::string aor;
-  const Sender claimed{.kind = trusted(request.flow.remote) ? Sender::Kind::trusted : Sender::Kind::unknown,
+  const Sender claimed{.kind = home_.trusts(request.flow.remote) ? Sender::Kind::trusted : Sender::Kind::unknown,
                        .user = {}};
   const std::string_view claim = claimed.kind == Sender::Kind::trusted ? identity_of(request, claimed)
                                                                        : std::string_view(request.essentials.from.uri);
-  if (!own_user_aor(claim, aor).empty() && request.flow.shard == shard_) {
-    if (const std::uint32_t owner_shard = shard_of(aor); owner_shard != shard_) {
+  if (!home_.user_aor(claim, aor).empty() && request.flow.shard == shard_) {
+    if (const std::uint32_t owner_shard = home_.shard_of(aor); owner_shard != shard_) {
       transport_.pass_on(owner_shard, request);
       return;
     }
   }
   Sender sender;
   if (!identify(request, routing, sender)) return;
-  if (own_user_aor(identity_of(request, sender), aor).empty() || shard_of(aor) != shard_) {  // OMA-DEF-14
+  if (home_.user_aor(identity_of(request, sender), aor).empty() || !home_.has(aor)) {  // OMA-DEF-14
     refuse(request, 403);
     return;
   }
@@ -108,7 +100,7 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
   // His address of record is that of nobody else.
   const auto named = retrieval_.name_of(routing.parsed.user);
   std::string to;
-  if (!named && !names_function(routing.parsed) && own_aor(routing.parsed, to) != aor) {
+  if (!named && !names_function(routing.parsed) && home_.aor_of(routing.parsed, to) != aor) {
     refuse(request, 403);
     return;
   }
@@ -127,7 +119,7 @@ void SipService::finish_list_subscribe(const Received& request, const sip::Reque
 
 // To whoever has the user. Who is not told now is with the next change.
 void SipService::tell_list_changed(std::string_view aor, bool reminds) {
-  const std::uint32_t owner_shard = shard_of(aor);
+  const std::uint32_t owner_shard = home_.shard_of(aor);
   if (owner_shard != shard_) {
     MailWriter(mail_, ServiceMail::list_changed).put(reminds).text(aor);
     transport_.send_mail(owner_shard, mail_);
@@ -140,7 +132,7 @@ void SipService::tell_list_changed(std::string_view aor, bool reminds) {
 
 // To whoever has the user: it is not sent to him any more.
 void SipService::tell_fetched(std::string_view aor, std::uint64_t id) {
-  const std::uint32_t owner_shard = shard_of(aor);
+  const std::uint32_t owner_shard = home_.shard_of(aor);
   if (owner_shard != shard_) {
     MailWriter(mail_, ServiceMail::fetched).put(id).text(aor);
     transport_.send_mail(owner_shard, mail_, true);
@@ -181,9 +173,9 @@ std::string SipService::read_question(std::string_view argument, std::string& ao
   const std::string uri =
       completed_uri(argument.substr(0, blank),
                     config_->domains.empty() ? std::string_view(config_->realm) : config_->domains.front());
-  if (own_user_aor(uri, aor).empty()) return error_json("that is no user of ours");
+  if (home_.user_aor(uri, aor).empty()) return error_json("that is no user of ours");
   rest = blank == std::string_view::npos ? std::string_view{} : argument.substr(blank + 1);
-  return shard_of(aor) != shard_ ? "{}" : "";  // another one answers
+  return !home_.has(aor) ? "{}" : "";  // another one answers
 }
 
 // Empty: it is answered later.

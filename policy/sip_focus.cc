@@ -39,13 +39,13 @@ void SipService::on_dialog_request(const CallName& name, const Received& request
     }
     return;
   }
-  const std::uint16_t status = focus_.on_request(name, request, match, trusted(request.flow.remote));
+  const std::uint16_t status = focus_.on_request(name, request, match, home_.trusts(request.flow.remote));
   if (status != 0) refuse_once(request, match, status, focus_.headers());
 }
 
 std::shared_ptr<const Group> SipService::group_of(const Routing& routing) {
   if (!routing.local || routing.parsed.user.empty()) return nullptr;
-  const std::string_view aor = own_aor(routing.parsed, aor_);
+  const std::string_view aor = home_.aor_of(routing.parsed, aor_);
   return aor.empty() ? nullptr : group_named(aor);
 }
 
@@ -64,7 +64,7 @@ bool SipService::is_of_session_elsewhere(const Received& request, const Routing&
   const LeftSession* const left = routing.local ? focus_.known(routing.parsed.user) : nullptr;
   const auto group = left == nullptr ? group_of(routing) : nullptr;
   if (left == nullptr && group == nullptr) return false;
-  const std::uint32_t owner = shard_of(group != nullptr ? group->key() : place_of(*left));
+  const std::uint32_t owner = home_.shard_of(group != nullptr ? group->key() : place_of(*left));
   if (owner == shard_) return false;
   transport_.pass_on(owner, request);
   return true;
@@ -106,7 +106,7 @@ bool SipService::target_of(const Received& request, const Routing& routing, cons
       target.session = name->call;
       return true;
     }
-    const std::string_view aor = own_aor(routing.parsed, aor_);
+    const std::string_view aor = home_.aor_of(routing.parsed, aor_);
     if (!config_->focus.factory.empty() && user_key(aor) == user_key(config_->focus.factory)) {
       target.target = Target::factory;
       return true;

@@ -16,7 +16,7 @@ std::string_view SipService::addressed_aor(const Received& request, const Routin
                                            std::string& room) const {
   if (comes_by_core(request, routing, sender)) return served_aor(routing, room);
   if (!routing.local || !routing.next_route.empty()) return {};
-  return own_aor(routing.parsed, room);
+  return home_.aor_of(routing.parsed, room);
 }
 
 // Whether one of its ends is a user of ours who wants it.

@@ -46,7 +46,7 @@ bool SipService::store_large(Proxied& p, bool tried) {
   }
   const std::string identity(identity_of(*invite, sender));
   Routing routing;
-  (void)read_routing(*invite, routing);  // it was good before
+  (void)home_.read_routing(*invite, routing);  // it was good before
   std::string room;
   const std::string_view recorder = session_recorder(*invite, routing, sender, room);
   if (!focus_.deposit(*invite, server,

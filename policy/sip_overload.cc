@@ -73,7 +73,7 @@ bool SipService::wanted(const core::Input& datagram) {
   bytes.remove_prefix(sip::leading_lines(bytes).bytes);
   if (bytes.empty() || bytes == "\r" || starts_with_ignore_case(bytes, "SIP/2.0 ")) return true;
   const core::Address& source = *datagram.source;
-  const bool is_trusted = trusted(source);
+  const bool is_trusted = home_.trusts(source);
   if (overload_.level() >= 4 && !may_pass(bytes, is_trusted || sources_.proven(source, now_.mono))) {
     count(Metric::overload_datagrams);
     return false;
@@ -116,7 +116,7 @@ bool SipService::has_priority(const Received& request) const {
   const auto begin = request.head.headers.begin();
   if (std::none_of(begin, begin + request.head.header_count, is_claim)) return false;
   const core::Address& source = request.flow.remote;
-  return trusted(source) || transport_.proven(request.flow) ||
+  return home_.trusts(source) || transport_.proven(request.flow) ||
          (!request.flow.reliable() && sources_.proven(source, now_.mono));
 }
 
@@ -128,7 +128,7 @@ void SipService::close_idle_strangers() {
   strangers_.clear();
   transport_.find_idle_strangers(level >= 3 ? std::min(idle, idle_at_level_three) : idle, strangers_);
   for (const Flow& flow : strangers_) {
-    if (trusted(flow.remote)) continue;
+    if (home_.trusts(flow.remote)) continue;
     count(Metric::overload_idle_closed);
     transport_.close(flow);
   }

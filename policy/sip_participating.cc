@@ -76,13 +76,13 @@ std::string_view SipService::served_aor(const Received& request, const Routing& 
   if (sender.kind == Sender::Kind::user && !config_->domains.empty()) {
     room.assign("sip:").append(sender.user).append("@").append(config_->domains.front());
     const std::string text = room;
-    return sip::parse_uri(text, uri) ? own_aor(uri, room) : std::string_view{};
+    return sip::parse_uri(text, uri) ? home_.aor_of(uri, room) : std::string_view{};
   }
   if (sender.kind != Sender::Kind::trusted || !routing.originating) return {};
   const sip::AssertedIdentity asserted = sip::asserted_identity(request.head, request.bytes);
   const std::string_view who = asserted.any() ? asserted.best().uri : std::string_view(request.essentials.from.uri);
-  return sip::parse_uri(who, uri) && (uri.scheme == sip::Scheme::tel || names_us(uri)) ? own_aor(uri, room)
-                                                                                       : std::string_view{};
+  return sip::parse_uri(who, uri) && (uri.scheme == sip::Scheme::tel || home_.names_us(uri)) ? home_.aor_of(uri, room)
+                                                                                             : std::string_view{};
 }
 
 // OMA-POL-3: of the policies of both sides the stricter one; 0: none.
@@ -94,7 +94,7 @@ std::uint64_t SipService::media_bytes_max(const Received& request, const Routing
   };
   senders_of(request, sender.user, sender.kind == Sender::Kind::trusted, senders_);
   const std::uint64_t sent = senders_.empty() ? 0 : limit_of(senders_.front());
-  const std::uint64_t taken = routing.local ? limit_of(user_key(own_aor(routing.parsed, aor_))) : 0;
+  const std::uint64_t taken = routing.local ? limit_of(user_key(home_.aor_of(routing.parsed, aor_))) : 0;
   return sent == 0 || taken == 0 ? std::max(sent, taken) : std::min(sent, taken);
 }
 
@@ -160,17 +160,11 @@ bool SipService::comes_by_core(const Received& request, const Routing& routing, 
 std::string_view SipService::served_aor(const Routing& routing, std::string& room) const {
   sip::Uri uri;
   const bool named = !routing.served.empty() && sip::parse_uri(routing.served, uri) &&
-                     (names_us(uri) || uri.scheme == sip::Scheme::tel);
-  return own_aor(named ? uri : routing.parsed, room);
+                     (home_.names_us(uri) || uri.scheme == sip::Scheme::tel);
+  return home_.aor_of(named ? uri : routing.parsed, room);
 }
 
 // --- on the way out
-
-// Whether a URI is that of a user of ours. A number may be anybody's.
-bool SipService::is_served(std::string_view user) const {
-  sip::Uri uri;
-  return sip::parse_uri(user, uri) && (uri.host.empty() || our_domain(uri.host) || names_us(uri));
-}
 
 // False: refused.
 bool SipService::may_originate(const Received& request, const sip::RequestMatch& match, const Routing& routing,
@@ -179,7 +173,7 @@ bool SipService::may_originate(const Received& request, const sip::RequestMatch&
   const std::string_view from = request.essentials.from.uri;
   const bool served = sender.kind == Sender::Kind::user ||
                       (sender.kind == Sender::Kind::trusted && routing.originating) ||
-                      (sender.kind == Sender::Kind::unknown && let_in && is_served(from));
+                      (sender.kind == Sender::Kind::unknown && let_in && home_.serves(from));
   std::optional<ImKind> kind = served ? im_request(request) : std::nullopt;
   // To a session of ours a REFER or SUBSCRIBE is of the service whatever its tags.
   const bool tags_matter = request.head.method != Method::refer && request.head.method != Method::subscribe;
@@ -212,16 +206,16 @@ bool SipService::may_originate_within(const CallName& name, const Received& requ
   if (!config_->im.participating || !judges_requests()) return true;
   const auto party = name.kind == NameKind::call ? calls_.party(name, request) : focus_.party(name, request);
   if (!party || (!party->im && !im_kind(request))) return true;
-  const bool from_trusted = trusted(request.flow.remote);
+  const bool from_trusted = home_.trusts(request.flow.remote);
   Routing routing;
-  if (from_trusted && (!read_routing(request, routing) || !routing.originating)) return true;
+  if (from_trusted && (!home_.read_routing(request, routing) || !routing.originating)) return true;
   senders_.clear();
   if (party->uri.empty()) {
     senders_of(request, party->user, from_trusted, senders_);
   } else if (std::string key = user_key(party->uri); !key.empty()) {
     senders_.push_back(std::move(key));
   }
-  if (senders_.empty() || (!from_trusted && !is_served(senders_.front()))) return true;
+  if (senders_.empty() || (!from_trusted && !home_.serves(senders_.front()))) return true;
   count(Metric::im_originating);
   const ImKind kind = method == Method::message ? ImKind::pager : ImKind::other;
   return judge_originating(request, match, senders_.front(), {.kind = kind});

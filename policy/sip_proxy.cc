@@ -77,21 +77,16 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   } else if (by_token || !routing.next_route.empty() || !routing.local) {
     route_on(p, routing);
   } else {
-    p.aor = std::string(own_aor(routing.parsed, aor_));
+    p.aor = std::string(home_.aor_of(routing.parsed, aor_));
     look_up(p, request);
   }
   current_ = nullptr;
   current_routing_ = nullptr;
 }
 
-SipService::Branch* SipService::add_branch(Proxied& p, std::uint16_t q) {
+Proxied::Branch* SipService::add_branch(Proxied& p, std::uint16_t q) {
   if (!p.fork.add_target(q)) return nullptr;
-  if (free_branches_.empty()) {
-    p.branches.push_back(std::make_unique<Branch>());
-  } else {
-    p.branches.push_back(std::move(free_branches_.back()));
-    free_branches_.pop_back();
-  }
+  p.branches.push_back(spare_branches_.take());
   Branch& branch = *p.branches.back();
   branch.timer.owner = p.self.packed();
   branch.timer.kind = static_cast<std::uint32_t>(p.branches.size() - 1);
@@ -148,7 +143,8 @@ void SipService::give_upstream(Proxied& p, const Received& response, unsigned br
     give_call(p, response, branch);
     return;
   }
-  (void)transactions_.respond(p.server, response.head.status, forward_response(p.from_trusted, response, &p.timer), now_.mono);
+  (void)transactions_.respond(p.server, response.head.status, forwarder_.response(p.from_trusted, response, &p.timer),
+                              now_.mono);
 }
 
 void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch) {
@@ -188,7 +184,7 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
       give_call(p, *response, branch);
       return;
     }
-    chosen.kept = forward_response(p.from_trusted, *response, &p.timer);
+    chosen.kept = forwarder_.response(p.from_trusted, *response, &p.timer);
     chosen.kept_status = response->head.status;
   }
   if (p.errand != nullptr) {
@@ -255,7 +251,7 @@ void SipService::try_next_hop(Proxied& p, unsigned index) {
     while (branch.next_hop < branch.hops.size()) {
       const Hop& hop = branch.hops[branch.next_hop++];
       branch.by_flow = false;
-      if (!(branch.outside ? may_reach_outside(hop.address) : may_reach(hop.address))) {
+      if (!(branch.outside ? home_.may_reach_outside(hop.address) : home_.may_reach(hop.address))) {
         branch.forbidden = true;
         continue;
       }
@@ -307,6 +303,23 @@ void SipService::keep_own(Proxied& p, Branch& branch, std::uint16_t status) {
   branch.kept_status = status;
 }
 
+std::string_view SipService::forward(const Proxied& p, unsigned index, const Received& request, const Flow& flow,
+                                     std::string_view branch_name) {
+  Routing read;
+  if (current_ != &request) (void)home_.read_routing(request, read);  // a stored one: it was good before
+  const Branch& branch = *p.branches[index];
+  return forwarder_.request({.source = p.source,
+                             .method = p.method,
+                             .from_trusted = p.from_trusted,
+                             .in_dialog = p.has_to_tag,
+                             .user = p.user,
+                             .uri = branch.uri,
+                             .route = branch.route,
+                             .timer = p.timer_edit},
+                            request, current_ == &request ? *current_routing_ : read, flow, branch_name,
+                            p.fork.breadth(index));
+}
+
 bool SipService::send_on(Proxied& p, unsigned index, const Flow& flow) {
   Branch& branch = *p.branches[index];
   const Received* const request = request_of(p);
@@ -314,17 +327,8 @@ bool SipService::send_on(Proxied& p, unsigned index, const Flow& flow) {
   const sip::ClientTicket ticket = transactions_.open_client(p.method, flow, owner_number(Owner::proxied, p.self), p.loop);
   if (!ticket.id.valid()) return false;
   const std::string_view text =
-      p.errand != nullptr
-          ? put_errand(*p.errand, *request, flow, ticket.branch_text(), branch.uri, branch.route)
-          : forward_request({.source = p.source,
-                       .method = p.method,
-                       .from_trusted = p.from_trusted,
-                       .in_dialog = p.has_to_tag,
-                       .user = p.user,
-                       .uri = branch.uri,
-                       .route = branch.route,
-                               .timer = p.timer_edit},
-                      *request, flow, ticket.branch_text(), p.fork.breadth(index));
+      p.errand != nullptr ? forwarder_.errand(*p.errand, *request, flow, ticket.branch_text(), branch.uri, branch.route)
+                          : forward(p, index, *request, flow, ticket.branch_text());
   if (!flow.reliable() && text.size() > datagram_request_bytes_max && !branch.tried_stream && branch.next_hop != 0) {
     // R3261-12: by TCP; only when that is refused by UDP after all.
     branch.tried_stream = true;
@@ -378,8 +382,8 @@ void SipService::on_branch_response(Proxied& p, const Received& response, sip::T
   }
   const sip::ForkDecision decision = p.fork.response(index, status);
   if (status >= 300 && (p.fork.kept().has(index) || decision.challenges.has(index))) {
-    branch.kept = p.errand != nullptr ? filter_response(p.from_trusted, response)
-                                      : forward_response(p.from_trusted, response);
+    branch.kept = p.errand != nullptr ? forwarder_.response_here(p.from_trusted, response)
+                                      : forwarder_.response(p.from_trusted, response);
     branch.kept_status = status;
   }
   carry_out(p, decision, &response, index);
@@ -465,27 +469,9 @@ void SipService::drop(Proxied& p) {
   proxied_.erase(p.self);
 }
 
-void SipService::Branch::clear() {
-  uri.clear();
-  route.clear();
-  flow.reset();
-  next.clear();
-  alternatives.clear();
-  hops.clear();
-  next_hop = 0;
-  to_binding = outside = forbidden = waits_for_name = tried_stream = heard = by_flow = false;
-  client = {};
-  kept.clear();
-  kept_status = 0;
-}
-
 void SipService::recycle(std::unique_ptr<Branch> branch) {
   wheel_.cancel(branch->timer);
-  constexpr std::size_t kept_max = 1024;
-  constexpr std::size_t kept_bytes_max = 4096;
-  if (free_branches_.size() == kept_max || branch->kept.capacity() > kept_bytes_max) return;
-  branch->clear();
-  free_branches_.push_back(std::move(branch));
+  spare_branches_.give(std::move(branch));
 }
 
 }  // namespace parley::policy

@@ -30,12 +30,12 @@ void SipService::on_publish(const Received& request, const sip::RequestMatch& ma
     refuse(request, 481);
     return;
   }
-  if (own_aor(routing.parsed, aor_).empty()) {
+  if (home_.aor_of(routing.parsed, aor_).empty()) {
     refuse(request, 404);
     return;
   }
   // Who owns the address of record composes its state, in the order in which requests come. Nothing goes on twice.
-  const std::uint32_t owner_shard = shard_of(aor_);
+  const std::uint32_t owner_shard = home_.shard_of(aor_);
   if (owner_shard != shard_ && request.flow.shard == shard_) {
     transport_.pass_on(owner_shard, request);
     return;
@@ -70,7 +70,7 @@ bool SipService::is_user(std::string_view text, const Routing& routing) const {
   if (sip::same_user(text, routing.uri)) return true;
   std::string asked;
   std::string named;
-  return names_us(uri) && !own_aor(uri, named).empty() && named == own_aor(routing.parsed, asked);
+  return home_.names_us(uri) && !home_.aor_of(uri, named).empty() && named == home_.aor_of(routing.parsed, asked);
 }
 
 // SEED3-5.2.4-3: each for himself. A trusted peer asserts who it is; without an assertion it is who From names.

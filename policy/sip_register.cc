@@ -14,25 +14,6 @@ using core::Metric;
 using sip::HeaderId;
 using sip::Method;
 
-std::uint32_t SipService::shard_of(std::string_view aor) const {
-  if (shard_count_ == 1) return 0;
-  return static_cast<std::uint32_t>(core::KeyedHash(owner_key_).add(aor).finish().low % shard_count_);
-}
-
-// The one spelling under which a user of ours is kept, whichever of our names stands behind the '@'. Empty: no user.
-std::string_view SipService::own_aor(const sip::Uri& uri, std::string& room) const {
-  char key[sip_aor_bytes_max];
-  const std::string_view whole = sip::aor_key(uri, key, sizeof key);
-  const std::size_t at = whole.rfind('@');
-  if (at == std::string_view::npos) {
-    room.assign(whole.starts_with("tel:") ? whole : std::string_view{});
-    return room;
-  }
-  room.assign(whole.substr(0, at + 1));
-  room.append(config_->domains.empty() ? whole.substr(at + 1) : std::string_view(config_->domains.front()));
-  return room;
-}
-
 // --- REGISTER
 
 void SipService::on_register(const Received& request, const sip::RequestMatch& match, const Sender& sender) {
@@ -42,7 +23,7 @@ void SipService::on_register(const Received& request, const sip::RequestMatch& m
     refuse(request, 400, {}, "Bad To");
     return;
   }
-  if (!names_us(to) || to.user.empty()) {  // RFC 3261 section 10.3 step 5
+  if (!home_.names_us(to) || to.user.empty()) {  // RFC 3261 section 10.3 step 5
     refuse(request, 404);
     return;
   }
@@ -50,14 +31,14 @@ void SipService::on_register(const Received& request, const sip::RequestMatch& m
     refuse(request, 403);
     return;
   }
-  if (own_aor(to, aor_).empty()) {
+  if (home_.aor_of(to, aor_).empty()) {
     refuse(request, 404);
     return;
   }
   // TS 24.229 section 5.4.1.7: From is the S-CSCF that speaks for the user in To.
   const bool third_party =
       sender.kind == Sender::Kind::trusted && !sip::same_user(request.essentials.from.uri, request.essentials.to.uri);
-  const std::uint32_t owner_shard = shard_of(aor_);
+  const std::uint32_t owner_shard = home_.shard_of(aor_);
   const bool may = owner_shard == shard_ || may_ask();
   const sip::TransactionId server =
       may ? transactions_.open_server(request, match, 0, now_.mono) : sip::TransactionId{};
@@ -124,7 +105,7 @@ void SipService::keep(const Flow& flow, core::Instant until, core::Duration sile
 // --- look-ups
 
 void SipService::look_up(Proxied& p, const Received& request) {
-  const std::uint32_t owner_shard = shard_of(p.aor);
+  const std::uint32_t owner_shard = home_.shard_of(p.aor);
   const bool keeps = config_->im.deferred.on && ((p.im == ImKind::pager && p.method == Method::message) ||
                                                  (p.im == ImKind::large_message && p.method == Method::invite));
   if (owner_shard == shard_) {
@@ -146,7 +127,7 @@ void SipService::look_up(Proxied& p, const Received& request) {
 
 // Of the user who begins a call. The call does not wait: an answer that never comes is a history that is not kept.
 void SipService::ask_settings(core::SlotId call, std::string_view aor) {
-  const std::uint32_t owner_shard = shard_of(aor);
+  const std::uint32_t owner_shard = home_.shard_of(aor);
   if (owner_shard == shard_) {
     calls_.on_settings(call, Leg::a, settings_.of(aor));
     return;
@@ -157,7 +138,7 @@ void SipService::ask_settings(core::SlotId call, std::string_view aor) {
 
 // To whoever has the user. Who does not know of a message does not send it, so this is not lost.
 void SipService::tell_added(std::string_view aor, std::string_view sender, bool tried) {
-  const std::uint32_t owner_shard = shard_of(aor);
+  const std::uint32_t owner_shard = home_.shard_of(aor);
   if (owner_shard == shard_) {
     deferred_.added(aor, sender, tried);
     watch_.changed(aor);

@@ -48,20 +48,6 @@ void put_unsupported(const sip::Head& head, std::string_view bytes, HeaderId id,
   }
 }
 
-std::uint16_t default_port(const sip::Listener& listener) {
-  switch (listener.transport) {
-    case core::Transport::tls: return 5061;
-    case core::Transport::ws: return 80;
-    case core::Transport::wss: return 443;
-    default: return 5060;
-  }
-}
-
-std::string_view without_dot(std::string_view host) {
-  if (host.ends_with('.')) host.remove_suffix(1);
-  return host;
-}
-
 }  // namespace
 
 void SipService::on_request(const Received& request, const sip::RequestMatch& match) {
@@ -77,7 +63,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
   if (!let_in(request)) return;
   if (on_call_request(request, match)) return;
   Routing routing;
-  if (!read_routing(request, routing)) {
+  if (!home_.read_routing(request, routing)) {
     refuse(request, 400, {}, "Bad Route");
     return;
   }
@@ -90,7 +76,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     return;
   }
   // The core asks us what we alone know, whatever Route it has besides.
-  const bool by_core = !by_token && routing.local && routing.own_routes > 0 && trusted(request.flow.remote);
+  const bool by_core = !by_token && routing.local && routing.own_routes > 0 && home_.trusts(request.flow.remote);
   const bool asked = ends_here || (by_core && (about_settings_event(request) || about_deferred_event(request) || history_lists_.wants(request)));
   if ((asked || by_core) && about_deferred(request, routing)) {
     on_deferred_request(request, match, routing);
@@ -202,7 +188,7 @@ bool SipService::proxy_checks(const Received& request, Routing& routing) {
   }
   routing.loop = sip::loop_hash(loop_seed_, request.head, request.bytes);
   if (was_here(request) &&
-      sip::check_loop(request.head, request.bytes, routing.loop, own_names_) == sip::Passage::loop) {
+      sip::check_loop(request.head, request.bytes, routing.loop, home_.sent_by()) == sip::Passage::loop) {
     refuse(request, 482);
     return false;
   }
@@ -219,96 +205,17 @@ bool SipService::was_here(const Received& request) const {
   const sip::Header* const via = request.head.first(HeaderId::via);
   if (request.head.next(*via) != nullptr || via->value.of(request.bytes).find(',') != std::string_view::npos) return true;
   const sip::Via& top = request.essentials.via;
-  return std::any_of(own_names_.begin(), own_names_.end(), [&top](const sip::SentBy& own) {
+  return std::any_of(home_.sent_by().begin(), home_.sent_by().end(), [&top](const sip::SentBy& own) {
     return (!top.has_port || top.port == own.port) && core::equal_ignore_case(top.host, own.host);
   });
 }
 
 // --- where it goes
 
-bool SipService::our_domain(std::string_view host) const {
-  host = without_dot(host);
-  return std::any_of(config_->domains.begin(), config_->domains.end(),
-                     [host](const std::string& domain) { return core::equal_ignore_case(domain, host); });
-}
-
-// A host and port that we listen at, or a domain of ours.
-bool SipService::names_us(const sip::Uri& uri) const {
-  if (uri.scheme != sip::Scheme::sip && uri.scheme != sip::Scheme::sips) return false;
-  if (uri.host.empty()) return false;
-  const auto& listeners = config_->transport.listeners;
-  const auto port_fits = [&uri](const sip::Listener& listener, std::uint16_t port) {
-    return uri.has_port ? uri.port == port : port == default_port(listener);
-  };
-  if (our_domain(uri.host)) {
-    if (!uri.has_port || uri.port == 5060 || uri.port == 5061) return true;
-    if (std::any_of(listeners.begin(), listeners.end(), [&](const sip::Listener& l) {
-          return uri.port == l.port || uri.port == l.bound.port;
-        })) {
-      return true;
-    }
-  }
-  const auto literal = core::parse_ip(uri.host, 0);
-  return std::any_of(listeners.begin(), listeners.end(), [&](const sip::Listener& l) {
-    if (port_fits(l, l.port) && core::equal_ignore_case(without_dot(uri.host), l.host)) return true;
-    return literal && literal->family == l.bound.family && literal->ip == l.bound.ip && port_fits(l, l.bound.port);
-  });
-}
-
-bool SipService::read_routing(const Received& request, Routing& routing) const {
-  const std::string_view bytes = request.bytes;
-  const std::string_view call_id = request.essentials.call_id;
-  routing.uri = request.head.uri.of(bytes);
-  routing.parsed = request.essentials.uri;
-  // A token proves that a dialog was let through: what begins anew has to prove its sender itself.
-  const auto token_of = [&](const sip::Uri& uri) {
-    return request.essentials.to_tag.empty() ? std::nullopt : sip::read_route_token(uri.user, call_id, route_key_);
-  };
-  // R3261-10: a strict router has moved our Record-Route URI into the request URI, and the target behind all Routes.
-  if (names_us(routing.parsed) && request.head.first(HeaderId::route) != nullptr)
-    routing.token = token_of(routing.parsed);
-  const bool strict = routing.token.has_value();
-  bool ours = true;
-  std::string_view last;
-  for (const sip::Header* header = request.head.first(HeaderId::route); header != nullptr;
-       header = request.head.next(*header)) {
-    std::string_view rest = header->value.of(bytes);
-    while (!rest.empty()) {
-      sip::Address address;
-      sip::Uri uri;
-      if (!sip::take_address(rest, address) || !sip::parse_uri(address.uri, uri)) return false;
-      last = address.uri;
-      if (ours && names_us(uri)) {
-        ++routing.own_routes;
-        routing.token = token_of(uri);
-        routing.originating = routing.originating || sip::has_uri_parameter(uri, "orig");
-        continue;
-      }
-      ours = false;
-      if (routing.next_route.empty()) routing.next_route = address.uri;
-    }
-  }
-  if (strict) {
-    if (!sip::parse_uri(last, routing.parsed)) return false;
-    routing.uri = last;
-    routing.drop_last_route = true;
-    if (routing.next_route.data() == last.data()) routing.next_route = {};
-  }
-  routing.local = names_us(routing.parsed);
-  return true;
-}
-
 // --- who sends it
 
-// OMA-ID-6: by its address.
-bool SipService::trusted(const core::Address& address) const {
-  const core::Address plain = core::unmapped(address);
-  return std::any_of(config_->trusted_peers.begin(), config_->trusted_peers.end(),
-                     [&plain](const core::Cidr& block) { return core::contains(block, plain); });
-}
-
 bool SipService::identify(const Received& request, const Routing& routing, Sender& sender) {
-  if (trusted(request.flow.remote)) {
+  if (home_.trusts(request.flow.remote)) {
     sender.kind = Sender::Kind::trusted;
     return true;
   }
@@ -344,7 +251,7 @@ bool SipService::identify(const Received& request, const Routing& routing, Sende
   if (registers) return true;
   // Under another of our users' names nobody may send; anonymous and foreign names are for the recipient to judge.
   sip::Uri from;
-  if (sip::parse_uri(request.essentials.from.uri, from) && (our_domain(from.host) || names_us(from)) &&
+  if (sip::parse_uri(request.essentials.from.uri, from) && (home_.has_domain(from.host) || home_.names_us(from)) &&
       !sip::same_escaped(from.user, sender.user)) {
     refuse(request, 403, {}, "From Is Not Yours");
     return false;
@@ -373,7 +280,7 @@ void SipService::challenge(const Received& request, bool stale, bool by_proxy) {
 bool SipService::may_cancel(const Received& request, const sip::RequestMatch& match) const {
   const core::Address invite = core::unmapped(transactions_.flow_of(match.id).remote);
   const core::Address from = core::unmapped(request.flow.remote);
-  return (from.family == invite.family && from.ip == invite.ip) || (trusted(from) && trusted(invite));
+  return (from.family == invite.family && from.ip == invite.ip) || (home_.trusts(from) && home_.trusts(invite));
 }
 
 void SipService::on_cancel(const Received& request, const sip::RequestMatch& match) {

@@ -45,11 +45,16 @@ SipService::SipService(const Parts& parts)
       pairs_(parts.pairs),
       stored_(parts.stored),
       config_(parts.config),
-      route_key_(key_from(parts.process_seed, 0)),
       owner_key_(key_from(parts.process_seed, 16)),
       tag_key_(core::HashKey::make(parts.random)),
-      loop_seed_(route_key_.high ^ owner_key_.low),
+      loop_seed_(key_from(parts.process_seed, 0).high ^ owner_key_.low),
+      home_({.shard = parts.shard,
+             .shard_count = parts.shard_count,
+             .route_key = key_from(parts.process_seed, 0),
+             .owner_key = owner_key_,
+             .config = parts.config}),
       transport_({parts.shard, parts.pool, parts.metrics, transport_config(parts.config)}),
+      forwarder_(home_, transport_, parts.config),
       transactions_({.pool = parts.pool,
                      .metrics = parts.metrics,
                      .random = parts.random,
@@ -71,24 +76,8 @@ SipService::SipService(const Parts& parts)
                    .settings = parts.config->im.participating ? &settings_ : nullptr,
                    .config = parts.config}),
       user_sessions_(parts.shard, parts.shard_count, parts.invites, named_key(owner_key_, "users")),
-      calls_({.shard = parts.shard,
-              .pool = parts.pool,
-              .metrics = parts.metrics,
-              .random = parts.random,
-              .name_key = owner_key_,
-              .transactions = transactions_,
-              .transport = transport_,
-              .users = &user_sessions_,
-              .config = parts.config}),
-      focus_({.agent = {.shard = parts.shard,
-                        .pool = parts.pool,
-                        .metrics = parts.metrics,
-                        .random = parts.random,
-                        .name_key = owner_key_,
-                        .transactions = transactions_,
-                        .transport = transport_,
-                        .users = &user_sessions_,
-                        .config = parts.config},
+      calls_(agent(parts, &user_sessions_)),
+      focus_({.agent = agent(parts, &user_sessions_),
               .media = parts.media,
               .rooms = parts.rooms,
               .conferences = &conferences_,
@@ -104,58 +93,12 @@ SipService::SipService(const Parts& parts)
       ids_(parts.shard),
       history_({.shard = parts.shard, .metrics = parts.metrics, .ids = ids_, .config = parts.config}),
       trace_(tag_key_),
-      exploder_({.shard = parts.shard,
-                 .pool = parts.pool,
-                 .metrics = parts.metrics,
-                 .random = parts.random,
-                 .name_key = owner_key_,
-                 .transactions = transactions_,
-                 .transport = transport_,
-                 .config = parts.config},
-                ids_, trace_, history_),
-      deferred_({.shard = parts.shard,
-                 .pool = parts.pool,
-                 .metrics = parts.metrics,
-                 .random = parts.random,
-                 .name_key = owner_key_,
-                 .transactions = transactions_,
-                 .transport = transport_,
-                 .config = parts.config},
-                location_, settings_, trace_),
-      watch_({.shard = parts.shard,
-              .pool = parts.pool,
-              .metrics = parts.metrics,
-              .random = parts.random,
-              .name_key = owner_key_,
-              .transactions = transactions_,
-              .transport = transport_,
-              .config = parts.config},
-             location_, settings_, deferred_),
-      retrieval_({.shard = parts.shard,
-                  .pool = parts.pool,
-                  .metrics = parts.metrics,
-                  .random = parts.random,
-                  .name_key = owner_key_,
-                  .transactions = transactions_,
-                  .transport = transport_,
-                  .config = parts.config}),
-      history_lists_({.shard = parts.shard,
-                      .pool = parts.pool,
-                      .metrics = parts.metrics,
-                      .random = parts.random,
-                      .name_key = owner_key_,
-                      .transactions = transactions_,
-                      .transport = transport_,
-                      .config = parts.config}),
-      system_({.shard = parts.shard,
-               .pool = parts.pool,
-               .metrics = parts.metrics,
-               .random = parts.random,
-               .name_key = owner_key_,
-               .transactions = transactions_,
-               .transport = transport_,
-               .config = parts.config},
-              ids_),
+      exploder_(agent(parts), ids_, trace_, history_),
+      deferred_(agent(parts), location_, settings_, trace_),
+      watch_(agent(parts), location_, settings_, deferred_),
+      retrieval_(agent(parts)),
+      history_lists_(agent(parts)),
+      system_(agent(parts), ids_),
       failed_(parts.metrics),
       sources_(parts.config->sources.sources_max, parts.random, parts.metrics),
       refresh_times_(parts.random),
@@ -168,7 +111,19 @@ SipService::SipService(const Parts& parts)
   focus_.use_history(&history_);
   if (pairs_ != nullptr) pairs_->use_recorder(&history_);
   trace_.set_capacity(config_->focus.trace_messages);
-  name_ourselves();
+  name_core();
+}
+
+UserAgent::Parts SipService::agent(const Parts& parts, UserSessions* users) {
+  return {.shard = parts.shard,
+          .pool = parts.pool,
+          .metrics = parts.metrics,
+          .random = parts.random,
+          .name_key = owner_key_,
+          .transactions = transactions_,
+          .transport = transport_,
+          .users = users,
+          .config = parts.config};
 }
 
 SipService::~SipService() {
@@ -291,22 +246,22 @@ void SipService::store_binding(const sip::LocationFact& change) {
 std::size_t SipService::restore(const core::StoreContents& stored, const core::Now& now) {
   ids_.begin_after(stored.newest_id);
   for (const std::string& aor : stored.deferred_users) {
-    if (shard_of(aor) == shard_) deferred_.restore(aor);
+    if (home_.has(aor)) deferred_.restore(aor);
   }
   for (const core::SendingRow& row : stored.sendings) {
     if (MessageIds::shard_of(row.id) % shard_count_ == shard_) exploder_.restore(row);
   }
   for (const core::SystemMessageRow& row : stored.system_messages) {
-    if (shard_of(row.aor) == shard_) system_.restore(row);
+    if (home_.has(row.aor)) system_.restore(row);
   }
   for (const core::PublicationRow& row : stored.publications) {
-    if (shard_of(row.aor) == shard_ && config_->im.participating) settings_.restore(row, now);
+    if (home_.has(row.aor) && config_->im.participating) settings_.restore(row, now);
   }
   for (const core::SessionRow& row : stored.sessions) {
     if (config_->focus.on) focus_.restore(row);
   }
   for (const core::SubscriptionRow& row : stored.subscriptions) {
-    if (shard_of(row.resource) != shard_) continue;
+    if (!home_.has(row.resource)) continue;
     if (row.owner == kept_of_users) {
       reg_events_.restore(row, now);
     } else if (row.owner == kept_of_deferred) {
@@ -319,7 +274,7 @@ std::size_t SipService::restore(const core::StoreContents& stored, const core::N
   }
   std::size_t count = 0;
   for (const core::BindingRow& row : stored.bindings) {
-    if (shard_of(row.aor) != shard_) continue;
+    if (!home_.has(row.aor)) continue;
     auto binding = sip::from_row(row, now, static_cast<std::uint16_t>(shard_), config_->transport.listeners);
     if (!binding) continue;
     if (location_.restore(row.aor, std::move(*binding)) == sip::Location::Applied::done) ++count;
@@ -346,6 +301,8 @@ core::Instant SipService::other_deadline() const {
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
+  home_.reload(config_);
+  forwarder_.reload(config_);
   transport_.reload(transport_config(config_));
   digest_.set_config(config_->digest);
   settings_.reload(config_);
@@ -361,22 +318,17 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   history_lists_.reload(config_);
   system_.reload(config_);
   conferences_.reload(config_);
-  name_ourselves();
+  name_core();
 }
+
+void SipService::name_core() { core_route_ = config_->core.empty() ? std::string() : "<" + config_->core + ">"; }
 
 void SipService::take(std::shared_ptr<const UserDocuments> documents) {
   user_documents_ = std::move(documents);
   const std::string& owner = user_documents_->changed_owner;
-  settings_.take(user_documents_, !owner.empty() && shard_of(owner) == shard_);
+  settings_.take(user_documents_, !owner.empty() && home_.has(owner));
   reg_events_.take(user_documents_);
   focus_.renew_groups([this](std::string_view key) { return group_named(key); });
-}
-
-void SipService::name_ourselves() {
-  own_names_.clear();
-  for (const sip::Listener& listener : config_->transport.listeners)
-    own_names_.push_back({listener.host, listener.port});
-  core_route_ = config_->core.empty() ? std::string() : "<" + config_->core + ">";
 }
 
 void SipService::drain() { draining_ = true; }
@@ -556,7 +508,7 @@ void SipService::refuse(const Received& request, std::uint16_t status, std::span
     return;
   }
   count_refusal(status);
-  const bool stranger = !request.flow.reliable() && !trusted(request.flow.remote);
+  const bool stranger = !request.flow.reliable() && !home_.trusts(request.flow.remote);
   const std::string_view reply =
       stranger ? bounded_reply(request, status, headers, reason) : compose(request, status, headers, reason);
   if (reply.empty()) return;

@@ -21,7 +21,6 @@
 //   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
 //   sip_proxy.cc      requests on their way: branches, responses, CANCEL, Timer C
 //   sip_stateless.cc  requests that are forwarded and forgotten
-//   sip_forward.cc    what a message looks like when it goes on
 //   sip_calls.cc      calls that are carried leg to leg (calls.h)
 //   sip_focus.cc      sessions of which we are the focus (focus.h)
 //
@@ -47,18 +46,18 @@
 #include "core/slot_map.h"
 #include "core/timer_wheel.h"
 #include "policy/calls.h"
+#include "policy/conference_events.h"
 #include "policy/content_policy.h"
 #include "policy/deferred.h"
 #include "policy/deferred_retrieval.h"
 #include "policy/deferred_watch.h"
-#include "policy/history_lists.h"
-#include "policy/conference_events.h"
 #include "policy/errand.h"
 #include "policy/exploder.h"
 #include "policy/focus.h"
+#include "policy/forwarder.h"
+#include "policy/history_lists.h"
 #include "policy/history_recorder.h"
-#include "policy/history_text.h"
-#include "policy/hop.h"
+#include "policy/home.h"
 #include "policy/message_ids.h"
 #include "policy/message_reader.h"
 #include "policy/originating.h"
@@ -66,8 +65,11 @@
 #include "policy/overload.h"
 #include "policy/owner.h"
 #include "policy/pager_trace.h"
+#include "policy/proxied.h"
 #include "policy/refresh_times.h"
 #include "policy/reg_events.h"
+#include "policy/routing.h"
+#include "policy/scratch.h"
 #include "policy/settings.h"
 #include "policy/sip_config.h"
 #include "policy/source_budget.h"
@@ -171,125 +173,13 @@ class SipService {
  private:
   using Received = sip::Received;
   using Flow = sip::Flow;
-
-  // Who sent a request, as far as it is proven.
-  struct Sender {
-    enum class Kind : std::uint8_t { unknown, trusted, user };
-    Kind kind = Kind::unknown;
-    std::string_view user;  // of our realm
-  };
-
-  // What the Route headers and the request URI say.
-  struct Routing {
-    unsigned own_routes = 0;              // topmost Route values that name us, to be taken off
-    std::optional<sip::RouteToken> token;  // of the last of them: the dialog is one we let through
-    std::string_view next_route;          // the first Route value that remains: its URI; empty: none
-    std::string_view uri;                 // where to, after strict routing was mended
-    bool drop_last_route = false;         // strict routing: the last Route value has become the URI
-    bool local = false;                   // `uri` is of a domain of ours
-    bool originating = false;             // it comes from a user served here: our Route has `orig` (TS 24.229), or
-    std::string_view served;              // P-Served-User says so and names him; empty: it does not, or is not believed
-    sip::Uri parsed;                      // `uri`
-    std::uint64_t loop = 0;               // what its way depends on (RFC 5393), once proxy_checks has asked
-  };
-
-  // Memory that is written to and kept; it grows to the largest message and is not cleared in between.
-  class Scratch {
-   public:
-    [[nodiscard]] char* room(std::size_t bytes) {
-      if (bytes_.size() < bytes) bytes_.resize(bytes * 2);
-      return bytes_.data();
-    }
-    [[nodiscard]] std::string_view view(std::size_t bytes) const { return {bytes_.data(), bytes}; }
-
-   private:
-    std::vector<char> bytes_;
-  };
-
-  // A way to a user's device: his binding, or another flow of it.
-  struct Alternative {
-    std::string uri;           // request URI
-    std::string route;         // Route value in front: the binding's Path
-    std::optional<Flow> flow;  // over which it goes, whatever its URI says
-  };
-
-  // One target of a proxied request.
-  struct Branch {
-    std::string uri;
-    std::string route;
-    std::optional<Flow> flow;  // not tried yet
-    std::string next;          // URI of the next hop where it is not `uri`
-    std::vector<Alternative> alternatives;  // when nobody is reached the first way (R5626-2)
-    std::vector<Hop> hops;                  // in the order to try (R3263-2)
-    std::size_t next_hop = 0;
-    bool to_binding = false;      // of a user of ours
-    bool outside = false;         // needs leave to go there
-    bool forbidden = false;       // and did not have it
-    bool waits_for_name = false;
-    bool tried_stream = false;    // too large for a datagram
-    bool heard = false;           // a response has come from this hop
-    bool by_flow = false;         // it went over the flow of its binding or dialog
-    sip::TransactionId client;
-    std::string kept;              // final response, as it would go upstream
-    std::uint16_t kept_status = 0;
-    core::Timer timer;             // Timer C
-    void clear();
-  };
-
-  // Keeps the memory of its texts from one use to the next.
-  void recycle(std::unique_ptr<Branch> branch);
-
-  // A request on its way, from its arrival to its last response.
-  struct Proxied {
-    explicit Proxied(const sip::ForkConfig& config) : fork(config) {}
-    core::SlotId self;
-    sip::TransactionId server;       // whom its response goes to; or
-    std::unique_ptr<Errand> errand;  // of a call of ours
-    sip::Method method = sip::Method::other;
-    Flow source;
-    bool from_trusted = false;
-    bool has_to_tag = false;
-    bool answered = false;  // a final response has gone upstream, or none ever will
-    bool answered_2xx = false;
-    bool answered_503 = false;  // by whoever it came to
-    bool waits_for_bindings = false;
-    bool by_core = false;  // the core reaches whom nothing else leads to
-    bool tries_again = false;  // a BYE of ours that came to nobody: its timer runs
-    bool routed = false;   // the core has the bindings of `aor`: checked, it goes where its Route says
-    std::optional<ImKind> im;  // the checks on its way to a user of ours are due
-    bool to_user = false;      // and it has passed them
-    // Of a message that may be kept for him (deferred.h): its id, and when it came; 0: it is none.
-    std::uint64_t message_id = 0;
-    std::int64_t message_ms = 0;
-    std::uint64_t trace = 0;  // its record in trace_
-    enum class Keeping : std::uint8_t {
-      no,
-      asked,    // the store is to have it
-      done,     // its sender has his 202
-      refused,  // and his 480
-    };
-    Keeping keeping = Keeping::no;
-    // Whose history it goes into when it has been accepted: who sends it, an address of record, and `aor` (OMA-HIS-3).
-    std::string recorded_sender;
-    bool records_receiver = false;
-    std::unique_ptr<LateMessage> late;  // of one that is kept, while his devices may still accept it
-    bool given_up = false;         // his devices have not answered in time, and are called off
-    core::Timer answer_timer;      // when he counts as one who can not be reached
-    sip::ProxyTimer timer;  // R4028-4
-    sip::ProxyTimerEdit timer_edit;
-    std::string user;      // who proved to be its sender
-    std::string reason;    // of a CANCEL, for those that follow from it (RFC 3326)
-    std::string aor;       // being looked up
-    std::uint64_t loop = 0;
-    sip::Fork fork;
-    std::vector<std::unique_ptr<Branch>> branches;
-  };
-
-  static constexpr std::size_t sip_aor_bytes_max = 512;
+  using Branch = Proxied::Branch;
+  using Alternative = Proxied::Alternative;
 
   // --- sip_service.cc
+  [[nodiscard]] UserAgent::Parts agent(const Parts& parts, UserSessions* users = nullptr);
+  void name_core();
   [[nodiscard]] core::Instant other_deadline() const;
-  void name_ourselves();
   void handle(const Received& message);
   void on_response(const Received& message);
   void on_gone(const Flow& flow);
@@ -326,14 +216,10 @@ class SipService {
   void on_request(const Received& request, const sip::RequestMatch& match);
   void on_cancel(const Received& request, const sip::RequestMatch& match);
   [[nodiscard]] bool may_cancel(const Received& request, const sip::RequestMatch& match) const;
-  [[nodiscard]] bool read_routing(const Received& request, Routing& routing) const;
-  [[nodiscard]] bool names_us(const sip::Uri& uri) const;
-  [[nodiscard]] bool our_domain(std::string_view host) const;
   [[nodiscard]] bool proxy_checks(const Received& request, Routing& routing);
   // False: refused.
   [[nodiscard]] bool identify(const Received& request, const Routing& routing, Sender& sender);
   void challenge(const Received& request, bool stale, bool by_proxy);
-  [[nodiscard]] bool trusted(const core::Address& address) const;
   [[nodiscard]] bool was_here(const Received& request) const;
   void answer_here(const Received& request, const sip::RequestMatch& match);
   void on_options(const Received& request);
@@ -373,8 +259,6 @@ class SipService {
   void finish_register(sip::TransactionId server, const Received& request, const Registered& done,
                        std::span<const sip::HeaderText> headers);
   void keep(const Flow& flow, core::Instant until, core::Duration silence_max = {});
-  [[nodiscard]] std::uint32_t shard_of(std::string_view aor) const;
-  [[nodiscard]] std::string_view own_aor(const sip::Uri& uri, std::string& room) const;
   void on_service_mail(std::uint32_t from, std::string_view mail);
   void look_up(Proxied& p, const Received& request);
   void ask_settings(core::SlotId call, std::string_view aor);
@@ -424,7 +308,6 @@ class SipService {
   [[nodiscard]] std::string_view served_aor(const Routing& routing, std::string& room) const;
   [[nodiscard]] bool may_originate(const Received& request, const sip::RequestMatch& match, const Routing& routing,
                                    const Sender& sender);
-  [[nodiscard]] bool is_served(std::string_view user) const;
   [[nodiscard]] bool may_originate_within(const CallName& name, const Received& request,
                                           const sip::RequestMatch& match);
   [[nodiscard]] bool judge_originating(const Received& request, const sip::RequestMatch& match, std::string_view user,
@@ -467,7 +350,6 @@ class SipService {
   [[nodiscard]] bool names_function(const sip::Uri& uri) const;
   [[nodiscard]] bool about_deferred(const Received& request, const Routing& routing) const;
   [[nodiscard]] bool about_deferred_event(const Received& request) const;
-  [[nodiscard]] std::string_view own_user_aor(std::string_view identity, std::string& room) const;
   void on_deferred_request(const Received& request, const sip::RequestMatch& match, Routing& routing);
   void finish_list_subscribe(const Received& request, const sip::RequestMatch& match, std::uint16_t status);
   void tell_list_changed(std::string_view aor, bool reminds);
@@ -538,12 +420,11 @@ class SipService {
   // False: `uri` names nothing that can be looked up, or too much is.
   [[nodiscard]] bool ask_for_name(std::string_view uri, const Wanted& wanted);
   void on_resolved(const core::Resolution& resolution);
-  [[nodiscard]] bool may_reach(const core::Address& address) const;
-  [[nodiscard]] bool may_reach_outside(const core::Address& address) const;
 
   // --- sip_proxy.cc
   void proxy(const Received& request, const sip::RequestMatch& match, const Routing& routing, const Sender& sender);
   Branch* add_branch(Proxied& p, std::uint16_t q);
+  void recycle(std::unique_ptr<Branch> branch);
   void begin_fork(Proxied& p);
   [[nodiscard]] const Received* request_of(const Proxied& p);
   void carry_out(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch);
@@ -553,6 +434,8 @@ class SipService {
   void start_branch(Proxied& p, unsigned index);
   void try_next_hop(Proxied& p, unsigned index);
   [[nodiscard]] bool send_on(Proxied& p, unsigned index, const Flow& flow);
+  [[nodiscard]] std::string_view forward(const Proxied& p, unsigned index, const Received& request, const Flow& flow,
+                                         std::string_view branch_name);
   void branch_failed(Proxied& p, unsigned index);
   void hop_failed(const Branch& branch, std::optional<core::Duration> retry_after = {});
   void keep_own(Proxied& p, Branch& branch, std::uint16_t status);
@@ -578,8 +461,6 @@ class SipService {
   void start_errand(Errand errand);
   void cancel_errand(const Errand& errand);
   void send_call_ack(const Errand& errand);
-  [[nodiscard]] std::string_view put_errand(const Errand& errand, const Received& request, const Flow& out,
-                                            std::string_view branch_name, std::string_view uri, std::string_view route);
   void give_call(Proxied& p, const Received& response, unsigned branch);
   [[nodiscard]] bool may_try_again(Proxied& p);
   void wait_to_try_again(Proxied& p);
@@ -610,40 +491,6 @@ class SipService {
   [[nodiscard]] bool forward_stateless(const Received& request, const Routing& routing, const Sender& sender);
   [[nodiscard]] bool respond_stateless(const Received& response);
 
-  // --- sip_forward.cc
-  struct Onward {  // of a request that goes on
-    const Flow& source;
-    sip::Method method = sip::Method::other;
-    bool from_trusted = false;
-    bool in_dialog = false;
-    std::string_view user;   // who proved to be its sender
-    std::string_view uri;    // where to
-    std::string_view route;  // Route value in front
-    sip::ProxyTimerEdit timer{};
-  };
-  [[nodiscard]] std::string_view forward_request(const Onward& on, const Received& request, const Flow& out,
-                                                 std::string_view branch_name, std::uint16_t breadth);
-  // The edits that every request gets; the last of them writes it.
-  void begin_edits(const Received& request, const Flow& out, std::string_view branch_name);
-  void edit_for(const Flow& out, const Received& request);
-  void edit_credentials(const Received& request);
-  [[nodiscard]] std::string_view edit_route(const Received& request, const Routing& routing, std::string_view in_front,
-                                            std::string_view uri);
-  [[nodiscard]] std::string_view put_request(const Received& request, std::string_view uri);
-  void edit_identity(bool from_trusted, std::string_view user, const Received& request, const Flow& out);
-  void edit_timer(const sip::ProxyTimerEdit& timer);
-  [[nodiscard]] std::string_view forward_response(bool to_trusted, const Received& response,
-                                                  const sip::ProxyTimer* timer = nullptr);
-  [[nodiscard]] std::string_view put_response_on(bool to_trusted, const Received& response);
-  // With its Via.
-  [[nodiscard]] std::string_view filter_response(bool to_trusted, const Received& response);
-  void put_via(std::string& out, const Flow& flow, std::string_view branch) const;
-  void put_record_routes(const Received& request, const Flow& source, const Flow& out, std::string (&values)[2],
-                         std::size_t& count);
-  void put_routes(const Received& request, const Routing& routing, std::string_view in_front, std::string& out) const;
-  [[nodiscard]] std::string_view put_whole(const Received& message, const sip::ForwardText& text);
-  void put_own_uri(std::string& out, const Flow& flow, std::string_view user) const;
-
   const std::uint32_t shard_;
   const std::uint32_t shard_count_;
   core::Pool& pool_;
@@ -653,18 +500,18 @@ class SipService {
   StoredLegs* const stored_;
   std::shared_ptr<const SipConfig> config_;
   std::shared_ptr<const UserDocuments> user_documents_ = std::make_shared<UserDocuments>();
-  core::HashKey route_key_;
-  core::HashKey owner_key_;
-  core::HashKey tag_key_;
-  std::uint64_t loop_seed_;
+  const core::HashKey owner_key_;
+  const core::HashKey tag_key_;
+  const std::uint64_t loop_seed_;
+  Home home_;
 
   core::Now now_;
   core::Outbox* out_ = nullptr;
   bool draining_ = false;
-  std::vector<sip::SentBy> own_names_;  // into config_
   std::string core_route_;              // Route value; empty: there is no core
 
   sip::Transport transport_;
+  Forwarder forwarder_;
   sip::Transactions transactions_;
   sip::DigestAuth digest_;
   sip::Location location_;
@@ -697,7 +544,7 @@ class SipService {
   std::uint32_t unanswered_ = 0;  // of them
   core::TimerWheel wheel_;
   std::deque<Question> questions_;  // the oldest first
-  std::vector<std::unique_ptr<Branch>> free_branches_;
+  SpareBranches spare_branches_;
   // A name being resolved: for a branch, or for an ACK that is held.
   struct Wanted {
     core::SlotId proxied{};
@@ -716,28 +563,14 @@ class SipService {
   // Scratch, kept and reused.
   Scratch text_;  // the message being made
   std::string aor_;
-  std::string via_;
-  std::string branch_text_;
-  std::string record_routes_[2];
-  std::string identity_text_;
   std::vector<std::string> own_identities_;
-  std::vector<std::string_view> identities_;
   std::string kept_text_;
   std::string tag_;
   std::string mail_;
   std::string sender_text_;
   std::string value_;
-  std::string route_;
-  std::string strict_uri_;
-  std::string hops_left_;
-  std::string breadth_;
-  std::string contact_;
-  std::string expires_;
-  std::string min_se_;
   sip::HeaderLines lines_;
   std::vector<core::ResolvedAddress> resolved_;
-  sip::Edits edits_;
-  std::vector<sip::HeaderEdit> edit_list_;
   sip::TargetPlan plan_;
   sip::RegisterAnswer register_answer_;
   std::vector<sip::Binding> decoded_;

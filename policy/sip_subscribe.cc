@@ -22,12 +22,12 @@ bool SipService::about_user(const Received& request, const Routing& routing) con
 
 void SipService::on_subscribe(const Received& request, const sip::RequestMatch& match, Routing& routing) {
   if (!uas_checks(request)) return;
-  if (own_aor(routing.parsed, aor_).empty()) {
+  if (home_.aor_of(routing.parsed, aor_).empty()) {
     refuse(request, 404);
     return;
   }
   // Who owns the address of record owns its subscriptions, and answers. Nothing goes on twice.
-  const std::uint32_t owner_shard = shard_of(aor_);
+  const std::uint32_t owner_shard = home_.shard_of(aor_);
   if (owner_shard != shard_ && request.flow.shard == shard_) {
     transport_.pass_on(owner_shard, request);
     return;
@@ -89,7 +89,7 @@ std::uint16_t SipService::may_watch(const Received& request, const Routing& rout
   if (!known && location_.bindings(aor_).empty()) return 404;
   const std::string_view asserted = sip::asserted_identity(request.head, request.bytes).sip.uri;
   sip::Uri uri;
-  if (asserted.empty() || !sip::parse_uri(asserted, uri) || !our_domain(uri.host)) return 200;
+  if (asserted.empty() || !sip::parse_uri(asserted, uri) || !home_.has_domain(uri.host)) return 200;
   const bool of_ours = config_->users.find(uri.user) != config_->users.end();
   return of_ours && !sip::same_escaped(uri.user, routing.parsed.user) ? 403 : 200;
 }

@@ -48,10 +48,11 @@ std::string SipService::answer_system(const core::AdminRequest& request) {
   const std::string uri =
       completed_uri(order->user, config_->domains.empty() ? std::string_view(config_->realm) : config_->domains.front());
   sip::Uri user;
-  const bool ours = sip::parse_uri(uri, user) && !user.user.empty() && (user.scheme == sip::Scheme::tel || names_us(user));
-  if (ours) order->user = std::string(own_aor(user, aor_));
+  const bool ours =
+      sip::parse_uri(uri, user) && !user.user.empty() && (user.scheme == sip::Scheme::tel || home_.names_us(user));
+  if (ours) order->user = std::string(home_.aor_of(user, aor_));
   if (!ours || order->user.empty()) return error("that is no user of ours");
-  if (shard_of(order->user) != shard_) return "{}";  // another one answers
+  if (!home_.has(order->user)) return "{}";  // another one answers
   system_.order(request.id, std::move(*order));
   return {};
 }
@@ -65,7 +66,7 @@ bool SipService::about_system(const Received& request, const Routing& routing) {
   sip::Uri own;
   if (!sip::parse_uri(config_->im.system.uri, own) || !sip::same_escaped(own.user, routing.parsed.user)) return false;
   std::string known;
-  return own_aor(routing.parsed, aor_) == own_aor(own, known);
+  return home_.aor_of(routing.parsed, aor_) == home_.aor_of(own, known);
 }
 
 // OMA-SYS-3, OMA-SYS-7. No check of the participating functions comes before it but the rate: what answers is never held
@@ -84,7 +85,7 @@ void SipService::on_system_answer(const Received& request, const sip::RequestMat
   sip::Uri uri;
   std::string aor;
   if (sender.kind == Sender::Kind::unknown || !sip::parse_uri(identity_of(request, sender), uri) ||
-      own_aor(uri, aor).empty()) {
+      home_.aor_of(uri, aor).empty()) {
     finish_answer(server, request, 403);
     return;
   }
@@ -99,7 +100,7 @@ void SipService::on_system_answer(const Received& request, const sip::RequestMat
     finish_answer(server, request, 503);
     return;
   }
-  const std::uint32_t owner_shard = shard_of(aor);
+  const std::uint32_t owner_shard = home_.shard_of(aor);
   if (owner_shard != shard_) {
     asked(true, server);
     MailWriter(mail_, ServiceMail::answer).put(server.packed()).text(aor).text(given.id).text(given.option);
@@ -198,8 +199,8 @@ bool SipService::owes_answer(const Received& request) const {
     sip::Uri uri;
     std::string aor;
     return overdue_answers_.holds_back(sender, request) ||
-           (sip::parse_uri(sender, uri) && !uri.host.empty() && is_served(sender) &&
-            overdue_answers_.holds_back(own_aor(uri, aor), request));
+           (sip::parse_uri(sender, uri) && !uri.host.empty() && home_.serves(sender) &&
+            overdue_answers_.holds_back(home_.aor_of(uri, aor), request));
   });
 }
 

@@ -11,18 +11,6 @@ namespace parley::policy {
 
 using core::Metric;
 
-bool SipService::may_reach(const core::Address& address) const {
-  return sip::may_reach(config_->transport.dial_deny, address);
-}
-
-bool SipService::may_reach_outside(const core::Address& address) const {
-  if (!may_reach(address)) return false;
-  if (trusted(address)) return true;
-  const core::Address plain = core::unmapped(address);
-  return std::any_of(config_->dial_allow.begin(), config_->dial_allow.end(),
-                     [&plain](const core::Cidr& block) { return core::contains(block, plain); });
-}
-
 // Fills branch.hops, at once or when the name is resolved.
 void SipService::find_hops(Proxied& p, Branch& branch, unsigned index) {
   const std::string& text = branch.next.empty() ? branch.uri : branch.next;
@@ -136,7 +124,7 @@ void SipService::on_route(Proxied& p, const Received& request) {
     return;
   }
   Routing routing;
-  (void)read_routing(request, routing);  // it was good before
+  (void)home_.read_routing(request, routing);  // it was good before
   route_on(p, routing);
 }
 

@@ -262,7 +262,7 @@ void SipService::on_found(const core::StoreResult& result) {
 void SipService::put_where(std::string_view id, std::span<const core::DeferredRow> rows, std::string_view note, std::string& json) {
   json = "{\"waiting\":[";
   for (const core::DeferredRow& row : rows) {
-    if (shard_of(row.aor) == shard_) put_waiting(row, deferred_.tries_of(row.aor), json);
+    if (home_.has(row.aor)) put_waiting(row, deferred_.tries_of(row.aor), json);
   }
   json.append("],\"sending\":[");
   for (const Exploder::Open& open : exploder_.open_of(id)) put_sending(open, json);
