@@ -40,7 +40,7 @@ void SipService::begin_call(const Received& request, const sip::RequestMatch& ma
                                .media = takes_media(request, routing, sender),
                                .media_optional = config_->im.media.path == MediaPath::automatic};
   std::string served;
-  if (const std::optional<ImKind> kind = im_request(request)) {
+  if (const std::optional<ImKind> kind = participating_.im_request(request)) {
     invitation.im = true;
     invitation.session = kind == ImKind::session;
     invitation.served = served_aor(request, routing, sender, served);
@@ -180,7 +180,7 @@ void SipService::start_errand(Errand errand) {
     drop(p);
     return;
   }
-  if (!e.in_dialog) p.im = im_request(*request);
+  if (!e.in_dialog) p.im = participating_.im_request(*request);
   p.trace = trace_add(*request, &e);
   sip::Uri uri;
   const bool ours = e.by_uri && sip::parse_uri(request->head.uri.of(request->bytes), uri) &&

@@ -71,7 +71,8 @@ bool SipService::defer(Proxied& p, bool tried) {
 // The policy::user_key of whom a message comes from; empty: nobody who could be told of it.
 std::string_view SipService::message_sender(const Proxied& p, const Received& request) {
   const bool asserted = p.errand != nullptr || p.from_trusted;
-  senders_of(request, p.errand == nullptr ? std::string_view(p.user) : std::string_view(p.errand->user), asserted, senders_);
+  participating_.senders_of(request, p.errand == nullptr ? std::string_view(p.user) : std::string_view(p.errand->user),
+                            asserted, senders_);
   return senders_.empty() ? std::string_view{} : std::string_view(senders_.front());
 }
 
@@ -151,8 +152,8 @@ void SipService::answer_kept(const Received& request, sip::TransactionId server,
   }
   const std::string_view why =
       outcome == Outcome::full ? "no more is kept for the recipient" : "it can not be stored now";
-  put_refusal({.status = 480, .tells = Tells::warning, .text = why, .page = {}}, policy_of({}), {}, ImKind::pager, request);
-  answer(request, server, 480, lines_.headers());
+  participating_.put_warning(request, why);
+  answer(request, server, 480, participating_.headers());
 }
 
 }  // namespace parley::policy

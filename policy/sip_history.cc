@@ -41,7 +41,7 @@ std::string_view SipService::recorded_sender(const Received& request, const Rout
 std::string_view SipService::session_recorder(const Received& request, const Routing& routing, const Sender& sender,
                                               std::string& room, bool fetches) const {
   if (!config_->im.history.on || request.head.method != Method::invite) return {};
-  const std::optional<ImKind> kind = im_request(request);
+  const std::optional<ImKind> kind = participating_.im_request(request);
   if (!kind && !fetches) return {};
   const HistoryMode mode = fetches ? HistoryMode::pager_large : history_mode(*kind);
   const std::string_view aor = served_aor(request, routing, sender, room);

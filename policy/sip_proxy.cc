@@ -62,7 +62,7 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   p.has_to_tag = !request.essentials.to_tag.empty();
   if (!set_timer(p, request)) return;
   p.user = std::string(sender.user);
-  p.im = im_request(request, routing.token.has_value());
+  p.im = participating_.im_request(request, routing.token.has_value());
   if (p.im == ImKind::pager) p.recorded_sender = std::string(recorded_sender(request, routing, sender, aor_));
   p.loop = routing.loop;
   p.trace = trace_add(request, nullptr);

@@ -76,6 +76,12 @@ SipService::SipService(const Parts& parts)
                    .settings = parts.config->im.participating ? &settings_ : nullptr,
                    .config = parts.config}),
       user_sessions_(parts.shard, parts.shard_count, parts.invites, named_key(owner_key_, "users")),
+      participating_({.home = home_,
+                      .transport = transport_,
+                      .sessions = user_sessions_,
+                      .random = parts.random,
+                      .metrics = parts.metrics,
+                      .config = parts.config}),
       calls_(agent(parts, &user_sessions_)),
       focus_({.agent = agent(parts, &user_sessions_),
               .media = parts.media,
@@ -102,8 +108,6 @@ SipService::SipService(const Parts& parts)
       failed_(parts.metrics),
       sources_(parts.config->sources.sources_max, parts.random, parts.metrics),
       refresh_times_(parts.random),
-      rates_(parts.config->im.rate_users_max, parts.metrics),
-      overdue_answers_(parts.config->im.overdue_answers_max),
       proxied_(parts.config->proxied_max),
       reader_(std::make_unique<MessageReader>()) {
   calls_.use_media(pairs_);
@@ -139,6 +143,7 @@ SipService::~SipService() {
 void SipService::begin(const core::Now& now, core::Outbox& out) {
   now_ = now;
   out_ = &out;
+  participating_.begin(now);
   transport_.begin(now, out);
   reg_events_.begin(now, out);
   look_at_overload();
@@ -303,6 +308,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
   home_.reload(config_);
   forwarder_.reload(config_);
+  participating_.reload(config_);
   transport_.reload(transport_config(config_));
   digest_.set_config(config_->digest);
   settings_.reload(config_);
@@ -325,6 +331,7 @@ void SipService::name_core() { core_route_ = config_->core.empty() ? std::string
 
 void SipService::take(std::shared_ptr<const UserDocuments> documents) {
   user_documents_ = std::move(documents);
+  participating_.take(user_documents_);
   const std::string& owner = user_documents_->changed_owner;
   settings_.take(user_documents_, !owner.empty() && home_.has(owner));
   reg_events_.take(user_documents_);

@@ -47,7 +47,6 @@
 #include "core/timer_wheel.h"
 #include "policy/calls.h"
 #include "policy/conference_events.h"
-#include "policy/content_policy.h"
 #include "policy/deferred.h"
 #include "policy/deferred_retrieval.h"
 #include "policy/deferred_watch.h"
@@ -60,11 +59,10 @@
 #include "policy/home.h"
 #include "policy/message_ids.h"
 #include "policy/message_reader.h"
-#include "policy/originating.h"
-#include "policy/overdue_answers.h"
 #include "policy/overload.h"
 #include "policy/owner.h"
 #include "policy/pager_trace.h"
+#include "policy/participating.h"
 #include "policy/proxied.h"
 #include "policy/refresh_times.h"
 #include "policy/reg_events.h"
@@ -74,8 +72,6 @@
 #include "policy/sip_config.h"
 #include "policy/source_budget.h"
 #include "policy/system_messages.h"
-#include "policy/terminating.h"
-#include "policy/user_rates.h"
 #include "sip/digest_auth.h"
 #include "sip/failed_targets.h"
 #include "sip/fork.h"
@@ -150,7 +146,7 @@ class SipService {
   [[nodiscard]] std::uint16_t listener_base() const { return config_->transport.listener_base; }
 
   // For tests.
-  [[nodiscard]] OverdueAnswers& overdue_answers() { return overdue_answers_; }
+  [[nodiscard]] OverdueAnswers& overdue_answers() { return participating_.overdue_answers(); }
   [[nodiscard]] const SystemMessages& system_messages() const { return system_; }
   [[nodiscard]] const sip::Transactions& transactions() const { return transactions_; }
   [[nodiscard]] std::uint32_t live_connections() const { return transport_.connections(); }
@@ -278,31 +274,11 @@ class SipService {
   [[nodiscard]] std::uint16_t may_publish(const Received& request, const Routing& routing, const Sender& sender) const;
 
   // --- sip_participating.cc
-  struct Arrival {  // whose request it is
-    std::string_view user;  // of our realm, who has proved to be that; or
-    bool asserted = false;  // somebody whom its P-Asserted-Identity may name
-    bool deferred = false;  // somebody who may be a deferred messaging function
-  };
-  struct Told {
-    std::uint16_t status = 0;
-    Tells tells = Tells::nothing;
-    std::string_view text;
-    std::string_view page;
-  };
-  [[nodiscard]] bool judges_requests() const {
-    return (config_->documents != nullptr && config_->documents->judge_requests) || !user_documents_->access_rules.empty();
-  }
-  // Of a user; null: there are none.
-  [[nodiscard]] std::shared_ptr<const AccessRules> rules_of(std::string_view user) const;
-  [[nodiscard]] UserPolicy policy_of(std::string_view user) const;
-  [[nodiscard]] std::optional<ImKind> im_request(const Received& request, bool let_in = false) const;
   [[nodiscard]] bool takes_media(const Received& request, const Routing& routing, const Sender& sender) const;
   [[nodiscard]] std::string_view served_aor(const Received& request, const Routing& routing, const Sender& sender,
                                             std::string& room) const;
   [[nodiscard]] std::uint64_t media_bytes_max(const Received& request, const Routing& routing, const Sender& sender);
   [[nodiscard]] bool asks_within_rate(const Received& request, const Sender& sender);
-  [[nodiscard]] bool within_rate(std::string_view user, sip::Method method);
-  void senders_of(const Received& request, std::string_view user, bool asserted, std::vector<std::string>& keys) const;
   void read_served(const Received& request, Routing& routing) const;
   [[nodiscard]] bool comes_by_core(const Received& request, const Routing& routing, const Sender& sender) const;
   [[nodiscard]] std::string_view served_aor(const Routing& routing, std::string& room) const;
@@ -312,14 +288,7 @@ class SipService {
                                           const sip::RequestMatch& match);
   [[nodiscard]] bool judge_originating(const Received& request, const sip::RequestMatch& match, std::string_view user,
                                        OriginatingFacts facts);
-  void put_refusal(const Told& told, const UserPolicy& policy, const ContentVerdict& content, ImKind kind,
-                   const Received& request);
-  [[nodiscard]] TerminatingFacts terminating_facts(const Received& request, ImKind kind, std::string_view user,
-                                                   const ImSettings& settings, ContentVerdict& content);
-  [[nodiscard]] bool is_deferred_delivery(const Received& request, bool from_trusted) const;
   [[nodiscard]] static bool may_be_deferred(const Proxied& p);
-  [[nodiscard]] const TerminatingCheck* terminating_refusal(const Received& request, const Arrival& arrival, ImKind kind,
-                                                            std::string_view aor, const ImSettings& settings);
   [[nodiscard]] bool may_terminate(Proxied& p, const Received& request, const ImSettings& settings);
 
   // --- sip_deferred.cc
@@ -403,7 +372,6 @@ class SipService {
   void tell_answered(const SystemMessages::Answered& answered);
   void tell_system();
   void hold_back(std::string_view aor, bool back);
-  [[nodiscard]] bool owes_answer(const Received& request) const;
   [[nodiscard]] static bool is_system_message(const Proxied& p);
 
   // --- sip_targets.cc
@@ -519,6 +487,7 @@ class SipService {
   Settings settings_;
   RegEvents reg_events_;
   UserSessions user_sessions_;
+  Participating participating_;
   Calls calls_;
   Focus focus_;
   ConferenceEvents conferences_;  // goes before the rosters of focus_
@@ -538,8 +507,6 @@ class SipService {
   Overload overload_;
   SourceBudget sources_;
   RefreshTimes refresh_times_;
-  UserRates rates_;
-  OverdueAnswers overdue_answers_;
   core::SlotMap<Proxied> proxied_;
   std::uint32_t unanswered_ = 0;  // of them
   core::TimerWheel wheel_;
@@ -576,8 +543,7 @@ class SipService {
   std::vector<sip::Binding> decoded_;
   std::vector<std::string> associated_;
   std::vector<Flow> strangers_;
-  std::vector<std::string> senders_;  // user_key of each of a sender's identities
-  std::string refusal_body_;
+  std::vector<std::string> senders_;       // user_key of each of a sender's identities
   std::unique_ptr<MessageReader> reader_;  // of what is stored
 };
 

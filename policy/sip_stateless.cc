@@ -41,11 +41,13 @@ bool SipService::forward_stateless(const Received& request, const Routing& routi
     out = transport_.flow_to({hop.transport, hop.address, hop.tls_name});
   }
   if (!out) return false;
-  if (const std::optional<ImKind> kind = im_request(request)) {
-    const Arrival arrival{.user = sender.user, .asserted = sender.kind == Sender::Kind::trusted,
-                          .deferred = sender.kind == Sender::Kind::trusted};
-    if (const TerminatingCheck* const check = terminating_refusal(request, arrival, *kind, aor, settings_.of(aor))) {
-      refuse(request, check->status, lines_.headers());
+  if (const std::optional<ImKind> kind = participating_.im_request(request)) {
+    const Participating::Arrival arrival{.user = sender.user,
+                                         .asserted = sender.kind == Sender::Kind::trusted,
+                                         .deferred = sender.kind == Sender::Kind::trusted};
+    if (const TerminatingCheck* const check =
+            participating_.terminating_refusal(request, arrival, *kind, aor, settings_.of(aor))) {
+      refuse(request, check->status, participating_.headers());
       return true;
     }
   }

@@ -186,22 +186,10 @@ void SipService::tell_system() {
 void SipService::hold_back(std::string_view aor, bool back) {
   const std::string user = user_key(aor);
   if (!back) {
-    overdue_answers_.clear(user);
-  } else if (!overdue_answers_.mark(user, config_->im.system.uri, {})) {
+    participating_.overdue_answers().clear(user);
+  } else if (!participating_.overdue_answers().mark(user, config_->im.system.uri, {})) {
     count(Metric::im_system_unheld);
   }
-}
-
-// Whether the sender of `request`, in senders_, is one, by whichever of our names he goes (SEED4-6.1.1.1-2, OMA-SYS-5).
-bool SipService::owes_answer(const Received& request) const {
-  if (overdue_answers_.empty()) return false;
-  return std::any_of(senders_.begin(), senders_.end(), [&](const std::string& sender) {
-    sip::Uri uri;
-    std::string aor;
-    return overdue_answers_.holds_back(sender, request) ||
-           (sip::parse_uri(sender, uri) && !uri.host.empty() && home_.serves(sender) &&
-            overdue_answers_.holds_back(home_.aor_of(uri, aor), request));
-  });
 }
 
 // OMA-SYS-2: what we send ourselves, and nobody else who says so.
