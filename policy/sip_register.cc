@@ -85,7 +85,7 @@ void SipService::finish_register(sip::TransactionId server, const Received& requ
         request.flow.transport == core::Transport::tcp || request.flow.transport == core::Transport::tls;
     keep(request.flow, now_.mono + std::chrono::seconds(done.granted_s) + config_->transport.idle,
          promised ? std::chrono::milliseconds(1500) * done.flow_timer_s : core::Duration{});
-    refresh_times_.put(request, done.granted_s, now_.mono);
+    admission_.granted(request, done.granted_s);
   }
   if (done.status == 200) count(Metric::sip_registered);
   answer(request, server, done.status, headers);

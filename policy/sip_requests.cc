@@ -60,7 +60,10 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     refuse(request, 481);
     return;
   }
-  if (!let_in(request)) return;
+  if (!admission_.lets_in(request)) {
+    refuse(request, 503);
+    return;
+  }
   if (on_call_request(request, match)) return;
   Routing routing;
   if (!home_.read_routing(request, routing)) {
@@ -246,8 +249,7 @@ bool SipService::identify(const Received& request, const Routing& routing, Sende
   }
   sender.kind = Sender::Kind::user;
   sender.user = result.user;
-  transport_.prove(request.flow);
-  sources_.prove(config_->sources, request.flow.remote, now_.mono);
+  admission_.prove(request);
   if (registers) return true;
   // Under another of our users' names nobody may send; anonymous and foreign names are for the recipient to judge.
   sip::Uri from;

@@ -106,8 +106,13 @@ SipService::SipService(const Parts& parts)
       history_lists_(agent(parts)),
       system_(agent(parts), ids_),
       failed_(parts.metrics),
-      sources_(parts.config->sources.sources_max, parts.random, parts.metrics),
-      refresh_times_(parts.random),
+      admission_({.home = home_,
+                  .transport = transport_,
+                  .pool = parts.pool,
+                  .random = parts.random,
+                  .metrics = parts.metrics,
+                  .key = tag_key_,
+                  .config = parts.config}),
       proxied_(parts.config->proxied_max),
       reader_(std::make_unique<MessageReader>()) {
   calls_.use_media(pairs_);
@@ -146,7 +151,7 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   participating_.begin(now);
   transport_.begin(now, out);
   reg_events_.begin(now, out);
-  look_at_overload();
+  admission_.begin(now, out);
   calls_.begin(now.mono);
   settings_.begin(now, out);
   history_.begin(now, out);
@@ -171,7 +176,7 @@ void SipService::take(const core::Input& input) {
     on_stored(*input.stored);
     return;
   }
-  if (input.kind == core::Input::Kind::datagram && !wanted(input)) return;
+  if (input.kind == core::Input::Kind::datagram && !admission_.wants(input)) return;
   transport_.take(input);
   while (const Received* const message = transport_.next()) {
     handle(*message);
@@ -194,7 +199,7 @@ void SipService::end() {
   tell_lists();
   tell_system();
   run_errands();
-  close_idle_strangers();
+  admission_.close_idle_strangers();
   transport_.end();
   // What is sent because of a fact may find a connection gone.
   for (bool any = true; any;) {
@@ -300,8 +305,8 @@ core::Instant SipService::other_deadline() const {
   return std::min({transport_.next_deadline(), transactions_.next_deadline(), location_.next_deadline(),
                    settings_.next_deadline(), reg_events_.next_deadline(), calls_.next_deadline(),
                    focus_.next_deadline(), conferences_.next_deadline(), exploder_.next_deadline(),
-                   history_lists_.next_deadline(), retrieval_.next_deadline(), system_.next_deadline(), overload_.next_deadline(),
-                   wheel_.next_deadline(), question});
+                   history_lists_.next_deadline(), retrieval_.next_deadline(), system_.next_deadline(),
+                   admission_.next_deadline(), wheel_.next_deadline(), question});
 }
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
@@ -309,6 +314,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   home_.reload(config_);
   forwarder_.reload(config_);
   participating_.reload(config_);
+  admission_.reload(config_);
   transport_.reload(transport_config(config_));
   digest_.set_config(config_->digest);
   settings_.reload(config_);
@@ -505,6 +511,19 @@ std::string_view SipService::compose(const Received& request, std::uint16_t stat
   sip::put_response(out, request.head, head, text);
   out.put(body);
   return text_.view(out.size());
+}
+
+// whoever's address stands on a datagram gets no more than three times its bytes. A challenge is what may be
+// longer; one of its algorithms is enough. Vias and the rest are no longer than in the request.
+std::string_view SipService::bounded_reply(const Received& request, std::uint16_t status,
+                                           std::span<const sip::HeaderText> headers, std::string_view reason) {
+  const std::size_t most = 3 * request.bytes.size();
+  std::string_view reply = compose(request, status, headers, reason);
+  if (reply.size() <= most) return reply;
+  const bool challenges = status == 401 || status == 407;
+  reply = compose(request, status, headers.first(challenges && !headers.empty() ? 1 : 0), reason);
+  count(reply.size() <= most ? Metric::sip_reply_shortened : Metric::sip_reply_withheld);
+  return reply.size() <= most ? reply : std::string_view{};
 }
 
 // Without a transaction: one answer for one request (an unproven source gets no more).

@@ -3,7 +3,6 @@
 //
 // The order of checks follows RFC 3261 sections 8.2 and 16.3. The parts:
 //   sip_service.cc    a step: messages and facts to who handles them; responses of our own
-//   sip_overload.cc   what is not taken at all: from strangers by number, and by the overload ladder
 //   sip_requests.cc   a request that no transaction knows: the checks, then where it goes
 //   sip_ack.cc        ACKs for 2xx
 //   sip_questions.cc  what other shards were asked
@@ -45,6 +44,7 @@
 #include "core/seam.h"
 #include "core/slot_map.h"
 #include "core/timer_wheel.h"
+#include "policy/admission.h"
 #include "policy/calls.h"
 #include "policy/conference_events.h"
 #include "policy/deferred.h"
@@ -59,18 +59,15 @@
 #include "policy/home.h"
 #include "policy/message_ids.h"
 #include "policy/message_reader.h"
-#include "policy/overload.h"
 #include "policy/owner.h"
 #include "policy/pager_trace.h"
 #include "policy/participating.h"
 #include "policy/proxied.h"
-#include "policy/refresh_times.h"
 #include "policy/reg_events.h"
 #include "policy/routing.h"
 #include "policy/scratch.h"
 #include "policy/settings.h"
 #include "policy/sip_config.h"
-#include "policy/source_budget.h"
 #include "policy/system_messages.h"
 #include "sip/digest_auth.h"
 #include "sip/failed_targets.h"
@@ -164,7 +161,7 @@ class SipService {
   [[nodiscard]] std::uint32_t live_subscribers() const { return reg_events_.subscribers(); }
   [[nodiscard]] std::uint32_t live_publications() const { return settings_.publications(); }
   [[nodiscard]] std::uint64_t live_bindings() const { return location_.binding_count(); }
-  [[nodiscard]] unsigned overload_level() const { return overload_.level(); }
+  [[nodiscard]] unsigned overload_level() const { return admission_.level(); }
 
  private:
   using Received = sip::Received;
@@ -192,21 +189,12 @@ class SipService {
   [[nodiscard]] std::string_view compose(const Received& request, std::uint16_t status,
                                          std::span<const sip::HeaderText> headers, std::string_view reason,
                                          std::string_view body = {});
-  void to_tag_for(const Received& request, std::string& tag) const;
-  void count(core::Metric metric) { metrics_.add(metric); }
-  void count_refusal(std::uint16_t status);
-
-  // --- sip_overload.cc
-  void look_at_overload();
-  [[nodiscard]] bool wanted(const core::Input& datagram);
-  // False: refused.
-  [[nodiscard]] bool let_in(const Received& request);
-  [[nodiscard]] bool is_let_in(const Received& request) const;
-  [[nodiscard]] bool has_priority(const Received& request) const;
-  void close_idle_strangers();
   // The reply as a stranger may have it over UDP; empty: none.
   [[nodiscard]] std::string_view bounded_reply(const Received& request, std::uint16_t status,
                                                std::span<const sip::HeaderText> headers, std::string_view reason);
+  void to_tag_for(const Received& request, std::string& tag) const;
+  void count(core::Metric metric) { metrics_.add(metric); }
+  void count_refusal(std::uint16_t status);
 
   // --- sip_requests.cc
   void on_request(const Received& request, const sip::RequestMatch& match);
@@ -504,9 +492,7 @@ class SipService {
   HistoryLists history_lists_;
   SystemMessages system_;
   sip::FailedTargets failed_;
-  Overload overload_;
-  SourceBudget sources_;
-  RefreshTimes refresh_times_;
+  Admission admission_;
   core::SlotMap<Proxied> proxied_;
   std::uint32_t unanswered_ = 0;  // of them
   core::TimerWheel wheel_;
@@ -542,7 +528,6 @@ class SipService {
   sip::RegisterAnswer register_answer_;
   std::vector<sip::Binding> decoded_;
   std::vector<std::string> associated_;
-  std::vector<Flow> strangers_;
   std::vector<std::string> senders_;       // user_key of each of a sender's identities
   std::unique_ptr<MessageReader> reader_;  // of what is stored
 };
