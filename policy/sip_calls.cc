@@ -43,7 +43,7 @@ void SipService::begin_call(const Received& request, const sip::RequestMatch& ma
   if (const std::optional<ImKind> kind = participating_.im_request(request)) {
     invitation.im = true;
     invitation.session = kind == ImKind::session;
-    invitation.served = served_aor(request, routing, sender, served);
+    invitation.served = parties_.sender_aor(request, routing, sender, served);
     invitation.history_mode = history_mode(*kind);
   }
   if (invitation.media) invitation.bytes_max = media_bytes_max(request, routing, sender);
@@ -51,9 +51,9 @@ void SipService::begin_call(const Received& request, const sip::RequestMatch& ma
   Forwarder::put_routes(request, routing, {}, routes);
   invitation.routes = routes;
   invitation.by_core = goes_by_core(request, routing, sender);
-  if (comes_by_core(request, routing, sender)) {
+  if (parties_.comes_by_core(request, routing, sender)) {
     invitation.outside = true;
-    invitation.aor = served_aor(routing, aor_);
+    invitation.aor = parties_.core_aor(routing, aor_);
   } else if (!routing.next_route.empty() || !routing.local) {
     invitation.outside = !routing.token;
   } else {

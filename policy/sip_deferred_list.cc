@@ -68,7 +68,7 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
   std::string aor;
   const Sender claimed{.kind = home_.trusts(request.flow.remote) ? Sender::Kind::trusted : Sender::Kind::unknown,
                        .user = {}};
-  const std::string_view claim = claimed.kind == Sender::Kind::trusted ? identity_of(request, claimed)
+  const std::string_view claim = claimed.kind == Sender::Kind::trusted ? parties_.identity_of(request, claimed)
                                                                        : std::string_view(request.essentials.from.uri);
   if (!home_.user_aor(claim, aor).empty() && request.flow.shard == shard_) {
     if (const std::uint32_t owner_shard = home_.shard_of(aor); owner_shard != shard_) {
@@ -78,7 +78,7 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
   }
   Sender sender;
   if (!identify(request, routing, sender)) return;
-  if (home_.user_aor(identity_of(request, sender), aor).empty() || !home_.has(aor)) {  // OMA-DEF-14
+  if (home_.user_aor(parties_.identity_of(request, sender), aor).empty() || !home_.has(aor)) {  // OMA-DEF-14
     refuse(request, 403);
     return;
   }

@@ -129,21 +129,6 @@ bool SipService::target_of(const Received& request, const Routing& routing, cons
   return true;
 }
 
-// AO-IMA: what is proven, else what a trusted peer asserts, else how he calls himself (OMA-ID-6).
-std::string_view SipService::identity_of(const Received& request, const Sender& sender) {
-  if (sender.kind == Sender::Kind::user && !config_->domains.empty()) {
-    own_identities_.clear();
-    for (const std::string& domain : config_->domains) {
-      own_identities_.push_back("sip:" + std::string(sender.user) + "@" + domain);
-    }
-    sender_text_ = sip::chosen_identity(request.head, request.bytes, own_identities_);
-    return sender_text_;
-  }
-  const std::string_view asserted = sip::asserted_identity(request.head, request.bytes).best().uri;
-  sender_text_ = asserted.empty() ? request.essentials.from.uri : asserted;
-  return sender_text_;
-}
-
 void SipService::begin_session(const Received& request, const sip::RequestMatch& match,
                                const Focus::Invitation& invitation) {
   sip::OptionSet more;
@@ -170,11 +155,11 @@ bool SipService::on_focus_request(const Received& request, const sip::RequestMat
   if (fetch_stored(request, match, routing, sender)) return true;
   Focus::Invitation target;
   if (!target_of(request, routing, sender, target)) return false;
-  target.identity = identity_of(request, sender);
+  target.identity = parties_.identity_of(request, sender);
   target.user = sender.user;
   target.from_trusted = sender.kind == Sender::Kind::trusted;
   std::string recorder;
-  target.recorder = session_recorder(request, routing, sender, recorder);
+  target.recorder = parties_.session_recorder(request, routing, sender, recorder);
   const Focus::Outside outside{
       .session = target.session, .identity = target.identity, .from_trusted = target.from_trusted};
   sip::OptionSet list_message;
@@ -198,7 +183,7 @@ bool SipService::on_focus_request(const Received& request, const sip::RequestMat
       status = exploder_.message(request, match,
                                  {.group = target.group,
                                   .identity = target.identity,
-                                  .recorded_sender = recorded_sender(request, routing, sender, aor_)});
+                                  .recorded_sender = parties_.recorded_sender(request, routing, sender, aor_)});
       if (status == 0) return true;
       // Its sender is proven, and a copy of what he sent would be challenged: the same nonce comes twice (R3261-1).
       if (const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono); server.valid()) {

@@ -19,23 +19,7 @@ bool SipService::takes_media(const Received& request, const Routing& routing, co
       request.head.method == Method::invite ? participating_.im_request(request) : std::nullopt;
   if (!kind) return false;
   if (config_->im.media.path == MediaPath::always) return true;
-  return config_->im.history.on && is_recorded(request, routing, sender, history_mode(*kind));
-}
-
-// The user served here who sends it, as an address of record in `room`; empty: nobody is.
-std::string_view SipService::served_aor(const Received& request, const Routing& routing, const Sender& sender,
-                                        std::string& room) const {
-  sip::Uri uri;
-  if (sender.kind == Sender::Kind::user && !config_->domains.empty()) {
-    room.assign("sip:").append(sender.user).append("@").append(config_->domains.front());
-    const std::string text = room;
-    return sip::parse_uri(text, uri) ? home_.aor_of(uri, room) : std::string_view{};
-  }
-  if (sender.kind != Sender::Kind::trusted || !routing.originating) return {};
-  const sip::AssertedIdentity asserted = sip::asserted_identity(request.head, request.bytes);
-  const std::string_view who = asserted.any() ? asserted.best().uri : std::string_view(request.essentials.from.uri);
-  return sip::parse_uri(who, uri) && (uri.scheme == sip::Scheme::tel || home_.names_us(uri)) ? home_.aor_of(uri, room)
-                                                                                             : std::string_view{};
+  return config_->im.history.on && parties_.is_recorded(request, routing, sender, history_mode(*kind));
 }
 
 // OMA-POL-3: of the policies of both sides the stricter one; 0: none.
@@ -60,33 +44,6 @@ bool SipService::asks_within_rate(const Received& request, const Sender& sender)
   if (check == nullptr) return true;
   refuse(request, check->status, participating_.headers());
   return false;
-}
-
-// --- on an IMS core (TS 24.229 section 5.7)
-
-// What a trusted peer says of whom we are to serve (SEED4-6.1.1.1-IMS, SEED4-6.1.2.1-IMS).
-void SipService::read_served(const Received& request, Routing& routing) const {
-  if (!config_->im.participating || !request.essentials.to_tag.empty()) return;
-  const sip::ServedUser served = sip::served_user(request.head, request.bytes);
-  if (served.side == sip::ServedUser::Side::unsaid) return;
-  routing.served = served.uri;
-  routing.originating = served.side == sip::ServedUser::Side::originating;
-}
-
-// The core asks for the terminating checks, of whatever session (SEED4-6.1.1.2.1-IMS, SEED4-6.1.2.2.1-IMS): its Route leads
-// here and then back to it, which has the user's bindings.
-bool SipService::comes_by_core(const Received& request, const Routing& routing, const Sender& sender) const {
-  return sender.kind == Sender::Kind::trusted && !routing.originating && routing.own_routes > 0 && !routing.token &&
-         !routing.next_route.empty() && (routing.local || routing.parsed.scheme == sip::Scheme::tel) &&
-         !routing.parsed.user.empty() && participating_.im_request(request).has_value();
-}
-
-// Whose checks these are.
-std::string_view SipService::served_aor(const Routing& routing, std::string& room) const {
-  sip::Uri uri;
-  const bool named = !routing.served.empty() && sip::parse_uri(routing.served, uri) &&
-                     (home_.names_us(uri) || uri.scheme == sip::Scheme::tel);
-  return home_.aor_of(named ? uri : routing.parsed, room);
 }
 
 // --- on the way out

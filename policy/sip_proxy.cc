@@ -63,16 +63,16 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   if (!set_timer(p, request)) return;
   p.user = std::string(sender.user);
   p.im = participating_.im_request(request, routing.token.has_value());
-  if (p.im == ImKind::pager) p.recorded_sender = std::string(recorded_sender(request, routing, sender, aor_));
+  if (p.im == ImKind::pager) p.recorded_sender = std::string(parties_.recorded_sender(request, routing, sender, aor_));
   p.loop = routing.loop;
   p.trace = trace_add(request, nullptr);
   current_ = &request;
   current_routing_ = &routing;
   p.by_core = goes_by_core(request, routing, sender);
-  p.routed = comes_by_core(request, routing, sender);
+  p.routed = parties_.comes_by_core(request, routing, sender);
   const bool by_token = routing.token && routing.token->has_flow;
   if (p.routed) {
-    p.aor = std::string(served_aor(routing, aor_));
+    p.aor = std::string(parties_.core_aor(routing, aor_));
     look_up(p, request);
   } else if (by_token || !routing.next_route.empty() || !routing.local) {
     route_on(p, routing);

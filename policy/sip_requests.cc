@@ -120,7 +120,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     on_system_answer(request, match, sender);
     return;
   }
-  if (sender.kind == Sender::Kind::trusted) read_served(request, routing);
+  if (sender.kind == Sender::Kind::trusted) parties_.read_served(request, routing);
   if (!may_originate(request, match, routing, sender)) return;
   if (on_focus_request(request, match, routing, sender)) return;
   const bool begins_call = method == Method::invite && request.essentials.to_tag.empty() && !routing.token;

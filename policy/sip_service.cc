@@ -82,6 +82,7 @@ SipService::SipService(const Parts& parts)
                       .random = parts.random,
                       .metrics = parts.metrics,
                       .config = parts.config}),
+      parties_(home_, participating_, settings_, parts.config),
       calls_(agent(parts, &user_sessions_)),
       focus_({.agent = agent(parts, &user_sessions_),
               .media = parts.media,
@@ -314,6 +315,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   home_.reload(config_);
   forwarder_.reload(config_);
   participating_.reload(config_);
+  parties_.reload(config_);
   admission_.reload(config_);
   transport_.reload(transport_config(config_));
   digest_.set_config(config_->digest);

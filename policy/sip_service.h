@@ -64,6 +64,7 @@
 #include "policy/participating.h"
 #include "policy/proxied.h"
 #include "policy/reg_events.h"
+#include "policy/request_parties.h"
 #include "policy/routing.h"
 #include "policy/scratch.h"
 #include "policy/settings.h"
@@ -73,13 +74,9 @@
 #include "sip/failed_targets.h"
 #include "sip/fork.h"
 #include "sip/header_lines.h"
-#include "sip/identity.h"
 #include "sip/location.h"
-#include "sip/loop.h"
 #include "sip/preferences.h"
 #include "sip/registrar.h"
-#include "sip/route_token.h"
-#include "sip/session_timer.h"
 #include "sip/transactions.h"
 #include "sip/transport.h"
 
@@ -263,13 +260,8 @@ class SipService {
 
   // --- sip_participating.cc
   [[nodiscard]] bool takes_media(const Received& request, const Routing& routing, const Sender& sender) const;
-  [[nodiscard]] std::string_view served_aor(const Received& request, const Routing& routing, const Sender& sender,
-                                            std::string& room) const;
   [[nodiscard]] std::uint64_t media_bytes_max(const Received& request, const Routing& routing, const Sender& sender);
   [[nodiscard]] bool asks_within_rate(const Received& request, const Sender& sender);
-  void read_served(const Received& request, Routing& routing) const;
-  [[nodiscard]] bool comes_by_core(const Received& request, const Routing& routing, const Sender& sender) const;
-  [[nodiscard]] std::string_view served_aor(const Routing& routing, std::string& room) const;
   [[nodiscard]] bool may_originate(const Received& request, const sip::RequestMatch& match, const Routing& routing,
                                    const Sender& sender);
   [[nodiscard]] bool may_originate_within(const CallName& name, const Received& request,
@@ -316,14 +308,6 @@ class SipService {
   [[nodiscard]] std::string answer_deferred(const core::AdminRequest& request);
 
   // --- sip_history.cc
-  [[nodiscard]] std::string_view addressed_aor(const Received& request, const Routing& routing, const Sender& sender,
-                                               std::string& room) const;
-  [[nodiscard]] bool is_recorded(const Received& request, const Routing& routing, const Sender& sender,
-                                 HistoryMode mode) const;
-  [[nodiscard]] std::string_view recorded_sender(const Received& request, const Routing& routing, const Sender& sender,
-                                                 std::string& room) const;
-  [[nodiscard]] std::string_view session_recorder(const Received& request, const Routing& routing, const Sender& sender,
-                                                  std::string& room, bool fetches = false) const;
   void look_at_history(Proxied& p, const ImSettings& settings);
   void keep_record(Proxied& p);
   void record_pager(Proxied& p, bool delivered);
@@ -438,7 +422,6 @@ class SipService {
                                Focus::Invitation& target);
   [[nodiscard]] bool on_focus_request(const Received& request, const sip::RequestMatch& match, const Routing& routing,
                                       const Sender& sender);
-  [[nodiscard]] std::string_view identity_of(const Received& request, const Sender& sender);
   void begin_session(const Received& request, const sip::RequestMatch& match, const Focus::Invitation& invitation);
   void on_watch(const Received& request, const sip::RequestMatch& match, const CallName& named,
                 std::string_view identity);
@@ -476,6 +459,7 @@ class SipService {
   RegEvents reg_events_;
   UserSessions user_sessions_;
   Participating participating_;
+  RequestParties parties_;
   Calls calls_;
   Focus focus_;
   ConferenceEvents conferences_;  // goes before the rosters of focus_
@@ -516,11 +500,9 @@ class SipService {
   // Scratch, kept and reused.
   Scratch text_;  // the message being made
   std::string aor_;
-  std::vector<std::string> own_identities_;
   std::string kept_text_;
   std::string tag_;
   std::string mail_;
-  std::string sender_text_;
   std::string value_;
   sip::HeaderLines lines_;
   std::vector<core::ResolvedAddress> resolved_;

@@ -26,7 +26,8 @@ bool SipService::forward_stateless(const Received& request, const Routing& routi
   const std::string_view aor = home_.aor_of(routing.parsed, aor_);
   if (!home_.has(aor) || (method == Method::message && config_->im.deferred.on)) return false;
   // Whether it has been accepted has to be known for a record of it.
-  if (method == Method::message && config_->im.history.on && is_recorded(request, routing, sender, HistoryMode::pager_large)) {
+  if (method == Method::message && config_->im.history.on &&
+      parties_.is_recorded(request, routing, sender, HistoryMode::pager_large)) {
     return false;
   }
   const std::span<const sip::Binding> bindings = location_.bindings(aor);

@@ -84,7 +84,7 @@ void SipService::on_system_answer(const Received& request, const sip::RequestMat
   }
   sip::Uri uri;
   std::string aor;
-  if (sender.kind == Sender::Kind::unknown || !sip::parse_uri(identity_of(request, sender), uri) ||
+  if (sender.kind == Sender::Kind::unknown || !sip::parse_uri(parties_.identity_of(request, sender), uri) ||
       home_.aor_of(uri, aor).empty()) {
     finish_answer(server, request, 403);
     return;
