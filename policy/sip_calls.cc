@@ -68,9 +68,9 @@ void SipService::begin_call(const Received& request, const sip::RequestMatch& ma
   const sip::TransactionId server =
       status == 503 ? sip::TransactionId{} : transactions_.open_server(request, match, 0, now_.mono);
   if (server.valid()) {
-    answer(request, server, status, calls_.headers());
+    responder_.answer(request, server, status, calls_.headers());
   } else {
-    refuse(request, status, calls_.headers());
+    responder_.refuse(request, status, calls_.headers());
   }
 }
 
@@ -91,7 +91,7 @@ bool SipService::on_call_request(const Received& request, const sip::RequestMatc
     return true;
   }
   if (request.essentials.has_max_forwards && request.essentials.max_forwards == 0) {
-    refuse(request, 483);
+    responder_.refuse(request, 483);
     return true;
   }
   sip::OptionSet more;
@@ -103,7 +103,7 @@ bool SipService::on_call_request(const Received& request, const sip::RequestMatc
     return true;
   }
   const std::uint16_t status = calls_.on_request(*name, request, match, home_.trusts(request.flow.remote));
-  if (status != 0) refuse_once(request, match, status, calls_.headers());
+  if (status != 0) responder_.refuse_once(request, match, status, calls_.headers());
   return true;
 }
 

@@ -147,13 +147,13 @@ void SipService::answer_kept(const Received& request, sip::TransactionId server,
   if (outcome == Outcome::kept) {
     lines_.clear();
     lines_.add(HeaderId::server, config_->im.product);
-    answer(request, server, 202, lines_.headers());
+    responder_.answer(request, server, 202, lines_.headers());
     return;
   }
   const std::string_view why =
       outcome == Outcome::full ? "no more is kept for the recipient" : "it can not be stored now";
   participating_.put_warning(request, why);
-  answer(request, server, 480, participating_.headers());
+  responder_.answer(request, server, 480, participating_.headers());
 }
 
 }  // namespace parley::policy

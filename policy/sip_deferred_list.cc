@@ -58,7 +58,7 @@ bool SipService::about_deferred(const Received& request, const Routing& routing)
 void SipService::on_deferred_request(const Received& request, const sip::RequestMatch& match, Routing& routing) {
   if (!proxy_checks(request, routing)) return;
   if (draining_) {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   const bool refers = request.head.method == Method::refer;
@@ -79,7 +79,7 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
   Sender sender;
   if (!identify(request, routing, sender)) return;
   if (home_.user_aor(parties_.identity_of(request, sender), aor).empty() || !home_.has(aor)) {  // OMA-DEF-14
-    refuse(request, 403);
+    responder_.refuse(request, 403);
     return;
   }
   if (!asks_within_rate(request, sender)) return;
@@ -101,19 +101,19 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
   const auto named = retrieval_.name_of(routing.parsed.user);
   std::string to;
   if (!named && !names_function(routing.parsed) && home_.aor_of(routing.parsed, to) != aor) {
-    refuse(request, 403);
+    responder_.refuse(request, 403);
     return;
   }
   const std::uint16_t status = retrieval_.refer(
       {.request = request, .match = match, .aor = aor, .named = named.value_or(DeferredRetrieval::StoredName{})});
-  if (status != 0) refuse_once(request, match, status, retrieval_.headers());
+  if (status != 0) responder_.refuse_once(request, match, status, retrieval_.headers());
 }
 
 void SipService::finish_list_subscribe(const Received& request, const sip::RequestMatch& match, std::uint16_t status) {
   if (status == 200) {
     keep(request.flow, now_.mono + std::chrono::seconds(watch_.granted_s()) + config_->transport.idle);
   } else {
-    refuse_once(request, match, status, watch_.headers());
+    responder_.refuse_once(request, match, status, watch_.headers());
   }
 }
 

@@ -47,9 +47,9 @@ bool SipService::may_get_file(const Received& request, const sip::RequestMatch& 
   if (check == nullptr) return true;
   const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
   if (server.valid()) {
-    answer(request, server, check->status, participating_.headers(), {}, participating_.body());
+    responder_.answer(request, server, check->status, participating_.headers(), {}, participating_.body());
   } else {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
   }
   return false;
 }

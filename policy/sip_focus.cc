@@ -35,12 +35,12 @@ void SipService::on_dialog_request(const CallName& name, const Received& request
     if (!is_refer_event(request, event)) {
       on_watch(request, match, name, request.essentials.from.uri);
     } else if (const std::uint16_t status = focus_.subscribe_refer(name, request, match, event); status != 0) {
-      refuse_once(request, match, status, focus_.headers());
+      responder_.refuse_once(request, match, status, focus_.headers());
     }
     return;
   }
   const std::uint16_t status = focus_.on_request(name, request, match, home_.trusts(request.flow.remote));
-  if (status != 0) refuse_once(request, match, status, focus_.headers());
+  if (status != 0) responder_.refuse_once(request, match, status, focus_.headers());
 }
 
 std::shared_ptr<const Group> SipService::group_of(const Routing& routing) {
@@ -138,14 +138,14 @@ void SipService::begin_session(const Received& request, const sip::RequestMatch&
   const std::uint16_t status = focus_.invite(request, match, invitation);
   if (status == 0) return;
   if (focus_.body().empty()) {
-    refuse(request, status, focus_.headers());
+    responder_.refuse(request, status, focus_.headers());
     return;
   }
   const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
   if (server.valid()) {
-    answer(request, server, status, focus_.headers(), {}, focus_.body());
+    responder_.answer(request, server, status, focus_.headers(), {}, focus_.body());
   } else {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
   }
 }
 
@@ -187,20 +187,21 @@ bool SipService::on_focus_request(const Received& request, const sip::RequestMat
       if (status == 0) return true;
       // Its sender is proven, and a copy of what he sent would be challenged: the same nonce comes twice (R3261-1).
       if (const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono); server.valid()) {
-        answer(request, server, status, exploder_.headers());
+        responder_.answer(request, server, status, exploder_.headers());
       } else {
-        refuse(request, 503);
+        responder_.refuse(request, 503);
       }
       return true;
     case Method::options:
       lines_.clear();
       focus_.describe(request.flow, target.session, lines_);
-      refuse(request, target.target == Target::session && !focus_.has(target.session) ? 404 : 200, lines_.headers());
+      responder_.refuse(request, target.target == Target::session && !focus_.has(target.session) ? 404 : 200,
+                        lines_.headers());
       return true;
     case Method::subscribe:
       if (!uas_checks(request)) return true;
       if (sip::Event event; is_refer_event(request, event)) {
-        refuse(request, 403);  // R3515-1: nothing but a REFER makes one
+        responder_.refuse(request, 403);  // R3515-1: nothing but a REFER makes one
         return true;
       }
       // Of a group whose session is on, that one is meant; the factory has none (T-32).
@@ -209,11 +210,11 @@ bool SipService::on_focus_request(const Received& request, const sip::RequestMat
     case Method::publish: return false;
     default: {
       const sip::HeaderText allow{.id = HeaderId::allow, .value = Focus::focus_methods};
-      refuse(request, request.head.method == Method::other ? 501 : 405, {&allow, 1});
+      responder_.refuse(request, request.head.method == Method::other ? 501 : 405, {&allow, 1});
       return true;
     }
   }
-  if (status != 0) refuse(request, status, focus_.headers());
+  if (status != 0) responder_.refuse(request, status, focus_.headers());
   return true;
 }
 
@@ -222,7 +223,7 @@ void SipService::on_watch(const Received& request, const sip::RequestMatch& matc
                           std::string_view identity) {
   const Focus::Watch watch = focus_.watch(request, named, identity);
   if (watch.roster == nullptr) {
-    refuse_once(request, match, watch.decision);
+    responder_.refuse_once(request, match, watch.decision);
     return;
   }
   const std::uint16_t status = conferences_.on_subscribe({.request = request,
@@ -233,7 +234,7 @@ void SipService::on_watch(const Received& request, const sip::RequestMatch& matc
                                                           .dialog = watch.dialog},
                                                          *watch.roster);
   if (status != 200) {
-    refuse_once(request, match, status, conferences_.headers());
+    responder_.refuse_once(request, match, status, conferences_.headers());
     return;
   }
   keep(request.flow, now_.mono + std::chrono::seconds(conferences_.granted_s()) + config_->transport.idle);

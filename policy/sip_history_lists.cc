@@ -22,7 +22,7 @@ void SipService::finish_history_subscribe(const Received& request, const sip::Re
   if (status == 200) {
     keep(request.flow, now_.mono + std::chrono::seconds(history_lists_.granted_s()) + config_->transport.idle);
   } else {
-    refuse_once(request, match, status, history_lists_.headers());
+    responder_.refuse_once(request, match, status, history_lists_.headers());
   }
 }
 

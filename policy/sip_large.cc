@@ -127,9 +127,9 @@ bool SipService::fetch_stored(const Received& request, const sip::RequestMatch& 
   const std::uint16_t status = focus_.fetch(request, match, invitation, *wanted);
   if (status == 0) return true;
   if (const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono); server.valid()) {
-    answer(request, server, status, focus_.headers(), {}, focus_.body());
+    responder_.answer(request, server, status, focus_.headers(), {}, focus_.body());
   } else {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
   }
   return true;
 }

@@ -42,7 +42,7 @@ bool SipService::asks_within_rate(const Received& request, const Sender& sender)
   const OriginatingCheck* const check =
       senders_.empty() ? nullptr : participating_.rate_refusal(request, senders_.front());
   if (check == nullptr) return true;
-  refuse(request, check->status, participating_.headers());
+  responder_.refuse(request, check->status, participating_.headers());
   return false;
 }
 
@@ -111,9 +111,9 @@ bool SipService::judge_originating(const Received& request, const sip::RequestMa
   if (check == nullptr) return true;
   const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
   if (server.valid()) {
-    answer(request, server, check->status, participating_.headers(), {}, participating_.body());
+    responder_.answer(request, server, check->status, participating_.headers(), {}, participating_.body());
   } else {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
   }
   return false;
 }
@@ -153,11 +153,12 @@ bool SipService::may_terminate(Proxied& p, const Received& request, const ImSett
   settled(p);
   trace_answered(p, check->status);
   if (p.errand != nullptr) {
-    count_refusal(check->status);
-    const std::string text(compose(request, check->status, participating_.headers(), {}, participating_.body()));
+    responder_.count(check->status);
+    const std::string text(
+        responder_.compose(request, check->status, participating_.headers(), {}, participating_.body()));
     tell_response(*p.errand, text, {}, false);
   } else {
-    answer(request, p.server, check->status, participating_.headers(), {}, participating_.body());
+    responder_.answer(request, p.server, check->status, participating_.headers(), {}, participating_.body());
   }
   drop(p);
   return false;

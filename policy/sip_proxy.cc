@@ -42,7 +42,7 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
                                         .may_wait = invite});
   if (!id.valid()) {
     count(Metric::sip_proxied_limit);
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   Proxied& p = *proxied_.get(id);
@@ -53,7 +53,7 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   if (!p.server.valid()) {
     settled(p);
     proxied_.erase(id);
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   p.method = request.head.method;
@@ -127,7 +127,7 @@ bool SipService::set_timer(Proxied& p, const Received& request) {
   if (!p.timer_edit.refuse) return true;
   lines_.clear();
   put_number(lines_.begin(HeaderId::min_se), p.timer_edit.min_se);
-  answer(request, p.server, 422, lines_.headers());
+  responder_.answer(request, p.server, 422, lines_.headers());
   drop(p);
   return false;
 }
@@ -224,7 +224,7 @@ void SipService::final_of_ours(Proxied& p, std::uint16_t status) {
     return;
   }
   const Received* const request = request_of(p);
-  if (request != nullptr) answer(*request, p.server, status);
+  if (request != nullptr) responder_.answer(*request, p.server, status);
 }
 
 // --- branches
@@ -299,7 +299,7 @@ void SipService::branch_failed(Proxied& p, unsigned index) {
 void SipService::keep_own(Proxied& p, Branch& branch, std::uint16_t status) {
   const Received* const request = request_of(p);
   if (request == nullptr) return;
-  branch.kept = compose(*request, status, {}, {});
+  branch.kept = responder_.compose(*request, status, {}, {});
   branch.kept_status = status;
 }
 

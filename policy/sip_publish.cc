@@ -27,11 +27,11 @@ bool SipService::about_settings_event(const Received& request) const {
 void SipService::on_publish(const Received& request, const sip::RequestMatch& match, Routing& routing) {
   if (!uas_checks(request)) return;
   if (!request.essentials.to_tag.empty()) {
-    refuse(request, 481);
+    responder_.refuse(request, 481);
     return;
   }
   if (home_.aor_of(routing.parsed, aor_).empty()) {
-    refuse(request, 404);
+    responder_.refuse(request, 404);
     return;
   }
   // Who owns the address of record composes its state, in the order in which requests come. Nothing goes on twice.
@@ -43,24 +43,24 @@ void SipService::on_publish(const Received& request, const sip::RequestMatch& ma
   Sender sender;
   if (!identify(request, routing, sender)) return;
   if (const std::uint16_t status = may_publish(request, routing, sender); status != 200) {
-    refuse(request, status);
+    responder_.refuse(request, status);
     return;
   }
   if (!asks_within_rate(request, sender)) return;
   const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
   if (!server.valid()) {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   if (!transactions_.claim(server, request)) {  // R3261-4
-    answer(request, server, 482);
+    responder_.answer(request, server, 482);
     return;
   }
   const std::uint16_t status = settings_.publish(aor_, request);
   lines_.clear();
   for (const sip::HeaderText& header : settings_.headers()) lines_.add(header.id, header.value);
   lines_.add(HeaderId::server, config_->im.product);
-  answer(request, server, status, lines_.headers(), settings_.reason());
+  responder_.answer(request, server, status, lines_.headers(), settings_.reason());
 }
 
 // Whether `text` names the user that a request is for, under whichever of our names (T-18).

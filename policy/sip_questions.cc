@@ -41,7 +41,7 @@ void SipService::give_up_questions() {
     count(Metric::sip_questions_lost);
     if (question.registers) {
       const Received* const request = replay(question.id, transactions_.flow_of(question.id));
-      if (request != nullptr) answer(*request, question.id, 503);
+      if (request != nullptr) responder_.answer(*request, question.id, 503);
     } else {
       Proxied& p = *proxied_.get(question.id);
       if (!later(p)) final_of_ours(p, 503);

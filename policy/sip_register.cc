@@ -20,19 +20,19 @@ void SipService::on_register(const Received& request, const sip::RequestMatch& m
   if (!uas_checks(request)) return;
   sip::Uri to;
   if (!sip::parse_uri(request.essentials.to.uri, to)) {
-    refuse(request, 400, {}, "Bad To");
+    responder_.refuse(request, 400, {}, "Bad To");
     return;
   }
   if (!home_.names_us(to) || to.user.empty()) {  // RFC 3261 section 10.3 step 5
-    refuse(request, 404);
+    responder_.refuse(request, 404);
     return;
   }
   if (sender.kind == Sender::Kind::user && !sip::same_escaped(to.user, sender.user)) {  // step 4
-    refuse(request, 403);
+    responder_.refuse(request, 403);
     return;
   }
   if (home_.aor_of(to, aor_).empty()) {
-    refuse(request, 404);
+    responder_.refuse(request, 404);
     return;
   }
   // TS 24.229 section 5.4.1.7: From is the S-CSCF that speaks for the user in To.
@@ -43,11 +43,11 @@ void SipService::on_register(const Received& request, const sip::RequestMatch& m
   const sip::TransactionId server =
       may ? transactions_.open_server(request, match, 0, now_.mono) : sip::TransactionId{};
   if (!server.valid()) {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   if (!transactions_.claim(server, request)) {  // R3261-4
-    answer(request, server, 482);
+    responder_.answer(request, server, 482);
     return;
   }
   if (owner_shard != shard_) {
@@ -88,7 +88,7 @@ void SipService::finish_register(sip::TransactionId server, const Received& requ
     admission_.granted(request, done.granted_s);
   }
   if (done.status == 200) count(Metric::sip_registered);
-  answer(request, server, done.status, headers);
+  responder_.answer(request, server, done.status, headers);
 }
 
 // Somebody relies on this connection, of whichever shard.

@@ -57,17 +57,17 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     return;
   }
   if (method == Method::cancel) {  // R3261-7: nothing here to cancel
-    refuse(request, 481);
+    responder_.refuse(request, 481);
     return;
   }
   if (!admission_.lets_in(request)) {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   if (on_call_request(request, match)) return;
   Routing routing;
   if (!home_.read_routing(request, routing)) {
-    refuse(request, 400, {}, "Bad Route");
+    responder_.refuse(request, 400, {}, "Bad Route");
     return;
   }
   if (is_of_session_elsewhere(request, routing) || is_elsewhere(request, routing)) return;
@@ -89,7 +89,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
   const bool publishes = asked && about_settings(request, routing);
   if (!for_server && !for_events && !publishes && !proxy_checks(request, routing)) return;
   if (draining_ && request.essentials.to_tag.empty()) {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   if (for_events) {
@@ -104,7 +104,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
   if (!identify(request, routing, sender)) return;
   if (for_server) {
     if (method == Method::register_ && !config_->registers_users && sender.kind != Sender::Kind::trusted) {
-      refuse(request, 403);  // another one is the registrar, and tells us (OMA-REG-1)
+      responder_.refuse(request, 403);  // another one is the registrar, and tells us (OMA-REG-1)
     } else if (method == Method::register_) {
       on_register(request, match, sender);
     } else {
@@ -113,7 +113,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     return;
   }
   if (method == Method::register_) {  // no registrar for others
-    refuse(request, 403);
+    responder_.refuse(request, 403);
     return;
   }
   if (about_system(request, routing)) {
@@ -135,7 +135,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
 // Requests to the server itself that nothing here serves.
 void SipService::answer_here(const Received& request, const sip::RequestMatch&) {
   if (!request.essentials.to_tag.empty()) {
-    refuse(request, 481);
+    responder_.refuse(request, 481);
   } else if (request.head.method == Method::subscribe) {
     sip::Event event;
     const bool good = sip::parse_event(request.head.value(HeaderId::event, request.bytes), event);
@@ -143,12 +143,12 @@ void SipService::answer_here(const Received& request, const sip::RequestMatch&) 
     const sip::HeaderText allow{.id = HeaderId::allow_events, .value = events};
     // About a user, but none.
     const bool served = good && (reg_events_.serves(event.package) || watch_.serves(event.package));
-    refuse(request, served ? 404 : 489, {&allow, 1});  // R6665-3
+    responder_.refuse(request, served ? 404 : 489, {&allow, 1});  // R6665-3
   } else if (request.head.method == Method::other) {
     const sip::HeaderText allow{.id = HeaderId::allow, .value = allowed_methods};
-    refuse(request, 501, {&allow, 1});
+    responder_.refuse(request, 501, {&allow, 1});
   } else {
-    refuse(request, 404);
+    responder_.refuse(request, 404);
   }
 }
 
@@ -165,7 +165,7 @@ void SipService::on_options(const Received& request) {
                                      {.id = HeaderId::accept, .value = "*/*"},
                                      {.id = HeaderId::allow_events, .value = events},
                                      {.id = HeaderId::supported, .value = "path, outbound, pref"}};
-  refuse(request, 200, headers);
+  responder_.refuse(request, 200, headers);
 }
 
 bool SipService::uas_checks(const Received& request, sip::OptionSet more) {
@@ -175,31 +175,31 @@ bool SipService::uas_checks(const Received& request, sip::OptionSet more) {
   put_unsupported(request.head, request.bytes, HeaderId::require, known, value_);
   if (value_.empty()) return true;
   const sip::HeaderText unsupported{.id = HeaderId::unsupported, .value = value_};
-  refuse(request, 420, {&unsupported, 1});
+  responder_.refuse(request, 420, {&unsupported, 1});
   return false;
 }
 
 // RFC 3261 section 16.3, in its order; authorization is the last and stands in identify().
 bool SipService::proxy_checks(const Received& request, Routing& routing) {
   if (routing.parsed.scheme == sip::Scheme::other) {
-    refuse(request, 416);
+    responder_.refuse(request, 416);
     return false;
   }
   if (request.essentials.has_max_forwards && request.essentials.max_forwards == 0) {
-    refuse(request, 483);
+    responder_.refuse(request, 483);
     return false;
   }
   routing.loop = sip::loop_hash(loop_seed_, request.head, request.bytes);
   if (was_here(request) &&
       sip::check_loop(request.head, request.bytes, routing.loop, home_.sent_by()) == sip::Passage::loop) {
-    refuse(request, 482);
+    responder_.refuse(request, 482);
     return false;
   }
   value_.clear();
   put_unsupported(request.head, request.bytes, HeaderId::proxy_require, proxy_options(), value_);
   if (value_.empty()) return true;
   const sip::HeaderText unsupported{.id = HeaderId::unsupported, .value = value_};
-  refuse(request, 420, {&unsupported, 1});
+  responder_.refuse(request, 420, {&unsupported, 1});
   return false;
 }
 
@@ -228,7 +228,7 @@ bool SipService::identify(const Received& request, const Routing& routing, Sende
   const bool plain_here = config_->plain_digest == PlainDigest::always ||
                           (config_->plain_digest == PlainDigest::loopback && core::is_loopback(request.flow.remote));
   if (!secret && !plain_here) {
-    refuse(request, 403, {}, "TLS Required");
+    responder_.refuse(request, 403, {}, "TLS Required");
     return false;
   }
   const sip::DigestResult result = digest_.judge({.realm = config_->realm,
@@ -241,7 +241,7 @@ bool SipService::identify(const Received& request, const Routing& routing, Sende
   using Verdict = sip::DigestVerdict;
   switch (result.verdict) {
     case Verdict::accepted: break;
-    case Verdict::rate_limited: refuse(request, 403); return false;
+    case Verdict::rate_limited: responder_.refuse(request, 403); return false;
     case Verdict::stale:
     case Verdict::replayed: challenge(request, true, !registers); return false;
     case Verdict::no_credentials:
@@ -255,7 +255,7 @@ bool SipService::identify(const Received& request, const Routing& routing, Sende
   sip::Uri from;
   if (sip::parse_uri(request.essentials.from.uri, from) && (home_.has_domain(from.host) || home_.names_us(from)) &&
       !sip::same_escaped(from.user, sender.user)) {
-    refuse(request, 403, {}, "From Is Not Yours");
+    responder_.refuse(request, 403, {}, "From Is Not Yours");
     return false;
   }
   return true;
@@ -272,7 +272,7 @@ void SipService::challenge(const Received& request, bool stale, bool by_proxy) {
                                  .finish();
   digest_.challenge(by_proxy ? HeaderId::proxy_authenticate : HeaderId::www_authenticate, config_->realm, stale,
                     now_.mono, lines_, name.low | 1);
-  refuse(request, by_proxy ? 407 : 401, lines_.headers());
+  responder_.refuse(request, by_proxy ? 407 : 401, lines_.headers());
 }
 
 // --- CANCEL
@@ -287,7 +287,7 @@ bool SipService::may_cancel(const Received& request, const sip::RequestMatch& ma
 
 void SipService::on_cancel(const Received& request, const sip::RequestMatch& match) {
   if (!may_cancel(request, match)) {
-    refuse(request, 481);
+    responder_.refuse(request, 481);
     return;
   }
   if (owner_kind(match.owner) == Owner::call) {
@@ -300,10 +300,10 @@ void SipService::on_cancel(const Received& request, const sip::RequestMatch& mat
   }
   const sip::TransactionId id = transactions_.open_server(request, match, 0, now_.mono);
   if (!id.valid()) {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
-  answer(request, id, 200);
+  responder_.answer(request, id, 200);
   if (owner_kind(match.owner) != Owner::proxied) return;
   Proxied* const p = proxied_.get(owner_id(match.owner));
   if (p == nullptr) return;

@@ -1,4 +1,4 @@
-// policy/sip_service.cc - a step: messages and facts to who handles them; responses of our own. See sip_service.h.
+// policy/sip_service.cc - a step: messages and facts to who handles them. See sip_service.h.
 #include "policy/sip_service.h"
 
 #include <algorithm>
@@ -62,6 +62,11 @@ SipService::SipService(const Parts& parts)
                      .shard = static_cast<std::uint16_t>(parts.shard),
                      .config = parts.config->transactions,
                      .shared = {parts.invites, named_key(owner_key_, "transactions")}}),
+      responder_({.home = home_,
+                  .transport = transport_,
+                  .transactions = transactions_,
+                  .metrics = parts.metrics,
+                  .key = tag_key_}),
       digest_(parts.config->digest, static_cast<std::uint16_t>(parts.shard), parts.random, parts.metrics),
       location_(parts.config->location, parts.random, parts.metrics, core::Instant{}),
       wishes_(parts.shard, parts.invites, named_key(owner_key_, "users")),
@@ -150,6 +155,7 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   now_ = now;
   out_ = &out;
   participating_.begin(now);
+  responder_.begin(now.mono);
   transport_.begin(now, out);
   reg_events_.begin(now, out);
   admission_.begin(now, out);
@@ -360,7 +366,7 @@ void SipService::handle(const Received& message) {
     return;
   }
   if (message.verdict.kind == sip::Verdict::Kind::respond) {
-    refuse(message, message.verdict.status, {}, message.verdict.reason);
+    responder_.refuse(message, message.verdict.status, {}, message.verdict.reason);
     return;
   }
   const sip::RequestMatch match = transactions_.match_request(message, now_.mono);
@@ -457,113 +463,6 @@ void SipService::run_timers() {
       on_timer_c(*p, timer->kind);
     }
   }
-}
-
-// --- responses of our own
-
-void SipService::count_refusal(std::uint16_t status) {
-  switch (status) {
-    case 400: count(Metric::sip_refused_400); return;
-    case 401:
-    case 407: count(Metric::sip_challenged); return;
-    case 403: count(Metric::sip_refused_403); return;
-    case 404: count(Metric::sip_refused_404); return;
-    case 420: count(Metric::sip_refused_420); return;
-    case 481: count(Metric::sip_refused_481); return;
-    case 482: count(Metric::sip_refused_482); return;
-    case 483: count(Metric::sip_refused_483); return;
-    case 503: count(Metric::sip_refused_503); return;
-    default:
-      if (status >= 300) count(Metric::sip_refused_other);
-      return;
-  }
-}
-
-// The same for each retransmission, so that an ACK or a CANCEL fits whichever answer its sender saw.
-void SipService::to_tag_for(const Received& request, std::string& tag) const {
-  const sip::Essentials& e = request.essentials;
-  const core::Hash128 hash = core::KeyedHash(tag_key_)
-                                 .add(e.call_id)
-                                 .add(e.from_tag)
-                                 .add(sip::branch_of(e.via))
-                                 .add(std::uint64_t{e.cseq.number})
-                                 .finish();
-  char hex[32];
-  std::uint8_t raw[16];
-  std::memcpy(raw, &hash.low, 8);
-  std::memcpy(raw + 8, &hash.high, 8);
-  core::hex_encode({raw, 8}, {hex, 16});
-  tag.assign(hex, 16);
-}
-
-std::string_view SipService::compose(const Received& request, std::uint16_t status,
-                                     std::span<const sip::HeaderText> headers, std::string_view reason,
-                                     std::string_view body) {
-  to_tag_for(request, tag_);
-  sip::ReceivedText room;
-  const sip::ResponseText text{.status = status,
-                               .reason = reason,
-                               .to_tag = status == 100 ? std::string_view{} : std::string_view(tag_),
-                               .copy_timestamp = status == 100,
-                               .stamp = sip::via_stamp(request.essentials.via, request.flow, room),
-                               .headers = headers,
-                               .body_bytes = static_cast<std::uint32_t>(body.size())};
-  const std::string_view head = request.head.length == 0 ? request.bytes : request.bytes.substr(0, request.head.length);
-  core::TextOut out(text_.room(sip::response_bytes_max(request.head, head, text) + body.size()));
-  sip::put_response(out, request.head, head, text);
-  out.put(body);
-  return text_.view(out.size());
-}
-
-// whoever's address stands on a datagram gets no more than three times its bytes. A challenge is what may be
-// longer; one of its algorithms is enough. Vias and the rest are no longer than in the request.
-std::string_view SipService::bounded_reply(const Received& request, std::uint16_t status,
-                                           std::span<const sip::HeaderText> headers, std::string_view reason) {
-  const std::size_t most = 3 * request.bytes.size();
-  std::string_view reply = compose(request, status, headers, reason);
-  if (reply.size() <= most) return reply;
-  const bool challenges = status == 401 || status == 407;
-  reply = compose(request, status, headers.first(challenges && !headers.empty() ? 1 : 0), reason);
-  count(reply.size() <= most ? Metric::sip_reply_shortened : Metric::sip_reply_withheld);
-  return reply.size() <= most ? reply : std::string_view{};
-}
-
-// Without a transaction: one answer for one request (an unproven source gets no more).
-void SipService::refuse(const Received& request, std::uint16_t status, std::span<const sip::HeaderText> headers,
-                        std::string_view reason) {
-  if (request.head.method == Method::ack) {
-    count(Metric::sip_dropped);
-    return;
-  }
-  count_refusal(status);
-  const bool stranger = !request.flow.reliable() && !home_.trusts(request.flow.remote);
-  const std::string_view reply =
-      stranger ? bounded_reply(request, status, headers, reason) : compose(request, status, headers, reason);
-  if (reply.empty()) return;
-  if (!transport_.send(sip::response_flow(request), reply)) count(Metric::sip_responses_unsent);
-}
-
-// RFC 3261 section 8.2.7: who answers without a transaction must always come to the same answer. What is refused for how a
-// dialog stands is answered by one, for a copy may find that dialog changed, or over (17.2.2: it gets the same response
-// again). That there is none, and that there is no room, needs no memory.
-void SipService::refuse_once(const Received& request, const sip::RequestMatch& match, std::uint16_t status,
-                             std::span<const sip::HeaderText> headers) {
-  const bool plain = status == 481 || status == 503;
-  const sip::TransactionId server =
-      plain ? sip::TransactionId{} : transactions_.open_server(request, match, 0, now_.mono);
-  if (server.valid()) {
-    answer(request, server, status, headers);
-  } else {
-    refuse(request, plain ? status : std::uint16_t{503}, plain ? headers : std::span<const sip::HeaderText>{});
-  }
-}
-
-void SipService::answer(const Received& request, sip::TransactionId server, std::uint16_t status,
-                        std::span<const sip::HeaderText> headers, std::string_view reason, std::string_view body) {
-  count_refusal(status);
-  const sip::Responded sent =
-      transactions_.respond(server, status, compose(request, status, headers, reason, body), now_.mono);
-  if (sent == sip::Responded::not_sent) count(Metric::sip_responses_unsent);
 }
 
 }  // namespace parley::policy

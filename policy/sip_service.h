@@ -2,7 +2,7 @@
 // between registered users and trusted peers.
 //
 // The order of checks follows RFC 3261 sections 8.2 and 16.3. The parts:
-//   sip_service.cc    a step: messages and facts to who handles them; responses of our own
+//   sip_service.cc    a step: messages and facts to who handles them
 //   sip_requests.cc   a request that no transaction knows: the checks, then where it goes
 //   sip_ack.cc        ACKs for 2xx
 //   sip_questions.cc  what other shards were asked
@@ -65,8 +65,8 @@
 #include "policy/proxied.h"
 #include "policy/reg_events.h"
 #include "policy/request_parties.h"
+#include "policy/responder.h"
 #include "policy/routing.h"
-#include "policy/scratch.h"
 #include "policy/settings.h"
 #include "policy/sip_config.h"
 #include "policy/system_messages.h"
@@ -177,21 +177,7 @@ class SipService {
   void tell_flow_closed(std::uint32_t shard, const Flow& flow);
   void on_transaction_fact(const sip::TransactionFact& fact);
   void run_timers();
-  void refuse(const Received& request, std::uint16_t status, std::span<const sip::HeaderText> headers = {},
-              std::string_view reason = {});
-  void refuse_once(const Received& request, const sip::RequestMatch& match, std::uint16_t status,
-                   std::span<const sip::HeaderText> headers = {});
-  void answer(const Received& request, sip::TransactionId server, std::uint16_t status,
-              std::span<const sip::HeaderText> headers = {}, std::string_view reason = {}, std::string_view body = {});
-  [[nodiscard]] std::string_view compose(const Received& request, std::uint16_t status,
-                                         std::span<const sip::HeaderText> headers, std::string_view reason,
-                                         std::string_view body = {});
-  // The reply as a stranger may have it over UDP; empty: none.
-  [[nodiscard]] std::string_view bounded_reply(const Received& request, std::uint16_t status,
-                                               std::span<const sip::HeaderText> headers, std::string_view reason);
-  void to_tag_for(const Received& request, std::string& tag) const;
   void count(core::Metric metric) { metrics_.add(metric); }
-  void count_refusal(std::uint16_t status);
 
   // --- sip_requests.cc
   void on_request(const Received& request, const sip::RequestMatch& match);
@@ -452,6 +438,7 @@ class SipService {
   sip::Transport transport_;
   Forwarder forwarder_;
   sip::Transactions transactions_;
+  Responder responder_;
   sip::DigestAuth digest_;
   sip::Location location_;
   HistoryWishes wishes_;
@@ -498,10 +485,8 @@ class SipService {
   const Routing* current_routing_ = nullptr;
 
   // Scratch, kept and reused.
-  Scratch text_;  // the message being made
   std::string aor_;
   std::string kept_text_;
-  std::string tag_;
   std::string mail_;
   std::string value_;
   sip::HeaderLines lines_;

@@ -48,7 +48,7 @@ bool SipService::forward_stateless(const Received& request, const Routing& routi
                                          .deferred = sender.kind == Sender::Kind::trusted};
     if (const TerminatingCheck* const check =
             participating_.terminating_refusal(request, arrival, *kind, aor, settings_.of(aor))) {
-      refuse(request, check->status, participating_.headers());
+      responder_.refuse(request, check->status, participating_.headers());
       return true;
     }
   }

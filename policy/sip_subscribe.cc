@@ -23,7 +23,7 @@ bool SipService::about_user(const Received& request, const Routing& routing) con
 void SipService::on_subscribe(const Received& request, const sip::RequestMatch& match, Routing& routing) {
   if (!uas_checks(request)) return;
   if (home_.aor_of(routing.parsed, aor_).empty()) {
-    refuse(request, 404);
+    responder_.refuse(request, 404);
     return;
   }
   // Who owns the address of record owns its subscriptions, and answers. Nothing goes on twice.
@@ -71,11 +71,11 @@ void SipService::on_subscribe(const Received& request, const sip::RequestMatch& 
     if (status == 200) status = reg_events_.subscribe(request, match, aor_, routing.parsed.user);
   }
   if (status != 200 && !request.essentials.to_tag.empty()) {
-    refuse_once(request, match, status, reg_events_.headers());
+    responder_.refuse_once(request, match, status, reg_events_.headers());
     return;
   }
   if (status != 200) {
-    refuse(request, status, reg_events_.headers());
+    responder_.refuse(request, status, reg_events_.headers());
     return;
   }
   keep(request.flow, now_.mono + std::chrono::seconds(reg_events_.granted_s()) + config_->transport.idle);

@@ -75,11 +75,11 @@ void SipService::on_system_answer(const Received& request, const sip::RequestMat
   if (!uas_checks(request) || !asks_within_rate(request, sender)) return;
   const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
   if (!server.valid()) {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   if (!transactions_.claim(server, request)) {  // R3261-4
-    answer(request, server, 482);
+    responder_.answer(request, server, 482);
     return;
   }
   sip::Uri uri;
@@ -117,7 +117,7 @@ void SipService::finish_answer(sip::TransactionId server, const Received& reques
   lines_.clear();
   lines_.add(HeaderId::server, config_->im.product);
   if (status == 415) lines_.add(HeaderId::accept, system_message_type);
-  answer(request, server, status, lines_.headers());
+  responder_.answer(request, server, status, lines_.headers());
 }
 
 void SipService::finish_answer(std::uint64_t packed, std::uint16_t status) {
