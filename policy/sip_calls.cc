@@ -181,7 +181,7 @@ void SipService::start_errand(Errand errand) {
     return;
   }
   if (!e.in_dialog) p.im = participating_.im_request(*request);
-  p.trace = trace_add(*request, &e);
+  p.trace = traces_.add(*request, &e);
   sip::Uri uri;
   const bool ours = e.by_uri && sip::parse_uri(request->head.uri.of(request->bytes), uri) &&
                     (uri.scheme == sip::Scheme::tel || home_.names_us(uri));

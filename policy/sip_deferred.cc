@@ -22,7 +22,7 @@ void SipService::on_stored(const core::StoreResult& result) {
     case StoreOwner::deferred_watch: watch_.on_stored(result); break;
     case StoreOwner::deferred_retrieval: retrieval_.on_stored(result); break;
     case StoreOwner::history: history_.on_stored(result); break;
-    case StoreOwner::where: on_found(result); break;
+    case StoreOwner::where: search_.on_found(result); break;
     case StoreOwner::history_lists: history_lists_.on_stored(result); break;
   }
   tell_system();
@@ -127,7 +127,7 @@ void SipService::tell_kept() {
       record_pager(*p, false);
       keep_record(*p);
     }
-    trace_answered(*p, kept.outcome == Outcome::kept ? 202 : 480);
+    traces_.answered(*p, kept.outcome == Outcome::kept ? 202 : 480);
     if (p->errand != nullptr) {
       tell_outcome(*p->errand, kept.outcome == Outcome::kept ? 202 : 480);
     } else if (const Received* const request = request_of(*p)) {

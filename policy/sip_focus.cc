@@ -250,7 +250,7 @@ std::string SipService::answer_admin(const core::AdminRequest& request) {
   const bool history = request.kind == Kind::history_list || request.kind == Kind::history_entries ||
                        request.kind == Kind::history_delete;
   std::string json = system     ? answer_system(request)
-                     : where    ? answer_where(request)
+                     : where    ? search_.answer(request)
                      : deferred ? answer_deferred(request)
                      : history  ? answer_history(request)
                                 : focus_.answer_admin(request, now_.wall_ms);

@@ -151,7 +151,7 @@ bool SipService::may_terminate(Proxied& p, const Received& request, const ImSett
     return true;
   }
   settled(p);
-  trace_answered(p, check->status);
+  traces_.answered(p, check->status);
   if (p.errand != nullptr) {
     responder_.count(check->status);
     const std::string text(

@@ -65,7 +65,7 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   p.im = participating_.im_request(request, routing.token.has_value());
   if (p.im == ImKind::pager) p.recorded_sender = std::string(parties_.recorded_sender(request, routing, sender, aor_));
   p.loop = routing.loop;
-  p.trace = trace_add(request, nullptr);
+  p.trace = traces_.add(request, nullptr);
   current_ = &request;
   current_routing_ = &routing;
   p.by_core = goes_by_core(request, routing, sender);
@@ -136,7 +136,7 @@ void SipService::give_upstream(Proxied& p, const Received& response, unsigned br
   if (!answers_kept(p, response.head.status)) return;
   if (response.head.status >= 200) {
     settled(p);
-    trace_answered(p, response.head.status);
+    traces_.answered(p, response.head.status);
   }
   if (response.head.status >= 200 && response.head.status < 300) record_pager(p, true);
   if (p.errand != nullptr) {
@@ -165,7 +165,7 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
   if (!answers_kept(p, status) || (is_unreached(p, status) && defer(p, true))) return;
   if (decision.final == sip::FinalResponse::generate && may_try_again(p)) return;
   settled(p);
-  trace_answered(p, status);
+  traces_.answered(p, status);
   if (decision.final == sip::FinalResponse::branch && status < 300) record_pager(p, true);
   switch (decision.final) {
     case sip::FinalResponse::none: return;
@@ -218,7 +218,7 @@ void SipService::add_challenges(std::string_view from, std::string& to) {
 }
 
 void SipService::final_of_ours(Proxied& p, std::uint16_t status) {
-  trace_answered(p, status);
+  traces_.answered(p, status);
   if (p.errand != nullptr) {
     tell_outcome(*p.errand, status);
     return;
@@ -347,7 +347,7 @@ bool SipService::send_on(Proxied& p, unsigned index, const Flow& flow) {
     return false;
   }
   if (p.method == Method::invite) wheel_.arm(branch.timer, now_.mono + config_->timer_c);
-  trace_sent(p, index, flow);
+  traces_.sent(p, index, flow);
   count(Metric::sip_forwarded);
   return true;
 }
@@ -362,7 +362,7 @@ void SipService::on_branch_response(Proxied& p, const Received& response, sip::T
   const std::uint16_t status = response.head.status;
   if (status >= 200) {
     wheel_.cancel(branch.timer);
-    trace_heard(p, index, TracedHop::Result::answered, status);
+    traces_.heard(p, index, TracedHop::Result::answered, status);
   }
   if (status == 503) {
     p.answered_503 = true;
@@ -396,7 +396,7 @@ void SipService::on_branch_fact(Proxied& p, unsigned index, sip::TransactionFact
   wheel_.cancel(branch.timer);
   const bool lost = what == sip::TransactionFact::Kind::transport_error;
   const bool wanted = !p.fork.unwanted(index);
-  trace_heard(p, index, lost ? TracedHop::Result::lost : TracedHop::Result::silent);
+  traces_.heard(p, index, lost ? TracedHop::Result::lost : TracedHop::Result::silent);
   if (lost || !branch.heard) hop_failed(branch);
   if (wanted && (lost || (!branch.heard && branch.next_hop < branch.hops.size()))) {
     try_next_hop(p, index);

@@ -105,12 +105,19 @@ SipService::SipService(const Parts& parts)
       ids_(parts.shard),
       history_({.shard = parts.shard, .metrics = parts.metrics, .ids = ids_, .config = parts.config}),
       trace_(tag_key_),
+      traces_(trace_),
       exploder_(agent(parts), ids_, trace_, history_),
       deferred_(agent(parts), location_, settings_, trace_),
       watch_(agent(parts), location_, settings_, deferred_),
       retrieval_(agent(parts)),
       history_lists_(agent(parts)),
       system_(agent(parts), ids_),
+      search_({.home = home_,
+               .trace = trace_,
+               .exploder = exploder_,
+               .deferred = deferred_,
+               .focus = focus_,
+               .config = parts.config}),
       failed_(parts.metrics),
       admission_({.home = home_,
                   .transport = transport_,
@@ -156,6 +163,8 @@ void SipService::begin(const core::Now& now, core::Outbox& out) {
   out_ = &out;
   participating_.begin(now);
   responder_.begin(now.mono);
+  traces_.begin(now);
+  search_.begin(now, out);
   transport_.begin(now, out);
   reg_events_.begin(now, out);
   admission_.begin(now, out);
@@ -323,6 +332,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   participating_.reload(config_);
   parties_.reload(config_);
   admission_.reload(config_);
+  search_.reload(config_);
   transport_.reload(transport_config(config_));
   digest_.set_config(config_->digest);
   settings_.reload(config_);

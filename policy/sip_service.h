@@ -14,7 +14,6 @@
 //   sip_large.cc      large messages among it
 //   sip_deferred_list.cc  what they are told of that, fetch of it and delete (deferred_watch.h, deferred_retrieval.h)
 //   sip_history.cc    which messages of users are recorded (history_recorder.h)
-//   sip_where.cc      what is remembered of pager messages, and where one of them is (pager_trace.h)
 //   sip_history_lists.cc  what users ask of their histories (history_lists.h)
 //   sip_system.cc     orders of operators for system messages, answers of users (system_messages.h)
 //   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
@@ -59,12 +58,14 @@
 #include "policy/home.h"
 #include "policy/message_ids.h"
 #include "policy/message_reader.h"
+#include "policy/message_search.h"
 #include "policy/owner.h"
 #include "policy/pager_trace.h"
 #include "policy/participating.h"
 #include "policy/proxied.h"
 #include "policy/reg_events.h"
 #include "policy/request_parties.h"
+#include "policy/request_trace.h"
 #include "policy/responder.h"
 #include "policy/routing.h"
 #include "policy/settings.h"
@@ -310,16 +311,6 @@ class SipService {
   [[nodiscard]] bool may_begin_file(const CallName& name, const Received& request, const sip::RequestMatch& match);
   [[nodiscard]] bool may_get_file(const Received& request, const sip::RequestMatch& match, const DialogParty& to);
 
-  // --- sip_where.cc
-  [[nodiscard]] std::uint64_t trace_add(const Received& request, const Errand* errand);
-  void trace_forwarded(const Received& request, const Flow& flow);
-  void trace_sent(const Proxied& p, unsigned branch, const Flow& flow);
-  void trace_heard(const Proxied& p, unsigned branch, TracedHop::Result result, std::uint16_t status = 0);
-  void trace_answered(const Proxied& p, std::uint16_t status);
-  [[nodiscard]] std::string answer_where(const core::AdminRequest& request);
-  void on_found(const core::StoreResult& result);
-  void put_where(std::string_view id, std::span<const core::DeferredRow> rows, std::string_view note, std::string& json);
-
   // --- sip_system.cc
   [[nodiscard]] std::string answer_system(const core::AdminRequest& request);
   [[nodiscard]] bool about_system(const Received& request, const Routing& routing);
@@ -453,15 +444,14 @@ class SipService {
   MessageIds ids_;
   HistoryRecorder history_;
   PagerTrace trace_;
-  // Who has asked where a message is, until the store has said what it has of it: by number of its token.
-  std::map<std::uint64_t, core::AdminRequest> wheres_;
-  std::uint64_t where_numbers_ = 0;
+  RequestTrace traces_;
   Exploder exploder_;
   Deferred deferred_;
   DeferredWatch watch_;  // goes before what it asks
   DeferredRetrieval retrieval_;
   HistoryLists history_lists_;
   SystemMessages system_;
+  MessageSearch search_;
   sip::FailedTargets failed_;
   Admission admission_;
   core::SlotMap<Proxied> proxied_;

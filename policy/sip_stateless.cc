@@ -78,7 +78,7 @@ bool SipService::forward_stateless(const Received& request, const Routing& routi
                                                    request, routing, *out, branch, sip::breadth_default);
   if (!out->reliable() && text.size() > datagram_request_bytes_max) return false;  // has to go by TCP, perhaps twice
   if (!transport_.send(*out, text)) return false;
-  trace_forwarded(request, *out);
+  traces_.forwarded(request, *out);
   count(Metric::sip_forwarded);
   return true;
 }
