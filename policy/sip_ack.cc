@@ -61,12 +61,12 @@ void SipService::hold_ack(const Received& request, std::string_view next) {
   count(Metric::sip_dropped);
 }
 
-void SipService::on_ack_resolved(const Wanted& wanted) {
+void SipService::on_ack_resolved(const NameLookUps::Wanted& wanted, std::span<const core::ResolvedAddress> addresses) {
   const Received* const request = read_again({pool_.data(wanted.ack), pool_.size(wanted.ack)}, wanted.source);
   Routing routing;
   bool sent = false;
   if (request != nullptr && home_.read_routing(*request, routing)) {
-    for (const core::ResolvedAddress& at : resolved_) {
+    for (const core::ResolvedAddress& at : addresses) {
       sent = send_ack(*request, routing, Hop{at.transport, at.address, at.target});
       if (sent) break;
     }

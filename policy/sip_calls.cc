@@ -16,17 +16,6 @@ using core::Metric;
 using sip::HeaderId;
 using sip::Method;
 
-namespace {
-
-// Of a response of ours, "SIP/2.0 200 ...".
-std::uint16_t status_of(std::string_view response) {
-  std::uint32_t status = 0;
-  return response.size() > 11 && sip::clamped_number(response.substr(8, 3), status) ? static_cast<std::uint16_t>(status)
-                                                                                   : std::uint16_t{500};
-}
-
-}  // namespace
-
 // An INVITE that begins a call which we carry.
 void SipService::begin_call(const Received& request, const sip::RequestMatch& match, const Routing& routing,
                             const Sender& sender) {
@@ -136,9 +125,7 @@ void SipService::look_beyond(Routing& routing) {
 
 void SipService::run_errands() {
   pass_large();
-  for (Errand errand; calls_.next_errand(errand) || focus_.next_errand(errand) || exploder_.next_errand(errand) ||
-                      deferred_.next_errand(errand) || watch_.next_errand(errand) || retrieval_.next_errand(errand) ||
-                      system_.next_errand(errand);) {
+  for (Errand errand; errand_clients_.next(errand);) {
     switch (errand.kind) {
       case Errand::Kind::request: start_errand(std::move(errand)); break;
       case Errand::Kind::ack: send_call_ack(errand); break;
@@ -160,8 +147,8 @@ void SipService::start_errand(Errand errand) {
       exploder_.on_no_room(errand.call, errand.number);
       return;
     }
-    tell_outcome(errand, 503);
-    tell_over(errand);
+    errand_clients_.on_outcome(errand, 503);
+    errand_clients_.on_over(errand);
     return;
   }
   Proxied& p = *proxied_.get(id);
@@ -265,56 +252,12 @@ void SipService::try_again(Proxied& p) {
 void SipService::give_call(Proxied& p, const Received& response, unsigned branch) {
   const bool by_flow = branch < p.branches.size() && p.branches[branch]->by_flow;
   const std::string text(forwarder_.response_here(p.from_trusted, response));
-  tell_response(*p.errand, text, response.flow, by_flow);
+  errand_clients_.on_response(*p.errand, text, response.flow, by_flow);
 }
 
 void SipService::end_errand(const Proxied& p) {
   if (p.method == Method::invite) invites_.erase({p.errand->client, p.errand->call.packed(), p.errand->number});
-  tell_over(*p.errand);
-}
-
-// Whose errand it is.
-
-void SipService::tell_response(const Errand& errand, std::string_view text, const Flow& flow, bool by_flow) {
-  switch (errand.client) {
-    case Errand::Client::calls: calls_.on_response(errand.call, errand.number, text, flow, by_flow); return;
-    case Errand::Client::participant: focus_.on_response(errand.call, errand.number, text, flow, by_flow); return;
-    case Errand::Client::session: return;
-    case Errand::Client::copy: exploder_.on_response(errand.call, errand.number, status_of(text)); return;
-    case Errand::Client::deferred: deferred_.on_response(errand.call, errand.number, status_of(text)); return;
-    case Errand::Client::announcement: watch_.on_outcome(errand.number, status_of(text)); return;
-    case Errand::Client::retrieval: retrieval_.on_response(errand.call, errand.number, status_of(text)); return;
-    case Errand::Client::system: system_.on_response(errand.call, errand.number, status_of(text)); return;
-    case Errand::Client::nobody: return;
-  }
-}
-
-void SipService::tell_outcome(const Errand& errand, std::uint16_t status) {
-  switch (errand.client) {
-    case Errand::Client::calls: calls_.on_failed(errand.call, errand.number, status); return;
-    case Errand::Client::participant: focus_.on_failed(errand.call, errand.number, status); return;
-    case Errand::Client::session: return;
-    case Errand::Client::copy: exploder_.on_response(errand.call, errand.number, status); return;
-    case Errand::Client::deferred: deferred_.on_response(errand.call, errand.number, status); return;
-    case Errand::Client::announcement: watch_.on_outcome(errand.number, status); return;
-    case Errand::Client::retrieval: retrieval_.on_response(errand.call, errand.number, status); return;
-    case Errand::Client::system: system_.on_response(errand.call, errand.number, status); return;
-    case Errand::Client::nobody: return;
-  }
-}
-
-void SipService::tell_over(const Errand& errand) {
-  switch (errand.client) {
-    case Errand::Client::calls: calls_.on_over(errand.call, errand.number); return;
-    case Errand::Client::participant: focus_.on_over(errand.call, errand.number); return;
-    case Errand::Client::session: focus_.on_session_over(errand.call); return;
-    case Errand::Client::copy: exploder_.on_over(errand.call, errand.number); return;
-    case Errand::Client::deferred: deferred_.on_over(errand.call, errand.number); return;
-    case Errand::Client::announcement: watch_.on_over(errand.number); return;
-    case Errand::Client::retrieval: retrieval_.on_over(errand.call, errand.number); return;
-    case Errand::Client::system: system_.on_over(errand.call, errand.number); return;
-    case Errand::Client::nobody: return;
-  }
+  errand_clients_.on_over(*p.errand);
 }
 
 }  // namespace parley::policy

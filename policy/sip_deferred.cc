@@ -109,7 +109,7 @@ bool SipService::answers_kept(Proxied& p, std::uint16_t status) {
   if (p.keeping == Keeping::refused || status < 200 || status >= 300) return false;
   deferred_.forget(p.message_id);
   record_pager(p, true);
-  if (p.keeping == Keeping::done) tell_list_changed(p.aor, false);
+  if (p.keeping == Keeping::done) news_.list_changed(p.aor, false);
   const bool waits = p.keeping == Keeping::asked;
   p.keeping = waits ? Keeping::no : Keeping::done;
   return waits;
@@ -118,7 +118,7 @@ bool SipService::answers_kept(Proxied& p, std::uint16_t status) {
 void SipService::tell_kept() {
   using Outcome = Deferred::Kept::Outcome;
   for (Deferred::Kept kept; deferred_.next_kept(kept);) {
-    if (kept.outcome == Outcome::kept) tell_added(kept.aor, kept.sender, kept.tried);
+    if (kept.outcome == Outcome::kept) news_.added(kept.aor, kept.sender, kept.tried);
     Proxied* const p = proxied_.get(kept.asker);
     if (p == nullptr || p->keeping != Proxied::Keeping::asked) continue;  // its sender waits no more
     settled(*p);
@@ -129,7 +129,7 @@ void SipService::tell_kept() {
     }
     traces_.answered(*p, kept.outcome == Outcome::kept ? 202 : 480);
     if (p->errand != nullptr) {
-      tell_outcome(*p->errand, kept.outcome == Outcome::kept ? 202 : 480);
+      errand_clients_.on_outcome(*p->errand, kept.outcome == Outcome::kept ? 202 : 480);
     } else if (const Received* const request = request_of(*p)) {
       answer_kept(*request, p->server, kept.outcome);
     }

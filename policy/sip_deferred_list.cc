@@ -117,31 +117,6 @@ void SipService::finish_list_subscribe(const Received& request, const sip::Reque
   }
 }
 
-// To whoever has the user. Who is not told now is with the next change.
-void SipService::tell_list_changed(std::string_view aor, bool reminds) {
-  const std::uint32_t owner_shard = home_.shard_of(aor);
-  if (owner_shard != shard_) {
-    MailWriter(mail_, ServiceMail::list_changed).put(reminds).text(aor);
-    transport_.send_mail(owner_shard, mail_);
-  } else if (reminds) {
-    watch_.remind(aor);
-  } else {
-    watch_.changed(aor);
-  }
-}
-
-// To whoever has the user: it is not sent to him any more.
-void SipService::tell_fetched(std::string_view aor, std::uint64_t id) {
-  const std::uint32_t owner_shard = home_.shard_of(aor);
-  if (owner_shard != shard_) {
-    MailWriter(mail_, ServiceMail::fetched).put(id).text(aor);
-    transport_.send_mail(owner_shard, mail_, true);
-    return;
-  }
-  deferred_.removed(aor, id);
-  watch_.changed(aor);
-}
-
 // What has come of pushes, retrievals, deletions and time.
 void SipService::tell_lists() {
   std::string aor;
@@ -150,10 +125,10 @@ void SipService::tell_lists() {
     deferred_.removed(removed.aor, removed.id);
     watch_.changed(removed.aor);
   }
-  for (Focus::Fetched fetched; focus_.next_fetched(fetched);) tell_fetched(fetched.aor, fetched.id);
-  while (deferred_.next_changed(aor)) tell_list_changed(aor, false);
-  while (watch_.next_reminded(aor)) tell_list_changed(aor, true);
-  while (history_.next_changed(aor)) tell_history_changed(aor);
+  for (Focus::Fetched fetched; focus_.next_fetched(fetched);) news_.fetched(fetched.aor, fetched.id);
+  while (deferred_.next_changed(aor)) news_.list_changed(aor, false);
+  while (watch_.next_reminded(aor)) news_.list_changed(aor, true);
+  while (history_.next_changed(aor)) news_.history_changed(aor);
 }
 
 namespace {

@@ -26,14 +26,6 @@ void SipService::finish_history_subscribe(const Received& request, const sip::Re
   }
 }
 
-// To whoever has the user. Who is not told now is with the next change.
-void SipService::tell_history_changed(std::string_view aor) {
-  const std::uint32_t owner_shard = home_.shard_of(aor);
-  if (owner_shard == shard_) return history_lists_.changed(aor);
-  MailWriter(mail_, ServiceMail::history_changed).text(aor);
-  transport_.send_mail(owner_shard, mail_);
-}
-
 // Empty: it is answered later.
 std::string SipService::answer_history(const core::AdminRequest& request) {
   using Kind = core::AdminRequest::Kind;

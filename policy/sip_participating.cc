@@ -156,7 +156,7 @@ bool SipService::may_terminate(Proxied& p, const Received& request, const ImSett
     responder_.count(check->status);
     const std::string text(
         responder_.compose(request, check->status, participating_.headers(), {}, participating_.body()));
-    tell_response(*p.errand, text, {}, false);
+    errand_clients_.on_response(*p.errand, text, {}, false);
   } else {
     responder_.answer(request, p.server, check->status, participating_.headers(), {}, participating_.body());
   }

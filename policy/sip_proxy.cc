@@ -171,7 +171,7 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
     case sip::FinalResponse::none: return;
     case sip::FinalResponse::generate: final_of_ours(p, status); return;
     case sip::FinalResponse::silence:  // R3261-11, RFC 4320 section 4.2
-      if (p.errand != nullptr) tell_outcome(*p.errand, 408);
+      if (p.errand != nullptr) errand_clients_.on_outcome(*p.errand, 408);
       return;
     case sip::FinalResponse::branch: break;
   }
@@ -188,7 +188,7 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
     chosen.kept_status = response->head.status;
   }
   if (p.errand != nullptr) {
-    tell_response(*p.errand, chosen.kept, {}, false);
+    errand_clients_.on_response(*p.errand, chosen.kept, {}, false);
     return;
   }
   // RFC 3261 section 16.7 item 7: the challenges of all of them.
@@ -220,7 +220,7 @@ void SipService::add_challenges(std::string_view from, std::string& to) {
 void SipService::final_of_ours(Proxied& p, std::uint16_t status) {
   traces_.answered(p, status);
   if (p.errand != nullptr) {
-    tell_outcome(*p.errand, status);
+    errand_clients_.on_outcome(*p.errand, status);
     return;
   }
   const Received* const request = request_of(p);

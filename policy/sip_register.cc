@@ -136,18 +136,6 @@ void SipService::ask_settings(core::SlotId call, std::string_view aor) {
   transport_.send_mail(owner_shard, mail_);
 }
 
-// To whoever has the user. Who does not know of a message does not send it, so this is not lost.
-void SipService::tell_added(std::string_view aor, std::string_view sender, bool tried) {
-  const std::uint32_t owner_shard = home_.shard_of(aor);
-  if (owner_shard == shard_) {
-    deferred_.added(aor, sender, tried);
-    watch_.changed(aor);
-    return;
-  }
-  MailWriter(mail_, ServiceMail::deferred).put(tried).text(aor).text(sender);
-  transport_.send_mail(owner_shard, mail_, true);
-}
-
 void SipService::tell_flow_closed(std::uint32_t shard, const Flow& flow) {
   MailWriter(mail_, ServiceMail::flow_closed).put(flow);
   transport_.send_mail(shard, mail_);
@@ -267,13 +255,13 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
     case ServiceMail::list_changed: {
       const bool reminds = in.take<bool>();
       const std::string_view aor = in.text();
-      if (in.good()) tell_list_changed(aor, reminds);
+      if (in.good()) news_.list_changed(aor, reminds);
       return;
     }
     case ServiceMail::fetched: {
       const auto id = in.take<std::uint64_t>();
       const std::string_view aor = in.text();
-      if (in.good()) tell_fetched(aor, id);
+      if (in.good()) news_.fetched(aor, id);
       return;
     }
     case ServiceMail::answer:

@@ -112,6 +112,14 @@ SipService::SipService(const Parts& parts)
       retrieval_(agent(parts)),
       history_lists_(agent(parts)),
       system_(agent(parts), ids_),
+      errand_clients_({.calls = calls_,
+                       .focus = focus_,
+                       .exploder = exploder_,
+                       .deferred = deferred_,
+                       .watch = watch_,
+                       .retrieval = retrieval_,
+                       .system = system_}),
+      news_(home_, transport_, deferred_, watch_, history_lists_),
       search_({.home = home_,
                .trace = trace_,
                .exploder = exploder_,
@@ -127,6 +135,7 @@ SipService::SipService(const Parts& parts)
                   .key = tag_key_,
                   .config = parts.config}),
       proxied_(parts.config->proxied_max),
+      names_(parts.pool),
       reader_(std::make_unique<MessageReader>()) {
   calls_.use_media(pairs_);
   calls_.use_history(&history_);
@@ -153,9 +162,6 @@ SipService::~SipService() {
     wheel_.cancel(p.answer_timer);
     for (const auto& branch : p.branches) wheel_.cancel(branch->timer);
   });
-  for (const auto& [token, wanted] : names_) {
-    if (wanted.ack != core::no_buffer) pool_.release(wanted.ack);
-  }
 }
 
 void SipService::begin(const core::Now& now, core::Outbox& out) {

@@ -49,7 +49,7 @@
 #include "policy/deferred.h"
 #include "policy/deferred_retrieval.h"
 #include "policy/deferred_watch.h"
-#include "policy/errand.h"
+#include "policy/errand_clients.h"
 #include "policy/exploder.h"
 #include "policy/focus.h"
 #include "policy/forwarder.h"
@@ -59,6 +59,7 @@
 #include "policy/message_ids.h"
 #include "policy/message_reader.h"
 #include "policy/message_search.h"
+#include "policy/name_look_ups.h"
 #include "policy/owner.h"
 #include "policy/pager_trace.h"
 #include "policy/participating.h"
@@ -71,6 +72,7 @@
 #include "policy/settings.h"
 #include "policy/sip_config.h"
 #include "policy/system_messages.h"
+#include "policy/user_news.h"
 #include "sip/digest_auth.h"
 #include "sip/failed_targets.h"
 #include "sip/fork.h"
@@ -195,12 +197,11 @@ class SipService {
   [[nodiscard]] bool uas_checks(const Received& request, sip::OptionSet more = {});
 
   // --- sip_ack.cc
-  struct Wanted;
   void on_ack(const Received& request);
   [[nodiscard]] bool send_ack(const Received& request, const Routing& routing, const Flow& out);
   [[nodiscard]] bool send_ack(const Received& request, const Routing& routing, const Hop& hop);
   void hold_ack(const Received& request, std::string_view next);
-  void on_ack_resolved(const Wanted& wanted);
+  void on_ack_resolved(const NameLookUps::Wanted& wanted, std::span<const core::ResolvedAddress> addresses);
   [[nodiscard]] std::string_view forward_ack(const Received& request, const Routing& routing, const Flow& out);
 
   // --- sip_questions.cc
@@ -269,7 +270,6 @@ class SipService {
   [[nodiscard]] bool answers_kept(Proxied& p, std::uint16_t status);
   void tell_kept();
   void answer_kept(const Received& request, sip::TransactionId server, Deferred::Kept::Outcome outcome);
-  void tell_added(std::string_view aor, std::string_view sender, bool tried);
   void on_no_answer(Proxied& p);
 
   // --- sip_large.cc
@@ -288,8 +288,6 @@ class SipService {
   [[nodiscard]] bool about_deferred_event(const Received& request) const;
   void on_deferred_request(const Received& request, const sip::RequestMatch& match, Routing& routing);
   void finish_list_subscribe(const Received& request, const sip::RequestMatch& match, std::uint16_t status);
-  void tell_list_changed(std::string_view aor, bool reminds);
-  void tell_fetched(std::string_view aor, std::uint64_t id);
   void tell_lists();
   [[nodiscard]] std::string read_question(std::string_view argument, std::string& aor, std::string_view& rest);
   [[nodiscard]] std::string answer_deferred(const core::AdminRequest& request);
@@ -302,8 +300,6 @@ class SipService {
   // --- sip_history_lists.cc
   [[nodiscard]] bool names_history(const sip::Uri& uri) const;
   void finish_history_subscribe(const Received& request, const sip::RequestMatch& match, std::uint16_t status);
-  // A record of his has begun or ended.
-  void tell_history_changed(std::string_view aor);
   [[nodiscard]] std::string answer_history(const core::AdminRequest& request);
   [[nodiscard]] std::optional<Focus::ToFetch> named_in_store(std::string_view user) const;
 
@@ -335,7 +331,7 @@ class SipService {
   void on_route(Proxied& p, const Received& request);
   void find_hops(Proxied& p, Branch& branch, unsigned index);
   // False: `uri` names nothing that can be looked up, or too much is.
-  [[nodiscard]] bool ask_for_name(std::string_view uri, const Wanted& wanted);
+  [[nodiscard]] bool ask_for_name(std::string_view uri, const NameLookUps::Wanted& wanted);
   void on_resolved(const core::Resolution& resolution);
 
   // --- sip_proxy.cc
@@ -383,10 +379,6 @@ class SipService {
   void wait_to_try_again(Proxied& p);
   void try_again(Proxied& p);
   void end_errand(const Proxied& p);
-  void tell_response(const Errand& errand, std::string_view text, const Flow& flow, bool by_flow);
-  // An outcome of ours: no response came, or none is told.
-  void tell_outcome(const Errand& errand, std::uint16_t status);
-  void tell_over(const Errand& errand);
 
   // --- sip_focus.cc
   void on_dialog_request(const CallName& name, const Received& request, const sip::RequestMatch& match);
@@ -451,6 +443,8 @@ class SipService {
   DeferredRetrieval retrieval_;
   HistoryLists history_lists_;
   SystemMessages system_;
+  ErrandClients errand_clients_;
+  UserNews news_;
   MessageSearch search_;
   sip::FailedTargets failed_;
   Admission admission_;
@@ -459,15 +453,7 @@ class SipService {
   core::TimerWheel wheel_;
   std::deque<Question> questions_;  // the oldest first
   SpareBranches spare_branches_;
-  // A name being resolved: for a branch, or for an ACK that is held.
-  struct Wanted {
-    core::SlotId proxied{};
-    unsigned branch = 0;
-    core::BufferId ack = core::no_buffer;
-    Flow source{};  // of the ACK
-  };
-  std::map<std::uint64_t, Wanted> names_;  // by token
-  std::uint64_t next_token_ = 1;
+  NameLookUps names_;
   // INVITEs of errands: whose, call and number to request.
   std::map<std::tuple<Errand::Client, std::uint64_t, std::uint32_t>, core::SlotId> invites_;
 
@@ -480,7 +466,6 @@ class SipService {
   std::string mail_;
   std::string value_;
   sip::HeaderLines lines_;
-  std::vector<core::ResolvedAddress> resolved_;
   sip::TargetPlan plan_;
   sip::RegisterAnswer register_answer_;
   std::vector<sip::Binding> decoded_;

@@ -22,45 +22,27 @@ void SipService::find_hops(Proxied& p, Branch& branch, unsigned index) {
   branch.waits_for_name = ask_for_name(text, {.proxied = p.self, .branch = index});
 }
 
-bool SipService::ask_for_name(std::string_view text, const Wanted& wanted) {
-  sip::Uri uri;
-  if (!sip::parse_uri(text, uri) || uri.scheme == sip::Scheme::tel || uri.scheme == sip::Scheme::other) return false;
-  if (names_.size() >= config_->look_ups_max) {
-    count(Metric::sip_look_ups_limit);
-    return false;
-  }
-  bool said = false;
-  const core::Transport transport = transport_of(uri, said);
-  const std::uint64_t token = sip::sip_token_bit | next_token_++;
-  core::ResolveRequest ask;
-  ask.token = token;
-  ask.host = std::string(host_of(uri));
-  ask.port = uri.has_port ? uri.port : std::uint16_t{0};
-  ask.procedure = core::ResolveRequest::Procedure::sip;
-  ask.secure = uri.scheme == sip::Scheme::sips;
-  if (said) ask.transport = transport;
-  names_.emplace(token, wanted);
-  out_->resolve(std::move(ask));
-  return true;
+bool SipService::ask_for_name(std::string_view uri, const NameLookUps::Wanted& wanted) {
+  if (names_.size() < config_->look_ups_max) return names_.ask(uri, wanted, *out_);
+  count(Metric::sip_look_ups_limit);
+  return false;
 }
 
 void SipService::on_resolved(const core::Resolution& resolution) {
-  const auto found = names_.find(resolution.token);
-  if (found == names_.end()) return;
-  const Wanted wanted = found->second;
-  names_.erase(found);
-  resolved_ = resolution.addresses;
-  failed_.order(resolved_, now_.mono);
-  if (wanted.ack != core::no_buffer) {
-    on_ack_resolved(wanted);
+  const std::optional<NameLookUps::Wanted> wanted = names_.take(resolution);
+  if (!wanted) return;
+  std::vector<core::ResolvedAddress> addresses = resolution.addresses;
+  failed_.order(addresses, now_.mono);
+  if (wanted->ack != core::no_buffer) {
+    on_ack_resolved(*wanted, addresses);
     return;
   }
-  Proxied* const p = proxied_.get(wanted.proxied);
-  const unsigned index = wanted.branch;
+  Proxied* const p = proxied_.get(wanted->proxied);
+  const unsigned index = wanted->branch;
   if (p == nullptr || !p->fork.running().has(index)) return;
   Branch& branch = *p->branches[index];
   branch.waits_for_name = false;
-  for (const core::ResolvedAddress& at : resolved_) {
+  for (const core::ResolvedAddress& at : addresses) {
     if (branch.hops.size() == config_->hops_max) break;
     branch.hops.push_back({at.transport, at.address, at.target});
   }
