@@ -13,15 +13,6 @@ using Target = Focus::Invitation::Target;
 
 namespace {
 
-// OMA-SES-1: a session of two. A large message is none, it goes from one to the other (OMA-LRG-2).
-// Between two, files and large messages need nobody between them (OMA-LRG-2).
-bool begins_session(const sip::Received& request) { return im_kind(request) == ImKind::session; }
-
-// OMA-SES-2: another server is the focus already.
-bool comes_from_focus(const sip::Received& request) {
-  return contact_has_tag(request.head, request.bytes, "isfocus");
-}
-
 bool is_refer_event(const sip::Received& request, sip::Event& event) {
   return sip::parse_event(request.head.value(HeaderId::event, request.bytes), event) && event.package == "refer";
 }
@@ -43,89 +34,14 @@ void SipService::on_dialog_request(const CallName& name, const Received& request
   if (status != 0) responder_.refuse_once(request, match, status, focus_.headers());
 }
 
-std::shared_ptr<const Group> SipService::group_of(const Routing& routing) {
-  if (!routing.local || routing.parsed.user.empty()) return nullptr;
-  const std::string_view aor = home_.aor_of(routing.parsed, aor_);
-  return aor.empty() ? nullptr : group_named(aor);
-}
-
-std::shared_ptr<const Group> SipService::group_named(std::string_view aor) {
-  if (config_->documents != nullptr) {
-    if (const Group* const group = config_->documents->group(aor)) return {config_->documents, group};
-  }
-  return user_documents_->groups.empty() ? nullptr : user_documents_->groups.find(user_key(aor));
-}
-
 // The session of a group belongs to the shard that the group's URI names, one of an earlier process to that which its own name
 // does. Nothing goes on twice.
 bool SipService::is_of_session_elsewhere(const Received& request, const Routing& routing) {
   if (!config_->focus.on || shard_count_ == 1 || !request.essentials.to_tag.empty()) return false;
   if ((!routing.next_route.empty() && routing.own_routes == 0) || request.flow.shard != shard_) return false;
-  const LeftSession* const left = routing.local ? focus_.known(routing.parsed.user) : nullptr;
-  const auto group = left == nullptr ? group_of(routing) : nullptr;
-  if (left == nullptr && group == nullptr) return false;
-  const std::uint32_t owner = home_.shard_of(group != nullptr ? group->key() : place_of(*left));
-  if (owner == shard_) return false;
-  transport_.pass_on(owner, request);
-  return true;
-}
-
-std::string_view SipService::place_of(const LeftSession& left) {
-  return left.row.group.empty() ? left.row.name : left.row.group;
-}
-
-// By the identity of a session that an earlier process had.
-bool SipService::target_left(const LeftSession& left, Focus::Invitation& target) {
-  if (left.row.group.empty()) {
-    target.target = Target::session;
-    target.session = left.session;
-    if (!left.session.valid()) target.left = &left;
-    return true;
-  }
-  const std::shared_ptr<const Group> group = group_named(left.row.group);
-  target.group = group.get();
-  target.group_owner = group;
-  target.target = target.group == nullptr ? Target::session : Target::group;
-  if (const auto session = target.group == nullptr ? std::nullopt : focus_.session_of(left.row.group)) target.session = *session;
-  return true;
-}
-
-// Whether the request is for the focus, and what it names there (OMA-X-2).
-bool SipService::target_of(const Received& request, const Routing& routing, const Sender& sender,
-                           Focus::Invitation& target) {
-  if (!config_->focus.on || !request.essentials.to_tag.empty()) return false;
-  target.uri = routing.uri;
-  const bool invite = request.head.method == Method::invite;
-  const bool here = routing.local && routing.next_route.empty();
-  // Whom the core sends here by a Route that leads back to it comes to us for all that, if it is for us.
-  const bool by_core = sender.kind == Sender::Kind::trusted && routing.own_routes > 0;
-  if (here || (routing.local && by_core)) {
-    if (const LeftSession* const left = focus_.left(routing.parsed.user)) return target_left(*left, target);
-    if (const auto name = focus_.named(routing.parsed.user); name && name->kind == NameKind::session) {
-      target.target = Target::session;
-      target.session = name->call;
-      return true;
-    }
-    const std::string_view aor = home_.aor_of(routing.parsed, aor_);
-    if (!config_->focus.factory.empty() && user_key(aor) == user_key(config_->focus.factory)) {
-      target.target = Target::factory;
-      return true;
-    }
-    if (const auto group = group_of(routing)) {
-      target.target = Target::group;
-      target.group = group.get();
-      target.group_owner = group;
-      if (const auto session = focus_.session_of(group->key())) target.session = *session;
-      return true;
-    }
-  }
-  // What we carry for others' users goes on as it is; so does what has a focus.
-  if (!invite || config_->focus.one_to_one != OneToOne::focus) return false;
-  const bool calls = sender.kind == Sender::Kind::user || (by_core && (routing.originating || !config_->im.participating));
-  if (!here && !calls) return false;
-  if (routing.local && focus_.named(routing.parsed.user)) return false;  // a Contact of a call of ours
-  if (!begins_session(request) || comes_from_focus(request)) return false;
-  target.target = Target::user;
+  const std::optional<std::uint32_t> owner = focus_targets_.shard_of(routing);
+  if (!owner || *owner == shard_) return false;
+  transport_.pass_on(*owner, request);
   return true;
 }
 
@@ -154,7 +70,7 @@ bool SipService::on_focus_request(const Received& request, const sip::RequestMat
                                   const Sender& sender) {
   if (fetch_stored(request, match, routing, sender)) return true;
   Focus::Invitation target;
-  if (!target_of(request, routing, sender, target)) return false;
+  if (!focus_targets_.find(request, routing, sender, target)) return false;
   target.identity = parties_.identity_of(request, sender);
   target.user = sender.user;
   target.from_trusted = sender.kind == Sender::Kind::trusted;

@@ -95,6 +95,7 @@ SipService::SipService(const Parts& parts)
               .conferences = &conferences_,
               .stored = parts.stored,
               .shards = parts.shard_count}),
+      focus_targets_(home_, focus_, parts.config),
       conferences_({.shard = parts.shard,
                     .pool = parts.pool,
                     .metrics = parts.metrics,
@@ -345,6 +346,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   reg_events_.reload(config_);
   calls_.reload(config_);
   focus_.reload(config_);
+  focus_targets_.reload(config_);
   exploder_.reload(config_);
   history_.reload(config_);
   trace_.set_capacity(config_->focus.trace_messages);
@@ -360,12 +362,12 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
 void SipService::name_core() { core_route_ = config_->core.empty() ? std::string() : "<" + config_->core + ">"; }
 
 void SipService::take(std::shared_ptr<const UserDocuments> documents) {
-  user_documents_ = std::move(documents);
-  participating_.take(user_documents_);
-  const std::string& owner = user_documents_->changed_owner;
-  settings_.take(user_documents_, !owner.empty() && home_.has(owner));
-  reg_events_.take(user_documents_);
-  focus_.renew_groups([this](std::string_view key) { return group_named(key); });
+  participating_.take(documents);
+  focus_targets_.take(documents);
+  const std::string& owner = documents->changed_owner;
+  settings_.take(documents, !owner.empty() && home_.has(owner));
+  reg_events_.take(documents);
+  focus_.renew_groups([this](std::string_view key) { return focus_targets_.group_named(key); });
 }
 
 void SipService::drain() { draining_ = true; }

@@ -52,6 +52,7 @@
 #include "policy/errand_clients.h"
 #include "policy/exploder.h"
 #include "policy/focus.h"
+#include "policy/focus_targets.h"
 #include "policy/forwarder.h"
 #include "policy/history_lists.h"
 #include "policy/history_recorder.h"
@@ -383,12 +384,6 @@ class SipService {
   // --- sip_focus.cc
   void on_dialog_request(const CallName& name, const Received& request, const sip::RequestMatch& match);
   [[nodiscard]] bool is_of_session_elsewhere(const Received& request, const Routing& routing);
-  [[nodiscard]] static std::string_view place_of(const LeftSession& left);
-  [[nodiscard]] bool target_left(const LeftSession& left, Focus::Invitation& target);
-  [[nodiscard]] std::shared_ptr<const Group> group_of(const Routing& routing);
-  [[nodiscard]] std::shared_ptr<const Group> group_named(std::string_view aor);
-  [[nodiscard]] bool target_of(const Received& request, const Routing& routing, const Sender& sender,
-                               Focus::Invitation& target);
   [[nodiscard]] bool on_focus_request(const Received& request, const sip::RequestMatch& match, const Routing& routing,
                                       const Sender& sender);
   void begin_session(const Received& request, const sip::RequestMatch& match, const Focus::Invitation& invitation);
@@ -407,7 +402,6 @@ class SipService {
   MediaPairs* const pairs_;
   StoredLegs* const stored_;
   std::shared_ptr<const SipConfig> config_;
-  std::shared_ptr<const UserDocuments> user_documents_ = std::make_shared<UserDocuments>();
   const core::HashKey owner_key_;
   const core::HashKey tag_key_;
   const std::uint64_t loop_seed_;
@@ -432,6 +426,7 @@ class SipService {
   RequestParties parties_;
   Calls calls_;
   Focus focus_;
+  FocusTargets focus_targets_;
   ConferenceEvents conferences_;  // goes before the rosters of focus_
   MessageIds ids_;
   HistoryRecorder history_;
