@@ -71,6 +71,22 @@ bool Home::names_us(const sip::Uri& uri) const {
   });
 }
 
+bool Home::names_deferred(const sip::Uri& uri) const {
+  sip::Uri own;
+  return !config_->im.deferred_uris.empty() && sip::parse_uri(config_->im.deferred_uris.front(), own) &&
+         core::equal_ignore_case(own.user, uri.user);
+}
+
+bool Home::names_history(const sip::Uri& uri) const {
+  sip::Uri own;
+  return config_->im.history_access.on && sip::parse_uri(config_->im.history_access.uri, own) &&
+         core::equal_ignore_case(own.user, uri.user);
+}
+
+bool Home::names_function(const sip::Uri& uri) const {
+  return (config_->im.deferred.on && names_deferred(uri)) || names_history(uri);
+}
+
 // --- users
 
 std::string_view Home::aor_of(const sip::Uri& uri, std::string& room) const {

@@ -41,6 +41,10 @@ class Home {
   [[nodiscard]] bool has_domain(std::string_view host) const;
   // A host and port that we listen at, or a domain of ours.
   [[nodiscard]] bool names_us(const sip::Uri& uri) const;
+  [[nodiscard]] bool names_deferred(const sip::Uri& uri) const;  // deferred-msg-func-uri
+  [[nodiscard]] bool names_history(const sip::Uri& uri) const;   // conv-hist-func-uri, where that can be asked
+  // Either, where it is served.
+  [[nodiscard]] bool names_function(const sip::Uri& uri) const;
   // Hosts and ports in our Vias.
   [[nodiscard]] std::span<const sip::SentBy> sent_by() const { return sent_by_; }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,18 @@ struct Proxied {
   };
 
   explicit Proxied(const sip::ForkConfig& config) : fork(config) {}
+
+  // OMA-SYS-2: what we send ourselves, and nobody else who says so.
+  [[nodiscard]] bool is_system_message() const;
+  [[nodiscard]] bool is_announcement() const;
+  // A message that was kept, or what tells of some: it is not kept once more.
+  [[nodiscard]] bool comes_from_store() const;
+  // Who may say that he delivers what was deferred: a trusted peer, or our own function; not who sends copies of
+  // others' messages.
+  [[nodiscard]] bool may_be_deferred() const;
+  // Why its branches are cancelled (R3261-18; RFC 3326): another one answered, or the reason that came from upstream.
+  [[nodiscard]] std::string_view cancel_reason() const;
+
   core::SlotId self;
   sip::TransactionId server;       // whom its response goes to; or
   std::unique_ptr<Errand> errand;  // of a call of ours

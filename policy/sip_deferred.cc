@@ -35,7 +35,7 @@ void SipService::on_stored(const core::StoreResult& result) {
 // operator's (OMA-SYS-2).
 bool SipService::may_defer(const Proxied& p) const {
   return config_->im.deferred.on && p.im == ImKind::pager && p.to_user && p.method == Method::message &&
-         !is_system_message(p) && !comes_from_store(p);
+         !p.is_system_message() && !p.comes_from_store();
 }
 
 // It may have to be kept some time later; its place among others is that of now. True: that time has come, since others
@@ -58,8 +58,8 @@ bool SipService::begin_keeping(Proxied& p, bool others_wait) {
 // SEED4-6.1.2.1-5, OMA-PAG-5: that answer says that he can not be reached, and it is a request that may wait for him.
 bool SipService::is_unreached(const Proxied& p, std::uint16_t status) const {
   const bool unreached = means_unreachable(status) || (p.given_up && status == 487);
-  return p.im && p.to_user && unreached && when_unreachable(*p.im) == WhenUnreachable::defer && !is_system_message(p) &&
-         !comes_from_store(p);
+  return p.im && p.to_user && unreached && when_unreachable(*p.im) == WhenUnreachable::defer &&
+         !p.is_system_message() && !p.comes_from_store();
 }
 
 // True: it is kept for him, or will be when the store has it; its sender is answered then.

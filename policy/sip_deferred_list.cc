@@ -14,29 +14,6 @@ namespace parley::policy {
 using sip::HeaderId;
 using sip::Method;
 
-// A message that was kept, or what tells of some: it is not kept once more.
-bool SipService::comes_from_store(const Proxied& p) {
-  if (p.errand == nullptr) return false;
-  using Client = Errand::Client;
-  return p.errand->from_store || p.errand->client == Client::deferred || p.errand->client == Client::announcement ||
-         p.errand->client == Client::retrieval;
-}
-
-bool SipService::is_announcement(const Proxied& p) {
-  return p.errand != nullptr && p.errand->client == Errand::Client::announcement;
-}
-
-// deferred-msg-func-uri.
-bool SipService::names_deferred(const sip::Uri& uri) const {
-  sip::Uri own;
-  return !config_->im.deferred_uris.empty() && sip::parse_uri(config_->im.deferred_uris.front(), own) &&
-         core::equal_ignore_case(own.user, uri.user);
-}
-
-bool SipService::names_function(const sip::Uri& uri) const {
-  return (config_->im.deferred.on && names_deferred(uri)) || names_history(uri);
-}
-
 bool SipService::about_deferred_event(const Received& request) const {
   sip::Event event;
   return config_->im.deferred.on && sip::parse_event(request.head.value(HeaderId::event, request.bytes), event) &&
@@ -48,8 +25,8 @@ bool SipService::about_deferred(const Received& request, const Routing& routing)
   const Method method = request.head.method;
   const bool any = config_->im.deferred.on || config_->im.history_access.on;
   if (!any || routing.token || !request.essentials.to_tag.empty() || !home_.names_us(routing.parsed)) return false;
-  if (method == Method::subscribe) return names_function(routing.parsed);
-  return method == Method::refer && (names_function(routing.parsed) || retrieval_.name_of(routing.parsed.user) ||
+  if (method == Method::subscribe) return home_.names_function(routing.parsed);
+  return method == Method::refer && (home_.names_function(routing.parsed) || retrieval_.name_of(routing.parsed.user) ||
                                      retrieval_.names_message(request));
 }
 
@@ -86,7 +63,7 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
   if (!refers) {
     sip::Uri user;
     const bool named = sip::parse_uri(aor, user);
-    if (names_history(routing.parsed)) {
+    if (home_.names_history(routing.parsed)) {
       history_lists_.clear();
       finish_history_subscribe(
           request, match, named ? history_lists_.subscribe(request, match, aor, user.user) : std::uint16_t{403});
@@ -100,7 +77,7 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
   // His address of record is that of nobody else.
   const auto named = retrieval_.name_of(routing.parsed.user);
   std::string to;
-  if (!named && !names_function(routing.parsed) && home_.aor_of(routing.parsed, to) != aor) {
+  if (!named && !home_.names_function(routing.parsed) && home_.aor_of(routing.parsed, to) != aor) {
     responder_.refuse(request, 403);
     return;
   }

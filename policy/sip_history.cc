@@ -14,8 +14,8 @@ using sip::Method;
 // Before it goes to his devices. What the operator has to say, and what tells of messages, is none of his conversations.
 void SipService::look_at_history(Proxied& p, const ImSettings& settings) {
   p.records_receiver = config_->im.history.on && p.im == ImKind::pager && p.method == Method::message && p.to_user &&
-                       wants_history(settings, HistoryMode::pager_large) && !is_system_message(p) && !is_announcement(p) &&
-                       !(p.errand != nullptr && p.errand->of_history);
+                       wants_history(settings, HistoryMode::pager_large) && !p.is_system_message() &&
+                       !p.is_announcement() && !(p.errand != nullptr && p.errand->of_history);
 }
 
 // Its transaction does not keep it once its sender has his 202.

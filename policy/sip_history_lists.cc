@@ -10,13 +10,6 @@
 
 namespace parley::policy {
 
-// conv-hist-func-uri.
-bool SipService::names_history(const sip::Uri& uri) const {
-  sip::Uri own;
-  return config_->im.history_access.on && sip::parse_uri(config_->im.history_access.uri, own) &&
-         core::equal_ignore_case(own.user, uri.user);
-}
-
 void SipService::finish_history_subscribe(const Received& request, const sip::RequestMatch& match,
                                           std::uint16_t status) {
   if (status == 200) {

@@ -120,29 +120,16 @@ bool SipService::judge_originating(const Received& request, const sip::RequestMa
 
 // --- on the way in
 
-// Who may say that he delivers what was deferred: a trusted peer, or our own function; not who sends copies of others' messages.
-bool SipService::may_be_deferred(const Proxied& p) {
-  if (p.errand == nullptr) return p.from_trusted;
-  switch (p.errand->client) {
-    case Errand::Client::calls: return p.errand->from_trusted;
-    case Errand::Client::deferred:
-    case Errand::Client::retrieval:
-    case Errand::Client::nobody: return true;
-    case Errand::Client::participant: return p.errand->from_store;
-    default: return false;
-  }
-}
-
 // False: refused, and `p` is gone. Before anything goes to his devices (SEED4-6.1.2.2.2-0a). Nothing bars what the operator
 // himself has to say (OMA-SYS-2), or what a user asks to be told of (OMA-DEF-12).
 bool SipService::may_terminate(Proxied& p, const Received& request, const ImSettings& settings) {
-  if (!p.im || is_system_message(p) || is_announcement(p)) return true;
+  if (!p.im || p.is_system_message() || p.is_announcement()) return true;
   const bool of_call = p.errand != nullptr && p.errand->client == Errand::Client::calls;
   // What a conference of ours sends, it asserts itself; what a call passes on is asserted by who was trusted to.
   const bool asserted = p.errand == nullptr ? p.from_trusted : !of_call || p.errand->from_trusted;
   const std::string_view user = p.errand == nullptr ? std::string_view(p.user) : std::string_view(p.errand->user);
   const TerminatingCheck* const check = participating_.terminating_refusal(
-      request, {.user = user, .asserted = asserted, .deferred = may_be_deferred(p)}, *p.im, p.aor, settings);
+      request, {.user = user, .asserted = asserted, .deferred = p.may_be_deferred()}, *p.im, p.aor, settings);
   if (check == nullptr) {
     if (of_call) calls_.on_settings(p.errand->call, Leg::b, settings);
     if (p.errand != nullptr && p.errand->client == Errand::Client::participant) {

@@ -407,18 +407,12 @@ void SipService::on_branch_fact(Proxied& p, unsigned index, sip::TransactionFact
   }
 }
 
-// Why its branches are cancelled (R3261-18; RFC 3326): another one answered, or the reason that came from upstream.
-std::string_view SipService::reason_of(const Proxied& p) {
-  return p.answered_2xx ? std::string_view("SIP;cause=200;text=\"Call completed elsewhere\"")
-                        : std::string_view(p.reason);
-}
-
 void SipService::cancel_branches(Proxied& p, sip::BranchSet set) {
   while (!set.empty()) {
     const unsigned index = set.take();
     Branch& branch = *p.branches[index];
     wheel_.cancel(branch.timer);
-    if (branch.client.valid()) (void)transactions_.cancel(branch.client, now_.mono, reason_of(p));
+    if (branch.client.valid()) (void)transactions_.cancel(branch.client, now_.mono, p.cancel_reason());
   }
 }
 

@@ -70,6 +70,7 @@
 #include "policy/request_trace.h"
 #include "policy/responder.h"
 #include "policy/routing.h"
+#include "policy/service_mail.h"
 #include "policy/settings.h"
 #include "policy/sip_config.h"
 #include "policy/system_messages.h"
@@ -206,26 +207,15 @@ class SipService {
   [[nodiscard]] std::string_view forward_ack(const Received& request, const Routing& routing, const Flow& out);
 
   // --- sip_questions.cc
-  // What was asked of another shard, whose answer may be lost.
-  struct Question {
-    core::Instant until;
-    bool registers = false;  // or looks up
-    core::SlotId id;         // its server transaction, or its Proxied
-  };
   [[nodiscard]] bool may_ask();
   void asked(bool registers, core::SlotId id);
-  [[nodiscard]] bool answered(const Question& question);
+  [[nodiscard]] bool answered(const ShardQuestion& question);
   void give_up_questions();
   [[nodiscard]] bool later(const Proxied& p);
 
   // --- sip_register.cc
   void on_register(const Received& request, const sip::RequestMatch& match, const Sender& sender);
   void register_here(const Received& request, std::string_view aor, bool third_party);
-  struct Registered {
-    std::uint16_t status = 0;
-    std::uint32_t granted_s = 0;
-    std::uint32_t flow_timer_s = 0;
-  };
   void finish_register(sip::TransactionId server, const Received& request, const Registered& done,
                        std::span<const sip::HeaderText> headers);
   void keep(const Flow& flow, core::Instant until, core::Duration silence_max = {});
@@ -257,7 +247,6 @@ class SipService {
                                           const sip::RequestMatch& match);
   [[nodiscard]] bool judge_originating(const Received& request, const sip::RequestMatch& match, std::string_view user,
                                        OriginatingFacts facts);
-  [[nodiscard]] static bool may_be_deferred(const Proxied& p);
   [[nodiscard]] bool may_terminate(Proxied& p, const Received& request, const ImSettings& settings);
 
   // --- sip_deferred.cc
@@ -281,10 +270,6 @@ class SipService {
   [[nodiscard]] bool fetch_stored(const Received& request, const sip::RequestMatch& match, const Routing& routing,
                                   const Sender& sender);
   // --- sip_deferred_list.cc
-  [[nodiscard]] static bool comes_from_store(const Proxied& p);
-  [[nodiscard]] static bool is_announcement(const Proxied& p);
-  [[nodiscard]] bool names_deferred(const sip::Uri& uri) const;
-  [[nodiscard]] bool names_function(const sip::Uri& uri) const;
   [[nodiscard]] bool about_deferred(const Received& request, const Routing& routing) const;
   [[nodiscard]] bool about_deferred_event(const Received& request) const;
   void on_deferred_request(const Received& request, const sip::RequestMatch& match, Routing& routing);
@@ -299,7 +284,6 @@ class SipService {
   void record_pager(Proxied& p, bool delivered);
 
   // --- sip_history_lists.cc
-  [[nodiscard]] bool names_history(const sip::Uri& uri) const;
   void finish_history_subscribe(const Received& request, const sip::RequestMatch& match, std::uint16_t status);
   [[nodiscard]] std::string answer_history(const core::AdminRequest& request);
   [[nodiscard]] std::optional<Focus::ToFetch> named_in_store(std::string_view user) const;
@@ -318,7 +302,6 @@ class SipService {
   void tell_answered(const SystemMessages::Answered& answered);
   void tell_system();
   void hold_back(std::string_view aor, bool back);
-  [[nodiscard]] static bool is_system_message(const Proxied& p);
 
   // --- sip_targets.cc
   void on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings,
@@ -355,14 +338,12 @@ class SipService {
   void keep_own(Proxied& p, Branch& branch, std::uint16_t status);
   void on_branch_response(Proxied& p, const Received& response, sip::TransactionId client);
   void on_branch_fact(Proxied& p, unsigned index, sip::TransactionFact::Kind what);
-  [[nodiscard]] static std::string_view reason_of(const Proxied& p);
   void cancel_branches(Proxied& p, sip::BranchSet set);
   void branch_cancelled_unsent(Proxied& p, unsigned index);
   void on_timer_c(Proxied& p, unsigned index);
   void settled(Proxied& p);
   void finish_if_over(core::SlotId id);
   void drop(Proxied& p);
-
   [[nodiscard]] bool set_timer(Proxied& p, const Received& request);
   void give_upstream(Proxied& p, const Received& response, unsigned branch);
 
@@ -446,7 +427,7 @@ class SipService {
   core::SlotMap<Proxied> proxied_;
   std::uint32_t unanswered_ = 0;  // of them
   core::TimerWheel wheel_;
-  std::deque<Question> questions_;  // the oldest first
+  std::deque<ShardQuestion> questions_;  // the oldest first
   SpareBranches spare_branches_;
   NameLookUps names_;
   // INVITEs of errands: whose, call and number to request.

@@ -192,9 +192,4 @@ void SipService::hold_back(std::string_view aor, bool back) {
   }
 }
 
-// OMA-SYS-2: what we send ourselves, and nobody else who says so.
-bool SipService::is_system_message(const Proxied& p) {
-  return p.errand != nullptr && p.errand->client == Errand::Client::system;
-}
-
 }  // namespace parley::policy
