@@ -40,6 +40,7 @@ void Home::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
   sent_by_.clear();
   for (const sip::Listener& listener : config_->transport.listeners) sent_by_.push_back({listener.host, listener.port});
+  core_route_ = config_->core.empty() ? std::string() : "<" + config_->core + ">";
 }
 
 // --- names
@@ -87,6 +88,16 @@ bool Home::names_function(const sip::Uri& uri) const {
   return (config_->im.deferred.on && names_deferred(uri)) || names_history(uri);
 }
 
+bool Home::may_have_sent(const sip::Received& request) const {
+  const sip::Header* const via = request.head.first(sip::HeaderId::via);
+  if (request.head.next(*via) != nullptr || via->value.of(request.bytes).find(',') != std::string_view::npos)
+    return true;
+  const sip::Via& top = request.essentials.via;
+  return std::any_of(sent_by_.begin(), sent_by_.end(), [&top](const sip::SentBy& own) {
+    return (!top.has_port || top.port == own.port) && core::equal_ignore_case(top.host, own.host);
+  });
+}
+
 // --- users
 
 std::string_view Home::aor_of(const sip::Uri& uri, std::string& room) const {
@@ -112,6 +123,15 @@ std::string_view Home::user_aor(std::string_view identity, std::string& room) co
 bool Home::serves(std::string_view user) const {
   sip::Uri uri;
   return sip::parse_uri(user, uri) && (uri.host.empty() || has_domain(uri.host) || names_us(uri));
+}
+
+bool Home::is_user(std::string_view text, const Routing& routing) const {
+  sip::Uri uri;
+  if (!sip::parse_uri(text, uri)) return false;
+  if (sip::same_user(text, routing.uri)) return true;
+  std::string asked;
+  std::string named;
+  return names_us(uri) && !aor_of(uri, named).empty() && named == aor_of(routing.parsed, asked);
 }
 
 std::uint32_t Home::shard_of(std::string_view aor) const {

@@ -45,6 +45,8 @@ class Home {
   [[nodiscard]] bool names_history(const sip::Uri& uri) const;   // conv-hist-func-uri, where that can be asked
   // Either, where it is served.
   [[nodiscard]] bool names_function(const sip::Uri& uri) const;
+  // Whether a Via of it may be ours at all: most requests have one, of the client that sends them.
+  [[nodiscard]] bool may_have_sent(const sip::Received& request) const;
   // Hosts and ports in our Vias.
   [[nodiscard]] std::span<const sip::SentBy> sent_by() const { return sent_by_; }
 
@@ -56,6 +58,8 @@ class Home {
   std::string_view user_aor(std::string_view identity, std::string& room) const;
   // Whether a URI is that of a user of ours. A number may be anybody's.
   [[nodiscard]] bool serves(std::string_view user) const;
+  // Whether `text` names the user that a request is for, under whichever of our names (T-18).
+  [[nodiscard]] bool is_user(std::string_view text, const Routing& routing) const;
   [[nodiscard]] std::uint32_t shard_of(std::string_view aor) const;
   [[nodiscard]] bool has(std::string_view aor) const { return shard_of(aor) == shard_; }
 
@@ -65,6 +69,8 @@ class Home {
   [[nodiscard]] bool may_reach_outside(const core::Address& address) const;
 
   // --- routes
+  // Value of the Route to the core that the operator names; empty: there is none.
+  [[nodiscard]] const std::string& core_route() const { return core_route_; }
   // False: a Route can not be read.
   [[nodiscard]] bool read_routing(const sip::Received& request, Routing& routing) const;
   [[nodiscard]] std::string_view write_token(const sip::RouteToken& token, std::string_view call_id,
@@ -82,6 +88,7 @@ class Home {
   const core::HashKey owner_key_;
   std::shared_ptr<const SipConfig> config_;
   std::vector<sip::SentBy> sent_by_;  // into config_
+  std::string core_route_;
 };
 
 }  // namespace parley::policy

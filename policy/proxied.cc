@@ -1,7 +1,29 @@
 // policy/proxied.cc - see proxied.h.
 #include "policy/proxied.h"
 
+#include <utility>
+
+#include "sip/address.h"
+
 namespace parley::policy {
+
+void Proxied::Branch::take(Alternative way) {
+  uri = std::move(way.uri);
+  route = std::move(way.route);
+  flow = way.flow;
+  hops.clear();
+  next_hop = 0;
+  next.clear();
+  find_first_route();
+}
+
+void Proxied::Branch::find_first_route() {
+  if (route.empty()) return;
+  // The first Path value is the next hop (R3327-1).
+  std::string_view rest = route;
+  sip::Address first;
+  if (sip::take_address(rest, first)) next = std::string(first.uri);
+}
 
 bool Proxied::is_system_message() const { return errand != nullptr && errand->client == Errand::Client::system; }
 

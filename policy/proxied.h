@@ -55,6 +55,10 @@ struct Proxied {
     std::string kept;  // final response, as it would go upstream
     std::uint16_t kept_status = 0;
     core::Timer timer;  // Timer C
+    // Another way to the same target.
+    void take(Alternative way);
+    // Its next hop is the first value of its route.
+    void find_first_route();
     void clear() {
       uri.clear();
       route.clear();

@@ -179,7 +179,7 @@ void SipService::start_errand(Errand errand) {
     return;
   }
   if (!e.aor.empty()) p.aor = e.aor;
-  p.by_core = e.by_core && !core_route_.empty();
+  p.by_core = e.by_core && !home_.core_route().empty();
   p.routed = !e.aor.empty() && !e.next.empty();
   if (p.aor.empty()) {
     errand_on(p, *request);

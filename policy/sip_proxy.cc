@@ -29,6 +29,19 @@ std::optional<std::uint32_t> max_breadth(const sip::Received& request) {
   return sip::clamped_number(header->value.of(request.bytes), number) ? std::optional(number) : std::nullopt;
 }
 
+// Copies challenge lines of one response of ours behind the start line of another.
+void add_challenges(std::string_view from, std::string& to) {
+  const std::size_t place = to.find("\r\n") + 2;
+  while (!from.empty() && !from.starts_with("\r\n")) {
+    const std::size_t end = from.find("\r\n");
+    if (end == std::string_view::npos) return;
+    const std::string_view line = from.substr(0, end + 2);
+    const sip::HeaderId id = sip::header_id(sip::trim(line.substr(0, line.find(':'))));
+    if (id == HeaderId::www_authenticate || id == HeaderId::proxy_authenticate) to.insert(place, line);
+    from.remove_prefix(end + 2);
+  }
+}
+
 }  // namespace
 
 void SipService::proxy(const Received& request, const sip::RequestMatch& match, const Routing& routing,
@@ -204,19 +217,6 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
   (void)transactions_.respond(p.server, chosen.kept_status, text, now_.mono);
 }
 
-// Copies challenge lines of one response of ours behind the start line of another.
-void SipService::add_challenges(std::string_view from, std::string& to) {
-  const std::size_t place = to.find("\r\n") + 2;
-  while (!from.empty() && !from.starts_with("\r\n")) {
-    const std::size_t end = from.find("\r\n");
-    if (end == std::string_view::npos) return;
-    const std::string_view line = from.substr(0, end + 2);
-    const sip::HeaderId id = sip::header_id(sip::trim(line.substr(0, line.find(':'))));
-    if (id == HeaderId::www_authenticate || id == HeaderId::proxy_authenticate) to.insert(place, line);
-    from.remove_prefix(end + 2);
-  }
-}
-
 void SipService::final_of_ours(Proxied& p, std::uint16_t status) {
   traces_.answered(p, status);
   if (p.errand != nullptr) {
@@ -259,7 +259,7 @@ void SipService::try_next_hop(Proxied& p, unsigned index) {
       if (flow && send_on(p, index, *flow)) return;
     }
     if (branch.alternatives.empty()) break;
-    take_way(branch, std::move(branch.alternatives.front()));
+    branch.take(std::move(branch.alternatives.front()));
     branch.alternatives.erase(branch.alternatives.begin());
     if (!branch.flow) {
       find_hops(p, branch, index);

@@ -63,16 +63,6 @@ void SipService::on_publish(const Received& request, const sip::RequestMatch& ma
   responder_.answer(request, server, status, lines_.headers(), settings_.reason());
 }
 
-// Whether `text` names the user that a request is for, under whichever of our names (T-18).
-bool SipService::is_user(std::string_view text, const Routing& routing) const {
-  sip::Uri uri;
-  if (!sip::parse_uri(text, uri)) return false;
-  if (sip::same_user(text, routing.uri)) return true;
-  std::string asked;
-  std::string named;
-  return home_.names_us(uri) && !home_.aor_of(uri, named).empty() && named == home_.aor_of(routing.parsed, asked);
-}
-
 // SEED3-5.2.4-3: each for himself. A trusted peer asserts who it is; without an assertion it is who From names.
 std::uint16_t SipService::may_publish(const Received& request, const Routing& routing, const Sender& sender) const {
   const bool known = config_->users.find(routing.parsed.user) != config_->users.end();
@@ -81,8 +71,9 @@ std::uint16_t SipService::may_publish(const Received& request, const Routing& ro
     return sip::same_escaped(routing.parsed.user, sender.user) ? 200 : 403;
   }
   const sip::AssertedIdentity asserted = sip::asserted_identity(request.head, request.bytes);
-  const bool himself = asserted.any() ? is_user(asserted.sip.uri, routing) || is_user(asserted.tel.uri, routing)
-                                      : is_user(request.essentials.from.uri, routing);
+  const bool himself = asserted.any()
+                           ? home_.is_user(asserted.sip.uri, routing) || home_.is_user(asserted.tel.uri, routing)
+                           : home_.is_user(request.essentials.from.uri, routing);
   return himself ? 200 : 403;
 }
 

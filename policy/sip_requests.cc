@@ -190,7 +190,7 @@ bool SipService::proxy_checks(const Received& request, Routing& routing) {
     return false;
   }
   routing.loop = sip::loop_hash(loop_seed_, request.head, request.bytes);
-  if (was_here(request) &&
+  if (home_.may_have_sent(request) &&
       sip::check_loop(request.head, request.bytes, routing.loop, home_.sent_by()) == sip::Passage::loop) {
     responder_.refuse(request, 482);
     return false;
@@ -201,16 +201,6 @@ bool SipService::proxy_checks(const Received& request, Routing& routing) {
   const sip::HeaderText unsupported{.id = HeaderId::unsupported, .value = value_};
   responder_.refuse(request, 420, {&unsupported, 1});
   return false;
-}
-
-// Whether a Via may be ours at all: most requests have one, of the client that sends them.
-bool SipService::was_here(const Received& request) const {
-  const sip::Header* const via = request.head.first(HeaderId::via);
-  if (request.head.next(*via) != nullptr || via->value.of(request.bytes).find(',') != std::string_view::npos) return true;
-  const sip::Via& top = request.essentials.via;
-  return std::any_of(home_.sent_by().begin(), home_.sent_by().end(), [&top](const sip::SentBy& own) {
-    return (!top.has_port || top.port == own.port) && core::equal_ignore_case(top.host, own.host);
-  });
 }
 
 // --- where it goes

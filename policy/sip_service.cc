@@ -143,7 +143,6 @@ SipService::SipService(const Parts& parts)
   focus_.use_history(&history_);
   if (pairs_ != nullptr) pairs_->use_recorder(&history_);
   trace_.set_capacity(config_->focus.trace_messages);
-  name_core();
 }
 
 UserAgent::Parts SipService::agent(const Parts& parts, UserSessions* users) {
@@ -356,10 +355,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   history_lists_.reload(config_);
   system_.reload(config_);
   conferences_.reload(config_);
-  name_core();
 }
-
-void SipService::name_core() { core_route_ = config_->core.empty() ? std::string() : "<" + config_->core + ">"; }
 
 void SipService::take(std::shared_ptr<const UserDocuments> documents) {
   participating_.take(documents);

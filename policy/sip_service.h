@@ -1,26 +1,29 @@
 // policy/sip_service.h - SIP of one shard: what becomes of each message. Registrar, location, and a stateful proxy
 // between registered users and trusted peers.
 //
-// The order of checks follows RFC 3261 sections 8.2 and 16.3. The parts:
-//   sip_service.cc    a step: messages and facts to who handles them
-//   sip_requests.cc   a request that no transaction knows: the checks, then where it goes
-//   sip_ack.cc        ACKs for 2xx
-//   sip_questions.cc  what other shards were asked
-//   sip_register.cc   REGISTER, and look-ups of bindings, on this shard or another
-//   sip_subscribe.cc  SUBSCRIBE to what this server knows itself
-//   sip_publish.cc    PUBLISH of IM service settings
-//   sip_participating.cc  the checks on IM requests from and to our users
-//   sip_deferred.cc   what is kept for users who can not be reached (deferred.h), and answers of the store
-//   sip_large.cc      large messages among it
+// What can be asked without it stands in types of its own: who is ours (home.h), what is let in (admission.h), whose a
+// request is (request_parties.h), whether it may go on (participating.h), what goes on (forwarder.h), what is answered
+// (responder.h), what the focus is asked for (focus_targets.h). Here they come together, in the order of RFC 3261
+// sections 8.2 and 16.3:
+//   sip_service.cc        a step: messages and facts to who handles them
+//   sip_requests.cc       a request that no transaction knows: the checks, then where it goes
+//   sip_ack.cc            ACKs for 2xx
+//   sip_questions.cc      what other shards were asked
+//   sip_register.cc       REGISTER, and look-ups of bindings, on this shard or another
+//   sip_subscribe.cc      SUBSCRIBE to what this server knows itself
+//   sip_publish.cc        PUBLISH of IM service settings
+//   sip_participating.cc  the checks on IM requests from and to our users, sip_files.cc those on files in dialogs
+//   sip_deferred.cc       what is kept for users who can not be reached (deferred.h), and answers of the store
+//   sip_large.cc          large messages among it
 //   sip_deferred_list.cc  what they are told of that, fetch of it and delete (deferred_watch.h, deferred_retrieval.h)
-//   sip_history.cc    which messages of users are recorded (history_recorder.h)
+//   sip_history.cc        which messages of users are recorded (history_recorder.h)
 //   sip_history_lists.cc  what users ask of their histories (history_lists.h)
-//   sip_system.cc     orders of operators for system messages, answers of users (system_messages.h)
-//   sip_targets.cc    bindings, Route sets and URIs to next hops (RFC 3263)
-//   sip_proxy.cc      requests on their way: branches, responses, CANCEL, Timer C
-//   sip_stateless.cc  requests that are forwarded and forgotten
-//   sip_calls.cc      calls that are carried leg to leg (calls.h)
-//   sip_focus.cc      sessions of which we are the focus (focus.h)
+//   sip_system.cc         orders of operators for system messages, answers of users (system_messages.h)
+//   sip_targets.cc        bindings, Route sets and URIs to next hops (RFC 3263)
+//   sip_proxy.cc          requests on their way (proxied.h): branches, responses, CANCEL, Timer C
+//   sip_stateless.cc      requests that are forwarded and forgotten
+//   sip_calls.cc          calls that are carried leg to leg (calls.h), and what user agents here want sent
+//   sip_focus.cc          sessions of which we are the focus (focus.h)
 //
 // An address of record belongs to the shard that its hash names; others ask by mail. A response that arrives on another
 // shard than its request left goes to that one by mail.
@@ -97,8 +100,7 @@ class SipService {
     core::Random& random;
     core::Seed process_seed;  // the same for all shards of the process: seals route tokens, names owners
     MediaPairs* pairs = nullptr;  // null: no messages go through this server
-    core::SessionTable* invites =
-        nullptr;  // one for the process: which shard has an INVITE; null where there is one shard
+    core::SessionTable* invites = nullptr;  // of the process: which shard has an INVITE; null where there is one shard
     SessionMedia* media = nullptr;  // of the controlling function; null: there are no sessions
     Rooms* rooms = nullptr;
     StoredLegs* stored = nullptr;  // null: no large message is stored
@@ -153,7 +155,6 @@ class SipService {
   [[nodiscard]] std::uint32_t live_proxied() const { return proxied_.size(); }
   [[nodiscard]] const Calls& calls() const { return calls_; }
   [[nodiscard]] const HistoryRecorder& history() const { return history_; }
-  [[nodiscard]] std::uint32_t live_calls() const { return calls_.live(); }
   [[nodiscard]] const Focus& focus() const { return focus_; }
   [[nodiscard]] const Exploder& exploder() const { return exploder_; }
   [[nodiscard]] const Deferred& deferred() const { return deferred_; }
@@ -169,11 +170,9 @@ class SipService {
   using Received = sip::Received;
   using Flow = sip::Flow;
   using Branch = Proxied::Branch;
-  using Alternative = Proxied::Alternative;
 
   // --- sip_service.cc
   [[nodiscard]] UserAgent::Parts agent(const Parts& parts, UserSessions* users = nullptr);
-  void name_core();
   [[nodiscard]] core::Instant other_deadline() const;
   void handle(const Received& message);
   void on_response(const Received& message);
@@ -192,7 +191,6 @@ class SipService {
   // False: refused.
   [[nodiscard]] bool identify(const Received& request, const Routing& routing, Sender& sender);
   void challenge(const Received& request, bool stale, bool by_proxy);
-  [[nodiscard]] bool was_here(const Received& request) const;
   void answer_here(const Received& request, const sip::RequestMatch& match);
   void on_options(const Received& request);
   [[nodiscard]] std::string allowed_events() const;
@@ -234,7 +232,6 @@ class SipService {
   [[nodiscard]] bool about_settings(const Received& request, const Routing& routing) const;
   [[nodiscard]] bool about_settings_event(const Received& request) const;
   void on_publish(const Received& request, const sip::RequestMatch& match, Routing& routing);
-  [[nodiscard]] bool is_user(std::string_view text, const Routing& routing) const;
   [[nodiscard]] std::uint16_t may_publish(const Received& request, const Routing& routing, const Sender& sender) const;
 
   // --- sip_participating.cc
@@ -269,6 +266,7 @@ class SipService {
   void pass_large();
   [[nodiscard]] bool fetch_stored(const Received& request, const sip::RequestMatch& match, const Routing& routing,
                                   const Sender& sender);
+
   // --- sip_deferred_list.cc
   [[nodiscard]] bool about_deferred(const Received& request, const Routing& routing) const;
   [[nodiscard]] bool about_deferred_event(const Received& request) const;
@@ -306,8 +304,6 @@ class SipService {
   // --- sip_targets.cc
   void on_bindings(Proxied& p, const Received& request, std::span<const sip::Binding> bindings,
                    const ImSettings& settings, bool others_wait);
-  static void take_way(Branch& branch, Alternative way);
-  static void find_first_route(Branch& branch);
   [[nodiscard]] bool goes_by_core(const Received& request, const Routing& routing, const Sender& sender) const;
   void to_core(Branch& branch) const;
   void route_on(Proxied& p, const Routing& routing);
@@ -326,7 +322,6 @@ class SipService {
   [[nodiscard]] const Received* request_of(const Proxied& p);
   void carry_out(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch);
   void give_final(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch);
-  static void add_challenges(std::string_view from, std::string& to);
   void final_of_ours(Proxied& p, std::uint16_t status);
   void start_branch(Proxied& p, unsigned index);
   void try_next_hop(Proxied& p, unsigned index);
@@ -391,7 +386,6 @@ class SipService {
   core::Now now_;
   core::Outbox* out_ = nullptr;
   bool draining_ = false;
-  std::string core_route_;              // Route value; empty: there is no core
 
   sip::Transport transport_;
   Forwarder forwarder_;

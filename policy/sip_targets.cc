@@ -58,14 +58,14 @@ void SipService::on_resolved(const core::Resolution& resolution) {
 // Whether a request outside of dialogs is one that the core takes where nothing else is known: a user who is served here
 // sends it. What else comes from a trusted peer may have come from the core, and would go in circles.
 bool SipService::goes_by_core(const Received& request, const Routing& routing, const Sender& sender) const {
-  return !core_route_.empty() && request.essentials.to_tag.empty() && !routing.token &&
+  return !home_.core_route().empty() && request.essentials.to_tag.empty() && !routing.token &&
          (sender.kind == Sender::Kind::user || routing.originating);
 }
 
 void SipService::to_core(Branch& branch) const {
-  branch.route = core_route_;
+  branch.route = home_.core_route();
   branch.outside = false;  // the operator sends it there
-  find_first_route(branch);
+  branch.find_first_route();
 }
 
 // Along the dialog's flow, a Route, or to the URI itself.
@@ -162,27 +162,9 @@ void SipService::on_bindings(Proxied& p, const Received& request, std::span<cons
     if (binding.server) branch->next = binding.contact;
     branch->route = binding.path;
     if (binding.over_flow) branch->flow = binding.flow;
-    find_first_route(*branch);
+    branch->find_first_route();
   }
   begin_fork(p);
-}
-
-void SipService::take_way(Branch& branch, Alternative way) {
-  branch.uri = std::move(way.uri);
-  branch.route = std::move(way.route);
-  branch.flow = way.flow;
-  branch.hops.clear();
-  branch.next_hop = 0;
-  branch.next.clear();
-  find_first_route(branch);
-}
-
-void SipService::find_first_route(Branch& branch) {
-  if (branch.route.empty()) return;
-  // The first Path value is the next hop (R3327-1).
-  std::string_view rest = branch.route;
-  sip::Address first;
-  if (sip::take_address(rest, first)) branch.next = std::string(first.uri);
 }
 
 }  // namespace parley::policy

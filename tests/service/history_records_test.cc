@@ -195,7 +195,7 @@ TEST_F(Records, OMA_HIS_3_WhereNobodyWantsItNothingGoesThroughHere) {
   bob->call_id.clear();
   alice->invite_uri("sip:bob@example.org", msrp_sdp("a1"), im);
   EXPECT_EQ(path_of(bob->want("INVITE")), "msrp://127.0.0.1:9000/a1;tcp");
-  EXPECT_EQ(world->service().live_calls(), 0U);
+  EXPECT_EQ(world->service().calls().live(), 0U);
 }
 
 TEST_F(Records, DEC_13_WhoIsOnThePathFollowsTheSettingsOfEitherEndWhicheverShardTheyLiveOn) {
