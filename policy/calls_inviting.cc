@@ -26,11 +26,6 @@ constexpr std::uint8_t max_forwards_default = 70;  // RFC 3261 section 8.1.1.6
 constexpr sip::OptionTag end_to_end[] = {sip::OptionTag::norefersub, sip::OptionTag::histinfo,
                                          sip::OptionTag::answermode, sip::OptionTag::replaces, sip::OptionTag::tdialog};
 
-void put_address(std::string& out, const sip::Address& address) {
-  if (!address.display.empty()) out.append(address.display).append(" ");
-  out.append("<").append(address.uri).append(">");
-}
-
 }  // namespace
 
 // SEED4-6.1.2.2.3-IMS and SEED4-6.1.2.2.4-IMS: what follows it goes the way that it went.
@@ -44,10 +39,10 @@ void Calls::send_invite(Call& call, const Received& invite) {
     if (privacy.user && !privacy.none) {
       call.from = sip::anonymous_address;
     } else {
-      put_address(call.from, invite.essentials.from);
+      sip::put_address(call.from, invite.essentials.from);
     }
     call.from.append(";tag=").append(call.tag_b);
-    put_address(call.to, invite.essentials.to);
+    sip::put_address(call.to, invite.essentials.to);
   }
   const std::string cseq = std::to_string(call.cseq_b) + " INVITE";
   const std::string hops = std::to_string(invite.essentials.has_max_forwards ? invite.essentials.max_forwards - 1U
@@ -82,7 +77,7 @@ void Calls::send_invite(Call& call, const Received& invite) {
   errand.call = call.self;
   errand.number = call.invite_number = ++call.numbers;
   errand.method = Method::invite;
-  put_opening("INVITE", call.uri, texts_, invite.body, errand.text);
+  sip::put_request({.method = "INVITE", .uri = call.uri, .headers = texts_}, invite.body, errand.text);
   errand.contact_user = call.tag_b;
   errand.contact_params = call.a.features;
   errand.aor = call.aor;

@@ -5,17 +5,13 @@
 #include <utility>
 
 #include "core/check.h"
-#include "core/id_text.h"
 #include "policy/carried_lines.h"
 #include "policy/deferred_key.h"
 #include "policy/imdn.h"
 #include "policy/user_key.h"
-#include "sip/address.h"
-#include "sip/cseq.h"
 #include "sip/date.h"
 #include "sip/identity.h"
 #include "sip/leg_pair.h"
-#include "sip/params.h"
 #include "sip/reason_headers.h"
 #include "sip/value.h"
 
@@ -44,13 +40,6 @@ bool goes_along(HeaderId id, std::string_view name, bool unknown) {
   }
   const sip::HeaderPass pass = sip::header_pass(id, name, unknown);
   return pass == sip::HeaderPass::pass || pass == sip::HeaderPass::body;
-}
-
-// Not by its essentials: a copy that is written here has no Via yet, and is not read as far as that.
-sip::Address from_of(const sip::Received& request) {
-  sip::Address from;
-  (void)sip::parse_address(request.head.value(HeaderId::from, request.bytes), from);
-  return from;
 }
 
 }  // namespace
@@ -124,17 +113,14 @@ std::int64_t Deferred::end_of(const Message& message) const {
 // What a sender sends again because he got no answer has its Message-ID, or is the very same request.
 std::string Deferred::key_of(const Received& request, const Message& message, std::string_view message_id) {
   if (!message_id.empty()) return deferred_key(digest_, {message.aor, message.sender, message_id});
-  const std::string_view tag = sip::param_value(from_of(request).params, "tag");
-  sip::CSeq cseq;
-  (void)sip::parse_cseq(request.head.value(HeaderId::cseq, request.bytes), cseq);
-  return deferred_key(digest_, {message.aor, message.sender, request.head.value(HeaderId::call_id, request.bytes), tag,
-                                std::to_string(cseq.number)});
+  const sip::Essentials& e = request.essentials;
+  return deferred_key(digest_, {message.aor, message.sender, e.call_id, e.from_tag, std::to_string(e.cseq.number)});
 }
 
 // As he calls himself, where nobody else is named by that: who it really is goes with what is brought at once, as
 // P-Asserted-Identity, and there it will be ours.
 void Deferred::put_from(const Message& message, std::string& out) {
-  const sip::Address from = from_of(message.request);
+  const sip::Address& from = message.request.essentials.from;
   const sip::Privacy privacy = sip::privacy_of(message.request.head, message.request.bytes);
   const bool another = message.proven && !(privacy.id && !privacy.none) && user_key(from.uri) != message.sender;
   out.append("From: ");
@@ -171,7 +157,7 @@ bool Deferred::keep(const Message& message) {
     row.head.append("\r\n");
   }
   row.body = request.body;
-  row.request_id = message.origin.empty() ? request.head.value(HeaderId::call_id, request.bytes) : message.origin;
+  row.request_id = message.origin.empty() ? request.essentials.call_id : message.origin;
   const std::uint64_t number = ++numbers_;
   waiting_.emplace(number, Waiting{.id = row.id,
                                    .until = now_ + config_->store_answer,
@@ -293,28 +279,19 @@ void Deferred::notify(const core::DeferredRow& row, bool failed) {
              text);
   std::string call_id;
   put_call_id(call_id);
-  char tag[core::letters64_chars];
-  core::letters_encode64(random_.next(), tag);
   const std::string us = "<" + std::string(own_uri()) + ">";
-  const std::string from = us + ";tag=" + std::string(tag, sizeof tag);
-  const std::string to = "<" + std::string(sender) + ">";
-  texts_.clear();
-  add(HeaderId::max_forwards, "70");
-  add(HeaderId::from, from);
-  add(HeaderId::to, to);
-  add(HeaderId::call_id, call_id);
-  add(HeaderId::cseq, "1 MESSAGE");
-  add(HeaderId::user_agent, config_->im.product);
-  add(HeaderId::p_asserted_identity, us);
-  add(HeaderId::accept_contact, "*;+g.oma.sip-im");
-  add(HeaderId::content_type, "message/cpim");
+  message_.begin({.uri = sender,
+                  .from = us,
+                  .from_tag = random_.next(),
+                  .call_id = call_id,
+                  .user_agent = config_->im.product,
+                  .asserted = us});
+  message_.add(HeaderId::accept_contact, "*;+g.oma.sip-im");
+  message_.add(HeaderId::content_type, "message/cpim");
   Errand errand;
   errand.client = Errand::Client::nobody;
-  errand.method = Method::message;
-  put_opening("MESSAGE", sender, texts_, text, errand.text);
+  message_.put(text, errand);
   errand.by_uri = true;
-  errand.in_dialog = false;
-  errand.from_trusted = true;
   errands_.push_back(std::move(errand));
 }
 

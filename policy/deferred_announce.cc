@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/id_text.h"
 #include "policy/deferred_watch.h"
 
 namespace parley::policy {
@@ -52,29 +51,20 @@ void DeferredWatch::announce(const Load& load) {
   if (told.waiting.empty() && told.expiring.empty()) return;
   std::string call_id;
   put_call_id(call_id);
-  char tag[core::letters64_chars];
-  core::letters_encode64(random_.next(), tag);
   const std::string us = "<" + std::string(own_uri()) + ">";
-  const std::string from = us + ";tag=" + std::string(tag, sizeof tag);
-  const std::string to = "<" + load.aor + ">";
-  texts_.clear();
-  add(HeaderId::max_forwards, "70");
-  add(HeaderId::from, from);
-  add(HeaderId::to, to);
-  add(HeaderId::call_id, call_id);
-  add(HeaderId::cseq, "1 MESSAGE");
-  add(HeaderId::user_agent, config_->im.product);
-  add(HeaderId::p_asserted_identity, us);
-  add(HeaderId::accept_contact, "*;+g.oma.sip-im");
-  add(HeaderId::content_type, deferred_list_type);
+  message_.begin({.uri = load.aor,
+                  .from = us,
+                  .from_tag = random_.next(),
+                  .call_id = call_id,
+                  .user_agent = config_->im.product,
+                  .asserted = us});
+  message_.add(HeaderId::accept_contact, "*;+g.oma.sip-im");
+  message_.add(HeaderId::content_type, deferred_list_type);
   Errand errand;
   errand.client = Errand::Client::announcement;
   errand.number = ++messages_;
-  errand.method = Method::message;
-  put_opening("MESSAGE", load.aor, texts_, list.text, errand.text);
+  message_.put(list.text, errand);
   errand.aor = load.aor;
-  errand.in_dialog = false;
-  errand.from_trusted = true;
   errands_.push_back(std::move(errand));
   announced_.emplace(messages_, Announced{load.aor, std::move(told)});
   hearing_.insert(load.aor);

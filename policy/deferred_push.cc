@@ -5,9 +5,7 @@
 
 #include "core/check.h"
 #include "core/id_text.h"
-#include "policy/carried_lines.h"
 #include "policy/deferred.h"
-#include "policy/own_names.h"
 #include "policy/terminating.h"
 
 namespace parley::policy {
@@ -298,41 +296,23 @@ void Deferred::push(Box& box) {
   }
   char id[core::letters64_chars];
   core::letters_encode64(row.id, id);
-  char tag[core::letters64_chars];
-  core::letters_encode64(random_.next(), tag);
   std::string call_id("deferred-");
   call_id.append(id, sizeof id).append("@").append(config_->domains.empty() ? config_->realm : config_->domains.front());
-  std::string cseq;
-  put_number(cseq, box.failures + std::uint64_t{1});
-  cseq.append(" MESSAGE");
-  const std::string to = "<" + box.aor + ">";
   const std::string us = "<" + std::string(own_uri()) + ">";
-  texts_.clear();
-  add(HeaderId::max_forwards, "70");
-  add(HeaderId::to, to);
-  add(HeaderId::call_id, call_id);
-  add(HeaderId::cseq, cseq);
-  add(HeaderId::user_agent, config_->im.product);
-  add(HeaderId::p_asserted_identity, us);
-  const std::size_t first = texts_.size();
-  add_carried_lines(row.head, texts_);
-  std::string from;
-  for (std::size_t i = first; i < texts_.size(); ++i) {
-    if (texts_[i].id != HeaderId::from) continue;
-    from.append(texts_[i].value).append(";tag=").append(tag, sizeof tag);
-    texts_[i].value = from;
-    break;
-  }
+  message_.begin({.uri = box.aor,
+                  .from_tag = random_.next(),
+                  .call_id = call_id,
+                  .cseq = box.failures + std::uint64_t{1},
+                  .user_agent = config_->im.product,
+                  .asserted = us});
+  message_.add_stored(row.head);
   Errand errand;
   errand.client = Errand::Client::deferred;
   errand.call = box.self;
   errand.number = box.number;
-  errand.method = Method::message;
-  put_opening("MESSAGE", box.aor, texts_, row.body, errand.text);
+  message_.put(row.body, errand);
   errand.aor = box.aor;
   errand.origin = row.request_id;
-  errand.in_dialog = false;
-  errand.from_trusted = true;
   errands_.push_back(std::move(errand));
   metrics_.add(Metric::im_deferred_pushed);
 }

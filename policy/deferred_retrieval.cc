@@ -6,7 +6,6 @@
 
 #include "core/check.h"
 #include "core/id_text.h"
-#include "policy/carried_lines.h"
 #include "policy/deferred_list.h"
 #include "policy/own_names.h"
 #include "sip/status.h"
@@ -252,43 +251,31 @@ void DeferredRetrieval::send(Retrieval& r, const core::DeferredRow& row) {
   const std::string_view target = sent_on ? std::string_view(r.asked.target) : std::string_view(r.aor);
   std::string call_id;
   put_call_id(call_id);
-  char tag[core::letters64_chars];
-  core::letters_encode64(random_.next(), tag);
-  const std::string to = "<" + std::string(target) + ">";
   const std::string asserted = "<" + (sent_on ? r.aor : std::string(own_uri(r))) + ">";
-  texts_.clear();
-  add(HeaderId::max_forwards, "70");
-  add(HeaderId::to, to);
-  add(HeaderId::call_id, call_id);
-  add(HeaderId::cseq, "1 MESSAGE");
-  add(HeaderId::user_agent, config_->im.product);
-  add(HeaderId::p_asserted_identity, asserted);
-  if (sent_on) add(HeaderId::referred_by, asserted);
-  std::vector<sip::HeaderText> carried;
-  add_carried_lines(row.head, carried);
-  std::string from;
-  for (sip::HeaderText& line : carried) {
-    if (sent_on && line.id == HeaderId::referred_by) continue;
-    if (line.id == HeaderId::from) {
-      from.assign(line.value).append(";tag=").append(tag, sizeof tag);
-      line.value = from;
-    }
-    texts_.push_back(line);
+  message_.begin({.uri = target,
+                  .from_tag = random_.next(),
+                  .call_id = call_id,
+                  .user_agent = config_->im.product,
+                  .asserted = asserted});
+  if (sent_on) message_.add(HeaderId::referred_by, asserted);
+  std::vector<sip::HeaderText>& lines = message_.lines();
+  const auto own = static_cast<std::ptrdiff_t>(lines.size());
+  message_.add_stored(row.head);
+  if (sent_on) {  // who had it sent to him before
+    const auto referred = [](const sip::HeaderText& line) { return line.id == HeaderId::referred_by; };
+    lines.erase(std::remove_if(lines.begin() + own, lines.end(), referred), lines.end());
   }
   Errand errand;
   errand.client = Errand::Client::retrieval;
   errand.call = r.self;
   errand.number = r.number;
-  errand.method = Method::message;
-  put_opening("MESSAGE", target, texts_, row.body, errand.text);
+  message_.put(row.body, errand);
   errand.origin = row.request_id;
   if (sent_on) {
     errand.by_uri = true;
   } else {
     errand.aor = r.aor;
   }
-  errand.in_dialog = false;
-  errand.from_trusted = true;
   errand.of_history = r.asked.records && !sent_on;
   errands_.push_back(std::move(errand));
 }

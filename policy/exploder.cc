@@ -120,9 +120,7 @@ std::uint16_t Exploder::message(const Received& request, const sip::RequestMatch
   row.list = to.group != nullptr ? to.group->uri() : config_->focus.factory;
   row.hidden = to.group != nullptr;
   row.arrived_ms = wall_ms_;
-  const sip::Address& from = request.essentials.from;
-  if (!from.display.empty()) row.from.append(from.display).append(" ");
-  row.from.append("<").append(from.uri).append(">");
+  sip::put_address(row.from, request.essentials.from);
   if (!take_lines(row, request)) {
     answer(s, 513);
     sendings_.erase(id);
@@ -345,36 +343,27 @@ void Exploder::send(Sending& s, Running running, std::string_view type, std::str
   call_id.append(id, sizeof id).append("-");
   put_number(call_id, running.copy.number);
   call_id.append("@").append(config_->domains.empty() ? config_->realm : config_->domains.front());
-  char tag[core::letters64_chars];
-  core::letters_encode64(s.row.id + (std::uint64_t{running.copy.number} << 32), tag);
-  std::string from = notice ? "<" + s.row.list + ">" : s.row.from;
-  from.append(";tag=").append(tag, sizeof tag);
+  const std::string from = notice ? "<" + s.row.list + ">" : s.row.from;
   const std::string uri = notice ? s.row.sender : entry_target(running.copy.uri);
-  const std::string to = "<" + uri + ">";
   const std::string asserted = "<" + (notice ? s.row.list : s.row.sender) + ">";
-  texts_.clear();
-  add(HeaderId::max_forwards, "70");
-  add(HeaderId::from, from);
-  add(HeaderId::to, to);
-  add(HeaderId::call_id, call_id);
-  add(HeaderId::cseq, "1 MESSAGE");
-  add(HeaderId::user_agent, config_->im.product);
-  add(HeaderId::p_asserted_identity, asserted);
+  message_.begin({.uri = uri,
+                  .from = from,
+                  .from_tag = s.row.id + (std::uint64_t{running.copy.number} << 32),
+                  .call_id = call_id,
+                  .user_agent = config_->im.product,
+                  .asserted = asserted});
   const std::vector<EntryHeader> asked = notice ? std::vector<EntryHeader>{} : entry_headers(running.copy.uri);
-  if (!notice) add_carried_lines(s.row.head, texts_);
-  put_entry_headers(asked, texts_);
-  add(HeaderId::accept_contact, "*;+g.oma.sip-im");
-  add(HeaderId::content_type, type);
+  if (!notice) message_.add_stored(s.row.head);
+  put_entry_headers(asked, message_.lines());
+  message_.add(HeaderId::accept_contact, "*;+g.oma.sip-im");
+  message_.add(HeaderId::content_type, type);
   Errand errand;
   errand.client = Errand::Client::copy;
   errand.call = s.self;
   errand.number = running.number = ++s.numbers;
   if (!notice) errand.origin = s.row.call_id;
-  errand.method = Method::message;
-  put_opening("MESSAGE", uri, texts_, body, errand.text);
+  message_.put(body, errand);
   errand.by_uri = true;
-  errand.in_dialog = false;
-  errand.from_trusted = true;
   s.running.push_back(std::move(running));
   ++running_;
   errands_.push_back(std::move(errand));

@@ -163,7 +163,7 @@ void Focus::send_invite(FocusSession& s, Participant& p) {
   errand.call = p.self;
   errand.number = p.invite_number = ++p.numbers;
   errand.method = Method::invite;
-  put_opening("INVITE", p.request_uri, texts_, body, errand.text);
+  sip::put_request({.method = "INVITE", .uri = p.request_uri, .headers = texts_}, body, errand.text);
   errand.contact_user = s.name;  // SEED4-6.1.2.2.2-8a: the session identity itself
   errand.contact_params = p.features;
   errand.by_uri = errand.by_core = true;

@@ -31,14 +31,17 @@ void take_list(std::string_view type_value, std::string_view disposition, std::s
   }
 }
 
+std::string text_of(const sip::Address& address) {
+  std::string text;
+  sip::put_address(text, address);
+  return text;
+}
+
 }  // namespace
 
 std::string without_tag(std::string_view value) {
   sip::Address address;
-  if (!sip::parse_address(value, address)) return std::string(value);
-  std::string text;
-  if (!address.display.empty()) text.append(address.display).append(" ");
-  return text.append("<").append(address.uri).append(">");
+  return sip::parse_address(value, address) ? text_of(address) : std::string(value);
 }
 
 std::string people_of(const sip::Received& request, bool history) {
@@ -65,12 +68,10 @@ std::string people_of(const sip::Received& request, bool history) {
 namespace {
 
 HistoryRecorder::Beginning beginning_of(const sip::Received& request, std::string_view aor, bool sent) {
-  // Read here: of a request of ours that has yet to get its Via nobody has.
-  const auto text = [&](HeaderId id) { return without_tag(request.head.value(id, request.bytes)); };
   return {.mode = HistoryMode::pager_large,
           .aor = std::string(aor),
-          .from = text(HeaderId::from),
-          .to = text(HeaderId::to),
+          .from = text_of(request.essentials.from),
+          .to = text_of(request.essentials.to),
           .people = policy::people_of(request, !sent),
           .subject = std::string(request.head.value(HeaderId::subject, request.bytes))};
 }

@@ -9,6 +9,9 @@
 #include <string_view>
 #include <type_traits>
 
+#include "core/slot_map.h"
+#include "core/time.h"
+
 namespace parley::policy {
 
 enum class ServiceMail : std::uint8_t {
@@ -27,6 +30,20 @@ enum class ServiceMail : std::uint8_t {
   answer,       // server transaction, aor, id and option: of a system message   answered by `answered`
   answered,     // server transaction, status
   held,         // whether he is, aor: who owes an answer to a system message (DEC-22)
+};
+
+// What has come of a REGISTER, beside the lines of its answer.
+struct Registered {
+  std::uint16_t status = 0;
+  std::uint32_t granted_s = 0;
+  std::uint32_t flow_timer_s = 0;
+};
+
+// What was asked of another shard, whose answer may be lost.
+struct ShardQuestion {
+  core::Instant until;
+  bool registers = false;  // or looks up
+  core::SlotId id;         // its server transaction, or its Proxied
 };
 
 class MailWriter {

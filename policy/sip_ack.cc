@@ -20,8 +20,8 @@ bool may_go_on(const sip::Received& request) {
 
 void SipService::on_ack(const Received& request) {
   Routing routing;
-  const bool good = read_routing(request, routing) && may_go_on(request);
-  if (!good || (!routing.token && !trusted(request.flow.remote))) {
+  const bool good = home_.read_routing(request, routing) && may_go_on(request);
+  if (!good || (!routing.token && !home_.trusts(request.flow.remote))) {
     count(Metric::sip_dropped);
     return;
   }
@@ -45,7 +45,7 @@ bool SipService::send_ack(const Received& request, const Routing& routing, const
 }
 
 bool SipService::send_ack(const Received& request, const Routing& routing, const Hop& hop) {
-  if (!(routing.token ? may_reach(hop.address) : may_reach_outside(hop.address))) return false;
+  if (!(routing.token ? home_.may_reach(hop.address) : home_.may_reach_outside(hop.address))) return false;
   const auto out = transport_.flow_to({hop.transport, hop.address, hop.tls_name});
   return out && send_ack(request, routing, *out);
 }
@@ -61,12 +61,12 @@ void SipService::hold_ack(const Received& request, std::string_view next) {
   count(Metric::sip_dropped);
 }
 
-void SipService::on_ack_resolved(const Wanted& wanted) {
+void SipService::on_ack_resolved(const NameLookUps::Wanted& wanted, std::span<const core::ResolvedAddress> addresses) {
   const Received* const request = read_again({pool_.data(wanted.ack), pool_.size(wanted.ack)}, wanted.source);
   Routing routing;
   bool sent = false;
-  if (request != nullptr && read_routing(*request, routing)) {
-    for (const core::ResolvedAddress& at : resolved_) {
+  if (request != nullptr && home_.read_routing(*request, routing)) {
+    for (const core::ResolvedAddress& at : addresses) {
       sent = send_ack(*request, routing, Hop{at.transport, at.address, at.target});
       if (sent) break;
     }
@@ -87,12 +87,7 @@ std::string_view SipService::forward_ack(const Received& request, const Routing&
   for (std::size_t i = 0; i < 8; ++i) raw[i] = static_cast<std::uint8_t>(hash.low >> (8 * i));
   std::string_view("z9hG4bK").copy(branch, 7);
   core::hex_encode(raw, {branch + 7, 16});
-  begin_edits(request, out, {branch, sizeof branch});
-  edits_.clear();
-  if (!trusted(request.flow.remote)) sip::edit_from_untrusted(request.head, request.bytes, {}, edits_);
-  edit_for(out, request);
-  const std::string_view uri = edit_route(request, routing, {}, routing.uri);
-  return put_request(request, uri);
+  return forwarder_.ack(request, routing, out, {branch, sizeof branch});
 }
 
 }  // namespace parley::policy

@@ -15,18 +15,6 @@ namespace parley::policy {
 using core::Metric;
 using sip::HeaderId;
 using sip::Method;
-using EditKind = sip::HeaderEdit::Kind;
-
-namespace {
-
-// Of a response of ours, "SIP/2.0 200 ...".
-std::uint16_t status_of(std::string_view response) {
-  std::uint32_t status = 0;
-  return response.size() > 11 && sip::clamped_number(response.substr(8, 3), status) ? static_cast<std::uint16_t>(status)
-                                                                                   : std::uint16_t{500};
-}
-
-}  // namespace
 
 // An INVITE that begins a call which we carry.
 void SipService::begin_call(const Received& request, const sip::RequestMatch& match, const Routing& routing,
@@ -41,24 +29,24 @@ void SipService::begin_call(const Received& request, const sip::RequestMatch& ma
                                .media = takes_media(request, routing, sender),
                                .media_optional = config_->im.media.path == MediaPath::automatic};
   std::string served;
-  if (const std::optional<ImKind> kind = im_request(request)) {
+  if (const std::optional<ImKind> kind = participating_.im_request(request)) {
     invitation.im = true;
     invitation.session = kind == ImKind::session;
-    invitation.served = served_aor(request, routing, sender, served);
+    invitation.served = parties_.sender_aor(request, routing, sender, served);
     invitation.history_mode = history_mode(*kind);
   }
   if (invitation.media) invitation.bytes_max = media_bytes_max(request, routing, sender);
   std::string routes;
-  put_routes(request, routing, {}, routes);
+  Forwarder::put_routes(request, routing, {}, routes);
   invitation.routes = routes;
   invitation.by_core = goes_by_core(request, routing, sender);
-  if (comes_by_core(request, routing, sender)) {
+  if (parties_.comes_by_core(request, routing, sender)) {
     invitation.outside = true;
-    invitation.aor = served_aor(routing, aor_);
+    invitation.aor = parties_.core_aor(routing, aor_);
   } else if (!routing.next_route.empty() || !routing.local) {
     invitation.outside = !routing.token;
   } else {
-    invitation.aor = own_aor(routing.parsed, aor_);
+    invitation.aor = home_.aor_of(routing.parsed, aor_);
   }
   const std::uint16_t status = calls_.invite(request, match, invitation);
   if (status == 0) {
@@ -69,9 +57,9 @@ void SipService::begin_call(const Received& request, const sip::RequestMatch& ma
   const sip::TransactionId server =
       status == 503 ? sip::TransactionId{} : transactions_.open_server(request, match, 0, now_.mono);
   if (server.valid()) {
-    answer(request, server, status, calls_.headers());
+    responder_.answer(request, server, status, calls_.headers());
   } else {
-    refuse(request, status, calls_.headers());
+    responder_.refuse(request, status, calls_.headers());
   }
 }
 
@@ -92,7 +80,7 @@ bool SipService::on_call_request(const Received& request, const sip::RequestMatc
     return true;
   }
   if (request.essentials.has_max_forwards && request.essentials.max_forwards == 0) {
-    refuse(request, 483);
+    responder_.refuse(request, 483);
     return true;
   }
   sip::OptionSet more;
@@ -103,8 +91,8 @@ bool SipService::on_call_request(const Received& request, const sip::RequestMatc
     on_dialog_request(*name, request, match);
     return true;
   }
-  const std::uint16_t status = calls_.on_request(*name, request, match, trusted(request.flow.remote));
-  if (status != 0) refuse_once(request, match, status, calls_.headers());
+  const std::uint16_t status = calls_.on_request(*name, request, match, home_.trusts(request.flow.remote));
+  if (status != 0) responder_.refuse_once(request, match, status, calls_.headers());
   return true;
 }
 
@@ -137,9 +125,7 @@ void SipService::look_beyond(Routing& routing) {
 
 void SipService::run_errands() {
   pass_large();
-  for (Errand errand; calls_.next_errand(errand) || focus_.next_errand(errand) || exploder_.next_errand(errand) ||
-                      deferred_.next_errand(errand) || watch_.next_errand(errand) || retrieval_.next_errand(errand) ||
-                      system_.next_errand(errand);) {
+  for (Errand errand; errand_clients_.next(errand);) {
     switch (errand.kind) {
       case Errand::Kind::request: start_errand(std::move(errand)); break;
       case Errand::Kind::ack: send_call_ack(errand); break;
@@ -161,8 +147,8 @@ void SipService::start_errand(Errand errand) {
       exploder_.on_no_room(errand.call, errand.number);
       return;
     }
-    tell_outcome(errand, 503);
-    tell_over(errand);
+    errand_clients_.on_outcome(errand, 503);
+    errand_clients_.on_over(errand);
     return;
   }
   Proxied& p = *proxied_.get(id);
@@ -181,19 +167,19 @@ void SipService::start_errand(Errand errand) {
     drop(p);
     return;
   }
-  if (!e.in_dialog) p.im = im_request(*request);
-  p.trace = trace_add(*request, &e);
+  if (!e.in_dialog) p.im = participating_.im_request(*request);
+  p.trace = traces_.add(*request, &e);
   sip::Uri uri;
   const bool ours = e.by_uri && sip::parse_uri(request->head.uri.of(request->bytes), uri) &&
-                    (uri.scheme == sip::Scheme::tel || names_us(uri));
-  if (ours) p.aor = std::string(own_aor(uri, aor_));
+                    (uri.scheme == sip::Scheme::tel || home_.names_us(uri));
+  if (ours) p.aor = std::string(home_.aor_of(uri, aor_));
   if (ours && p.aor.empty()) {
     final_of_ours(p, 404);
     drop(p);
     return;
   }
   if (!e.aor.empty()) p.aor = e.aor;
-  p.by_core = e.by_core && !core_route_.empty();
+  p.by_core = e.by_core && !home_.core_route().empty();
   p.routed = !e.aor.empty() && !e.next.empty();
   if (p.aor.empty()) {
     errand_on(p, *request);
@@ -221,7 +207,7 @@ void SipService::send_call_ack(const Errand& errand) {
   CHECK(request != nullptr);
   std::optional<Flow> out = errand.flow;
   Hop hop;
-  if (!out && literal_hop(errand.next, hop) && may_reach(hop.address)) {
+  if (!out && literal_hop(errand.next, hop) && home_.may_reach(hop.address)) {
     out = transport_.flow_to({hop.transport, hop.address, hop.tls_name});
   }
   if (!out) out = errand.came_by;
@@ -229,34 +215,9 @@ void SipService::send_call_ack(const Errand& errand) {
   std::string_view("z9hG4bK").copy(branch, 7);
   core::letters_encode64(random_.next(), branch + 7);
   const std::string_view uri = request->head.uri.of(request->bytes);
-  if (!out || !transport_.send(*out, put_errand(errand, *request, *out, {branch, sizeof branch}, uri, {}))) {
+  if (!out || !transport_.send(*out, forwarder_.errand(errand, *request, *out, {branch, sizeof branch}, uri, {}))) {
     count(Metric::sip_dropped);
   }
-}
-
-// What the hop decides: Via, Contact, the request URI of a binding and its Path, and who the sender is shown to be.
-std::string_view SipService::put_errand(const Errand& errand, const Received& request, const Flow& out,
-                                        std::string_view branch_name, std::string_view uri, std::string_view route) {
-  edits_.clear();
-  edit_identity(errand.from_trusted, errand.user, request, out);
-  edit_list_.clear();
-  via_.clear();
-  put_via(via_, out, branch_name);
-  edit_list_.push_back({EditKind::prepend, {.id = HeaderId::via, .value = via_}});
-  if (!errand.contact_user.empty()) {
-    contact_.assign(1, '<');
-    put_listener_uri(contact_, out.transport, transport_.listener(out), errand.contact_user, errand.secure);
-    contact_.append(1, '>').append(errand.contact_params);
-    edit_list_.push_back({EditKind::append, {.id = HeaderId::contact, .value = contact_}});
-  }
-  if (!route.empty()) {
-    put_routes(request, {}, route, value_);
-    edit_list_.push_back({EditKind::replace, {.id = HeaderId::route, .value = value_}});
-  }
-  for (const sip::HeaderEdit& edit : edits_.list()) edit_list_.push_back(edit);
-  const sip::ForwardText text{
-      .uri = uri, .edits = edit_list_, .body_bytes = static_cast<std::uint32_t>(request.body.size())};
-  return put_whole(request, text);
 }
 
 // --- a BYE that came to nobody
@@ -290,57 +251,13 @@ void SipService::try_again(Proxied& p) {
 
 void SipService::give_call(Proxied& p, const Received& response, unsigned branch) {
   const bool by_flow = branch < p.branches.size() && p.branches[branch]->by_flow;
-  const std::string text(filter_response(p.from_trusted, response));
-  tell_response(*p.errand, text, response.flow, by_flow);
+  const std::string text(forwarder_.response_here(p.from_trusted, response));
+  errand_clients_.on_response(*p.errand, text, response.flow, by_flow);
 }
 
 void SipService::end_errand(const Proxied& p) {
   if (p.method == Method::invite) invites_.erase({p.errand->client, p.errand->call.packed(), p.errand->number});
-  tell_over(*p.errand);
-}
-
-// Whose errand it is.
-
-void SipService::tell_response(const Errand& errand, std::string_view text, const Flow& flow, bool by_flow) {
-  switch (errand.client) {
-    case Errand::Client::calls: calls_.on_response(errand.call, errand.number, text, flow, by_flow); return;
-    case Errand::Client::participant: focus_.on_response(errand.call, errand.number, text, flow, by_flow); return;
-    case Errand::Client::session: return;
-    case Errand::Client::copy: exploder_.on_response(errand.call, errand.number, status_of(text)); return;
-    case Errand::Client::deferred: deferred_.on_response(errand.call, errand.number, status_of(text)); return;
-    case Errand::Client::announcement: watch_.on_outcome(errand.number, status_of(text)); return;
-    case Errand::Client::retrieval: retrieval_.on_response(errand.call, errand.number, status_of(text)); return;
-    case Errand::Client::system: system_.on_response(errand.call, errand.number, status_of(text)); return;
-    case Errand::Client::nobody: return;
-  }
-}
-
-void SipService::tell_outcome(const Errand& errand, std::uint16_t status) {
-  switch (errand.client) {
-    case Errand::Client::calls: calls_.on_failed(errand.call, errand.number, status); return;
-    case Errand::Client::participant: focus_.on_failed(errand.call, errand.number, status); return;
-    case Errand::Client::session: return;
-    case Errand::Client::copy: exploder_.on_response(errand.call, errand.number, status); return;
-    case Errand::Client::deferred: deferred_.on_response(errand.call, errand.number, status); return;
-    case Errand::Client::announcement: watch_.on_outcome(errand.number, status); return;
-    case Errand::Client::retrieval: retrieval_.on_response(errand.call, errand.number, status); return;
-    case Errand::Client::system: system_.on_response(errand.call, errand.number, status); return;
-    case Errand::Client::nobody: return;
-  }
-}
-
-void SipService::tell_over(const Errand& errand) {
-  switch (errand.client) {
-    case Errand::Client::calls: calls_.on_over(errand.call, errand.number); return;
-    case Errand::Client::participant: focus_.on_over(errand.call, errand.number); return;
-    case Errand::Client::session: focus_.on_session_over(errand.call); return;
-    case Errand::Client::copy: exploder_.on_over(errand.call, errand.number); return;
-    case Errand::Client::deferred: deferred_.on_over(errand.call, errand.number); return;
-    case Errand::Client::announcement: watch_.on_over(errand.number); return;
-    case Errand::Client::retrieval: retrieval_.on_over(errand.call, errand.number); return;
-    case Errand::Client::system: system_.on_over(errand.call, errand.number); return;
-    case Errand::Client::nobody: return;
-  }
+  errand_clients_.on_over(*p.errand);
 }
 
 }  // namespace parley::policy

@@ -22,7 +22,7 @@ void SipService::on_stored(const core::StoreResult& result) {
     case StoreOwner::deferred_watch: watch_.on_stored(result); break;
     case StoreOwner::deferred_retrieval: retrieval_.on_stored(result); break;
     case StoreOwner::history: history_.on_stored(result); break;
-    case StoreOwner::where: on_found(result); break;
+    case StoreOwner::where: search_.on_found(result); break;
     case StoreOwner::history_lists: history_lists_.on_stored(result); break;
   }
   tell_system();
@@ -35,7 +35,7 @@ void SipService::on_stored(const core::StoreResult& result) {
 // operator's (OMA-SYS-2).
 bool SipService::may_defer(const Proxied& p) const {
   return config_->im.deferred.on && p.im == ImKind::pager && p.to_user && p.method == Method::message &&
-         !is_system_message(p) && !comes_from_store(p);
+         !p.is_system_message() && !p.comes_from_store();
 }
 
 // It may have to be kept some time later; its place among others is that of now. True: that time has come, since others
@@ -58,8 +58,8 @@ bool SipService::begin_keeping(Proxied& p, bool others_wait) {
 // SEED4-6.1.2.1-5, OMA-PAG-5: that answer says that he can not be reached, and it is a request that may wait for him.
 bool SipService::is_unreached(const Proxied& p, std::uint16_t status) const {
   const bool unreached = means_unreachable(status) || (p.given_up && status == 487);
-  return p.im && p.to_user && unreached && when_unreachable(*p.im) == WhenUnreachable::defer && !is_system_message(p) &&
-         !comes_from_store(p);
+  return p.im && p.to_user && unreached && when_unreachable(*p.im) == WhenUnreachable::defer &&
+         !p.is_system_message() && !p.comes_from_store();
 }
 
 // True: it is kept for him, or will be when the store has it; its sender is answered then.
@@ -71,7 +71,8 @@ bool SipService::defer(Proxied& p, bool tried) {
 // The policy::user_key of whom a message comes from; empty: nobody who could be told of it.
 std::string_view SipService::message_sender(const Proxied& p, const Received& request) {
   const bool asserted = p.errand != nullptr || p.from_trusted;
-  senders_of(request, p.errand == nullptr ? std::string_view(p.user) : std::string_view(p.errand->user), asserted, senders_);
+  participating_.senders_of(request, p.errand == nullptr ? std::string_view(p.user) : std::string_view(p.errand->user),
+                            asserted, senders_);
   return senders_.empty() ? std::string_view{} : std::string_view(senders_.front());
 }
 
@@ -108,7 +109,7 @@ bool SipService::answers_kept(Proxied& p, std::uint16_t status) {
   if (p.keeping == Keeping::refused || status < 200 || status >= 300) return false;
   deferred_.forget(p.message_id);
   record_pager(p, true);
-  if (p.keeping == Keeping::done) tell_list_changed(p.aor, false);
+  if (p.keeping == Keeping::done) news_.list_changed(p.aor, false);
   const bool waits = p.keeping == Keeping::asked;
   p.keeping = waits ? Keeping::no : Keeping::done;
   return waits;
@@ -117,7 +118,7 @@ bool SipService::answers_kept(Proxied& p, std::uint16_t status) {
 void SipService::tell_kept() {
   using Outcome = Deferred::Kept::Outcome;
   for (Deferred::Kept kept; deferred_.next_kept(kept);) {
-    if (kept.outcome == Outcome::kept) tell_added(kept.aor, kept.sender, kept.tried);
+    if (kept.outcome == Outcome::kept) news_.added(kept.aor, kept.sender, kept.tried);
     Proxied* const p = proxied_.get(kept.asker);
     if (p == nullptr || p->keeping != Proxied::Keeping::asked) continue;  // its sender waits no more
     settled(*p);
@@ -126,9 +127,9 @@ void SipService::tell_kept() {
       record_pager(*p, false);
       keep_record(*p);
     }
-    trace_answered(*p, kept.outcome == Outcome::kept ? 202 : 480);
+    traces_.answered(*p, kept.outcome == Outcome::kept ? 202 : 480);
     if (p->errand != nullptr) {
-      tell_outcome(*p->errand, kept.outcome == Outcome::kept ? 202 : 480);
+      errand_clients_.on_outcome(*p->errand, kept.outcome == Outcome::kept ? 202 : 480);
     } else if (const Received* const request = request_of(*p)) {
       answer_kept(*request, p->server, kept.outcome);
     }
@@ -146,13 +147,13 @@ void SipService::answer_kept(const Received& request, sip::TransactionId server,
   if (outcome == Outcome::kept) {
     lines_.clear();
     lines_.add(HeaderId::server, config_->im.product);
-    answer(request, server, 202, lines_.headers());
+    responder_.answer(request, server, 202, lines_.headers());
     return;
   }
   const std::string_view why =
       outcome == Outcome::full ? "no more is kept for the recipient" : "it can not be stored now";
-  put_refusal({.status = 480, .tells = Tells::warning, .text = why, .page = {}}, policy_of({}), {}, ImKind::pager, request);
-  answer(request, server, 480, lines_.headers());
+  participating_.put_warning(request, why);
+  responder_.answer(request, server, 480, participating_.headers());
 }
 
 }  // namespace parley::policy

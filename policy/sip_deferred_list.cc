@@ -14,29 +14,6 @@ namespace parley::policy {
 using sip::HeaderId;
 using sip::Method;
 
-// A message that was kept, or what tells of some: it is not kept once more.
-bool SipService::comes_from_store(const Proxied& p) {
-  if (p.errand == nullptr) return false;
-  using Client = Errand::Client;
-  return p.errand->from_store || p.errand->client == Client::deferred || p.errand->client == Client::announcement ||
-         p.errand->client == Client::retrieval;
-}
-
-bool SipService::is_announcement(const Proxied& p) {
-  return p.errand != nullptr && p.errand->client == Errand::Client::announcement;
-}
-
-// deferred-msg-func-uri.
-bool SipService::names_deferred(const sip::Uri& uri) const {
-  sip::Uri own;
-  return !config_->im.deferred_uris.empty() && sip::parse_uri(config_->im.deferred_uris.front(), own) &&
-         core::equal_ignore_case(own.user, uri.user);
-}
-
-bool SipService::names_function(const sip::Uri& uri) const {
-  return (config_->im.deferred.on && names_deferred(uri)) || names_history(uri);
-}
-
 bool SipService::about_deferred_event(const Received& request) const {
   sip::Event event;
   return config_->im.deferred.on && sip::parse_event(request.head.value(HeaderId::event, request.bytes), event) &&
@@ -47,18 +24,10 @@ bool SipService::about_deferred_event(const Received& request) const {
 bool SipService::about_deferred(const Received& request, const Routing& routing) const {
   const Method method = request.head.method;
   const bool any = config_->im.deferred.on || config_->im.history_access.on;
-  if (!any || routing.token || !request.essentials.to_tag.empty() || !names_us(routing.parsed)) return false;
-  if (method == Method::subscribe) return names_function(routing.parsed);
-  return method == Method::refer && (names_function(routing.parsed) || retrieval_.name_of(routing.parsed.user) ||
+  if (!any || routing.token || !request.essentials.to_tag.empty() || !home_.names_us(routing.parsed)) return false;
+  if (method == Method::subscribe) return home_.names_function(routing.parsed);
+  return method == Method::refer && (home_.names_function(routing.parsed) || retrieval_.name_of(routing.parsed.user) ||
                                      retrieval_.names_message(request));
-}
-
-// The address of record of a user of ours; empty: of somebody else.
-std::string_view SipService::own_user_aor(std::string_view identity, std::string& room) const {
-  sip::Uri uri;
-  room.clear();
-  if (!sip::parse_uri(identity, uri) || (uri.scheme != sip::Scheme::tel && !names_us(uri))) return room;
-  return own_aor(uri, room);
 }
 
 // It is about what waits for its sender, and goes to the shard that has him: by whom it says it comes from, which is
@@ -66,7 +35,7 @@ std::string_view SipService::own_user_aor(std::string_view identity, std::string
 void SipService::on_deferred_request(const Received& request, const sip::RequestMatch& match, Routing& routing) {
   if (!proxy_checks(request, routing)) return;
   if (draining_) {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   const bool refers = request.head.method == Method::refer;
@@ -74,27 +43,27 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
   if (refers) more.add(sip::OptionTag::multiple_refer);
   if (!uas_checks(request, more)) return;
   std::string aor;
-  const Sender claimed{.kind = trusted(request.flow.remote) ? Sender::Kind::trusted : Sender::Kind::unknown,
+  const Sender claimed{.kind = home_.trusts(request.flow.remote) ? Sender::Kind::trusted : Sender::Kind::unknown,
                        .user = {}};
-  const std::string_view claim = claimed.kind == Sender::Kind::trusted ? identity_of(request, claimed)
+  const std::string_view claim = claimed.kind == Sender::Kind::trusted ? parties_.identity_of(request, claimed)
                                                                        : std::string_view(request.essentials.from.uri);
-  if (!own_user_aor(claim, aor).empty() && request.flow.shard == shard_) {
-    if (const std::uint32_t owner_shard = shard_of(aor); owner_shard != shard_) {
+  if (!home_.user_aor(claim, aor).empty() && request.flow.shard == shard_) {
+    if (const std::uint32_t owner_shard = home_.shard_of(aor); owner_shard != shard_) {
       transport_.pass_on(owner_shard, request);
       return;
     }
   }
   Sender sender;
   if (!identify(request, routing, sender)) return;
-  if (own_user_aor(identity_of(request, sender), aor).empty() || shard_of(aor) != shard_) {  // OMA-DEF-14
-    refuse(request, 403);
+  if (home_.user_aor(parties_.identity_of(request, sender), aor).empty() || !home_.has(aor)) {  // OMA-DEF-14
+    responder_.refuse(request, 403);
     return;
   }
   if (!asks_within_rate(request, sender)) return;
   if (!refers) {
     sip::Uri user;
     const bool named = sip::parse_uri(aor, user);
-    if (names_history(routing.parsed)) {
+    if (home_.names_history(routing.parsed)) {
       history_lists_.clear();
       finish_history_subscribe(
           request, match, named ? history_lists_.subscribe(request, match, aor, user.user) : std::uint16_t{403});
@@ -108,46 +77,21 @@ void SipService::on_deferred_request(const Received& request, const sip::Request
   // His address of record is that of nobody else.
   const auto named = retrieval_.name_of(routing.parsed.user);
   std::string to;
-  if (!named && !names_function(routing.parsed) && own_aor(routing.parsed, to) != aor) {
-    refuse(request, 403);
+  if (!named && !home_.names_function(routing.parsed) && home_.aor_of(routing.parsed, to) != aor) {
+    responder_.refuse(request, 403);
     return;
   }
   const std::uint16_t status = retrieval_.refer(
       {.request = request, .match = match, .aor = aor, .named = named.value_or(DeferredRetrieval::StoredName{})});
-  if (status != 0) refuse_once(request, match, status, retrieval_.headers());
+  if (status != 0) responder_.refuse_once(request, match, status, retrieval_.headers());
 }
 
 void SipService::finish_list_subscribe(const Received& request, const sip::RequestMatch& match, std::uint16_t status) {
   if (status == 200) {
     keep(request.flow, now_.mono + std::chrono::seconds(watch_.granted_s()) + config_->transport.idle);
   } else {
-    refuse_once(request, match, status, watch_.headers());
+    responder_.refuse_once(request, match, status, watch_.headers());
   }
-}
-
-// To whoever has the user. Who is not told now is with the next change.
-void SipService::tell_list_changed(std::string_view aor, bool reminds) {
-  const std::uint32_t owner_shard = shard_of(aor);
-  if (owner_shard != shard_) {
-    MailWriter(mail_, ServiceMail::list_changed).put(reminds).text(aor);
-    transport_.send_mail(owner_shard, mail_);
-  } else if (reminds) {
-    watch_.remind(aor);
-  } else {
-    watch_.changed(aor);
-  }
-}
-
-// To whoever has the user: it is not sent to him any more.
-void SipService::tell_fetched(std::string_view aor, std::uint64_t id) {
-  const std::uint32_t owner_shard = shard_of(aor);
-  if (owner_shard != shard_) {
-    MailWriter(mail_, ServiceMail::fetched).put(id).text(aor);
-    transport_.send_mail(owner_shard, mail_, true);
-    return;
-  }
-  deferred_.removed(aor, id);
-  watch_.changed(aor);
 }
 
 // What has come of pushes, retrievals, deletions and time.
@@ -158,10 +102,10 @@ void SipService::tell_lists() {
     deferred_.removed(removed.aor, removed.id);
     watch_.changed(removed.aor);
   }
-  for (Focus::Fetched fetched; focus_.next_fetched(fetched);) tell_fetched(fetched.aor, fetched.id);
-  while (deferred_.next_changed(aor)) tell_list_changed(aor, false);
-  while (watch_.next_reminded(aor)) tell_list_changed(aor, true);
-  while (history_.next_changed(aor)) tell_history_changed(aor);
+  for (Focus::Fetched fetched; focus_.next_fetched(fetched);) news_.fetched(fetched.aor, fetched.id);
+  while (deferred_.next_changed(aor)) news_.list_changed(aor, false);
+  while (watch_.next_reminded(aor)) news_.list_changed(aor, true);
+  while (history_.next_changed(aor)) news_.history_changed(aor);
 }
 
 namespace {
@@ -181,9 +125,9 @@ std::string SipService::read_question(std::string_view argument, std::string& ao
   const std::string uri =
       completed_uri(argument.substr(0, blank),
                     config_->domains.empty() ? std::string_view(config_->realm) : config_->domains.front());
-  if (own_user_aor(uri, aor).empty()) return error_json("that is no user of ours");
+  if (home_.user_aor(uri, aor).empty()) return error_json("that is no user of ours");
   rest = blank == std::string_view::npos ? std::string_view{} : argument.substr(blank + 1);
-  return shard_of(aor) != shard_ ? "{}" : "";  // another one answers
+  return !home_.has(aor) ? "{}" : "";  // another one answers
 }
 
 // Empty: it is answered later.

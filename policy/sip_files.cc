@@ -14,20 +14,20 @@ using sip::Method;
 bool SipService::may_begin_file(const CallName& name, const Received& request, const sip::RequestMatch& match) {
   const Method method = request.head.method;
   if ((method != Method::invite && method != Method::update) || name.kind != NameKind::call) return true;
-  if (!config_->im.participating || !judges_requests()) return true;
+  if (!config_->im.participating || !participating_.judges_requests()) return true;
   const std::optional<DialogParty> to = calls_.offers_file(name, request);
   const std::optional<DialogParty> from = to ? calls_.party(name, request) : std::nullopt;
   if (!from) return true;
-  const bool from_trusted = trusted(request.flow.remote);
+  const bool from_trusted = home_.trusts(request.flow.remote);
   Routing routing;
-  const bool served = !from_trusted || (read_routing(request, routing) && routing.originating);
+  const bool served = !from_trusted || (home_.read_routing(request, routing) && routing.originating);
   senders_.clear();
   if (std::string key = user_key(from->uri); !key.empty()) {
     senders_.push_back(std::move(key));
   } else {
-    senders_of(request, from->user, from_trusted, senders_);
+    participating_.senders_of(request, from->user, from_trusted, senders_);
   }
-  if (served && !senders_.empty() && (from_trusted || is_served(senders_.front()))) {
+  if (served && !senders_.empty() && (from_trusted || home_.serves(senders_.front()))) {
     count(Metric::im_originating);
     if (!judge_originating(request, match, senders_.front(), {.kind = ImKind::file_transfer})) return false;
   }
@@ -42,20 +42,14 @@ bool SipService::may_get_file(const Received& request, const sip::RequestMatch& 
   } else if (!to.user.empty() && !config_->domains.empty()) {
     keys.push_back(user_key("sip:" + std::string(to.user) + "@" + config_->domains.front()));
   }
-  if (keys.empty() || keys.front().empty() || !is_served(keys.front())) return true;
-  count(Metric::im_terminating);
-  ContentVerdict content;
-  const TerminatingCheck* const check =
-      refusal(terminating_facts(request, ImKind::file_transfer, keys.front(), ImSettings{}, content));
+  if (keys.empty() || keys.front().empty() || !home_.serves(keys.front())) return true;
+  const TerminatingCheck* const check = participating_.file_refusal(request, keys.front(), senders_);
   if (check == nullptr) return true;
-  count(check->counter);
-  put_refusal({check->status, check->tells, check->text, check->page}, policy_of(keys.front()), content,
-              ImKind::file_transfer, request);
   const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
   if (server.valid()) {
-    answer(request, server, check->status, lines_.headers(), {}, refusal_body_);
+    responder_.answer(request, server, check->status, participating_.headers(), {}, participating_.body());
   } else {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
   }
   return false;
 }

@@ -11,48 +11,11 @@ namespace parley::policy {
 using sip::HeaderId;
 using sip::Method;
 
-// The user of ours that a request outside of dialogs is for; empty: nobody, or it is not known yet.
-std::string_view SipService::addressed_aor(const Received& request, const Routing& routing, const Sender& sender,
-                                           std::string& room) const {
-  if (comes_by_core(request, routing, sender)) return served_aor(routing, room);
-  if (!routing.local || !routing.next_route.empty()) return {};
-  return own_aor(routing.parsed, room);
-}
-
-// Whether one of its ends is a user of ours who wants it.
-bool SipService::is_recorded(const Received& request, const Routing& routing, const Sender& sender, HistoryMode mode) const {
-  std::string room;
-  const std::string_view sent_by = served_aor(request, routing, sender, room);
-  if (!sent_by.empty() && settings_.wants_history(sent_by, mode)) return true;
-  const std::string_view sent_to = addressed_aor(request, routing, sender, room);
-  return !sent_to.empty() && settings_.wants_history(sent_to, mode);
-}
-
-// The user of ours who sends a pager message and wants it recorded; empty: there is none.
-std::string_view SipService::recorded_sender(const Received& request, const Routing& routing, const Sender& sender,
-                                             std::string& room) const {
-  if (!config_->im.history.on || request.head.method != Method::message) return {};
-  const std::string_view aor = served_aor(request, routing, sender, room);
-  return !aor.empty() && settings_.wants_history(aor, HistoryMode::pager_large) ? aor : std::string_view{};
-}
-
-// The user of ours who sends an INVITE and wants what it begins recorded, which may be that he `fetches` a message; empty:
-// there is none.
-std::string_view SipService::session_recorder(const Received& request, const Routing& routing, const Sender& sender,
-                                              std::string& room, bool fetches) const {
-  if (!config_->im.history.on || request.head.method != Method::invite) return {};
-  const std::optional<ImKind> kind = im_request(request);
-  if (!kind && !fetches) return {};
-  const HistoryMode mode = fetches ? HistoryMode::pager_large : history_mode(*kind);
-  const std::string_view aor = served_aor(request, routing, sender, room);
-  return !aor.empty() && settings_.wants_history(aor, mode) ? aor : std::string_view{};
-}
-
 // Before it goes to his devices. What the operator has to say, and what tells of messages, is none of his conversations.
 void SipService::look_at_history(Proxied& p, const ImSettings& settings) {
   p.records_receiver = config_->im.history.on && p.im == ImKind::pager && p.method == Method::message && p.to_user &&
-                       wants_history(settings, HistoryMode::pager_large) && !is_system_message(p) && !is_announcement(p) &&
-                       !(p.errand != nullptr && p.errand->of_history);
+                       wants_history(settings, HistoryMode::pager_large) && !p.is_system_message() &&
+                       !p.is_announcement() && !(p.errand != nullptr && p.errand->of_history);
 }
 
 // Its transaction does not keep it once its sender has his 202.

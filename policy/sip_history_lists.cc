@@ -10,28 +10,13 @@
 
 namespace parley::policy {
 
-// conv-hist-func-uri.
-bool SipService::names_history(const sip::Uri& uri) const {
-  sip::Uri own;
-  return config_->im.history_access.on && sip::parse_uri(config_->im.history_access.uri, own) &&
-         core::equal_ignore_case(own.user, uri.user);
-}
-
 void SipService::finish_history_subscribe(const Received& request, const sip::RequestMatch& match,
                                           std::uint16_t status) {
   if (status == 200) {
     keep(request.flow, now_.mono + std::chrono::seconds(history_lists_.granted_s()) + config_->transport.idle);
   } else {
-    refuse_once(request, match, status, history_lists_.headers());
+    responder_.refuse_once(request, match, status, history_lists_.headers());
   }
-}
-
-// To whoever has the user. Who is not told now is with the next change.
-void SipService::tell_history_changed(std::string_view aor) {
-  const std::uint32_t owner_shard = shard_of(aor);
-  if (owner_shard == shard_) return history_lists_.changed(aor);
-  MailWriter(mail_, ServiceMail::history_changed).text(aor);
-  transport_.send_mail(owner_shard, mail_);
 }
 
 // Empty: it is answered later.

@@ -44,11 +44,11 @@ bool SipService::store_large(Proxied& p, bool tried) {
   } else if (!user.empty()) {
     sender = {.kind = Sender::Kind::user, .user = user};
   }
-  const std::string identity(identity_of(*invite, sender));
+  const std::string identity(parties_.identity_of(*invite, sender));
   Routing routing;
-  (void)read_routing(*invite, routing);  // it was good before
+  (void)home_.read_routing(*invite, routing);  // it was good before
   std::string room;
-  const std::string_view recorder = session_recorder(*invite, routing, sender, room);
+  const std::string_view recorder = parties_.session_recorder(*invite, routing, sender, room);
   if (!focus_.deposit(*invite, server,
                       {.identity = identity, .from_trusted = from_trusted, .recorder = recorder, .copy = std::move(copy)})) {
     return false;
@@ -118,18 +118,18 @@ bool SipService::fetch_stored(const Received& request, const sip::RequestMatch& 
   Focus::Invitation invitation;
   invitation.target = Focus::Invitation::Target::user;
   invitation.uri = routing.uri;
-  const std::string identity(identity_of(request, sender));
+  const std::string identity(parties_.identity_of(request, sender));
   invitation.identity = identity;
   invitation.user = sender.user;
   invitation.from_trusted = sender.kind == Sender::Kind::trusted;
   std::string recorder;
-  if (!wanted->record) invitation.recorder = session_recorder(request, routing, sender, recorder, true);
+  if (!wanted->record) invitation.recorder = parties_.session_recorder(request, routing, sender, recorder, true);
   const std::uint16_t status = focus_.fetch(request, match, invitation, *wanted);
   if (status == 0) return true;
   if (const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono); server.valid()) {
-    answer(request, server, status, focus_.headers(), {}, focus_.body());
+    responder_.answer(request, server, status, focus_.headers(), {}, focus_.body());
   } else {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
   }
   return true;
 }

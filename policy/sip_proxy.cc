@@ -29,6 +29,19 @@ std::optional<std::uint32_t> max_breadth(const sip::Received& request) {
   return sip::clamped_number(header->value.of(request.bytes), number) ? std::optional(number) : std::nullopt;
 }
 
+// Copies challenge lines of one response of ours behind the start line of another.
+void add_challenges(std::string_view from, std::string& to) {
+  const std::size_t place = to.find("\r\n") + 2;
+  while (!from.empty() && !from.starts_with("\r\n")) {
+    const std::size_t end = from.find("\r\n");
+    if (end == std::string_view::npos) return;
+    const std::string_view line = from.substr(0, end + 2);
+    const sip::HeaderId id = sip::header_id(sip::trim(line.substr(0, line.find(':'))));
+    if (id == HeaderId::www_authenticate || id == HeaderId::proxy_authenticate) to.insert(place, line);
+    from.remove_prefix(end + 2);
+  }
+}
+
 }  // namespace
 
 void SipService::proxy(const Received& request, const sip::RequestMatch& match, const Routing& routing,
@@ -42,7 +55,7 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
                                         .may_wait = invite});
   if (!id.valid()) {
     count(Metric::sip_proxied_limit);
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   Proxied& p = *proxied_.get(id);
@@ -53,7 +66,7 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   if (!p.server.valid()) {
     settled(p);
     proxied_.erase(id);
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   p.method = request.head.method;
@@ -62,36 +75,31 @@ void SipService::proxy(const Received& request, const sip::RequestMatch& match, 
   p.has_to_tag = !request.essentials.to_tag.empty();
   if (!set_timer(p, request)) return;
   p.user = std::string(sender.user);
-  p.im = im_request(request, routing.token.has_value());
-  if (p.im == ImKind::pager) p.recorded_sender = std::string(recorded_sender(request, routing, sender, aor_));
+  p.im = participating_.im_request(request, routing.token.has_value());
+  if (p.im == ImKind::pager) p.recorded_sender = std::string(parties_.recorded_sender(request, routing, sender, aor_));
   p.loop = routing.loop;
-  p.trace = trace_add(request, nullptr);
+  p.trace = traces_.add(request, nullptr);
   current_ = &request;
   current_routing_ = &routing;
   p.by_core = goes_by_core(request, routing, sender);
-  p.routed = comes_by_core(request, routing, sender);
+  p.routed = parties_.comes_by_core(request, routing, sender);
   const bool by_token = routing.token && routing.token->has_flow;
   if (p.routed) {
-    p.aor = std::string(served_aor(routing, aor_));
+    p.aor = std::string(parties_.core_aor(routing, aor_));
     look_up(p, request);
   } else if (by_token || !routing.next_route.empty() || !routing.local) {
     route_on(p, routing);
   } else {
-    p.aor = std::string(own_aor(routing.parsed, aor_));
+    p.aor = std::string(home_.aor_of(routing.parsed, aor_));
     look_up(p, request);
   }
   current_ = nullptr;
   current_routing_ = nullptr;
 }
 
-SipService::Branch* SipService::add_branch(Proxied& p, std::uint16_t q) {
+Proxied::Branch* SipService::add_branch(Proxied& p, std::uint16_t q) {
   if (!p.fork.add_target(q)) return nullptr;
-  if (free_branches_.empty()) {
-    p.branches.push_back(std::make_unique<Branch>());
-  } else {
-    p.branches.push_back(std::move(free_branches_.back()));
-    free_branches_.pop_back();
-  }
+  p.branches.push_back(spare_branches_.take());
   Branch& branch = *p.branches.back();
   branch.timer.owner = p.self.packed();
   branch.timer.kind = static_cast<std::uint32_t>(p.branches.size() - 1);
@@ -132,7 +140,7 @@ bool SipService::set_timer(Proxied& p, const Received& request) {
   if (!p.timer_edit.refuse) return true;
   lines_.clear();
   put_number(lines_.begin(HeaderId::min_se), p.timer_edit.min_se);
-  answer(request, p.server, 422, lines_.headers());
+  responder_.answer(request, p.server, 422, lines_.headers());
   drop(p);
   return false;
 }
@@ -141,14 +149,15 @@ void SipService::give_upstream(Proxied& p, const Received& response, unsigned br
   if (!answers_kept(p, response.head.status)) return;
   if (response.head.status >= 200) {
     settled(p);
-    trace_answered(p, response.head.status);
+    traces_.answered(p, response.head.status);
   }
   if (response.head.status >= 200 && response.head.status < 300) record_pager(p, true);
   if (p.errand != nullptr) {
     give_call(p, response, branch);
     return;
   }
-  (void)transactions_.respond(p.server, response.head.status, forward_response(p.from_trusted, response, &p.timer), now_.mono);
+  (void)transactions_.respond(p.server, response.head.status, forwarder_.response(p.from_trusted, response, &p.timer),
+                              now_.mono);
 }
 
 void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const Received* response, unsigned branch) {
@@ -169,13 +178,13 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
   if (!answers_kept(p, status) || (is_unreached(p, status) && defer(p, true))) return;
   if (decision.final == sip::FinalResponse::generate && may_try_again(p)) return;
   settled(p);
-  trace_answered(p, status);
+  traces_.answered(p, status);
   if (decision.final == sip::FinalResponse::branch && status < 300) record_pager(p, true);
   switch (decision.final) {
     case sip::FinalResponse::none: return;
     case sip::FinalResponse::generate: final_of_ours(p, status); return;
     case sip::FinalResponse::silence:  // R3261-11, RFC 4320 section 4.2
-      if (p.errand != nullptr) tell_outcome(*p.errand, 408);
+      if (p.errand != nullptr) errand_clients_.on_outcome(*p.errand, 408);
       return;
     case sip::FinalResponse::branch: break;
   }
@@ -188,11 +197,11 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
       give_call(p, *response, branch);
       return;
     }
-    chosen.kept = forward_response(p.from_trusted, *response, &p.timer);
+    chosen.kept = forwarder_.response(p.from_trusted, *response, &p.timer);
     chosen.kept_status = response->head.status;
   }
   if (p.errand != nullptr) {
-    tell_response(*p.errand, chosen.kept, {}, false);
+    errand_clients_.on_response(*p.errand, chosen.kept, {}, false);
     return;
   }
   // RFC 3261 section 16.7 item 7: the challenges of all of them.
@@ -208,27 +217,14 @@ void SipService::give_final(Proxied& p, const sip::ForkDecision& decision, const
   (void)transactions_.respond(p.server, chosen.kept_status, text, now_.mono);
 }
 
-// Copies challenge lines of one response of ours behind the start line of another.
-void SipService::add_challenges(std::string_view from, std::string& to) {
-  const std::size_t place = to.find("\r\n") + 2;
-  while (!from.empty() && !from.starts_with("\r\n")) {
-    const std::size_t end = from.find("\r\n");
-    if (end == std::string_view::npos) return;
-    const std::string_view line = from.substr(0, end + 2);
-    const sip::HeaderId id = sip::header_id(sip::trim(line.substr(0, line.find(':'))));
-    if (id == HeaderId::www_authenticate || id == HeaderId::proxy_authenticate) to.insert(place, line);
-    from.remove_prefix(end + 2);
-  }
-}
-
 void SipService::final_of_ours(Proxied& p, std::uint16_t status) {
-  trace_answered(p, status);
+  traces_.answered(p, status);
   if (p.errand != nullptr) {
-    tell_outcome(*p.errand, status);
+    errand_clients_.on_outcome(*p.errand, status);
     return;
   }
   const Received* const request = request_of(p);
-  if (request != nullptr) answer(*request, p.server, status);
+  if (request != nullptr) responder_.answer(*request, p.server, status);
 }
 
 // --- branches
@@ -255,7 +251,7 @@ void SipService::try_next_hop(Proxied& p, unsigned index) {
     while (branch.next_hop < branch.hops.size()) {
       const Hop& hop = branch.hops[branch.next_hop++];
       branch.by_flow = false;
-      if (!(branch.outside ? may_reach_outside(hop.address) : may_reach(hop.address))) {
+      if (!(branch.outside ? home_.may_reach_outside(hop.address) : home_.may_reach(hop.address))) {
         branch.forbidden = true;
         continue;
       }
@@ -263,7 +259,7 @@ void SipService::try_next_hop(Proxied& p, unsigned index) {
       if (flow && send_on(p, index, *flow)) return;
     }
     if (branch.alternatives.empty()) break;
-    take_way(branch, std::move(branch.alternatives.front()));
+    branch.take(std::move(branch.alternatives.front()));
     branch.alternatives.erase(branch.alternatives.begin());
     if (!branch.flow) {
       find_hops(p, branch, index);
@@ -303,8 +299,25 @@ void SipService::branch_failed(Proxied& p, unsigned index) {
 void SipService::keep_own(Proxied& p, Branch& branch, std::uint16_t status) {
   const Received* const request = request_of(p);
   if (request == nullptr) return;
-  branch.kept = compose(*request, status, {}, {});
+  branch.kept = responder_.compose(*request, status, {}, {});
   branch.kept_status = status;
+}
+
+std::string_view SipService::forward(const Proxied& p, unsigned index, const Received& request, const Flow& flow,
+                                     std::string_view branch_name) {
+  Routing read;
+  if (current_ != &request) (void)home_.read_routing(request, read);  // a stored one: it was good before
+  const Branch& branch = *p.branches[index];
+  return forwarder_.request({.source = p.source,
+                             .method = p.method,
+                             .from_trusted = p.from_trusted,
+                             .in_dialog = p.has_to_tag,
+                             .user = p.user,
+                             .uri = branch.uri,
+                             .route = branch.route,
+                             .timer = p.timer_edit},
+                            request, current_ == &request ? *current_routing_ : read, flow, branch_name,
+                            p.fork.breadth(index));
 }
 
 bool SipService::send_on(Proxied& p, unsigned index, const Flow& flow) {
@@ -314,17 +327,8 @@ bool SipService::send_on(Proxied& p, unsigned index, const Flow& flow) {
   const sip::ClientTicket ticket = transactions_.open_client(p.method, flow, owner_number(Owner::proxied, p.self), p.loop);
   if (!ticket.id.valid()) return false;
   const std::string_view text =
-      p.errand != nullptr
-          ? put_errand(*p.errand, *request, flow, ticket.branch_text(), branch.uri, branch.route)
-          : forward_request({.source = p.source,
-                       .method = p.method,
-                       .from_trusted = p.from_trusted,
-                       .in_dialog = p.has_to_tag,
-                       .user = p.user,
-                       .uri = branch.uri,
-                       .route = branch.route,
-                               .timer = p.timer_edit},
-                      *request, flow, ticket.branch_text(), p.fork.breadth(index));
+      p.errand != nullptr ? forwarder_.errand(*p.errand, *request, flow, ticket.branch_text(), branch.uri, branch.route)
+                          : forward(p, index, *request, flow, ticket.branch_text());
   if (!flow.reliable() && text.size() > datagram_request_bytes_max && !branch.tried_stream && branch.next_hop != 0) {
     // R3261-12: by TCP; only when that is refused by UDP after all.
     branch.tried_stream = true;
@@ -343,7 +347,7 @@ bool SipService::send_on(Proxied& p, unsigned index, const Flow& flow) {
     return false;
   }
   if (p.method == Method::invite) wheel_.arm(branch.timer, now_.mono + config_->timer_c);
-  trace_sent(p, index, flow);
+  traces_.sent(p, index, flow);
   count(Metric::sip_forwarded);
   return true;
 }
@@ -358,7 +362,7 @@ void SipService::on_branch_response(Proxied& p, const Received& response, sip::T
   const std::uint16_t status = response.head.status;
   if (status >= 200) {
     wheel_.cancel(branch.timer);
-    trace_heard(p, index, TracedHop::Result::answered, status);
+    traces_.heard(p, index, TracedHop::Result::answered, status);
   }
   if (status == 503) {
     p.answered_503 = true;
@@ -378,8 +382,8 @@ void SipService::on_branch_response(Proxied& p, const Received& response, sip::T
   }
   const sip::ForkDecision decision = p.fork.response(index, status);
   if (status >= 300 && (p.fork.kept().has(index) || decision.challenges.has(index))) {
-    branch.kept = p.errand != nullptr ? filter_response(p.from_trusted, response)
-                                      : forward_response(p.from_trusted, response);
+    branch.kept = p.errand != nullptr ? forwarder_.response_here(p.from_trusted, response)
+                                      : forwarder_.response(p.from_trusted, response);
     branch.kept_status = status;
   }
   carry_out(p, decision, &response, index);
@@ -392,7 +396,7 @@ void SipService::on_branch_fact(Proxied& p, unsigned index, sip::TransactionFact
   wheel_.cancel(branch.timer);
   const bool lost = what == sip::TransactionFact::Kind::transport_error;
   const bool wanted = !p.fork.unwanted(index);
-  trace_heard(p, index, lost ? TracedHop::Result::lost : TracedHop::Result::silent);
+  traces_.heard(p, index, lost ? TracedHop::Result::lost : TracedHop::Result::silent);
   if (lost || !branch.heard) hop_failed(branch);
   if (wanted && (lost || (!branch.heard && branch.next_hop < branch.hops.size()))) {
     try_next_hop(p, index);
@@ -403,18 +407,12 @@ void SipService::on_branch_fact(Proxied& p, unsigned index, sip::TransactionFact
   }
 }
 
-// Why its branches are cancelled (R3261-18; RFC 3326): another one answered, or the reason that came from upstream.
-std::string_view SipService::reason_of(const Proxied& p) {
-  return p.answered_2xx ? std::string_view("SIP;cause=200;text=\"Call completed elsewhere\"")
-                        : std::string_view(p.reason);
-}
-
 void SipService::cancel_branches(Proxied& p, sip::BranchSet set) {
   while (!set.empty()) {
     const unsigned index = set.take();
     Branch& branch = *p.branches[index];
     wheel_.cancel(branch.timer);
-    if (branch.client.valid()) (void)transactions_.cancel(branch.client, now_.mono, reason_of(p));
+    if (branch.client.valid()) (void)transactions_.cancel(branch.client, now_.mono, p.cancel_reason());
   }
 }
 
@@ -465,27 +463,9 @@ void SipService::drop(Proxied& p) {
   proxied_.erase(p.self);
 }
 
-void SipService::Branch::clear() {
-  uri.clear();
-  route.clear();
-  flow.reset();
-  next.clear();
-  alternatives.clear();
-  hops.clear();
-  next_hop = 0;
-  to_binding = outside = forbidden = waits_for_name = tried_stream = heard = by_flow = false;
-  client = {};
-  kept.clear();
-  kept_status = 0;
-}
-
 void SipService::recycle(std::unique_ptr<Branch> branch) {
   wheel_.cancel(branch->timer);
-  constexpr std::size_t kept_max = 1024;
-  constexpr std::size_t kept_bytes_max = 4096;
-  if (free_branches_.size() == kept_max || branch->kept.capacity() > kept_bytes_max) return;
-  branch->clear();
-  free_branches_.push_back(std::move(branch));
+  spare_branches_.give(std::move(branch));
 }
 
 }  // namespace parley::policy

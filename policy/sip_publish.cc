@@ -27,15 +27,15 @@ bool SipService::about_settings_event(const Received& request) const {
 void SipService::on_publish(const Received& request, const sip::RequestMatch& match, Routing& routing) {
   if (!uas_checks(request)) return;
   if (!request.essentials.to_tag.empty()) {
-    refuse(request, 481);
+    responder_.refuse(request, 481);
     return;
   }
-  if (own_aor(routing.parsed, aor_).empty()) {
-    refuse(request, 404);
+  if (home_.aor_of(routing.parsed, aor_).empty()) {
+    responder_.refuse(request, 404);
     return;
   }
   // Who owns the address of record composes its state, in the order in which requests come. Nothing goes on twice.
-  const std::uint32_t owner_shard = shard_of(aor_);
+  const std::uint32_t owner_shard = home_.shard_of(aor_);
   if (owner_shard != shard_ && request.flow.shard == shard_) {
     transport_.pass_on(owner_shard, request);
     return;
@@ -43,34 +43,24 @@ void SipService::on_publish(const Received& request, const sip::RequestMatch& ma
   Sender sender;
   if (!identify(request, routing, sender)) return;
   if (const std::uint16_t status = may_publish(request, routing, sender); status != 200) {
-    refuse(request, status);
+    responder_.refuse(request, status);
     return;
   }
   if (!asks_within_rate(request, sender)) return;
   const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
   if (!server.valid()) {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   if (!transactions_.claim(server, request)) {  // R3261-4
-    answer(request, server, 482);
+    responder_.answer(request, server, 482);
     return;
   }
   const std::uint16_t status = settings_.publish(aor_, request);
   lines_.clear();
   for (const sip::HeaderText& header : settings_.headers()) lines_.add(header.id, header.value);
   lines_.add(HeaderId::server, config_->im.product);
-  answer(request, server, status, lines_.headers(), settings_.reason());
-}
-
-// Whether `text` names the user that a request is for, under whichever of our names (T-18).
-bool SipService::is_user(std::string_view text, const Routing& routing) const {
-  sip::Uri uri;
-  if (!sip::parse_uri(text, uri)) return false;
-  if (sip::same_user(text, routing.uri)) return true;
-  std::string asked;
-  std::string named;
-  return names_us(uri) && !own_aor(uri, named).empty() && named == own_aor(routing.parsed, asked);
+  responder_.answer(request, server, status, lines_.headers(), settings_.reason());
 }
 
 // SEED3-5.2.4-3: each for himself. A trusted peer asserts who it is; without an assertion it is who From names.
@@ -81,8 +71,9 @@ std::uint16_t SipService::may_publish(const Received& request, const Routing& ro
     return sip::same_escaped(routing.parsed.user, sender.user) ? 200 : 403;
   }
   const sip::AssertedIdentity asserted = sip::asserted_identity(request.head, request.bytes);
-  const bool himself = asserted.any() ? is_user(asserted.sip.uri, routing) || is_user(asserted.tel.uri, routing)
-                                      : is_user(request.essentials.from.uri, routing);
+  const bool himself = asserted.any()
+                           ? home_.is_user(asserted.sip.uri, routing) || home_.is_user(asserted.tel.uri, routing)
+                           : home_.is_user(request.essentials.from.uri, routing);
   return himself ? 200 : 403;
 }
 

@@ -18,7 +18,7 @@ void SipService::asked(bool registers, core::SlotId id) {
   questions_.push_back({now_.mono + config_->shard_answer, registers, id});
 }
 
-bool SipService::answered(const Question& question) {
+bool SipService::answered(const ShardQuestion& question) {
   if (question.registers) return transactions_.request_of(question.id).empty();
   const Proxied* const p = proxied_.get(question.id);
   return p == nullptr || !p->waits_for_bindings;
@@ -33,7 +33,7 @@ bool SipService::later(const Proxied& p) {
 
 void SipService::give_up_questions() {
   while (!questions_.empty()) {
-    const Question question = questions_.front();
+    const ShardQuestion question = questions_.front();
     const bool over = answered(question);
     if (!over && question.until > now_.mono) return;
     questions_.pop_front();
@@ -41,7 +41,7 @@ void SipService::give_up_questions() {
     count(Metric::sip_questions_lost);
     if (question.registers) {
       const Received* const request = replay(question.id, transactions_.flow_of(question.id));
-      if (request != nullptr) answer(*request, question.id, 503);
+      if (request != nullptr) responder_.answer(*request, question.id, 503);
     } else {
       Proxied& p = *proxied_.get(question.id);
       if (!later(p)) final_of_ours(p, 503);

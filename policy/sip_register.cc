@@ -14,59 +14,40 @@ using core::Metric;
 using sip::HeaderId;
 using sip::Method;
 
-std::uint32_t SipService::shard_of(std::string_view aor) const {
-  if (shard_count_ == 1) return 0;
-  return static_cast<std::uint32_t>(core::KeyedHash(owner_key_).add(aor).finish().low % shard_count_);
-}
-
-// The one spelling under which a user of ours is kept, whichever of our names stands behind the '@'. Empty: no user.
-std::string_view SipService::own_aor(const sip::Uri& uri, std::string& room) const {
-  char key[sip_aor_bytes_max];
-  const std::string_view whole = sip::aor_key(uri, key, sizeof key);
-  const std::size_t at = whole.rfind('@');
-  if (at == std::string_view::npos) {
-    room.assign(whole.starts_with("tel:") ? whole : std::string_view{});
-    return room;
-  }
-  room.assign(whole.substr(0, at + 1));
-  room.append(config_->domains.empty() ? whole.substr(at + 1) : std::string_view(config_->domains.front()));
-  return room;
-}
-
 // --- REGISTER
 
 void SipService::on_register(const Received& request, const sip::RequestMatch& match, const Sender& sender) {
   if (!uas_checks(request)) return;
   sip::Uri to;
   if (!sip::parse_uri(request.essentials.to.uri, to)) {
-    refuse(request, 400, {}, "Bad To");
+    responder_.refuse(request, 400, {}, "Bad To");
     return;
   }
-  if (!names_us(to) || to.user.empty()) {  // RFC 3261 section 10.3 step 5
-    refuse(request, 404);
+  if (!home_.names_us(to) || to.user.empty()) {  // RFC 3261 section 10.3 step 5
+    responder_.refuse(request, 404);
     return;
   }
   if (sender.kind == Sender::Kind::user && !sip::same_escaped(to.user, sender.user)) {  // step 4
-    refuse(request, 403);
+    responder_.refuse(request, 403);
     return;
   }
-  if (own_aor(to, aor_).empty()) {
-    refuse(request, 404);
+  if (home_.aor_of(to, aor_).empty()) {
+    responder_.refuse(request, 404);
     return;
   }
   // TS 24.229 section 5.4.1.7: From is the S-CSCF that speaks for the user in To.
   const bool third_party =
       sender.kind == Sender::Kind::trusted && !sip::same_user(request.essentials.from.uri, request.essentials.to.uri);
-  const std::uint32_t owner_shard = shard_of(aor_);
+  const std::uint32_t owner_shard = home_.shard_of(aor_);
   const bool may = owner_shard == shard_ || may_ask();
   const sip::TransactionId server =
       may ? transactions_.open_server(request, match, 0, now_.mono) : sip::TransactionId{};
   if (!server.valid()) {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   if (!transactions_.claim(server, request)) {  // R3261-4
-    answer(request, server, 482);
+    responder_.answer(request, server, 482);
     return;
   }
   if (owner_shard != shard_) {
@@ -104,10 +85,10 @@ void SipService::finish_register(sip::TransactionId server, const Received& requ
         request.flow.transport == core::Transport::tcp || request.flow.transport == core::Transport::tls;
     keep(request.flow, now_.mono + std::chrono::seconds(done.granted_s) + config_->transport.idle,
          promised ? std::chrono::milliseconds(1500) * done.flow_timer_s : core::Duration{});
-    refresh_times_.put(request, done.granted_s, now_.mono);
+    admission_.granted(request, done.granted_s);
   }
   if (done.status == 200) count(Metric::sip_registered);
-  answer(request, server, done.status, headers);
+  responder_.answer(request, server, done.status, headers);
 }
 
 // Somebody relies on this connection, of whichever shard.
@@ -124,7 +105,7 @@ void SipService::keep(const Flow& flow, core::Instant until, core::Duration sile
 // --- look-ups
 
 void SipService::look_up(Proxied& p, const Received& request) {
-  const std::uint32_t owner_shard = shard_of(p.aor);
+  const std::uint32_t owner_shard = home_.shard_of(p.aor);
   const bool keeps = config_->im.deferred.on && ((p.im == ImKind::pager && p.method == Method::message) ||
                                                  (p.im == ImKind::large_message && p.method == Method::invite));
   if (owner_shard == shard_) {
@@ -146,25 +127,13 @@ void SipService::look_up(Proxied& p, const Received& request) {
 
 // Of the user who begins a call. The call does not wait: an answer that never comes is a history that is not kept.
 void SipService::ask_settings(core::SlotId call, std::string_view aor) {
-  const std::uint32_t owner_shard = shard_of(aor);
+  const std::uint32_t owner_shard = home_.shard_of(aor);
   if (owner_shard == shard_) {
     calls_.on_settings(call, Leg::a, settings_.of(aor));
     return;
   }
   MailWriter(mail_, ServiceMail::settings).put(call.packed()).text(aor);
   transport_.send_mail(owner_shard, mail_);
-}
-
-// To whoever has the user. Who does not know of a message does not send it, so this is not lost.
-void SipService::tell_added(std::string_view aor, std::string_view sender, bool tried) {
-  const std::uint32_t owner_shard = shard_of(aor);
-  if (owner_shard == shard_) {
-    deferred_.added(aor, sender, tried);
-    watch_.changed(aor);
-    return;
-  }
-  MailWriter(mail_, ServiceMail::deferred).put(tried).text(aor).text(sender);
-  transport_.send_mail(owner_shard, mail_, true);
 }
 
 void SipService::tell_flow_closed(std::uint32_t shard, const Flow& flow) {
@@ -286,13 +255,13 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
     case ServiceMail::list_changed: {
       const bool reminds = in.take<bool>();
       const std::string_view aor = in.text();
-      if (in.good()) tell_list_changed(aor, reminds);
+      if (in.good()) news_.list_changed(aor, reminds);
       return;
     }
     case ServiceMail::fetched: {
       const auto id = in.take<std::uint64_t>();
       const std::string_view aor = in.text();
-      if (in.good()) tell_fetched(aor, id);
+      if (in.good()) news_.fetched(aor, id);
       return;
     }
     case ServiceMail::answer:
@@ -304,14 +273,7 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
 // --- stored requests
 
 const sip::Received* SipService::read_again(std::string_view bytes, const Flow& flow) {
-  Replay& r = *replay_;
-  r.parser.reset();
-  if (r.parser.parse(bytes, config_->transport.head) != sip::Progress::done) return nullptr;
-  const sip::Head& head = r.parser.head();
-  const sip::Carrier carrier{.stream = false, .body_bytes = bytes.size() - head.length};
-  r.verdict = sip::judge(head, bytes.substr(0, head.length), carrier, r.essentials);
-  r.message.emplace(Received{flow, head, bytes, bytes.substr(head.length), r.verdict, r.essentials});
-  return &*r.message;
+  return reader_->read(bytes, flow, config_->transport.head);
 }
 
 // Null when it has been answered, or its transaction is gone.

@@ -48,20 +48,6 @@ void put_unsupported(const sip::Head& head, std::string_view bytes, HeaderId id,
   }
 }
 
-std::uint16_t default_port(const sip::Listener& listener) {
-  switch (listener.transport) {
-    case core::Transport::tls: return 5061;
-    case core::Transport::ws: return 80;
-    case core::Transport::wss: return 443;
-    default: return 5060;
-  }
-}
-
-std::string_view without_dot(std::string_view host) {
-  if (host.ends_with('.')) host.remove_suffix(1);
-  return host;
-}
-
 }  // namespace
 
 void SipService::on_request(const Received& request, const sip::RequestMatch& match) {
@@ -71,14 +57,17 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     return;
   }
   if (method == Method::cancel) {  // R3261-7: nothing here to cancel
-    refuse(request, 481);
+    responder_.refuse(request, 481);
     return;
   }
-  if (!let_in(request)) return;
+  if (!admission_.lets_in(request)) {
+    responder_.refuse(request, 503);
+    return;
+  }
   if (on_call_request(request, match)) return;
   Routing routing;
-  if (!read_routing(request, routing)) {
-    refuse(request, 400, {}, "Bad Route");
+  if (!home_.read_routing(request, routing)) {
+    responder_.refuse(request, 400, {}, "Bad Route");
     return;
   }
   if (is_of_session_elsewhere(request, routing) || is_elsewhere(request, routing)) return;
@@ -90,7 +79,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     return;
   }
   // The core asks us what we alone know, whatever Route it has besides.
-  const bool by_core = !by_token && routing.local && routing.own_routes > 0 && trusted(request.flow.remote);
+  const bool by_core = !by_token && routing.local && routing.own_routes > 0 && home_.trusts(request.flow.remote);
   const bool asked = ends_here || (by_core && (about_settings_event(request) || about_deferred_event(request) || history_lists_.wants(request)));
   if ((asked || by_core) && about_deferred(request, routing)) {
     on_deferred_request(request, match, routing);
@@ -100,7 +89,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
   const bool publishes = asked && about_settings(request, routing);
   if (!for_server && !for_events && !publishes && !proxy_checks(request, routing)) return;
   if (draining_ && request.essentials.to_tag.empty()) {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   if (for_events) {
@@ -115,7 +104,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
   if (!identify(request, routing, sender)) return;
   if (for_server) {
     if (method == Method::register_ && !config_->registers_users && sender.kind != Sender::Kind::trusted) {
-      refuse(request, 403);  // another one is the registrar, and tells us (OMA-REG-1)
+      responder_.refuse(request, 403);  // another one is the registrar, and tells us (OMA-REG-1)
     } else if (method == Method::register_) {
       on_register(request, match, sender);
     } else {
@@ -124,14 +113,14 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
     return;
   }
   if (method == Method::register_) {  // no registrar for others
-    refuse(request, 403);
+    responder_.refuse(request, 403);
     return;
   }
   if (about_system(request, routing)) {
     on_system_answer(request, match, sender);
     return;
   }
-  if (sender.kind == Sender::Kind::trusted) read_served(request, routing);
+  if (sender.kind == Sender::Kind::trusted) parties_.read_served(request, routing);
   if (!may_originate(request, match, routing, sender)) return;
   if (on_focus_request(request, match, routing, sender)) return;
   const bool begins_call = method == Method::invite && request.essentials.to_tag.empty() && !routing.token;
@@ -146,7 +135,7 @@ void SipService::on_request(const Received& request, const sip::RequestMatch& ma
 // Requests to the server itself that nothing here serves.
 void SipService::answer_here(const Received& request, const sip::RequestMatch&) {
   if (!request.essentials.to_tag.empty()) {
-    refuse(request, 481);
+    responder_.refuse(request, 481);
   } else if (request.head.method == Method::subscribe) {
     sip::Event event;
     const bool good = sip::parse_event(request.head.value(HeaderId::event, request.bytes), event);
@@ -154,12 +143,12 @@ void SipService::answer_here(const Received& request, const sip::RequestMatch&) 
     const sip::HeaderText allow{.id = HeaderId::allow_events, .value = events};
     // About a user, but none.
     const bool served = good && (reg_events_.serves(event.package) || watch_.serves(event.package));
-    refuse(request, served ? 404 : 489, {&allow, 1});  // R6665-3
+    responder_.refuse(request, served ? 404 : 489, {&allow, 1});  // R6665-3
   } else if (request.head.method == Method::other) {
     const sip::HeaderText allow{.id = HeaderId::allow, .value = allowed_methods};
-    refuse(request, 501, {&allow, 1});
+    responder_.refuse(request, 501, {&allow, 1});
   } else {
-    refuse(request, 404);
+    responder_.refuse(request, 404);
   }
 }
 
@@ -176,7 +165,7 @@ void SipService::on_options(const Received& request) {
                                      {.id = HeaderId::accept, .value = "*/*"},
                                      {.id = HeaderId::allow_events, .value = events},
                                      {.id = HeaderId::supported, .value = "path, outbound, pref"}};
-  refuse(request, 200, headers);
+  responder_.refuse(request, 200, headers);
 }
 
 bool SipService::uas_checks(const Received& request, sip::OptionSet more) {
@@ -186,129 +175,40 @@ bool SipService::uas_checks(const Received& request, sip::OptionSet more) {
   put_unsupported(request.head, request.bytes, HeaderId::require, known, value_);
   if (value_.empty()) return true;
   const sip::HeaderText unsupported{.id = HeaderId::unsupported, .value = value_};
-  refuse(request, 420, {&unsupported, 1});
+  responder_.refuse(request, 420, {&unsupported, 1});
   return false;
 }
 
 // RFC 3261 section 16.3, in its order; authorization is the last and stands in identify().
 bool SipService::proxy_checks(const Received& request, Routing& routing) {
   if (routing.parsed.scheme == sip::Scheme::other) {
-    refuse(request, 416);
+    responder_.refuse(request, 416);
     return false;
   }
   if (request.essentials.has_max_forwards && request.essentials.max_forwards == 0) {
-    refuse(request, 483);
+    responder_.refuse(request, 483);
     return false;
   }
   routing.loop = sip::loop_hash(loop_seed_, request.head, request.bytes);
-  if (was_here(request) &&
-      sip::check_loop(request.head, request.bytes, routing.loop, own_names_) == sip::Passage::loop) {
-    refuse(request, 482);
+  if (home_.may_have_sent(request) &&
+      sip::check_loop(request.head, request.bytes, routing.loop, home_.sent_by()) == sip::Passage::loop) {
+    responder_.refuse(request, 482);
     return false;
   }
   value_.clear();
   put_unsupported(request.head, request.bytes, HeaderId::proxy_require, proxy_options(), value_);
   if (value_.empty()) return true;
   const sip::HeaderText unsupported{.id = HeaderId::unsupported, .value = value_};
-  refuse(request, 420, {&unsupported, 1});
+  responder_.refuse(request, 420, {&unsupported, 1});
   return false;
-}
-
-// Whether a Via may be ours at all: most requests have one, of the client that sends them.
-bool SipService::was_here(const Received& request) const {
-  const sip::Header* const via = request.head.first(HeaderId::via);
-  if (request.head.next(*via) != nullptr || via->value.of(request.bytes).find(',') != std::string_view::npos) return true;
-  const sip::Via& top = request.essentials.via;
-  return std::any_of(own_names_.begin(), own_names_.end(), [&top](const sip::SentBy& own) {
-    return (!top.has_port || top.port == own.port) && core::equal_ignore_case(top.host, own.host);
-  });
 }
 
 // --- where it goes
 
-bool SipService::our_domain(std::string_view host) const {
-  host = without_dot(host);
-  return std::any_of(config_->domains.begin(), config_->domains.end(),
-                     [host](const std::string& domain) { return core::equal_ignore_case(domain, host); });
-}
-
-// A host and port that we listen at, or a domain of ours.
-bool SipService::names_us(const sip::Uri& uri) const {
-  if (uri.scheme != sip::Scheme::sip && uri.scheme != sip::Scheme::sips) return false;
-  if (uri.host.empty()) return false;
-  const auto& listeners = config_->transport.listeners;
-  const auto port_fits = [&uri](const sip::Listener& listener, std::uint16_t port) {
-    return uri.has_port ? uri.port == port : port == default_port(listener);
-  };
-  if (our_domain(uri.host)) {
-    if (!uri.has_port || uri.port == 5060 || uri.port == 5061) return true;
-    if (std::any_of(listeners.begin(), listeners.end(), [&](const sip::Listener& l) {
-          return uri.port == l.port || uri.port == l.bound.port;
-        })) {
-      return true;
-    }
-  }
-  const auto literal = core::parse_ip(uri.host, 0);
-  return std::any_of(listeners.begin(), listeners.end(), [&](const sip::Listener& l) {
-    if (port_fits(l, l.port) && core::equal_ignore_case(without_dot(uri.host), l.host)) return true;
-    return literal && literal->family == l.bound.family && literal->ip == l.bound.ip && port_fits(l, l.bound.port);
-  });
-}
-
-bool SipService::read_routing(const Received& request, Routing& routing) const {
-  const std::string_view bytes = request.bytes;
-  const std::string_view call_id = request.essentials.call_id;
-  routing.uri = request.head.uri.of(bytes);
-  routing.parsed = request.essentials.uri;
-  // A token proves that a dialog was let through: what begins anew has to prove its sender itself.
-  const auto token_of = [&](const sip::Uri& uri) {
-    return request.essentials.to_tag.empty() ? std::nullopt : sip::read_route_token(uri.user, call_id, route_key_);
-  };
-  // R3261-10: a strict router has moved our Record-Route URI into the request URI, and the target behind all Routes.
-  if (names_us(routing.parsed) && request.head.first(HeaderId::route) != nullptr)
-    routing.token = token_of(routing.parsed);
-  const bool strict = routing.token.has_value();
-  bool ours = true;
-  std::string_view last;
-  for (const sip::Header* header = request.head.first(HeaderId::route); header != nullptr;
-       header = request.head.next(*header)) {
-    std::string_view rest = header->value.of(bytes);
-    while (!rest.empty()) {
-      sip::Address address;
-      sip::Uri uri;
-      if (!sip::take_address(rest, address) || !sip::parse_uri(address.uri, uri)) return false;
-      last = address.uri;
-      if (ours && names_us(uri)) {
-        ++routing.own_routes;
-        routing.token = token_of(uri);
-        routing.originating = routing.originating || sip::has_uri_parameter(uri, "orig");
-        continue;
-      }
-      ours = false;
-      if (routing.next_route.empty()) routing.next_route = address.uri;
-    }
-  }
-  if (strict) {
-    if (!sip::parse_uri(last, routing.parsed)) return false;
-    routing.uri = last;
-    routing.drop_last_route = true;
-    if (routing.next_route.data() == last.data()) routing.next_route = {};
-  }
-  routing.local = names_us(routing.parsed);
-  return true;
-}
-
 // --- who sends it
 
-// OMA-ID-6: by its address.
-bool SipService::trusted(const core::Address& address) const {
-  const core::Address plain = core::unmapped(address);
-  return std::any_of(config_->trusted_peers.begin(), config_->trusted_peers.end(),
-                     [&plain](const core::Cidr& block) { return core::contains(block, plain); });
-}
-
 bool SipService::identify(const Received& request, const Routing& routing, Sender& sender) {
-  if (trusted(request.flow.remote)) {
+  if (home_.trusts(request.flow.remote)) {
     sender.kind = Sender::Kind::trusted;
     return true;
   }
@@ -318,7 +218,7 @@ bool SipService::identify(const Received& request, const Routing& routing, Sende
   const bool plain_here = config_->plain_digest == PlainDigest::always ||
                           (config_->plain_digest == PlainDigest::loopback && core::is_loopback(request.flow.remote));
   if (!secret && !plain_here) {
-    refuse(request, 403, {}, "TLS Required");
+    responder_.refuse(request, 403, {}, "TLS Required");
     return false;
   }
   const sip::DigestResult result = digest_.judge({.realm = config_->realm,
@@ -331,7 +231,7 @@ bool SipService::identify(const Received& request, const Routing& routing, Sende
   using Verdict = sip::DigestVerdict;
   switch (result.verdict) {
     case Verdict::accepted: break;
-    case Verdict::rate_limited: refuse(request, 403); return false;
+    case Verdict::rate_limited: responder_.refuse(request, 403); return false;
     case Verdict::stale:
     case Verdict::replayed: challenge(request, true, !registers); return false;
     case Verdict::no_credentials:
@@ -339,14 +239,13 @@ bool SipService::identify(const Received& request, const Routing& routing, Sende
   }
   sender.kind = Sender::Kind::user;
   sender.user = result.user;
-  transport_.prove(request.flow);
-  sources_.prove(config_->sources, request.flow.remote, now_.mono);
+  admission_.prove(request);
   if (registers) return true;
   // Under another of our users' names nobody may send; anonymous and foreign names are for the recipient to judge.
   sip::Uri from;
-  if (sip::parse_uri(request.essentials.from.uri, from) && (our_domain(from.host) || names_us(from)) &&
+  if (sip::parse_uri(request.essentials.from.uri, from) && (home_.has_domain(from.host) || home_.names_us(from)) &&
       !sip::same_escaped(from.user, sender.user)) {
-    refuse(request, 403, {}, "From Is Not Yours");
+    responder_.refuse(request, 403, {}, "From Is Not Yours");
     return false;
   }
   return true;
@@ -363,7 +262,7 @@ void SipService::challenge(const Received& request, bool stale, bool by_proxy) {
                                  .finish();
   digest_.challenge(by_proxy ? HeaderId::proxy_authenticate : HeaderId::www_authenticate, config_->realm, stale,
                     now_.mono, lines_, name.low | 1);
-  refuse(request, by_proxy ? 407 : 401, lines_.headers());
+  responder_.refuse(request, by_proxy ? 407 : 401, lines_.headers());
 }
 
 // --- CANCEL
@@ -373,12 +272,12 @@ void SipService::challenge(const Received& request, bool stale, bool by_proxy) {
 bool SipService::may_cancel(const Received& request, const sip::RequestMatch& match) const {
   const core::Address invite = core::unmapped(transactions_.flow_of(match.id).remote);
   const core::Address from = core::unmapped(request.flow.remote);
-  return (from.family == invite.family && from.ip == invite.ip) || (trusted(from) && trusted(invite));
+  return (from.family == invite.family && from.ip == invite.ip) || (home_.trusts(from) && home_.trusts(invite));
 }
 
 void SipService::on_cancel(const Received& request, const sip::RequestMatch& match) {
   if (!may_cancel(request, match)) {
-    refuse(request, 481);
+    responder_.refuse(request, 481);
     return;
   }
   if (owner_kind(match.owner) == Owner::call) {
@@ -391,10 +290,10 @@ void SipService::on_cancel(const Received& request, const sip::RequestMatch& mat
   }
   const sip::TransactionId id = transactions_.open_server(request, match, 0, now_.mono);
   if (!id.valid()) {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
-  answer(request, id, 200);
+  responder_.answer(request, id, 200);
   if (owner_kind(match.owner) != Owner::proxied) return;
   Proxied* const p = proxied_.get(owner_id(match.owner));
   if (p == nullptr) return;

@@ -1,4 +1,4 @@
-// policy/sip_service.cc - a step: messages and facts to who handles them; responses of our own. See sip_service.h.
+// policy/sip_service.cc - a step: messages and facts to who handles them. See sip_service.h.
 #include "policy/sip_service.h"
 
 #include <algorithm>
@@ -45,11 +45,16 @@ SipService::SipService(const Parts& parts)
       pairs_(parts.pairs),
       stored_(parts.stored),
       config_(parts.config),
-      route_key_(key_from(parts.process_seed, 0)),
       owner_key_(key_from(parts.process_seed, 16)),
       tag_key_(core::HashKey::make(parts.random)),
-      loop_seed_(route_key_.high ^ owner_key_.low),
+      loop_seed_(key_from(parts.process_seed, 0).high ^ owner_key_.low),
+      home_({.shard = parts.shard,
+             .shard_count = parts.shard_count,
+             .route_key = key_from(parts.process_seed, 0),
+             .owner_key = owner_key_,
+             .config = parts.config}),
       transport_({parts.shard, parts.pool, parts.metrics, transport_config(parts.config)}),
+      forwarder_(home_, transport_, parts.config),
       transactions_({.pool = parts.pool,
                      .metrics = parts.metrics,
                      .random = parts.random,
@@ -57,6 +62,11 @@ SipService::SipService(const Parts& parts)
                      .shard = static_cast<std::uint16_t>(parts.shard),
                      .config = parts.config->transactions,
                      .shared = {parts.invites, named_key(owner_key_, "transactions")}}),
+      responder_({.home = home_,
+                  .transport = transport_,
+                  .transactions = transactions_,
+                  .metrics = parts.metrics,
+                  .key = tag_key_}),
       digest_(parts.config->digest, static_cast<std::uint16_t>(parts.shard), parts.random, parts.metrics),
       location_(parts.config->location, parts.random, parts.metrics, core::Instant{}),
       wishes_(parts.shard, parts.invites, named_key(owner_key_, "users")),
@@ -71,29 +81,21 @@ SipService::SipService(const Parts& parts)
                    .settings = parts.config->im.participating ? &settings_ : nullptr,
                    .config = parts.config}),
       user_sessions_(parts.shard, parts.shard_count, parts.invites, named_key(owner_key_, "users")),
-      calls_({.shard = parts.shard,
-              .pool = parts.pool,
-              .metrics = parts.metrics,
-              .random = parts.random,
-              .name_key = owner_key_,
-              .transactions = transactions_,
-              .transport = transport_,
-              .users = &user_sessions_,
-              .config = parts.config}),
-      focus_({.agent = {.shard = parts.shard,
-                        .pool = parts.pool,
-                        .metrics = parts.metrics,
-                        .random = parts.random,
-                        .name_key = owner_key_,
-                        .transactions = transactions_,
-                        .transport = transport_,
-                        .users = &user_sessions_,
-                        .config = parts.config},
+      participating_({.home = home_,
+                      .transport = transport_,
+                      .sessions = user_sessions_,
+                      .random = parts.random,
+                      .metrics = parts.metrics,
+                      .config = parts.config}),
+      parties_(home_, participating_, settings_, parts.config),
+      calls_(agent(parts, &user_sessions_)),
+      focus_({.agent = agent(parts, &user_sessions_),
               .media = parts.media,
               .rooms = parts.rooms,
               .conferences = &conferences_,
               .stored = parts.stored,
               .shards = parts.shard_count}),
+      focus_targets_(home_, focus_, parts.config),
       conferences_({.shard = parts.shard,
                     .pool = parts.pool,
                     .metrics = parts.metrics,
@@ -104,71 +106,55 @@ SipService::SipService(const Parts& parts)
       ids_(parts.shard),
       history_({.shard = parts.shard, .metrics = parts.metrics, .ids = ids_, .config = parts.config}),
       trace_(tag_key_),
-      exploder_({.shard = parts.shard,
-                 .pool = parts.pool,
-                 .metrics = parts.metrics,
-                 .random = parts.random,
-                 .name_key = owner_key_,
-                 .transactions = transactions_,
-                 .transport = transport_,
-                 .config = parts.config},
-                ids_, trace_, history_),
-      deferred_({.shard = parts.shard,
-                 .pool = parts.pool,
-                 .metrics = parts.metrics,
-                 .random = parts.random,
-                 .name_key = owner_key_,
-                 .transactions = transactions_,
-                 .transport = transport_,
-                 .config = parts.config},
-                location_, settings_, trace_),
-      watch_({.shard = parts.shard,
-              .pool = parts.pool,
-              .metrics = parts.metrics,
-              .random = parts.random,
-              .name_key = owner_key_,
-              .transactions = transactions_,
-              .transport = transport_,
-              .config = parts.config},
-             location_, settings_, deferred_),
-      retrieval_({.shard = parts.shard,
-                  .pool = parts.pool,
-                  .metrics = parts.metrics,
-                  .random = parts.random,
-                  .name_key = owner_key_,
-                  .transactions = transactions_,
-                  .transport = transport_,
-                  .config = parts.config}),
-      history_lists_({.shard = parts.shard,
-                      .pool = parts.pool,
-                      .metrics = parts.metrics,
-                      .random = parts.random,
-                      .name_key = owner_key_,
-                      .transactions = transactions_,
-                      .transport = transport_,
-                      .config = parts.config}),
-      system_({.shard = parts.shard,
-               .pool = parts.pool,
-               .metrics = parts.metrics,
-               .random = parts.random,
-               .name_key = owner_key_,
-               .transactions = transactions_,
-               .transport = transport_,
-               .config = parts.config},
-              ids_),
+      traces_(trace_),
+      exploder_(agent(parts), ids_, trace_, history_),
+      deferred_(agent(parts), location_, settings_, trace_),
+      watch_(agent(parts), location_, settings_, deferred_),
+      retrieval_(agent(parts)),
+      history_lists_(agent(parts)),
+      system_(agent(parts), ids_),
+      errand_clients_({.calls = calls_,
+                       .focus = focus_,
+                       .exploder = exploder_,
+                       .deferred = deferred_,
+                       .watch = watch_,
+                       .retrieval = retrieval_,
+                       .system = system_}),
+      news_(home_, transport_, deferred_, watch_, history_lists_),
+      search_({.home = home_,
+               .trace = trace_,
+               .exploder = exploder_,
+               .deferred = deferred_,
+               .focus = focus_,
+               .config = parts.config}),
       failed_(parts.metrics),
-      sources_(parts.config->sources.sources_max, parts.random, parts.metrics),
-      refresh_times_(parts.random),
-      rates_(parts.config->im.rate_users_max, parts.metrics),
-      overdue_answers_(parts.config->im.overdue_answers_max),
+      admission_({.home = home_,
+                  .transport = transport_,
+                  .pool = parts.pool,
+                  .random = parts.random,
+                  .metrics = parts.metrics,
+                  .key = tag_key_,
+                  .config = parts.config}),
       proxied_(parts.config->proxied_max),
-      replay_(std::make_unique<Replay>()) {
+      names_(parts.pool),
+      reader_(std::make_unique<MessageReader>()) {
   calls_.use_media(pairs_);
   calls_.use_history(&history_);
   focus_.use_history(&history_);
   if (pairs_ != nullptr) pairs_->use_recorder(&history_);
   trace_.set_capacity(config_->focus.trace_messages);
-  name_ourselves();
+}
+
+UserAgent::Parts SipService::agent(const Parts& parts, UserSessions* users) {
+  return {.shard = parts.shard,
+          .pool = parts.pool,
+          .metrics = parts.metrics,
+          .random = parts.random,
+          .name_key = owner_key_,
+          .transactions = transactions_,
+          .transport = transport_,
+          .users = users,
+          .config = parts.config};
 }
 
 SipService::~SipService() {
@@ -176,17 +162,18 @@ SipService::~SipService() {
     wheel_.cancel(p.answer_timer);
     for (const auto& branch : p.branches) wheel_.cancel(branch->timer);
   });
-  for (const auto& [token, wanted] : names_) {
-    if (wanted.ack != core::no_buffer) pool_.release(wanted.ack);
-  }
 }
 
 void SipService::begin(const core::Now& now, core::Outbox& out) {
   now_ = now;
   out_ = &out;
+  participating_.begin(now);
+  responder_.begin(now.mono);
+  traces_.begin(now);
+  search_.begin(now, out);
   transport_.begin(now, out);
   reg_events_.begin(now, out);
-  look_at_overload();
+  admission_.begin(now, out);
   calls_.begin(now.mono);
   settings_.begin(now, out);
   history_.begin(now, out);
@@ -211,7 +198,7 @@ void SipService::take(const core::Input& input) {
     on_stored(*input.stored);
     return;
   }
-  if (input.kind == core::Input::Kind::datagram && !wanted(input)) return;
+  if (input.kind == core::Input::Kind::datagram && !admission_.wants(input)) return;
   transport_.take(input);
   while (const Received* const message = transport_.next()) {
     handle(*message);
@@ -234,7 +221,7 @@ void SipService::end() {
   tell_lists();
   tell_system();
   run_errands();
-  close_idle_strangers();
+  admission_.close_idle_strangers();
   transport_.end();
   // What is sent because of a fact may find a connection gone.
   for (bool any = true; any;) {
@@ -291,22 +278,22 @@ void SipService::store_binding(const sip::LocationFact& change) {
 std::size_t SipService::restore(const core::StoreContents& stored, const core::Now& now) {
   ids_.begin_after(stored.newest_id);
   for (const std::string& aor : stored.deferred_users) {
-    if (shard_of(aor) == shard_) deferred_.restore(aor);
+    if (home_.has(aor)) deferred_.restore(aor);
   }
   for (const core::SendingRow& row : stored.sendings) {
     if (MessageIds::shard_of(row.id) % shard_count_ == shard_) exploder_.restore(row);
   }
   for (const core::SystemMessageRow& row : stored.system_messages) {
-    if (shard_of(row.aor) == shard_) system_.restore(row);
+    if (home_.has(row.aor)) system_.restore(row);
   }
   for (const core::PublicationRow& row : stored.publications) {
-    if (shard_of(row.aor) == shard_ && config_->im.participating) settings_.restore(row, now);
+    if (home_.has(row.aor) && config_->im.participating) settings_.restore(row, now);
   }
   for (const core::SessionRow& row : stored.sessions) {
     if (config_->focus.on) focus_.restore(row);
   }
   for (const core::SubscriptionRow& row : stored.subscriptions) {
-    if (shard_of(row.resource) != shard_) continue;
+    if (!home_.has(row.resource)) continue;
     if (row.owner == kept_of_users) {
       reg_events_.restore(row, now);
     } else if (row.owner == kept_of_deferred) {
@@ -319,7 +306,7 @@ std::size_t SipService::restore(const core::StoreContents& stored, const core::N
   }
   std::size_t count = 0;
   for (const core::BindingRow& row : stored.bindings) {
-    if (shard_of(row.aor) != shard_) continue;
+    if (!home_.has(row.aor)) continue;
     auto binding = sip::from_row(row, now, static_cast<std::uint16_t>(shard_), config_->transport.listeners);
     if (!binding) continue;
     if (location_.restore(row.aor, std::move(*binding)) == sip::Location::Applied::done) ++count;
@@ -340,18 +327,25 @@ core::Instant SipService::other_deadline() const {
   return std::min({transport_.next_deadline(), transactions_.next_deadline(), location_.next_deadline(),
                    settings_.next_deadline(), reg_events_.next_deadline(), calls_.next_deadline(),
                    focus_.next_deadline(), conferences_.next_deadline(), exploder_.next_deadline(),
-                   history_lists_.next_deadline(), retrieval_.next_deadline(), system_.next_deadline(), overload_.next_deadline(),
-                   wheel_.next_deadline(), question});
+                   history_lists_.next_deadline(), retrieval_.next_deadline(), system_.next_deadline(),
+                   admission_.next_deadline(), wheel_.next_deadline(), question});
 }
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
+  home_.reload(config_);
+  forwarder_.reload(config_);
+  participating_.reload(config_);
+  parties_.reload(config_);
+  admission_.reload(config_);
+  search_.reload(config_);
   transport_.reload(transport_config(config_));
   digest_.set_config(config_->digest);
   settings_.reload(config_);
   reg_events_.reload(config_);
   calls_.reload(config_);
   focus_.reload(config_);
+  focus_targets_.reload(config_);
   exploder_.reload(config_);
   history_.reload(config_);
   trace_.set_capacity(config_->focus.trace_messages);
@@ -361,22 +355,15 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   history_lists_.reload(config_);
   system_.reload(config_);
   conferences_.reload(config_);
-  name_ourselves();
 }
 
 void SipService::take(std::shared_ptr<const UserDocuments> documents) {
-  user_documents_ = std::move(documents);
-  const std::string& owner = user_documents_->changed_owner;
-  settings_.take(user_documents_, !owner.empty() && shard_of(owner) == shard_);
-  reg_events_.take(user_documents_);
-  focus_.renew_groups([this](std::string_view key) { return group_named(key); });
-}
-
-void SipService::name_ourselves() {
-  own_names_.clear();
-  for (const sip::Listener& listener : config_->transport.listeners)
-    own_names_.push_back({listener.host, listener.port});
-  core_route_ = config_->core.empty() ? std::string() : "<" + config_->core + ">";
+  participating_.take(documents);
+  focus_targets_.take(documents);
+  const std::string& owner = documents->changed_owner;
+  settings_.take(documents, !owner.empty() && home_.has(owner));
+  reg_events_.take(documents);
+  focus_.renew_groups([this](std::string_view key) { return focus_targets_.group_named(key); });
 }
 
 void SipService::drain() { draining_ = true; }
@@ -393,7 +380,7 @@ void SipService::handle(const Received& message) {
     return;
   }
   if (message.verdict.kind == sip::Verdict::Kind::respond) {
-    refuse(message, message.verdict.status, {}, message.verdict.reason);
+    responder_.refuse(message, message.verdict.status, {}, message.verdict.reason);
     return;
   }
   const sip::RequestMatch match = transactions_.match_request(message, now_.mono);
@@ -490,100 +477,6 @@ void SipService::run_timers() {
       on_timer_c(*p, timer->kind);
     }
   }
-}
-
-// --- responses of our own
-
-void SipService::count_refusal(std::uint16_t status) {
-  switch (status) {
-    case 400: count(Metric::sip_refused_400); return;
-    case 401:
-    case 407: count(Metric::sip_challenged); return;
-    case 403: count(Metric::sip_refused_403); return;
-    case 404: count(Metric::sip_refused_404); return;
-    case 420: count(Metric::sip_refused_420); return;
-    case 481: count(Metric::sip_refused_481); return;
-    case 482: count(Metric::sip_refused_482); return;
-    case 483: count(Metric::sip_refused_483); return;
-    case 503: count(Metric::sip_refused_503); return;
-    default:
-      if (status >= 300) count(Metric::sip_refused_other);
-      return;
-  }
-}
-
-// The same for each retransmission, so that an ACK or a CANCEL fits whichever answer its sender saw.
-void SipService::to_tag_for(const Received& request, std::string& tag) const {
-  const sip::Essentials& e = request.essentials;
-  const core::Hash128 hash = core::KeyedHash(tag_key_)
-                                 .add(e.call_id)
-                                 .add(e.from_tag)
-                                 .add(sip::branch_of(e.via))
-                                 .add(std::uint64_t{e.cseq.number})
-                                 .finish();
-  char hex[32];
-  std::uint8_t raw[16];
-  std::memcpy(raw, &hash.low, 8);
-  std::memcpy(raw + 8, &hash.high, 8);
-  core::hex_encode({raw, 8}, {hex, 16});
-  tag.assign(hex, 16);
-}
-
-std::string_view SipService::compose(const Received& request, std::uint16_t status,
-                                     std::span<const sip::HeaderText> headers, std::string_view reason,
-                                     std::string_view body) {
-  to_tag_for(request, tag_);
-  sip::ReceivedText room;
-  const sip::ResponseText text{.status = status,
-                               .reason = reason,
-                               .to_tag = status == 100 ? std::string_view{} : std::string_view(tag_),
-                               .copy_timestamp = status == 100,
-                               .stamp = sip::via_stamp(request.essentials.via, request.flow, room),
-                               .headers = headers,
-                               .body_bytes = static_cast<std::uint32_t>(body.size())};
-  const std::string_view head = request.head.length == 0 ? request.bytes : request.bytes.substr(0, request.head.length);
-  core::TextOut out(text_.room(sip::response_bytes_max(request.head, head, text) + body.size()));
-  sip::put_response(out, request.head, head, text);
-  out.put(body);
-  return text_.view(out.size());
-}
-
-// Without a transaction: one answer for one request (an unproven source gets no more).
-void SipService::refuse(const Received& request, std::uint16_t status, std::span<const sip::HeaderText> headers,
-                        std::string_view reason) {
-  if (request.head.method == Method::ack) {
-    count(Metric::sip_dropped);
-    return;
-  }
-  count_refusal(status);
-  const bool stranger = !request.flow.reliable() && !trusted(request.flow.remote);
-  const std::string_view reply =
-      stranger ? bounded_reply(request, status, headers, reason) : compose(request, status, headers, reason);
-  if (reply.empty()) return;
-  if (!transport_.send(sip::response_flow(request), reply)) count(Metric::sip_responses_unsent);
-}
-
-// RFC 3261 section 8.2.7: who answers without a transaction must always come to the same answer. What is refused for how a
-// dialog stands is answered by one, for a copy may find that dialog changed, or over (17.2.2: it gets the same response
-// again). That there is none, and that there is no room, needs no memory.
-void SipService::refuse_once(const Received& request, const sip::RequestMatch& match, std::uint16_t status,
-                             std::span<const sip::HeaderText> headers) {
-  const bool plain = status == 481 || status == 503;
-  const sip::TransactionId server =
-      plain ? sip::TransactionId{} : transactions_.open_server(request, match, 0, now_.mono);
-  if (server.valid()) {
-    answer(request, server, status, headers);
-  } else {
-    refuse(request, plain ? status : std::uint16_t{503}, plain ? headers : std::span<const sip::HeaderText>{});
-  }
-}
-
-void SipService::answer(const Received& request, sip::TransactionId server, std::uint16_t status,
-                        std::span<const sip::HeaderText> headers, std::string_view reason, std::string_view body) {
-  count_refusal(status);
-  const sip::Responded sent =
-      transactions_.respond(server, status, compose(request, status, headers, reason, body), now_.mono);
-  if (sent == sip::Responded::not_sent) count(Metric::sip_responses_unsent);
 }
 
 }  // namespace parley::policy

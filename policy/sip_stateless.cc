@@ -23,10 +23,11 @@ bool SipService::forward_stateless(const Received& request, const Routing& routi
   const Method method = request.head.method;
   if (config_->forwarding != Forwarding::stateless || method == Method::invite || method == Method::subscribe) return false;
   if (!routing.local || !routing.next_route.empty() || routing.token) return false;
-  const std::string_view aor = own_aor(routing.parsed, aor_);
-  if (shard_of(aor) != shard_ || (method == Method::message && config_->im.deferred.on)) return false;
+  const std::string_view aor = home_.aor_of(routing.parsed, aor_);
+  if (!home_.has(aor) || (method == Method::message && config_->im.deferred.on)) return false;
   // Whether it has been accepted has to be known for a record of it.
-  if (method == Method::message && config_->im.history.on && is_recorded(request, routing, sender, HistoryMode::pager_large)) {
+  if (method == Method::message && config_->im.history.on &&
+      parties_.is_recorded(request, routing, sender, HistoryMode::pager_large)) {
     return false;
   }
   const std::span<const sip::Binding> bindings = location_.bindings(aor);
@@ -37,22 +38,24 @@ bool SipService::forward_stateless(const Received& request, const Routing& routi
   Hop hop;
   if (binding.over_flow) {
     out = binding.flow;
-  } else if (literal_hop(binding.contact, hop) && may_reach(hop.address)) {
+  } else if (literal_hop(binding.contact, hop) && home_.may_reach(hop.address)) {
     out = transport_.flow_to({hop.transport, hop.address, hop.tls_name});
   }
   if (!out) return false;
-  if (const std::optional<ImKind> kind = im_request(request)) {
-    const Arrival arrival{.user = sender.user, .asserted = sender.kind == Sender::Kind::trusted,
-                          .deferred = sender.kind == Sender::Kind::trusted};
-    if (const TerminatingCheck* const check = terminating_refusal(request, arrival, *kind, aor, settings_.of(aor))) {
-      refuse(request, check->status, lines_.headers());
+  if (const std::optional<ImKind> kind = participating_.im_request(request)) {
+    const Participating::Arrival arrival{.user = sender.user,
+                                         .asserted = sender.kind == Sender::Kind::trusted,
+                                         .deferred = sender.kind == Sender::Kind::trusted};
+    if (const TerminatingCheck* const check =
+            participating_.terminating_refusal(request, arrival, *kind, aor, settings_.of(aor))) {
+      responder_.refuse(request, check->status, participating_.headers());
       return true;
     }
   }
 
   sip::RouteTokenText room;
-  const std::string_view token = sip::write_route_token({.has_flow = true, .flow = sip::response_flow(request)},
-                                                        request.essentials.call_id, route_key_, room);
+  const std::string_view token =
+      home_.write_token({.has_flow = true, .flow = sip::response_flow(request)}, request.essentials.call_id, room);
   const core::Hash128 hash = core::KeyedHash(tag_key_)
                                  .add(sip::branch_of(request.essentials.via))
                                  .add(request.essentials.via.host)
@@ -60,26 +63,22 @@ bool SipService::forward_stateless(const Received& request, const Routing& routi
                                  .finish();
   std::uint8_t raw[hash_chars / 2];
   for (std::size_t i = 0; i < sizeof raw; ++i) raw[i] = static_cast<std::uint8_t>(hash.low >> (8 * i));
-  branch_text_.assign(cookie);
-  branch_text_.resize(cookie.size() + hash_chars);
-  core::hex_encode(raw, {branch_text_.data() + cookie.size(), hash_chars});
-  branch_text_.append(token);
+  std::string branch(cookie);
+  branch.resize(cookie.size() + hash_chars);
+  core::hex_encode(raw, {branch.data() + cookie.size(), hash_chars});
+  branch.append(token);
 
-  current_ = &request;
-  current_routing_ = &routing;
-  const std::string_view text = forward_request({.source = request.flow,
-                                                 .method = method,
-                                                 .from_trusted = sender.kind == Sender::Kind::trusted,
-                                                 .in_dialog = !request.essentials.to_tag.empty(),
-                                                 .user = sender.user,
-                                                 .uri = binding.contact,
-                                                 .route = {}},
-                                                request, *out, branch_text_, sip::breadth_default);
-  current_ = nullptr;
-  current_routing_ = nullptr;
+  const std::string_view text = forwarder_.request({.source = request.flow,
+                                                    .method = method,
+                                                    .from_trusted = sender.kind == Sender::Kind::trusted,
+                                                    .in_dialog = !request.essentials.to_tag.empty(),
+                                                    .user = sender.user,
+                                                    .uri = binding.contact,
+                                                    .route = {}},
+                                                   request, routing, *out, branch, sip::breadth_default);
   if (!out->reliable() && text.size() > datagram_request_bytes_max) return false;  // has to go by TCP, perhaps twice
   if (!transport_.send(*out, text)) return false;
-  trace_forwarded(request, *out);
+  traces_.forwarded(request, *out);
   count(Metric::sip_forwarded);
   return true;
 }
@@ -88,10 +87,9 @@ bool SipService::forward_stateless(const Received& request, const Routing& routi
 bool SipService::respond_stateless(const Received& response) {
   const std::string_view branch = sip::branch_of(response.essentials.via);
   if (branch.size() <= cookie.size() + hash_chars || !branch.starts_with(cookie)) return false;
-  const auto token =
-      sip::read_route_token(branch.substr(cookie.size() + hash_chars), response.essentials.call_id, route_key_);
+  const auto token = home_.read_token(branch.substr(cookie.size() + hash_chars), response.essentials.call_id);
   if (!token || !token->has_flow) return false;
-  if (!transport_.send(token->flow, forward_response(trusted(token->flow.remote), response))) {
+  if (!transport_.send(token->flow, forwarder_.response(home_.trusts(token->flow.remote), response))) {
     count(Metric::sip_responses_unsent);
   }
   return true;

@@ -22,12 +22,12 @@ bool SipService::about_user(const Received& request, const Routing& routing) con
 
 void SipService::on_subscribe(const Received& request, const sip::RequestMatch& match, Routing& routing) {
   if (!uas_checks(request)) return;
-  if (own_aor(routing.parsed, aor_).empty()) {
-    refuse(request, 404);
+  if (home_.aor_of(routing.parsed, aor_).empty()) {
+    responder_.refuse(request, 404);
     return;
   }
   // Who owns the address of record owns its subscriptions, and answers. Nothing goes on twice.
-  const std::uint32_t owner_shard = shard_of(aor_);
+  const std::uint32_t owner_shard = home_.shard_of(aor_);
   if (owner_shard != shard_ && request.flow.shard == shard_) {
     transport_.pass_on(owner_shard, request);
     return;
@@ -71,11 +71,11 @@ void SipService::on_subscribe(const Received& request, const sip::RequestMatch& 
     if (status == 200) status = reg_events_.subscribe(request, match, aor_, routing.parsed.user);
   }
   if (status != 200 && !request.essentials.to_tag.empty()) {
-    refuse_once(request, match, status, reg_events_.headers());
+    responder_.refuse_once(request, match, status, reg_events_.headers());
     return;
   }
   if (status != 200) {
-    refuse(request, status, reg_events_.headers());
+    responder_.refuse(request, status, reg_events_.headers());
     return;
   }
   keep(request.flow, now_.mono + std::chrono::seconds(reg_events_.granted_s()) + config_->transport.idle);
@@ -89,7 +89,7 @@ std::uint16_t SipService::may_watch(const Received& request, const Routing& rout
   if (!known && location_.bindings(aor_).empty()) return 404;
   const std::string_view asserted = sip::asserted_identity(request.head, request.bytes).sip.uri;
   sip::Uri uri;
-  if (asserted.empty() || !sip::parse_uri(asserted, uri) || !our_domain(uri.host)) return 200;
+  if (asserted.empty() || !sip::parse_uri(asserted, uri) || !home_.has_domain(uri.host)) return 200;
   const bool of_ours = config_->users.find(uri.user) != config_->users.end();
   return of_ours && !sip::same_escaped(uri.user, routing.parsed.user) ? 403 : 200;
 }

@@ -48,10 +48,11 @@ std::string SipService::answer_system(const core::AdminRequest& request) {
   const std::string uri =
       completed_uri(order->user, config_->domains.empty() ? std::string_view(config_->realm) : config_->domains.front());
   sip::Uri user;
-  const bool ours = sip::parse_uri(uri, user) && !user.user.empty() && (user.scheme == sip::Scheme::tel || names_us(user));
-  if (ours) order->user = std::string(own_aor(user, aor_));
+  const bool ours =
+      sip::parse_uri(uri, user) && !user.user.empty() && (user.scheme == sip::Scheme::tel || home_.names_us(user));
+  if (ours) order->user = std::string(home_.aor_of(user, aor_));
   if (!ours || order->user.empty()) return error("that is no user of ours");
-  if (shard_of(order->user) != shard_) return "{}";  // another one answers
+  if (!home_.has(order->user)) return "{}";  // another one answers
   system_.order(request.id, std::move(*order));
   return {};
 }
@@ -65,7 +66,7 @@ bool SipService::about_system(const Received& request, const Routing& routing) {
   sip::Uri own;
   if (!sip::parse_uri(config_->im.system.uri, own) || !sip::same_escaped(own.user, routing.parsed.user)) return false;
   std::string known;
-  return own_aor(routing.parsed, aor_) == own_aor(own, known);
+  return home_.aor_of(routing.parsed, aor_) == home_.aor_of(own, known);
 }
 
 // OMA-SYS-3, OMA-SYS-7. No check of the participating functions comes before it but the rate: what answers is never held
@@ -74,17 +75,17 @@ void SipService::on_system_answer(const Received& request, const sip::RequestMat
   if (!uas_checks(request) || !asks_within_rate(request, sender)) return;
   const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
   if (!server.valid()) {
-    refuse(request, 503);
+    responder_.refuse(request, 503);
     return;
   }
   if (!transactions_.claim(server, request)) {  // R3261-4
-    answer(request, server, 482);
+    responder_.answer(request, server, 482);
     return;
   }
   sip::Uri uri;
   std::string aor;
-  if (sender.kind == Sender::Kind::unknown || !sip::parse_uri(identity_of(request, sender), uri) ||
-      own_aor(uri, aor).empty()) {
+  if (sender.kind == Sender::Kind::unknown || !sip::parse_uri(parties_.identity_of(request, sender), uri) ||
+      home_.aor_of(uri, aor).empty()) {
     finish_answer(server, request, 403);
     return;
   }
@@ -99,7 +100,7 @@ void SipService::on_system_answer(const Received& request, const sip::RequestMat
     finish_answer(server, request, 503);
     return;
   }
-  const std::uint32_t owner_shard = shard_of(aor);
+  const std::uint32_t owner_shard = home_.shard_of(aor);
   if (owner_shard != shard_) {
     asked(true, server);
     MailWriter(mail_, ServiceMail::answer).put(server.packed()).text(aor).text(given.id).text(given.option);
@@ -116,7 +117,7 @@ void SipService::finish_answer(sip::TransactionId server, const Received& reques
   lines_.clear();
   lines_.add(HeaderId::server, config_->im.product);
   if (status == 415) lines_.add(HeaderId::accept, system_message_type);
-  answer(request, server, status, lines_.headers());
+  responder_.answer(request, server, status, lines_.headers());
 }
 
 void SipService::finish_answer(std::uint64_t packed, std::uint16_t status) {
@@ -185,27 +186,10 @@ void SipService::tell_system() {
 void SipService::hold_back(std::string_view aor, bool back) {
   const std::string user = user_key(aor);
   if (!back) {
-    overdue_answers_.clear(user);
-  } else if (!overdue_answers_.mark(user, config_->im.system.uri, {})) {
+    participating_.overdue_answers().clear(user);
+  } else if (!participating_.overdue_answers().mark(user, config_->im.system.uri, {})) {
     count(Metric::im_system_unheld);
   }
-}
-
-// Whether the sender of `request`, in senders_, is one, by whichever of our names he goes (SEED4-6.1.1.1-2, OMA-SYS-5).
-bool SipService::owes_answer(const Received& request) const {
-  if (overdue_answers_.empty()) return false;
-  return std::any_of(senders_.begin(), senders_.end(), [&](const std::string& sender) {
-    sip::Uri uri;
-    std::string aor;
-    return overdue_answers_.holds_back(sender, request) ||
-           (sip::parse_uri(sender, uri) && !uri.host.empty() && is_served(sender) &&
-            overdue_answers_.holds_back(own_aor(uri, aor), request));
-  });
-}
-
-// OMA-SYS-2: what we send ourselves, and nobody else who says so.
-bool SipService::is_system_message(const Proxied& p) {
-  return p.errand != nullptr && p.errand->client == Errand::Client::system;
 }
 
 }  // namespace parley::policy

@@ -11,18 +11,6 @@ namespace parley::policy {
 
 using core::Metric;
 
-bool SipService::may_reach(const core::Address& address) const {
-  return sip::may_reach(config_->transport.dial_deny, address);
-}
-
-bool SipService::may_reach_outside(const core::Address& address) const {
-  if (!may_reach(address)) return false;
-  if (trusted(address)) return true;
-  const core::Address plain = core::unmapped(address);
-  return std::any_of(config_->dial_allow.begin(), config_->dial_allow.end(),
-                     [&plain](const core::Cidr& block) { return core::contains(block, plain); });
-}
-
 // Fills branch.hops, at once or when the name is resolved.
 void SipService::find_hops(Proxied& p, Branch& branch, unsigned index) {
   const std::string& text = branch.next.empty() ? branch.uri : branch.next;
@@ -34,45 +22,27 @@ void SipService::find_hops(Proxied& p, Branch& branch, unsigned index) {
   branch.waits_for_name = ask_for_name(text, {.proxied = p.self, .branch = index});
 }
 
-bool SipService::ask_for_name(std::string_view text, const Wanted& wanted) {
-  sip::Uri uri;
-  if (!sip::parse_uri(text, uri) || uri.scheme == sip::Scheme::tel || uri.scheme == sip::Scheme::other) return false;
-  if (names_.size() >= config_->look_ups_max) {
-    count(Metric::sip_look_ups_limit);
-    return false;
-  }
-  bool said = false;
-  const core::Transport transport = transport_of(uri, said);
-  const std::uint64_t token = sip::sip_token_bit | next_token_++;
-  core::ResolveRequest ask;
-  ask.token = token;
-  ask.host = std::string(host_of(uri));
-  ask.port = uri.has_port ? uri.port : std::uint16_t{0};
-  ask.procedure = core::ResolveRequest::Procedure::sip;
-  ask.secure = uri.scheme == sip::Scheme::sips;
-  if (said) ask.transport = transport;
-  names_.emplace(token, wanted);
-  out_->resolve(std::move(ask));
-  return true;
+bool SipService::ask_for_name(std::string_view uri, const NameLookUps::Wanted& wanted) {
+  if (names_.size() < config_->look_ups_max) return names_.ask(uri, wanted, *out_);
+  count(Metric::sip_look_ups_limit);
+  return false;
 }
 
 void SipService::on_resolved(const core::Resolution& resolution) {
-  const auto found = names_.find(resolution.token);
-  if (found == names_.end()) return;
-  const Wanted wanted = found->second;
-  names_.erase(found);
-  resolved_ = resolution.addresses;
-  failed_.order(resolved_, now_.mono);
-  if (wanted.ack != core::no_buffer) {
-    on_ack_resolved(wanted);
+  const std::optional<NameLookUps::Wanted> wanted = names_.take(resolution);
+  if (!wanted) return;
+  std::vector<core::ResolvedAddress> addresses = resolution.addresses;
+  failed_.order(addresses, now_.mono);
+  if (wanted->ack != core::no_buffer) {
+    on_ack_resolved(*wanted, addresses);
     return;
   }
-  Proxied* const p = proxied_.get(wanted.proxied);
-  const unsigned index = wanted.branch;
+  Proxied* const p = proxied_.get(wanted->proxied);
+  const unsigned index = wanted->branch;
   if (p == nullptr || !p->fork.running().has(index)) return;
   Branch& branch = *p->branches[index];
   branch.waits_for_name = false;
-  for (const core::ResolvedAddress& at : resolved_) {
+  for (const core::ResolvedAddress& at : addresses) {
     if (branch.hops.size() == config_->hops_max) break;
     branch.hops.push_back({at.transport, at.address, at.target});
   }
@@ -88,14 +58,14 @@ void SipService::on_resolved(const core::Resolution& resolution) {
 // Whether a request outside of dialogs is one that the core takes where nothing else is known: a user who is served here
 // sends it. What else comes from a trusted peer may have come from the core, and would go in circles.
 bool SipService::goes_by_core(const Received& request, const Routing& routing, const Sender& sender) const {
-  return !core_route_.empty() && request.essentials.to_tag.empty() && !routing.token &&
+  return !home_.core_route().empty() && request.essentials.to_tag.empty() && !routing.token &&
          (sender.kind == Sender::Kind::user || routing.originating);
 }
 
 void SipService::to_core(Branch& branch) const {
-  branch.route = core_route_;
+  branch.route = home_.core_route();
   branch.outside = false;  // the operator sends it there
-  find_first_route(branch);
+  branch.find_first_route();
 }
 
 // Along the dialog's flow, a Route, or to the URI itself.
@@ -136,7 +106,7 @@ void SipService::on_route(Proxied& p, const Received& request) {
     return;
   }
   Routing routing;
-  (void)read_routing(request, routing);  // it was good before
+  (void)home_.read_routing(request, routing);  // it was good before
   route_on(p, routing);
 }
 
@@ -192,27 +162,9 @@ void SipService::on_bindings(Proxied& p, const Received& request, std::span<cons
     if (binding.server) branch->next = binding.contact;
     branch->route = binding.path;
     if (binding.over_flow) branch->flow = binding.flow;
-    find_first_route(*branch);
+    branch->find_first_route();
   }
   begin_fork(p);
-}
-
-void SipService::take_way(Branch& branch, Alternative way) {
-  branch.uri = std::move(way.uri);
-  branch.route = std::move(way.route);
-  branch.flow = way.flow;
-  branch.hops.clear();
-  branch.next_hop = 0;
-  branch.next.clear();
-  find_first_route(branch);
-}
-
-void SipService::find_first_route(Branch& branch) {
-  if (branch.route.empty()) return;
-  // The first Path value is the next hop (R3327-1).
-  std::string_view rest = branch.route;
-  sip::Address first;
-  if (sip::take_address(rest, first)) branch.next = std::string(first.uri);
 }
 
 }  // namespace parley::policy

@@ -41,36 +41,27 @@ void SystemMessages::send(Message& message) {
   const SystemMessageBody body = system_message_body(order, std::to_string(row.id), {boundary, sizeof boundary});
   char id[core::letters64_chars];
   core::letters_encode64(row.id, id);
-  char tag[core::letters64_chars];
-  core::letters_encode64(random_.next(), tag);
   std::string call_id("system-");
   call_id.append(id, sizeof id).append("@").append(config_->domains.empty() ? config_->realm : config_->domains.front());
   const std::string us = "<" + config_->im.system.uri + ">";
-  const std::string from = us + ";tag=" + std::string(tag, sizeof tag);
-  const std::string to = "<" + row.aor + ">";
   std::string expires;
   put_number(expires, row.answer_within_s);
-  texts_.clear();
-  add(HeaderId::max_forwards, "70");
-  add(HeaderId::from, from);
-  add(HeaderId::to, to);
-  add(HeaderId::call_id, call_id);
-  add(HeaderId::cseq, "1 MESSAGE");
-  add(HeaderId::user_agent, config_->im.product);
-  add(HeaderId::p_asserted_identity, us);
-  add(HeaderId::accept_contact, "*;+g.oma.sip-im;+g.oma.sip-im.system-message");
-  if (row.answer_within_s != 0) add(HeaderId::expires, expires);  // nobody on its way keeps it for longer
-  add(HeaderId::content_type, body.type);
+  message_.begin({.uri = row.aor,
+                  .from = us,
+                  .from_tag = random_.next(),
+                  .call_id = call_id,
+                  .user_agent = config_->im.product,
+                  .asserted = us});
+  message_.add(HeaderId::accept_contact, "*;+g.oma.sip-im;+g.oma.sip-im.system-message");
+  if (row.answer_within_s != 0) message_.add(HeaderId::expires, expires);  // nobody on its way keeps it for longer
+  message_.add(HeaderId::content_type, body.type);
   Errand errand;
   errand.client = Errand::Client::system;
   errand.call = message.self;
   errand.number = message.number;
-  errand.method = Method::message;
-  put_opening("MESSAGE", row.aor, texts_, body.body, errand.text);
+  message_.put(body.body, errand);
   errand.aor = row.aor;
   errand.by_core = true;
-  errand.in_dialog = false;
-  errand.from_trusted = true;
   errands_.push_back(std::move(errand));
 }
 

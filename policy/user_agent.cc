@@ -131,16 +131,6 @@ void UserAgent::put_call_id(std::string& out) {
   out.assign(letters, sizeof letters);
 }
 
-void UserAgent::put_opening(std::string_view method, std::string_view uri, std::span<const sip::HeaderText> headers,
-                            std::string_view body, std::string& out) {
-  const sip::RequestText text{
-      .method = method, .uri = uri, .headers = headers, .body_bytes = static_cast<std::uint32_t>(body.size())};
-  out.resize(sip::request_bytes(text));
-  core::TextOut writer(out.data());
-  sip::put_request(writer, text);
-  out += body;
-}
-
 void UserAgent::refuse_change(sip::TransactionId server, const sip::ChangeStep& step) {
   texts_.clear();
   const bool later = (step.actions & sip::change_do::answer_500) != 0;

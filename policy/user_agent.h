@@ -21,6 +21,7 @@
 #include "policy/call_name.h"
 #include "policy/errand.h"
 #include "policy/message_reader.h"
+#include "policy/own_message.h"
 #include "policy/sip_config.h"
 #include "policy/user_sessions.h"
 #include "policy/ways.h"
@@ -87,9 +88,6 @@ class UserAgent {
   [[nodiscard]] const Received* stored(sip::TransactionId server);
   // A new Call-ID: 128 random bits.
   void put_call_id(std::string& out);
-  // A request outside any dialog with texts_, into `out`.
-  static void put_opening(std::string_view method, std::string_view uri, std::span<const sip::HeaderText> headers,
-                          std::string_view body, std::string& out);
 
   // The errand says whose ACK it is and where it goes.
   void put_ack(Errand errand, std::string_view text);
@@ -132,6 +130,7 @@ class UserAgent {
   MessageReader stored_;    // a request that waits for its answer
   MessageReader response_;  // what came for an errand
   sip::HeaderLines lines_;
+  OwnMessage message_;  // one that is being written
   std::vector<sip::HeaderText> texts_;
   std::string text_;
   std::string contact_;

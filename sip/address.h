@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace parley::sip {
@@ -22,5 +23,11 @@ struct Address {
 
 // A value that is one address, no more. '*' is none.
 [[nodiscard]] bool parse_address(std::string_view value, Address& address);
+
+// Appends it without its parameters, as a From or To without its tag.
+inline void put_address(std::string& out, const Address& address) {
+  if (!address.display.empty()) out.append(address.display).append(" ");
+  out.append("<").append(address.uri).append(">");
+}
 
 }  // namespace parley::sip

@@ -58,9 +58,14 @@ Fault address_fault(const Head& head, std::string_view bytes, HeaderId id, Addre
   return no_fault;
 }
 
-Fault identity_fault(const Head& head, std::string_view bytes, Essentials& essentials) {
+Fault via_fault(const Head& head, std::string_view bytes, const Carrier& carrier, Via& via) {
+  if (carrier.via_later && head.first(HeaderId::via) == nullptr) return no_fault;
   std::string_view vias = head.value(HeaderId::via, bytes);
-  if (!take_via(vias, essentials.via)) return bad("Bad Via");
+  return take_via(vias, via) ? no_fault : bad("Bad Via");
+}
+
+Fault identity_fault(const Head& head, std::string_view bytes, const Carrier& carrier, Essentials& essentials) {
+  if (const Fault fault = via_fault(head, bytes, carrier, essentials.via); fault.status != 0) return fault;
   if (const Fault fault = address_fault(head, bytes, HeaderId::from, essentials.from, essentials.from_tag,
                                         "Missing From", "More Than One From", "Bad From");
       fault.status != 0) {
@@ -132,11 +137,11 @@ Fault length_fault(const Head& head, const Carrier& carrier) {
 Fault find_fault(const Head& head, std::string_view bytes, const Carrier& carrier, Essentials& essentials) {
   for (const Fault fault : {head_fault(head), length_fault(head, carrier)}) {
     if (fault.status != 0) {
-      (void)identity_fault(head, bytes, essentials);  // as far as it goes: the answer is sent by it
+      (void)identity_fault(head, bytes, carrier, essentials);  // as far as it goes: the answer is sent by it
       return fault;
     }
   }
-  if (const Fault fault = identity_fault(head, bytes, essentials); fault.status != 0) return fault;
+  if (const Fault fault = identity_fault(head, bytes, carrier, essentials); fault.status != 0) return fault;
   return head.request() ? request_fault(head, bytes, essentials) : no_fault;
 }
 

@@ -45,6 +45,7 @@ struct Verdict {
 struct Carrier {
   bool stream = false;
   std::size_t body_bytes = 0;
+  bool via_later = false;  // it was written here, and gets its Via with the hop it takes: it may lack one so far
 };
 
 // `head` was read to its end, or given up; `bytes` are those of the head.

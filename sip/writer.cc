@@ -78,6 +78,14 @@ std::uint32_t request_bytes(const RequestText& text) {
 
 void put_request(core::TextOut& out, const RequestText& text) { put(out, text); }
 
+void put_request(RequestText text, std::string_view body, std::string& out) {
+  text.body_bytes = static_cast<std::uint32_t>(body.size());
+  out.resize(request_bytes(text));
+  core::TextOut head(out.data());
+  put(head, text);
+  out += body;
+}
+
 std::uint32_t response_bytes(const Head& request, std::string_view bytes, const ResponseText& text) {
   core::TextSize size;
   put(size, request, bytes, text);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "core/text_out.h"
@@ -29,6 +30,8 @@ struct RequestText {
 };
 [[nodiscard]] std::uint32_t request_bytes(const RequestText& text);
 void put_request(core::TextOut& out, const RequestText& text);
+// With its body, and nothing else, into `out`.
+void put_request(RequestText text, std::string_view body, std::string& out);
 
 // What the receiver adds to the topmost Via (R3261-13): `received` when it is not empty, rport=N where rport was asked
 // for.

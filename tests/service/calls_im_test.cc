@@ -52,6 +52,29 @@ TEST_F(ImCalls, SEED4_6_1_2_2_2_TheInviteToAUserOfOurs) {
   at_rest();
 }
 
+// The INVITE that is written for him says it as well, where nobody asserts anything.
+TEST_F(ImCalls, OMA_ACC_3_WhoCallsIsWhomTheFromNamesUnlessHeIsAnonymous) {
+  auto documents = std::make_shared<policy::Documents>();
+  documents->judge_requests = true;
+  const auto error = policy::parse_access_rules(
+      "<ruleset xmlns=\"urn:ietf:params:xml:ns:common-policy\" xmlns:p=\"urn:oma:xml:poc:poc-rules\"><rule id=\"r\">"
+      "<conditions><identity><one id=\"sip:alice@example.org\"/></identity></conditions><actions><p:allow-invite>reject"
+      "</p:allow-invite></actions></rule></ruleset>",
+      documents->access_rules[policy::user_key("sip:bob@example.org")]);
+  ASSERT_FALSE(error) << error.reason;
+  auto config = calls_config();
+  config->im.participating = true;
+  config->documents = documents;
+  make(config);
+  alice->invite("bob", "offer", im);
+  const std::string refused = alice->next();
+  EXPECT_EQ(Phone::kind(refused), "403 INVITE");
+  alice->ack_refused(refused);
+  bob->quiet();
+  alice->invite("bob", "offer", im + "Privacy: id\r\n");
+  EXPECT_EQ(Phone::kind(bob->next()), "INVITE") << "nobody but anonymous";
+}
+
 TEST_F(ImCalls, SEED4_6_1_2_2_2_10_The200IsThatOfAUserAgent) {
   alice->invite("bob", "offer", im);
   const std::string sent = alice->last;

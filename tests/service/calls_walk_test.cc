@@ -32,7 +32,7 @@ TEST_P(CallsWalk, R3261_5_NothingIsLeftWhateverThePhonesDo) {
     }
     line.pass(3h);  // they are silent: sessions are not refreshed, requests not answered
     for (std::uint32_t shard = 0; shard < shards; ++shard) {
-      EXPECT_EQ(line.world.service(shard).live_calls(), 0U);
+      EXPECT_EQ(line.world.service(shard).calls().live(), 0U);
       EXPECT_EQ(line.world.service(shard).live_proxied(), 0U);
       EXPECT_EQ(line.world.service(shard).live_transactions(), 0U);
     }

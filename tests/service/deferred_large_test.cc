@@ -301,7 +301,7 @@ TEST_F(Large, OMA_LRG_4_OfACallThatIsCarriedLegToLegToo) {
   leave(*bob);
   deposits(book(20'000));
   EXPECT_EQ(row().sender, "sip:alice@example.org");
-  EXPECT_EQ(world->service().live_calls(), 0U);
+  EXPECT_EQ(world->service().calls().live(), 0U);
   come(*bob);
   EXPECT_EQ(receives(*bob).body, book(20'000));
   ended(*bob);

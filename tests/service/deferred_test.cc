@@ -464,6 +464,27 @@ TEST_F(Deferring, P_06_ACopyForWhoIsNotThereIsKeptForHim) {
   at_rest();
 }
 
+TEST_F(Deferring, OMA_DEF_15_ACopyOfSomebodyAnonymousIsKeptAsItsFromSaysAndIsHis) {
+  leave(*bob);
+  alice->call_id = "anon";
+  alice->local = "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=x";
+  alice->remote = "<sip:factory@example.org>";
+  alice->target = "sip:factory@example.org";
+  alice->send_typed("MESSAGE", mixed_type, listed({"bob", "carol"}, "psst", ""),
+                    im + "Require: recipient-list-message\r\nPrivacy: id\r\nP-Asserted-Identity: <sip:alice@example.org>\r\n");
+  alice->want("202 MESSAGE");
+  EXPECT_EQ(body_of(takes(*carol)), "psst");
+  ASSERT_EQ(world->store.deferred.size(), 1U);
+  const core::DeferredRow& kept = world->store.deferred.begin()->second;
+  EXPECT_EQ(kept.sender, "sip:alice@example.org");
+  EXPECT_TRUE(kept.head.starts_with("From: \"Anonymous\" <sip:anonymous@anonymous.invalid>\r\n")) << kept.head;
+  come(*bob);
+  const std::string there = takes(*bob);
+  EXPECT_TRUE(header(there, "From").starts_with("\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=")) << there;
+  EXPECT_EQ(there.find("alice"), std::string::npos) << there;
+  at_rest();
+}
+
 // Nothing names them but what was written for their copies.
 TEST_F(Deferring, P_06_CopiesOfTwoMessagesWithoutAnIdAreTwo) {
   leave(*bob);

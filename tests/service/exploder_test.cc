@@ -13,16 +13,6 @@ using core::Metric;
 const std::string factory = "sip:factory@example.org";
 const std::string list_lines = "Accept-Contact: *;+g.oma.sip-im\r\nRequire: recipient-list-message\r\n";
 
-std::string part(const std::string& headers, const std::string& body) {
-  return "--b1\r\n" + headers + "\r\n" + body + "\r\n";
-}
-std::string listed(const std::vector<std::string>& users, const std::string& text = "hello all",
-                   const std::string& copy = "cp:copyControl=\"to\"") {
-  return part("Content-Type: text/plain\r\n", text) +
-         part("Content-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n",
-              resource_list(users, copy)) +
-         "--b1--\r\n";
-}
 std::string cpim(const std::string& wanted) {
   return "From: <sip:alice@example.org>\r\nTo: <sip:team@example.org>\r\nNS: n <urn:ietf:params:imdn>\r\n"
          "n.Message-ID: m-17\r\nn.Disposition-Notification: " +

@@ -195,7 +195,7 @@ TEST_F(Records, OMA_HIS_3_WhereNobodyWantsItNothingGoesThroughHere) {
   bob->call_id.clear();
   alice->invite_uri("sip:bob@example.org", msrp_sdp("a1"), im);
   EXPECT_EQ(path_of(bob->want("INVITE")), "msrp://127.0.0.1:9000/a1;tcp");
-  EXPECT_EQ(world->service().live_calls(), 0U);
+  EXPECT_EQ(world->service().calls().live(), 0U);
 }
 
 TEST_F(Records, DEC_13_WhoIsOnThePathFollowsTheSettingsOfEitherEndWhicheverShardTheyLiveOn) {
@@ -447,6 +447,30 @@ TEST_F(Records, OMA_HIS_7_APagerMessageOfSomebodyAnonymousNamesNobody) {
   EXPECT_EQ(records("bob").back().from, "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
   EXPECT_EQ(records("bob").back().people, "");
   EXPECT_FALSE(records("bob").back().begun_by_owner);
+}
+
+TEST_F(Records, OMA_HIS_7_ACopyOfSomebodyAnonymousIsRecordedAsItsFromSays) {
+  start([](policy::SipConfig& c) {
+    c.focus.on = true;
+    c.focus.factory = "sip:factory@example.org";
+  });
+  settle("bob", wants(false, true));
+  const auto to_list = [this](const std::string& from, const std::string& lines) {
+    alice->local = from + ";tag=x";
+    alice->remote = "<sip:factory@example.org>";
+    alice->target = "sip:factory@example.org";
+    alice->call_id = "list" + std::to_string(++ids);
+    alice->send_typed("MESSAGE", mixed_type, listed({"bob"}, "psst", ""),
+                      im + "Require: recipient-list-message\r\nP-Asserted-Identity: <sip:alice@example.org>\r\n" + lines);
+    alice->want("202 MESSAGE");
+    bob->respond(bob->want("MESSAGE"), 200);
+  };
+  to_list("\"Alice\" <sip:alice@example.org>", {});
+  to_list("\"Anonymous\" <sip:anonymous@anonymous.invalid>", "Privacy: id\r\n");
+  ASSERT_EQ(records("bob").size(), 2U);
+  EXPECT_EQ(records("bob").front().from, "\"Alice\" <sip:alice@example.org>");
+  EXPECT_EQ(records("bob").back().from, "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
+  EXPECT_EQ(records("bob").back().to, "<sip:bob@example.org>");
 }
 
 TEST_F(Records, OMA_HIS_7_HisOwnRecordKnowsWhoBeganItWhateverHisFromSays) {

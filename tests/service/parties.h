@@ -47,6 +47,17 @@ inline std::string mixed(const std::string& sdp, const std::string& list) {
          "Content-ID: <l1@example.org>\r\n\r\n" +
          list + "\r\n--b1--\r\n";
 }
+inline std::string part(const std::string& headers, const std::string& body) {
+  return "--b1\r\n" + headers + "\r\n" + body + "\r\n";
+}
+// A text, and to whom it goes.
+inline std::string listed(const std::vector<std::string>& users, const std::string& text = "hello all",
+                          const std::string& copy = "cp:copyControl=\"to\"") {
+  return part("Content-Type: text/plain\r\n", text) +
+         part("Content-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n",
+              resource_list(users, copy)) +
+         "--b1--\r\n";
+}
 inline const std::string mixed_type = "multipart/mixed;boundary=b1";
 inline const std::string im_lines =
     "Accept-Contact: *;+g.oma.sip-im\r\nUser-Agent: IM-client/OMA1.0 test\r\nSupported: timer\r\n"

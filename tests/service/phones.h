@@ -298,7 +298,7 @@ struct Calls : testing::Test {
     line->pass(std::chrono::minutes(2));
     for (std::uint32_t shard = 0; shard < 2; ++shard) {
       if (shard == 1 && line->world.shards() == 1) break;
-      EXPECT_EQ(line->world.service(shard).live_calls(), 0U);
+      EXPECT_EQ(line->world.service(shard).calls().live(), 0U);
       EXPECT_EQ(line->world.service(shard).live_proxied(), 0U);
       EXPECT_EQ(line->world.service(shard).live_transactions(), 0U);
     }

@@ -61,7 +61,7 @@ struct ProxiedSessions : Calls {
       EXPECT_EQ(header(came, name), header(sent, name)) << name << "\n" << came;
     }
     EXPECT_EQ(body_of(came), body_of(sent));
-    EXPECT_EQ(line->world.service().live_calls(), 0U) << "nothing of it is a dialog of ours";
+    EXPECT_EQ(line->world.service().calls().live(), 0U) << "nothing of it is a dialog of ours";
   }
   void passed_on(Phone& from, Phone& to, const std::string& method, const std::string& body = {}) {
     from.request(method, body);

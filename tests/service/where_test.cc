@@ -180,6 +180,28 @@ TEST_F(Where, ACopyIsFoundByTheCallIdThatItsReceiverSees) {
   EXPECT_EQ(found["passed"][0]["to"], "sip:carol@example.org");
 }
 
+// Its From says so; P-Asserted-Identity says who it really is, and is not what its receiver sees.
+TEST_F(Where, ACopyIsFromWhomItsFromNames) {
+  leave(*bob);
+  begins(*alice, "sip:factory@example.org");
+  alice->local = "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=x";
+  alice->send_typed("MESSAGE", mixed_type, listed({"bob", "carol"}),
+                    im + "Require: recipient-list-message\r\nPrivacy: id\r\nP-Asserted-Identity: <sip:alice@example.org>\r\n");
+  alice->want("202 MESSAGE");
+  const std::string to_carol = takes(*carol);
+  for (const std::string& id : {header(to_carol, "Call-ID"), alice->call_id}) {
+    const Json found = where(id);
+    ASSERT_FALSE(found["passed"].empty()) << id << found;
+    EXPECT_EQ(found["passed"][0]["way"], "copy");
+    EXPECT_EQ(found["passed"][0]["from"], "sip:anonymous@anonymous.invalid") << id;
+  }
+  come(*bob);
+  EXPECT_TRUE(header(takes(*bob), "From").starts_with("\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag="));
+  const Json found = where(alice->call_id);
+  EXPECT_EQ(found["passed"][0]["way"], "stored");
+  EXPECT_EQ(found["passed"][0]["from"], "sip:anonymous@anonymous.invalid");
+}
+
 TEST_F(Where, WhatTheStoreHasNotTakenYetIsBeingStored) {
   world->store.stopped = true;
   sends("team", "m-9");

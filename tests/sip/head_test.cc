@@ -123,6 +123,31 @@ TEST(SipHead, JudgingAllocatesNothing) {
   EXPECT_EQ(essentials.uri.host, "h");
 }
 
+TEST(SipHead, WhatIsWrittenHereIsReadBeforeItHasItsVia) {
+  const std::string lines = basics.substr(basics.find("From:"));
+  const auto read = [](const std::string& bytes, bool via_later, Essentials& essentials) {
+    HeadParser parser;
+    EXPECT_EQ(parser.parse(bytes, {}), Progress::done);
+    const Verdict verdict = judge(parser.head(), bytes, {.via_later = via_later}, essentials);
+    return std::string(verdict.kind == Verdict::Kind::accept ? "accept" : verdict.reason);
+  };
+  Essentials e;
+  const std::string ours = start + lines + "Max-Forwards: 7\r\n\r\n";
+  EXPECT_EQ(read(ours, true, e), "accept");
+  EXPECT_EQ(std::string(e.from.uri) + " " + std::string(e.from_tag), "sip:a@h 1");
+  EXPECT_EQ(std::string(e.to.uri) + " " + std::string(e.call_id), "sip:b@h 1");
+  EXPECT_EQ(e.cseq.number, 1U);
+  EXPECT_EQ(e.max_forwards, 7U);
+  EXPECT_EQ(e.uri.user, "b");
+  EXPECT_EQ(read(ours, false, e), "Bad Via") << "nobody else may lack it";
+  EXPECT_EQ(e.from.uri, "");
+  const std::string sent = start + basics + "\r\n";
+  EXPECT_EQ(read(sent, true, e), "accept");
+  EXPECT_EQ(e.via.host, "h") << "what has one is known by it";
+  EXPECT_EQ(read(start + "Via: x\r\n" + lines + "\r\n", true, e), "Bad Via");
+  EXPECT_EQ(read(start + "\r\n", true, e), "Missing From");
+}
+
 TEST(SipHead, LeadingLines) {
   EXPECT_EQ(leading_lines("\r\n\r\nX").bytes, 4U);
   EXPECT_EQ(leading_lines("\r\n\r\nX").lines, 2U);

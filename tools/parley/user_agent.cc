@@ -80,14 +80,9 @@ std::string UserAgent::write(const Request& request, const Envelope& envelope) c
     headers.push_back({.id = HeaderId::route, .value = service_route_});
   }
   for (const sip::HeaderText& header : request.lines.headers()) headers.push_back(header);
-  const sip::RequestText text{.method = request.name,
-                              .uri = request.uri,
-                              .headers = headers,
-                              .body_bytes = static_cast<std::uint32_t>(request.lines.body.size())};
-  std::string bytes(sip::request_bytes(text), '\0');
-  core::TextOut out(bytes.data());
-  sip::put_request(out, text);
-  return bytes + request.lines.body;
+  std::string bytes;
+  sip::put_request({.method = request.name, .uri = request.uri, .headers = headers}, request.lines.body, bytes);
+  return bytes;
 }
 
 std::uint32_t UserAgent::send_in(std::string text, Method method, std::string next_hop) {

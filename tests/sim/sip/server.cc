@@ -244,7 +244,7 @@ void ServerPlace::check_rest() {
     check_left(world_, shard,
                {{"transactions", sip.live_transactions()},
                 {"requests being proxied", sip.live_proxied()},
-                {"calls", sip.live_calls()},
+                {"calls", sip.calls().live()},
                 {"subscribers", sip.live_subscribers()},
                 {"bindings", sip.live_bindings()},
                 {"messages to several", sip.exploder().sendings()},

@@ -1,10 +1,10 @@
-// policy/sip_overload.cc - what is not taken at all: datagrams of strangers beyond their budget (source_budget.h), and
-// what the overload ladder lets go (overload.h). See sip_service.h.
+// policy/admission.cc - see admission.h.
+#include "policy/admission.h"
+
 #include <algorithm>
 #include <string>
 
 #include "core/text.h"
-#include "policy/sip_service.h"
 #include "sip/timer_headers.h"
 
 namespace parley::policy {
@@ -56,32 +56,42 @@ Metric refusals_at(unsigned level) {
 
 }  // namespace
 
-void SipService::look_at_overload() {
+Admission::Admission(const Parts& parts)
+    : home_(parts.home),
+      transport_(parts.transport),
+      pool_(parts.pool),
+      metrics_(parts.metrics),
+      key_(parts.key),
+      config_(parts.config),
+      sources_(parts.config->sources.sources_max, parts.random, parts.metrics),
+      refresh_times_(parts.random) {}
+
+void Admission::begin(const core::Now& now, core::Outbox& out) {
+  now_ = now;
   const unsigned before = overload_.level();
   const unsigned level = overload_.look(config_->overload, now_, pool_.heap_bytes(), pool_.heap_bytes_max());
   if (level == before) return;
   metrics_.set(Metric::overload_level, level);
   using Level = core::LogRecord::Level;
-  out_->log(level > before && level > 1 ? Level::warn : Level::info,
-            "overload_level from=" + std::to_string(before) + " to=" + std::to_string(level) + " lag_us=" +
-                std::to_string(now_.lag.count() / 1000) + " heap_bytes=" + std::to_string(pool_.heap_bytes()));
+  out.log(level > before && level > 1 ? Level::warn : Level::info,
+          "overload_level from=" + std::to_string(before) + " to=" + std::to_string(level) + " lag_us=" +
+              std::to_string(now_.lag.count() / 1000) + " heap_bytes=" + std::to_string(pool_.heap_bytes()));
 }
 
-// Before a datagram is parsed. Responses pass: nobody answers them, and what they end is work that was begun.
-bool SipService::wanted(const core::Input& datagram) {
+bool Admission::wants(const core::Input& datagram) {
   std::string_view bytes = pool_.view(datagram.slice);
   bytes.remove_prefix(sip::leading_lines(bytes).bytes);
   if (bytes.empty() || bytes == "\r" || starts_with_ignore_case(bytes, "SIP/2.0 ")) return true;
   const core::Address& source = *datagram.source;
-  const bool is_trusted = trusted(source);
+  const bool is_trusted = home_.trusts(source);
   if (overload_.level() >= 4 && !may_pass(bytes, is_trusted || sources_.proven(source, now_.mono))) {
-    count(Metric::overload_datagrams);
+    metrics_.add(Metric::overload_datagrams);
     return false;
   }
   return is_trusted || sources_.take(config_->sources, source, now_.mono);
 }
 
-bool SipService::let_in(const Received& request) {
+bool Admission::lets_in(const sip::Received& request) {
   const unsigned level = overload_.level();
   if (level < 2) return true;
   OverloadQuestion question{.method = request.head.method, .in_dialog = !request.essentials.to_tag.empty()};
@@ -93,22 +103,21 @@ bool SipService::let_in(const Received& request) {
   }
   const unsigned from = overload_refused_from(question);
   if (level < from || has_priority(request)) return true;
-  if (level == from && level < overload_levels && is_let_in(request)) return true;
-  count(refusals_at(level));
-  refuse(request, 503);
+  if (level == from && level < overload_levels && is_one_of_those(request)) return true;
+  metrics_.add(refusals_at(level));
   return false;
 }
 
 // The same for each repetition, as long as no less is let in: whoever was refused is not served after all.
-bool SipService::is_let_in(const Received& request) const {
+bool Admission::is_one_of_those(const sip::Received& request) const {
   const std::uint32_t per_mille = overload_.let_in_per_mille();
   if (per_mille == 0) return false;
   const sip::Essentials& e = request.essentials;
-  return core::KeyedHash(tag_key_).add(e.call_id).add(sip::branch_of(e.via)).finish().low % 1000 < per_mille;
+  return core::KeyedHash(key_).add(e.call_id).add(sip::branch_of(e.via)).finish().low % 1000 < per_mille;
 }
 
 // An emergency is believed of anybody; a claim of priority only of those who are known.
-bool SipService::has_priority(const Received& request) const {
+bool Admission::has_priority(const sip::Received& request) const {
   if (is_emergency(request.head.uri.of(request.bytes))) return true;
   const auto is_claim = [&](const sip::Header& header) {
     return header.id == HeaderId::other && core::equal_ignore_case(header.name.of(request.bytes), resource_priority);
@@ -116,35 +125,27 @@ bool SipService::has_priority(const Received& request) const {
   const auto begin = request.head.headers.begin();
   if (std::none_of(begin, begin + request.head.header_count, is_claim)) return false;
   const core::Address& source = request.flow.remote;
-  return trusted(source) || transport_.proven(request.flow) ||
+  return home_.trusts(source) || transport_.proven(request.flow) ||
          (!request.flow.reliable() && sources_.proven(source, now_.mono));
 }
 
+void Admission::prove(const sip::Received& request) {
+  transport_.prove(request.flow);
+  sources_.prove(config_->sources, request.flow.remote, now_.mono);
+}
+
 // A few with each step. The time they may be idle shrinks with each level.
-void SipService::close_idle_strangers() {
+void Admission::close_idle_strangers() {
   const unsigned level = overload_.level();
   if (level == 0) return;
   const core::Duration idle = config_->transport.idle / (1 << level);
   strangers_.clear();
   transport_.find_idle_strangers(level >= 3 ? std::min(idle, idle_at_level_three) : idle, strangers_);
-  for (const Flow& flow : strangers_) {
-    if (trusted(flow.remote)) continue;
-    count(Metric::overload_idle_closed);
+  for (const sip::Flow& flow : strangers_) {
+    if (home_.trusts(flow.remote)) continue;
+    metrics_.add(Metric::overload_idle_closed);
     transport_.close(flow);
   }
-}
-
-// whoever's address stands on a datagram gets no more than three times its bytes. A challenge is what may be
-// longer; one of its algorithms is enough. Vias and the rest are no longer than in the request.
-std::string_view SipService::bounded_reply(const Received& request, std::uint16_t status,
-                                           std::span<const sip::HeaderText> headers, std::string_view reason) {
-  const std::size_t most = 3 * request.bytes.size();
-  std::string_view reply = compose(request, status, headers, reason);
-  if (reply.size() <= most) return reply;
-  const bool challenges = status == 401 || status == 407;
-  reply = compose(request, status, headers.first(challenges && !headers.empty() ? 1 : 0), reason);
-  count(reply.size() <= most ? Metric::sip_reply_shortened : Metric::sip_reply_withheld);
-  return reply.size() <= most ? reply : std::string_view{};
 }
 
 }  // namespace parley::policy

@@ -1,17 +1,18 @@
-// policy/sip_where.cc - what is remembered of pager messages on their way (pager_trace.h), and what operators are told of one of
-// them: where it waits, to whom it has yet to go, which way it went. See sip_service.h.
-//
-// Answers are JSON of our own numbers and of texts that are escaped; what messages say is not in them. What waits is in the store:
-// each shard asks it, and tells of the users it has.
+// policy/message_search.cc - see message_search.h.
+#include "policy/message_search.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
 #include "core/json_text.h"
 #include "policy/cpim.h"
-#include "policy/sip_service.h"
+#include "policy/deferred_list.h"
+#include "policy/store_owner.h"
 
 namespace parley::policy {
 
 using core::put_json_field;
-using sip::HeaderId;
-using sip::Method;
 
 namespace {
 
@@ -46,23 +47,6 @@ std::string_view to_string(TracedPager::Way way) {
     case Way::notice: return "notice";
   }
   return "";
-}
-
-TracedPager::Way way_of(const Errand* errand) {
-  using Way = TracedPager::Way;
-  if (errand == nullptr) return Way::direct;
-  switch (errand->client) {
-    case Errand::Client::copy: return errand->origin.empty() ? Way::notice : Way::copy;
-    case Errand::Client::deferred: return Way::stored;
-    case Errand::Client::retrieval: return Way::fetched;
-    case Errand::Client::system: return Way::system;
-    case Errand::Client::calls:
-    case Errand::Client::participant:
-    case Errand::Client::session:
-    case Errand::Client::announcement:
-    case Errand::Client::nobody: break;
-  }
-  return Way::notice;
 }
 
 std::string_view outcome_of(const TracedPager& message) {
@@ -188,100 +172,57 @@ void put_waiting(const core::DeferredRow& row, const Deferred::Tries& tries, std
 
 }  // namespace
 
-// --- what is remembered
-
-// Not of those that only say that somebody writes.
-std::uint64_t SipService::trace_add(const Received& request, const Errand* errand) {
-  if (request.head.method != Method::message || !trace_.on()) return 0;
-  const std::string_view type = request.head.value(HeaderId::content_type, request.bytes);
-  if (is_composing(type, request.body)) return 0;
-  // What we wrote has no Via yet, so little of it has been read.
-  const std::string_view call_id = request.head.value(HeaderId::call_id, request.bytes);
-  sip::Address from;
-  (void)sip::parse_address(request.head.value(HeaderId::from, request.bytes), from);
-  const bool brings = errand != nullptr && !errand->origin.empty();
-  return trace_.add({.message_id = wanted_notices(type, request.body).message_id,
-                     .call_id = brings ? std::string_view(errand->origin) : call_id,
-                     .leg_call_id = brings ? call_id : std::string_view{}},
-                    {.way = way_of(errand),
-                     .sender = from.uri,
-                     .recipient = request.head.uri.of(request.bytes),
-                     .bytes = request.body.size(),
-                     .wall_ms = now_.wall_ms});
-}
-
-// One that is forgotten here.
-void SipService::trace_forwarded(const Received& request, const Flow& flow) {
-  const std::uint64_t number = trace_add(request, nullptr);
-  if (number == 0) return;
-  trace_.sent(number, 0, flow.transport, flow.remote, now_.wall_ms);
-  trace_.heard(number, 0, TracedHop::Result::unawaited, 0, now_.wall_ms);
-}
-
-void SipService::trace_sent(const Proxied& p, unsigned branch, const Flow& flow) {
-  if (p.trace != 0) trace_.sent(p.trace, branch, flow.transport, flow.remote, now_.wall_ms);
-}
-
-void SipService::trace_heard(const Proxied& p, unsigned branch, TracedHop::Result result, std::uint16_t status) {
-  if (p.trace != 0) trace_.heard(p.trace, branch, result, status, now_.wall_ms);
-}
-
-void SipService::trace_answered(const Proxied& p, std::uint16_t status) {
-  if (p.trace == 0) return;
-  trace_.answered(p.trace, status, status == 202 && p.keeping == Proxied::Keeping::done, now_.wall_ms);
-}
-
-// --- what is told
-
-// Empty: it is answered when the store has said what it has.
-std::string SipService::answer_where(const core::AdminRequest& request) {
-  if (!config_->im.deferred.on) {
+std::string MessageSearch::answer(const core::AdminRequest& request) {
+  if (!parts_.config->im.deferred.on) {
     std::string json;
-    put_where(request.argument, {}, {}, json);
+    put(request.argument, {}, {}, json);
     return json;
   }
-  if (wheres_.size() >= questions_max) return "{}";
-  const std::uint64_t number = ++where_numbers_;
-  wheres_.emplace(number, request);
+  if (asked_.size() >= questions_max) return "{}";
+  const std::uint64_t number = ++numbers_;
+  asked_.emplace(number, request);
   out_->store({store_token(StoreOwner::where, number), core::FindMessage{request.argument, rows_max}});
   return {};
 }
 
-void SipService::on_found(const core::StoreResult& result) {
-  const auto asked = wheres_.find(store_number(result.token));
-  if (asked == wheres_.end()) return;
+void MessageSearch::on_found(const core::StoreResult& result) {
+  const auto asked = asked_.find(store_number(result.token));
+  if (asked == asked_.end()) return;
   const core::AdminRequest request = std::move(asked->second);
-  wheres_.erase(asked);
+  asked_.erase(asked);
   const bool read = result.status == core::StoreResult::Status::done;
   std::string json;
-  put_where(request.argument, result.rows,
-            !read         ? "the store does not answer: what waits in it is not told"
-            : result.more ? "more wait in the store than are told"
-                          : "",
-            json);
+  put(request.argument, result.rows,
+      !read         ? "the store does not answer: what waits in it is not told"
+      : result.more ? "more wait in the store than are told"
+                    : "",
+      json);
   out_->admin_reply(request.id, std::move(json));
 }
 
-void SipService::put_where(std::string_view id, std::span<const core::DeferredRow> rows, std::string_view note, std::string& json) {
+void MessageSearch::put(std::string_view id, std::span<const core::DeferredRow> rows, std::string_view note,
+                        std::string& json) {
   json = "{\"waiting\":[";
   for (const core::DeferredRow& row : rows) {
-    if (shard_of(row.aor) == shard_) put_waiting(row, deferred_.tries_of(row.aor), json);
+    if (parts_.home.has(row.aor)) put_waiting(row, parts_.deferred.tries_of(row.aor), json);
   }
   json.append("],\"sending\":[");
-  for (const Exploder::Open& open : exploder_.open_of(id)) put_sending(open, json);
+  for (const Exploder::Open& open : parts_.exploder.open_of(id)) put_sending(open, json);
   json.append("],\"passed\":[");
   // What sums up the others is the oldest, and must not be what does not fit.
   std::size_t room = traced_max;
   const auto sums = [](const TracedPager& message) { return message.way == TracedPager::Way::list; };
-  trace_.for_each(id, [&](const TracedPager& message) { if (sums(message) && room != 0) --room; });
+  parts_.trace.for_each(id, [&](const TracedPager& message) {
+    if (sums(message) && room != 0) --room;
+  });
   std::size_t left_out = 0;
-  trace_.for_each(id, [&](const TracedPager& message) {
+  parts_.trace.for_each(id, [&](const TracedPager& message) {
     if (!sums(message) && room == 0) {
       ++left_out;
       return;
     }
     if (!sums(message)) --room;
-    put_passed(message, now_.wall_ms, json);
+    put_passed(message, wall_ms_, json);
   });
   json.append("],\"notes\":[");
   if (!note.empty()) core::put_json_string(json, note);
@@ -290,7 +231,8 @@ void SipService::put_where(std::string_view id, std::span<const core::DeferredRo
     core::put_json_string(json, std::to_string(left_out) + " more passed than are told");
   }
   json.append("],\"rooms\":");
-  json.append(focus_.answer_admin({.kind = core::AdminRequest::Kind::trace, .argument = std::string(id)}, now_.wall_ms));
+  json.append(
+      parts_.focus.answer_admin({.kind = core::AdminRequest::Kind::trace, .argument = std::string(id)}, wall_ms_));
   json += '}';
 }
 

@@ -1,8 +1,10 @@
-// policy/sip_forward.cc - what a message looks like when it goes on (RFC 3261 sections 16.6 and 16.7). See
-// sip_service.h.
+// policy/forwarder.cc - see forwarder.h.
+#include "policy/forwarder.h"
+
+#include <utility>
+
 #include "core/digest_header.h"
 #include "policy/own_names.h"
-#include "policy/sip_service.h"
 #include "sip/address.h"
 #include "sip/params.h"
 #include "sip/value.h"
@@ -25,11 +27,10 @@ bool makes_dialog(Method method) {
 
 }  // namespace
 
-void SipService::put_via(std::string& out, const Flow& flow, std::string_view branch) const {
-  policy::put_via(out, flow.transport, transport_.listener(flow), branch);
-}
+Forwarder::Forwarder(const Home& home, const sip::Transport& transport, std::shared_ptr<const SipConfig> config)
+    : home_(home), transport_(transport), config_(std::move(config)) {}
 
-void SipService::put_own_uri(std::string& out, const Flow& flow, std::string_view user) const {
+void Forwarder::put_own_uri(std::string& out, const sip::Flow& flow, std::string_view user) const {
   out.append("<");
   put_listener_uri(out, flow.transport, transport_.listener(flow), user);
   out.append(";lr>");
@@ -37,9 +38,9 @@ void SipService::put_own_uri(std::string& out, const Flow& flow, std::string_vie
 
 // SEED4-6.1.1.2.2-2b. Two when the sides differ (RFC 5658): each names the listener of its side and, where only that connection leads
 // there, the flow (R5626-2, R7118-1).
-void SipService::put_record_routes(const Received& request, const Flow& source, const Flow& out,
-                                   std::string (&values)[2], std::size_t& count) {
-  const auto token_for = [](const Flow& flow, bool needs_flow) {
+void Forwarder::put_record_routes(const sip::Received& request, const sip::Flow& source, const sip::Flow& out,
+                                  std::string (&values)[2], std::size_t& count) {
+  const auto token_for = [](const sip::Flow& flow, bool needs_flow) {
     sip::RouteToken token;
     token.has_flow = needs_flow;
     token.flow = flow;
@@ -49,21 +50,20 @@ void SipService::put_record_routes(const Received& request, const Flow& source, 
   const bool source_flow = source.reliable() && transport_.accepted(source);
   const bool out_flow = out.reliable() && transport_.accepted(out);
   const bool one = !source_flow && !out_flow && source.listener == out.listener;
-  const Flow* const sides[2] = {&out, &source};
+  const sip::Flow* const sides[2] = {&out, &source};
   const bool with_flow[2] = {out_flow, source_flow};
   count = one ? 1 : 2;
   for (std::size_t i = 0; i < count; ++i) {
     sip::RouteTokenText room;
-    const std::string_view token = sip::write_route_token(token_for(*sides[i], with_flow[i]),
-                                                          request.essentials.call_id, route_key_, room);
+    const std::string_view token =
+        home_.write_token(token_for(*sides[i], with_flow[i]), request.essentials.call_id, room);
     values[i].clear();
     put_own_uri(values[i], *sides[i], token);
   }
 }
 
-// What of the Route remains, with the target's own in front.
-void SipService::put_routes(const Received& request, const Routing& routing, std::string_view in_front,
-                            std::string& out) const {
+void Forwarder::put_routes(const sip::Received& request, const Routing& routing, std::string_view in_front,
+                           std::string& out) {
   out.assign(in_front);
   unsigned skip = routing.own_routes;
   const sip::Header* header = request.head.first(HeaderId::route);
@@ -86,12 +86,13 @@ void SipService::put_routes(const Received& request, const Routing& routing, std
 }
 
 // Who the sender is shown to be beyond us (R3325-1, OMA-ALIAS-6), behind the edits that are there.
-void SipService::edit_identity(bool from_trusted, std::string_view user, const Received& request, const Flow& out) {
+void Forwarder::edit_identity(bool from_trusted, std::string_view user, const sip::Received& request,
+                              const sip::Flow& out) {
   if (!from_trusted) {
     identities_.clear();
     identity_text_.clear();
     const sip::Privacy privacy = sip::privacy_of(request.head, request.bytes);
-    const bool shown = trusted(out.remote) || privacy.none ||
+    const bool shown = home_.trusts(out.remote) || privacy.none ||
                        (config_->untrusted.keep_identity && !privacy.id && !privacy.user && !privacy.header);
     if (shown && !user.empty() && !config_->domains.empty()) {
       own_identities_.clear();
@@ -105,7 +106,7 @@ void SipService::edit_identity(bool from_trusted, std::string_view user, const R
 }
 
 // R4028-4.
-void SipService::edit_timer(const sip::ProxyTimerEdit& timer) {
+void Forwarder::edit_timer(const sip::ProxyTimerEdit& timer) {
   if (timer.expires != 0) {
     expires_.resize(sip::session_expires_chars);
     expires_.resize(sip::session_expires_text({timer.expires, timer.refresher}, expires_.data()).size());
@@ -118,11 +119,8 @@ void SipService::edit_timer(const sip::ProxyTimerEdit& timer) {
   }
 }
 
-std::string_view SipService::forward_request(const Onward& on, const Received& request, const Flow& out,
-                                             std::string_view branch_name, std::uint16_t breadth) {
-  Routing read;
-  if (current_ != &request) (void)read_routing(request, read);  // a stored one: it was good before
-  const Routing& routing = current_ == &request ? *current_routing_ : read;
+std::string_view Forwarder::request(const Onward& on, const sip::Received& request, const Routing& routing,
+                                    const sip::Flow& out, std::string_view branch_name, std::uint16_t breadth) {
   edits_.clear();
   edit_identity(on.from_trusted, on.user, request, out);
   begin_edits(request, out, branch_name);
@@ -141,11 +139,46 @@ std::string_view SipService::forward_request(const Onward& on, const Received& r
   return put_request(request, edit_route(request, routing, on.route, on.uri));
 }
 
-// Our Via, one less Max-Forwards, and none of our credentials.
-void SipService::begin_edits(const Received& request, const Flow& out, std::string_view branch_name) {
+std::string_view Forwarder::ack(const sip::Received& request, const Routing& routing, const sip::Flow& out,
+                                std::string_view branch_name) {
+  begin_edits(request, out, branch_name);
+  edits_.clear();
+  if (!home_.trusts(request.flow.remote)) sip::edit_from_untrusted(request.head, request.bytes, {}, edits_);
+  edit_for(out, request);
+  const std::string_view uri = edit_route(request, routing, {}, routing.uri);
+  return put_request(request, uri);
+}
+
+// What the hop decides: Via, Contact, the request URI of a binding and its Path, and who the sender is shown to be.
+std::string_view Forwarder::errand(const Errand& errand, const sip::Received& request, const sip::Flow& out,
+                                   std::string_view branch_name, std::string_view uri, std::string_view route) {
+  edits_.clear();
+  edit_identity(errand.from_trusted, errand.user, request, out);
   edit_list_.clear();
   via_.clear();
-  put_via(via_, out, branch_name);
+  put_via(via_, out.transport, transport_.listener(out), branch_name);
+  edit_list_.push_back({EditKind::prepend, {.id = HeaderId::via, .value = via_}});
+  if (!errand.contact_user.empty()) {
+    contact_.assign(1, '<');
+    put_listener_uri(contact_, out.transport, transport_.listener(out), errand.contact_user, errand.secure);
+    contact_.append(1, '>').append(errand.contact_params);
+    edit_list_.push_back({EditKind::append, {.id = HeaderId::contact, .value = contact_}});
+  }
+  if (!route.empty()) {
+    put_routes(request, {}, route, routes_);
+    edit_list_.push_back({EditKind::replace, {.id = HeaderId::route, .value = routes_}});
+  }
+  for (const sip::HeaderEdit& edit : edits_.list()) edit_list_.push_back(edit);
+  const sip::ForwardText text{
+      .uri = uri, .edits = edit_list_, .body_bytes = static_cast<std::uint32_t>(request.body.size())};
+  return put_whole(request, text);
+}
+
+// Our Via, one less Max-Forwards, and none of our credentials.
+void Forwarder::begin_edits(const sip::Received& request, const sip::Flow& out, std::string_view branch_name) {
+  edit_list_.clear();
+  via_.clear();
+  put_via(via_, out.transport, transport_.listener(out), branch_name);
   edit_list_.push_back({EditKind::prepend, {.id = HeaderId::via, .value = via_}});
   const sip::Essentials& e = request.essentials;
   hops_left_.clear();
@@ -155,8 +188,8 @@ void SipService::begin_edits(const Received& request, const Flow& out, std::stri
 }
 
 // Behind edit_from_untrusted.
-void SipService::edit_for(const Flow& out, const Received& request) {
-  if (trusted(out.remote)) {
+void Forwarder::edit_for(const sip::Flow& out, const sip::Received& request) {
+  if (home_.trusts(out.remote)) {
     sip::edit_to_trusted(request.head, edits_);
   } else {
     sip::edit_to_untrusted(request.head, request.bytes, config_->untrusted, edits_);
@@ -165,7 +198,7 @@ void SipService::edit_for(const Flow& out, const Received& request) {
 
 // Credentials for us are nobody else's business: who got them could send them again in a request of his own. Those for
 // other realms go on (RFC 3261 section 22.3).
-void SipService::edit_credentials(const Received& request) {
+void Forwarder::edit_credentials(const sip::Received& request) {
   const auto ours = [&](const sip::Header& header) {
     core::Authorization a;
     return core::parse_authorization(header.value.of(request.bytes), a) && a.realm == config_->realm;
@@ -184,8 +217,8 @@ void SipService::edit_credentials(const Received& request) {
 
 // The Route of a request to `uri`, and the request URI that goes with it: that of the first Route value, where this is
 // a strict router (R3261-10; RFC 3261 section 16.6 item 6).
-std::string_view SipService::edit_route(const Received& request, const Routing& routing, std::string_view in_front,
-                                        std::string_view uri) {
+std::string_view Forwarder::edit_route(const sip::Received& request, const Routing& routing, std::string_view in_front,
+                                       std::string_view uri) {
   const bool changes = routing.own_routes > 0 || routing.drop_last_route || !in_front.empty();
   if (!changes && routing.next_route.empty()) return uri;
   put_routes(request, routing, in_front, route_);
@@ -197,10 +230,10 @@ std::string_view SipService::edit_route(const Received& request, const Routing& 
   if (!strict && !changes) return uri;
   if (strict) {
     strict_uri_.assign(first.uri);
-    value_.assign(sip::trim(rest));
-    if (!value_.empty()) value_ += ", ";
-    value_.append("<").append(uri).append(">");
-    route_.swap(value_);
+    routes_.assign(sip::trim(rest));
+    if (!routes_.empty()) routes_ += ", ";
+    routes_.append("<").append(uri).append(">");
+    route_.swap(routes_);
     uri = strict_uri_;
   }
   if (route_.empty()) {
@@ -211,7 +244,7 @@ std::string_view SipService::edit_route(const Received& request, const Routing& 
   return uri;
 }
 
-std::string_view SipService::put_request(const Received& request, std::string_view uri) {
+std::string_view Forwarder::put_request(const sip::Received& request, std::string_view uri) {
   for (const HeaderEdit& edit : edits_.list()) edit_list_.push_back(edit);
   sip::ReceivedText room;
   const sip::ForwardText text{.uri = uri,
@@ -221,7 +254,7 @@ std::string_view SipService::put_request(const Received& request, std::string_vi
   return put_whole(request, text);
 }
 
-std::string_view SipService::put_whole(const Received& message, const sip::ForwardText& text) {
+std::string_view Forwarder::put_whole(const sip::Received& message, const sip::ForwardText& text) {
   const std::string_view head = message.bytes.substr(0, message.head.length);
   core::TextOut writer(text_.room(sip::forward_bytes_max(message.head, head, text) + message.body.size()));
   sip::put_forward(writer, message.head, head, text);
@@ -229,7 +262,7 @@ std::string_view SipService::put_whole(const Received& message, const sip::Forwa
   return text_.view(writer.size());
 }
 
-std::string_view SipService::forward_response(bool to_trusted, const Received& response, const sip::ProxyTimer* timer) {
+std::string_view Forwarder::response(bool to_trusted, const sip::Received& response, const sip::ProxyTimer* timer) {
   edit_list_.clear();
   edit_list_.push_back({EditKind::pop, {.id = HeaderId::via}});
   const bool answers = timer != nullptr && response.head.status >= 200 && response.head.status < 300;
@@ -245,14 +278,14 @@ std::string_view SipService::forward_response(bool to_trusted, const Received& r
   return put_response_on(to_trusted, response);
 }
 
-std::string_view SipService::filter_response(bool to_trusted, const Received& response) {
+std::string_view Forwarder::response_here(bool to_trusted, const sip::Received& response) {
   edit_list_.clear();
   return put_response_on(to_trusted, response);
 }
 
-std::string_view SipService::put_response_on(bool to_trusted, const Received& response) {
+std::string_view Forwarder::put_response_on(bool to_trusted, const sip::Received& response) {
   edits_.clear();
-  if (!trusted(response.flow.remote)) sip::edit_from_untrusted(response.head, response.bytes, {}, edits_);
+  if (!home_.trusts(response.flow.remote)) sip::edit_from_untrusted(response.head, response.bytes, {}, edits_);
   if (!to_trusted) sip::edit_to_untrusted(response.head, response.bytes, config_->untrusted, edits_);
   for (const HeaderEdit& edit : edits_.list()) edit_list_.push_back(edit);
   const sip::ForwardText text{.edits = edit_list_, .body_bytes = static_cast<std::uint32_t>(response.body.size())};
