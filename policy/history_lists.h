@@ -29,6 +29,7 @@
 #include "policy/sip_config.h"
 #include "policy/store_owner.h"
 #include "policy/user_agent.h"
+#include "policy/watched_users.h"
 
 namespace parley::policy {
 
@@ -62,7 +63,7 @@ class HistoryLists {
   void clear() { dialogs_.clear(); }
   [[nodiscard]] std::uint32_t granted_s() const { return dialogs_.granted_s(); }
 
-  void changed(std::string_view aor);
+  void changed(std::string_view aor) { watched_.remind(aor, dialogs_); }
 
   // --- what comes of it
 
@@ -97,11 +98,7 @@ class HistoryLists {
     bool diff = false;   // it is only told that the list has changed
     std::string etag{};  // that it was told last
   };
-  // One address of record.
-  struct Watched {
-    std::string aor;
-    std::vector<Usage> usages;
-  };
+  using Watched = WatchedUsers<Usage>::Watched;
 
   [[nodiscard]] std::string_view domain() const {
     return config_->domains.empty() ? std::string_view(config_->realm) : std::string_view(config_->domains.front());
@@ -115,10 +112,7 @@ class HistoryLists {
   void reply(const Question& question, std::string json) { out_->admin_reply(question.id, std::move(json)); }
 
   void set_packages();
-  [[nodiscard]] core::SlotId watched_of(std::string_view aor);
-  void release(core::SlotId id);
   void add_usage(const EventOutcome& outcome, const sip::Received& request);
-  void on_ended(const sip::EndedFact& fact);
   void keep(const KeepFact& fact);
   // `list` null: it could not be read, and is tried again when the next NOTIFY may go.
   void notify(const sip::NotifyFact& fact, const ListDocument* list);
@@ -133,8 +127,7 @@ class HistoryLists {
   sip::EventPackage packages_[package_count];
   const std::string allowed_events_;
   EventDialogs dialogs_;
-  core::SlotMap<Watched> watched_;
-  std::map<std::string, core::SlotId, std::less<>> by_aor_;
+  WatchedUsers<Usage> watched_;
 
   std::uint64_t numbers_ = 0;  // of tokens
   std::map<std::uint64_t, Question> asked_;
