@@ -35,9 +35,13 @@ void HistoryLists::list(std::uint64_t question, std::string_view aor, HistoryLis
 }
 
 void HistoryLists::remove(std::uint64_t question, std::string_view aor, std::vector<std::uint64_t> ids) {
-  const bool all = ids.empty();
-  core::RemoveHistory remove{.aor = std::string(aor), .ids = std::move(ids), .all = all};
-  ask({.aor = std::string(aor), .id = question}, std::move(remove));
+  remove_more({.aor = std::string(aor), .ids = std::move(ids), .id = question}, 0);
+}
+
+void HistoryLists::remove_more(Question question, std::uint64_t through) {
+  core::RemoveHistory remove{
+      .aor = question.aor, .ids = question.ids, .all = question.ids.empty(), .through = through};
+  ask(std::move(question), std::move(remove));
 }
 
 void HistoryLists::on_stored(const core::StoreResult& result) {
@@ -45,18 +49,30 @@ void HistoryLists::on_stored(const core::StoreResult& result) {
   if (found == asked_.end()) return;
   Question question = std::move(found->second);
   asked_.erase(found);
-  if (result.status != core::StoreResult::Status::done) {
+  if (question.list == nullptr) {
+    on_removed(question, result);
+  } else if (result.status != core::StoreResult::Status::done) {
     metrics_.add(Metric::history_unreadable);
     for (const sip::NotifyFact& fact : question.notifies) notify(fact, nullptr);
     if (question.id != 0) reply(question, "{\"error\":\"the store does not answer\",\"status\":503}");
-  } else if (question.list != nullptr) {
-    on_loaded(question, result);
   } else {
-    metrics_.add(Metric::history_deleted, result.removed);
-    if (result.removed != 0) changed(question.aor);
-    std::string json = result.removed != 0 ? "{\"deleted\":true,\"records\":" : "{\"deleted\":false,\"records\":";
-    reply(question, json.append(std::to_string(result.removed)).append("}"));
+    on_loaded(question, result);
   }
+}
+
+// Who asked has his answer when all is gone. What is left when the store refuses, or the process dies, he can remove again.
+void HistoryLists::on_removed(Question& question, const core::StoreResult& result) {
+  metrics_.add(Metric::history_deleted, result.removed);
+  question.removed += result.removed;
+  const bool done = result.status == core::StoreResult::Status::done;
+  if (done && result.more) return remove_more(std::move(question), result.through);
+  if (question.removed != 0) changed(question.aor);
+  if (!done) {
+    metrics_.add(Metric::history_unreadable);
+    return reply(question, "{\"error\":\"the store does not answer\",\"status\":503}");
+  }
+  std::string json = question.removed != 0 ? "{\"deleted\":true,\"records\":" : "{\"deleted\":false,\"records\":";
+  reply(question, json.append(std::to_string(question.removed)).append("}"));
 }
 
 void HistoryLists::on_loaded(Question& question, const core::StoreResult& result) {

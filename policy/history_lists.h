@@ -90,6 +90,8 @@ class HistoryLists {
     std::string aor{};
     HistoryList::Form form = HistoryList::Form::document;
     std::unique_ptr<HistoryList> list{};  // null: some are deleted
+    std::vector<std::uint64_t> ids{};     // these, or all
+    std::uint64_t removed = 0;
     std::uint64_t id = 0;                 // of the question; 0: none
     std::deque<sip::NotifyFact> notifies{};
   };
@@ -109,6 +111,8 @@ class HistoryLists {
   void ask(Question question, decltype(core::StoreOp::what) what);
   void load(Question question, std::uint64_t after);
   void on_loaded(Question& question, const core::StoreResult& result);
+  void remove_more(Question question, std::uint64_t through);
+  void on_removed(Question& question, const core::StoreResult& result);
   void reply(const Question& question, std::string json) { out_->admin_reply(question.id, std::move(json)); }
 
   void set_packages();

@@ -394,6 +394,7 @@ void HistoryRecorder::pager(Beginning beginning, const Message& message) {
 void HistoryRecorder::on_stored(const core::StoreResult& result) {
   using Status = core::StoreResult::Status;
   const std::uint64_t number = store_number(result.token);
+  changed_.insert(changed_.end(), result.users.begin(), result.users.end());
   if (number == look_number) {
     looking_ = false;
     metrics_.add(Metric::history_expired, result.removed);

@@ -106,7 +106,7 @@ class HistoryRecorder {
   void pager(Beginning beginning, const Message& message);
 
   void on_stored(const core::StoreResult& result);
-  // Of whom a record has begun or ended, and the store has that.
+  // Of whom a record has begun or ended, or is there no more, and the store has that.
   [[nodiscard]] bool next_changed(std::string& aor);
   void reload(std::shared_ptr<const SipConfig> config) { config_ = std::move(config); }
   [[nodiscard]] core::Instant next_deadline() const { return std::min(look_at_, again_at_); }

@@ -1,4 +1,6 @@
 // tests/service/history_lists_test.cc - a user's records are listed and deleted (OMA-HIS-1, -2, -5, -7), as OMA-DEF-14 says for whom.
+#include <functional>
+
 #include "tests/service/recorded.h"
 
 namespace parley::tests {
@@ -76,6 +78,41 @@ TEST_F(Recorded, OMA_HIS_5_RecordsAreDeletedByTheirUserOrAnOperator) {
   EXPECT_EQ(world->store.histories.begin()->second.aor, "sip:carol@example.org");
   EXPECT_EQ(asks(Kind::history_delete, "bob all"), "{\"deleted\":false,\"records\":0}");
   EXPECT_EQ(world->metric(Metric::history_deleted), 3U);
+  at_rest();
+}
+
+TEST_F(Recorded, OMA_HIS_5_AllGoInPartsAndTheAnswerComesWhenTheyAreGone) {
+  for (std::uint64_t id = 1; id <= 50; ++id) record(id);
+  record(51, "carol");
+  const std::string first = subscribes(*bob, history_function, "ua-profile", history_type);
+  line->pass(6s);
+  bob->quiet();
+  // One begins meanwhile: it is none of those that were to go.
+  world->store.on_answer = [&, parts = 0](const core::StoreResult&) mutable {
+    if (++parts == 1) record(100);
+  };
+  EXPECT_EQ(asks(Kind::history_delete, "bob all"), "{\"deleted\":true,\"records\":50}");
+  world->store.on_answer = nullptr;
+  EXPECT_EQ(world->store.histories.size(), 2U);
+  EXPECT_TRUE(world->store.histories.contains(100));
+  EXPECT_EQ(world->metric(Metric::history_deleted), 50U);
+  line->pass(1ms);
+  const std::string told_once = told(*bob);
+  EXPECT_NE(told_once.find("<history id=\"100\">"), std::string::npos) << told_once;
+  line->pass(6s);
+  bob->quiet();
+  at_rest();
+}
+
+TEST_F(Recorded, OMA_HIS_5_WhatIsLeftWhenTheStoreRefusesIsRemovedWithTheNextAttempt) {
+  for (std::uint64_t id = 1; id <= 50; ++id) record(id);
+  world->store.on_answer = [&](const core::StoreResult&) { world->store.full = true; };
+  EXPECT_NE(asks(Kind::history_delete, "bob all").find("\"status\":503"), std::string::npos);
+  EXPECT_EQ(world->store.histories.size(), 30U);
+  world->store.on_answer = nullptr;
+  world->store.full = false;
+  EXPECT_EQ(asks(Kind::history_delete, "bob all"), "{\"deleted\":true,\"records\":30}");
+  EXPECT_EQ(world->metric(Metric::history_deleted), 50U);
   at_rest();
 }
 
