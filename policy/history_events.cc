@@ -65,6 +65,7 @@ void HistoryLists::set_packages() {
 
 void HistoryLists::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
+  cache_.clear();  // a domain is named in all of them
   set_packages();
   dialogs_.reload(config_, config_->reg_events.notifies_unanswered_max);
 }
@@ -116,9 +117,8 @@ void HistoryLists::end() {
   }
   const HistoryAccess& access = config_->im.history_access;
   for (auto& [resource, question] : due) {
-    question.list = new_list(HistoryList::Form::document,
-                             std::min(access.list_bytes_max, config_->im.deferred.list_bytes_max));
-    load(std::move(question), 0);
+    question.bytes_max = std::min(access.list_bytes_max, config_->im.deferred.list_bytes_max);
+    read(std::move(question));
   }
 }
 

@@ -66,7 +66,7 @@ bool HistoryTable::prepare(Sqlite& db) {
       "begun_by_owner=excluded.begun_by_owner, began_ms=excluded.began_ms, ended_ms=excluded.ended_ms, "
       "expires_ms=excluded.expires_ms");
   exists_ = db.prepare("SELECT 1 FROM history_record WHERE id=?");
-  end_ = db.prepare("UPDATE history_record SET ended_ms=?, expires_ms=? WHERE id=?");
+  end_ = db.prepare("UPDATE history_record SET ended_ms=?, expires_ms=? WHERE id=? RETURNING aor");
   held_of_ = db.prepare(
       "SELECT count(*), coalesce(sum(messages), 0), coalesce(sum(bytes), 0) FROM history_record WHERE aor=?");
   oldest_ended_ = db.prepare("SELECT id FROM history_record WHERE aor=? AND id<>? AND ended_ms<>0 ORDER BY id LIMIT 1");
@@ -124,6 +124,12 @@ int HistoryTable::held_by(const std::string& aor, Held*& held) {
   return SQLITE_OK;
 }
 
+std::uint64_t HistoryTable::version_of(const std::string& aor) {
+  if (const auto found = versions_.find(aor); found != versions_.end()) return found->second;
+  if (versions_.size() >= histories_held_max) versions_.clear();
+  return versions_.emplace(aor, ++last_version_).first->second;
+}
+
 int HistoryTable::first_of(Statement& from, const std::string& aor, std::uint64_t but, std::uint64_t& id) {
   id = 0;
   from.put(aor).put(static_cast<std::int64_t>(but));
@@ -133,6 +139,7 @@ int HistoryTable::first_of(Statement& from, const std::string& aor, std::uint64_
 }
 
 int HistoryTable::remove_record(const std::string& aor, std::uint64_t id, std::uint32_t& messages) {
+  changed(aor);
   remove_.put(static_cast<std::int64_t>(id)).put(aor);
   int result = SQLITE_DONE;
   while (remove_.next(result)) {
@@ -149,6 +156,7 @@ int HistoryTable::remove_record(const std::string& aor, std::uint64_t id, std::u
 }
 
 int HistoryTable::remove_first_message(const std::string& aor, std::uint64_t record, std::uint64_t& bytes) {
+  changed(aor);
   remove_first_.put(static_cast<std::int64_t>(record));
   int result = SQLITE_DONE;
   while (remove_first_.next(result)) {
@@ -181,6 +189,7 @@ int HistoryTable::put(const PutHistory& op, StoreResult& out) {
     }
     if (result = remove_record(h.aor, id, out.removed); result != SQLITE_OK) return result;
   }
+  changed(h.aor);
   put_.put(static_cast<std::int64_t>(h.id)).put(h.aor).put(static_cast<std::int64_t>(h.kind)).put(h.from).put(h.to);
   put_.put(h.group).put(h.people).put(h.subject).put(h.begun_by_owner ? 1 : 0);
   put_.put(h.began_ms).put(h.ended_ms).put(h.expires_ms);
@@ -190,7 +199,10 @@ int HistoryTable::put(const PutHistory& op, StoreResult& out) {
 }
 
 int HistoryTable::end(const EndHistory& op) {
-  return end_.put(op.ended_ms).put(op.expires_ms).put(static_cast<std::int64_t>(op.id)).run();
+  end_.put(op.ended_ms).put(op.expires_ms).put(static_cast<std::int64_t>(op.id));
+  int result = SQLITE_DONE;
+  while (end_.next(result)) changed(std::string(end_.text()));
+  return finished(result);
 }
 
 int HistoryTable::body_of(const std::string& bytes, std::int64_t& id) {
@@ -246,6 +258,7 @@ int HistoryTable::add(const AddHistoryMessage& op, StoreResult& out) {
   if (op.body != nullptr) {
     if (result = body_of(*op.body, body); result != SQLITE_OK) return result;
   }
+  changed(op.aor);
   add_.put(static_cast<std::int64_t>(m.record)).put(m.number).put(m.at_ms).put(m.sent ? 1 : 0).put(m.message_id).put(m.type);
   add_.put(static_cast<std::int64_t>(op.body != nullptr ? bytes : m.size));
   if (op.body != nullptr) add_.put(body);  // what has no value is NULL
@@ -331,6 +344,9 @@ int HistoryTable::remove_expired(const RemoveHistoryExpired& op, StoreResult& ou
 }
 
 int HistoryTable::load(const LoadHistories& op, StoreResult& out) {
+  out.version = version_of(op.aor);
+  out.unchanged = out.version == op.unless;
+  if (out.unchanged) return SQLITE_OK;
   load_.put(op.aor).put(static_cast<std::int64_t>(op.after)).put(std::int64_t{op.count_max} + 1);
   int result = SQLITE_DONE;
   while (load_.next(result)) {

@@ -364,11 +364,13 @@ struct RemoveHistoryExpired {
   std::int64_t now_ms = 0;
   std::uint32_t count_max = 0;
 };
-// The oldest records of a user with an id above `after`, at most count_max, in the order of their ids.
+// The oldest records of a user with an id above `after`, at most count_max, in the order of their ids. While the `version` of an
+// answer is the same, none of his records has changed in between.
 struct LoadHistories {
   std::string aor;
   std::uint64_t after = 0;
   std::uint32_t count_max = 0;
+  std::uint64_t unless = 0;  // 0, or a version: while it is that, nothing is loaded, and it is `unchanged`
 };
 // The messages of a record with a number above `after`, in their order: at most count_max, and no more behind the one that
 // passes bytes_max.
@@ -432,6 +434,8 @@ struct StoreResult {
   std::vector<HistoryMessageRow> history_messages{};  // LoadHistoryMessages
   std::uint32_t removed = 0;                          // PutHistory, AddHistoryMessage, RemoveHistory, RemoveHistoryExpired
   std::uint64_t through = 0;                          // RemoveHistory of all
+  std::uint64_t version = 0;                          // LoadHistories; not 0
+  bool unchanged = false;                             // LoadHistories
   // AddHistoryMessage, RemoveHistoryExpired: whose records have gone, each once.
   std::vector<std::string> users{};
 };

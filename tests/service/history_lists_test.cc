@@ -45,6 +45,68 @@ TEST_F(Recorded, OMA_HIS_1_TheEntityTagChangesWithTheListAndOnlyWithIt) {
   EXPECT_EQ(tag(), one);
 }
 
+// --- that nobody reads anew while nothing has changed
+
+TEST_F(Recorded, OMA_HIS_1_AListIsReadOnceUntilOneOfItsUsersRecordsHasChanged) {
+  for (std::uint64_t id = 1; id <= 250; ++id) record(id);
+  const auto pages = [&] { return std::exchange(world->store.history_pages, 0); };
+  const std::string first = listed();
+  EXPECT_EQ(pages(), 3U);
+  EXPECT_EQ(listed(), first);
+  EXPECT_EQ(pages(), 1U) << "whether it is as it was";
+  record(300, "carol");
+  EXPECT_EQ(listed(), first);
+  EXPECT_EQ(pages(), 1U) << "another user";
+  (void)asks(Kind::history_entries, "bob");
+  EXPECT_EQ(pages(), 3U) << "another document";
+  message(7, 1, "hello");
+  const std::string changed = listed();
+  EXPECT_EQ(pages(), 3U);
+  EXPECT_NE(changed, first);
+  asks(Kind::history_delete, "bob 7");
+  EXPECT_EQ(listed().find("<history id=\"7\">"), std::string::npos);
+  EXPECT_EQ(pages(), 3U);
+  EXPECT_EQ(world->metric(Metric::history_lists_kept), 2U);
+  EXPECT_EQ(world->metric(Metric::history_lists_read), 4U);
+  at_rest();
+}
+
+TEST_F(Recorded, OMA_HIS_1_AListIsReadAnewWhenARecordOfItExpires) {
+  record(7).expires_ms = world->now.wall_ms + 5'000;
+  record(8);
+  EXPECT_NE(listed().find("<history id=\"7\">"), std::string::npos);
+  world->now.wall_ms += 4'999;
+  line->pass(1ms);
+  EXPECT_NE(listed().find("<history id=\"7\">"), std::string::npos);
+  EXPECT_EQ(world->metric(Metric::history_lists_kept), 1U);
+  world->now.wall_ms += 1;
+  line->pass(1ms);
+  EXPECT_EQ(listed().find("<history id=\"7\">"), std::string::npos);
+  EXPECT_NE(listed().find("<history id=\"8\">"), std::string::npos);
+}
+
+TEST_F(Recorded, OMA_HIS_1_AListOfTwoTimesIsForWhoHasAskedAlone) {
+  for (std::uint64_t id = 1; id <= 250; ++id) record(id);
+  world->store.on_answer = [&, answers = 0](const core::StoreResult&) mutable {
+    if (++answers == 1) record(1).subject = "changed";
+  };
+  const std::string torn = listed();
+  EXPECT_EQ(torn.find("changed"), std::string::npos) << "that page was read before";
+  world->store.on_answer = nullptr;
+  EXPECT_NE(listed().find("changed"), std::string::npos);
+}
+
+TEST_F(Recorded, OMA_HIS_1_TheListsThatAreKeptAreBounded) {
+  for (const std::uint64_t most : {std::uint64_t{0}, std::uint64_t{3000}}) {
+    start_recorded([&](policy::SipConfig& c) { c.im.history_access.list_cache_bytes_max = most; });
+    record(1, "alice");
+    record(2, "bob");
+    record(3, "carol");
+    for (const char* user : {"alice", "bob", "carol", "carol", "bob", "alice"}) (void)listed(user);
+    EXPECT_EQ(world->metric(Metric::history_lists_kept), most == 0 ? 0U : 2U) << "what was not asked for longest has gone";
+  }
+}
+
 TEST_F(Recorded, OMA_HIS_1_ALongListHasTheNewest) {
   start_recorded([](policy::SipConfig& c) { c.im.history_access.list_bytes_max = 3000; });
   for (std::uint64_t id = 1; id <= 50; ++id) record(id);

@@ -330,6 +330,46 @@ TEST_F(HistoryStore, OMA_HIS_5_ALongRecordGoesInPartsByItsMessagesAndTheirBytes)
   EXPECT_EQ(add(message(3, 1, "z"), 1).removed, 0U) << "nothing of it counts any more";
 }
 
+TEST_F(HistoryStore, OMA_HIS_1_AVersionHoldsUntilSomethingOfItsUserChanges) {
+  put(record(1, alice, 0));
+  put(record(2, bob));
+  const auto version = [&](const std::string& aor = alice) { return did(core::LoadHistories{aor, 0, 100}).version; };
+  std::uint64_t before = version();
+  const std::uint64_t of_bob = version(bob);
+  EXPECT_NE(before, 0U);
+  EXPECT_EQ(version(), before);
+  const auto changes = [&](const char* what) {
+    const std::uint64_t now = version();
+    EXPECT_NE(now, before) << what;
+    EXPECT_FALSE(did(core::LoadHistories{alice, 0, 100, before}).unchanged) << what;
+    const core::StoreResult same = did(core::LoadHistories{alice, 0, 100, now});
+    EXPECT_TRUE(same.unchanged) << what;
+    EXPECT_TRUE(same.histories.empty()) << what;
+    before = now;
+  };
+  add(message(1, 1, "x"));
+  changes("a message");
+  did(core::EndHistory{1, 2000, 50'000});
+  changes("it ends");
+  put(record(3));
+  changes("another begins");
+  put(record(3));
+  changes("it is written once more");
+  add(message(3, 1, "y"), 1);
+  changes("one makes room");
+  add(message(3, 2, "z"), 1);
+  changes("a message makes room");
+  put(record(4));
+  before = version();
+  did(core::RemoveHistory{alice, {4}});
+  changes("one is removed");
+  did(core::RemoveHistory{bob, {3}});
+  EXPECT_EQ(version(), before) << "it was none of his";
+  did(core::RemoveHistoryExpired{50'000, 10});
+  changes("its time is over");
+  EXPECT_NE(version(bob), of_bob);
+}
+
 TEST_F(HistoryStore, OMA_HIS_6_WhoseRecordsHaveGoneIsSaid) {
   using Users = std::vector<std::string>;
   put(record(1));
