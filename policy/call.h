@@ -101,7 +101,8 @@ struct CallRequest {
   sip::TransactionId server{};  // who waits for its response on the other leg
   sip::TimerAsk asked{};
   bool sdp = false;
-  bool final = false;  // its final response has come, or none will
+  bool recorded = false;  // a MESSAGE that came while somebody had the call recorded
+  bool final = false;     // its final response has come, or none will
 };
 
 // Requests whose dialogs number the subscriptions they make by CSeq (R3515-1): theirs, and ours on the other leg.

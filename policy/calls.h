@@ -238,6 +238,7 @@ class Calls : public UserAgent {
   void tell_up(Call& call);
   void tell_over(Call& call);
   void record(Call& call, Leg leg, bool starts);
+  void record_message(const Call& call, const CallRequest& passed);
 
   // calls_text.cc
   // The headers of `message` that go on to the other leg, behind those that are there.

@@ -89,4 +89,14 @@ void Calls::record(Call& call, Leg leg, bool starts) {
   history_->start(call.talk, party_of(side_of(leg)), std::move(beginning));
 }
 
+// OMA-HIS-3: a MESSAGE of this dialog, which the other side has taken. One that was on its way when the record began, or ended,
+// is none of it.
+void Calls::record_message(const Call& call, const CallRequest& passed) {
+  const Received* const message = stored(passed.server);
+  if (message == nullptr || !call.talk.valid()) return;
+  history_->take(call.talk, {.from = party_of(side_of(sip::other(passed.leg))),
+                             .type = message->head.value(HeaderId::content_type, message->bytes),
+                             .bytes = message->body});
+}
+
 }  // namespace parley::policy

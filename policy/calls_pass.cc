@@ -41,6 +41,7 @@ void Calls::pass(Call& call, Strand& strand, Leg leg, const Received& request, s
   CallRequest& sent =
       send(call, strand, to, CallRequest::Kind::pass, method, request.head.method_name.of(request.bytes), &request);
   sent.server = server;
+  sent.recorded = method == Method::message && call.talk.valid();
   if (method == Method::refer) {
     if (call.refers.size() >= config_->calls.refers_max) {  // of the oldest one the id is no longer translated
       metrics_.add(Metric::sip_call_refers_limit);
@@ -95,6 +96,7 @@ void Calls::passed(Call& call, const CallRequest& request, const Received* respo
       add_all(*response, id);
     }
   }
+  if (request.recorded && status >= 200 && status < 300) record_message(call, request);
   const bool session = about_session(request.method);
   respond(request.server, session || status != 481 ? passed_status(status) : status, response, {});
   const bool lost = status == 408 || status == 481 || sip::dialog_loss(status) == sip::DialogLoss::dialog;

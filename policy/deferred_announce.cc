@@ -22,7 +22,7 @@ constexpr core::Duration reminders_pause = std::chrono::milliseconds(100);  // w
 // He wants nothing sent, has something, and nobody else tells him.
 bool DeferredWatch::is_announced_to(std::string_view aor) {
   return config_->im.deferred.on && !draining_ && deferred_.has(aor) && !settings_.of(aor).offline_delivery &&
-         !location_.bindings(aor).empty() && told(find(aor)) == 0;
+         !location_.bindings(aor).empty() && watched_.told(aor, dialogs_) == 0;
 }
 
 void DeferredWatch::available(std::string_view aor) {

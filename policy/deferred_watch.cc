@@ -107,12 +107,11 @@ void DeferredWatch::end() {
       };
       for (auto& [number, load] : loads_) drop(load);
       for (auto& [resource, load] : due) drop(load);
-      on_ended(fact.ended);
+      watched_.on_ended(fact.ended);
       continue;
     }
     Load& load = due[fact.notify.resource];
-    if (const Watched* const watched = watched_.get(core::SlotId::unpack(fact.notify.resource)))
-      load.aor = watched->aor;
+    if (const Watched* const watched = watched_.of(fact.notify.resource)) load.aor = watched->aor;
     load.notifies.push_back(std::move(fact.notify));
   }
   for (auto& [resource, load] : due) start(std::move(load), 0);
@@ -126,31 +125,19 @@ core::Instant DeferredWatch::next_deadline() const {
 // --- what outlives the process
 
 void DeferredWatch::restore(const core::SubscriptionRow& row, const core::Now& now) {
-  const core::SlotId id = config_->im.deferred.on ? watched_of(row.resource) : core::SlotId{};
-  if (!id.valid() || watched_.get(id)->usages.size() >= config_->reg_events.subscriptions_per_user_max) {
+  const core::SlotId id = config_->im.deferred.on ? watched_.add(row.resource) : core::SlotId{};
+  if (!id.valid() || watched_.at(id).usages.size() >= config_->reg_events.subscriptions_per_user_max) {
     dialogs_.drop(row);
   } else if (const RestoredEvent there = dialogs_.restore(row, id.packed(), false, now); there.subscription.valid()) {
-    watched_.get(id)->usages.push_back({.subscription = there.subscription, .diff = row.changes_only});
+    watched_.at(id).usages.push_back({.subscription = there.subscription, .diff = row.changes_only});
   }
-  if (id.valid()) release(id);
+  if (id.valid()) watched_.release(id);
 }
 
 void DeferredWatch::keep(const KeepFact& fact) {
-  const Watched* const watched = watched_.get(core::SlotId::unpack(fact.resource));
-  if (watched == nullptr) return;
-  for (const Usage& usage : watched->usages) {
-    if (usage.subscription == fact.subscription) {
-      dialogs_.keep(fact, {.resource = watched->aor, .changes_only = usage.diff});
-    }
-  }
-}
-
-// Subscriptions but those that wait, since a restart, for their subscriber to come again.
-std::size_t DeferredWatch::told(const Watched* watched) const {
-  if (watched == nullptr) return 0;
-  return static_cast<std::size_t>(std::count_if(watched->usages.begin(), watched->usages.end(), [&](const Usage& usage) {
-    return !dialogs_.held(usage.subscription);
-  }));
+  Watched* const watched = watched_.of(fact.resource);
+  const Usage* const usage = watched == nullptr ? nullptr : watched_.usage(*watched, fact.subscription);
+  if (usage != nullptr) dialogs_.keep(fact, {.resource = watched->aor, .changes_only = usage->diff});
 }
 
 // --- SUBSCRIBE
@@ -164,14 +151,14 @@ std::uint16_t DeferredWatch::subscribe(const Received& request, const sip::Reque
                                        std::string_view user) {
   const sip::SubscribeAnswer asked = dialogs_.judge(request);
   if (asked.status != 200) return asked.status;
-  if (told(find(aor)) >= config_->reg_events.subscriptions_per_user_max) {
+  if (watched_.told(aor, dialogs_) >= config_->reg_events.subscriptions_per_user_max) {
     metrics_.add(Metric::sip_subscriptions_user_limit);
     return 403;
   }
   contact_ = "<";
   put_listener_uri(contact_, request.flow.transport, transport_.listener(request.flow), user, request.secure());
   contact_ += '>';
-  const core::SlotId id = watched_of(aor);
+  const core::SlotId id = watched_.add(aor);
   if (!id.valid()) {
     metrics_.add(Metric::sip_subscriptions_limit);
     return 503;
@@ -179,7 +166,7 @@ std::uint16_t DeferredWatch::subscribe(const Received& request, const sip::Reque
   const EventOutcome outcome =
       dialogs_.subscribe({.request = request, .match = match, .resource = id.packed(), .contact = contact_}, asked);
   if (outcome.created) add_usage(outcome, request);
-  release(id);
+  watched_.release(id);
   return outcome.status;
 }
 
@@ -188,10 +175,8 @@ std::uint16_t DeferredWatch::refresh(const Received& request, const sip::Request
   if (outcome.created) {
     add_usage(outcome, request);
   } else if (outcome.status == 200 && request.head.first(HeaderId::accept) != nullptr) {
-    Watched& watched = *watched_.get(core::SlotId::unpack(outcome.resource));
-    for (Usage& usage : watched.usages) {
-      if (usage.subscription == outcome.subscription) usage.diff = wants_change(packages_[sip_profile], request);
-    }
+    Usage* const usage = watched_.usage(*watched_.of(outcome.resource), outcome.subscription);
+    usage->diff = wants_change(packages_[sip_profile], request);
   }
   return outcome.status;
 }
@@ -199,44 +184,7 @@ std::uint16_t DeferredWatch::refresh(const Received& request, const sip::Request
 void DeferredWatch::add_usage(const EventOutcome& outcome, const Received& request) {
   Usage usage{.subscription = outcome.subscription};
   usage.diff = wants_change(packages_[sip_profile], request);
-  watched_.get(core::SlotId::unpack(outcome.resource))->usages.push_back(std::move(usage));
-}
-
-// --- what is watched
-
-core::SlotId DeferredWatch::watched_of(std::string_view aor) {
-  if (const auto there = by_aor_.find(aor); there != by_aor_.end()) return there->second;
-  const core::SlotId id = watched_.emplace();
-  if (!id.valid()) return id;
-  watched_.get(id)->aor = aor;
-  by_aor_.emplace(aor, id);
-  return id;
-}
-
-DeferredWatch::Watched* DeferredWatch::find(std::string_view aor) {
-  const auto there = by_aor_.find(aor);
-  return there == by_aor_.end() ? nullptr : watched_.get(there->second);
-}
-
-void DeferredWatch::release(core::SlotId id) {
-  const Watched& watched = *watched_.get(id);
-  if (!watched.usages.empty()) return;
-  by_aor_.erase(watched.aor);
-  watched_.erase(id);
-}
-
-void DeferredWatch::on_ended(const sip::EndedFact& fact) {
-  const core::SlotId id = core::SlotId::unpack(fact.resource);
-  Watched* const watched = watched_.get(id);
-  if (watched == nullptr) return;  // of a SUBSCRIBE that could not be answered
-  std::erase_if(watched->usages, [&](const Usage& usage) { return usage.subscription == fact.subscription; });
-  release(id);
-}
-
-void DeferredWatch::changed(std::string_view aor) {
-  const Watched* const watched = find(aor);
-  if (watched == nullptr) return;
-  for (const Usage& usage : watched->usages) dialogs_.remind(usage.subscription);
+  watched_.of(outcome.resource)->usages.push_back(std::move(usage));
 }
 
 // --- reading a list
@@ -315,11 +263,10 @@ void DeferredWatch::finish(Load& load, bool good) {
 
 // `list`: none; it could not be read, and is tried again when the next NOTIFY may go.
 void DeferredWatch::notify(const sip::NotifyFact& fact, const DeferredList* list, const Load& load) {
-  Watched* const watched = watched_.get(core::SlotId::unpack(fact.resource));
+  Watched* const watched = watched_.of(fact.resource);
   CHECK(watched != nullptr);  // what has ended was taken out
-  const auto usage = std::find_if(watched->usages.begin(), watched->usages.end(),
-                                  [&](const Usage& u) { return u.subscription == fact.subscription; });
-  CHECK(usage != watched->usages.end());
+  Usage* const usage = watched_.usage(*watched, fact.subscription);
+  CHECK(usage != nullptr);
   if (list == nullptr) {
     (void)dialogs_.send(fact, {});
     dialogs_.remind(fact.subscription);
@@ -345,11 +292,9 @@ void DeferredWatch::notify(const sip::NotifyFact& fact, const DeferredList* list
 void DeferredWatch::on_response(core::SlotId subscriber, const Received& response, sip::TransactionId client) {
   dialogs_.on_response(subscriber, response, client);
   for (sip::NotifyFact fact; dialogs_.next_delivered(fact);) {
-    const Watched* const watched = watched_.get(core::SlotId::unpack(fact.resource));
-    if (watched == nullptr) continue;
-    for (const Usage& usage : watched->usages) {
-      if (usage.subscription == fact.subscription && usage.number == fact.number) mark(usage.told);
-    }
+    Watched* const watched = watched_.of(fact.resource);
+    const Usage* const usage = watched == nullptr ? nullptr : watched_.usage(*watched, fact.subscription);
+    if (usage != nullptr && usage->number == fact.number) mark(usage->told);
   }
 }
 

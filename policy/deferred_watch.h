@@ -35,6 +35,7 @@
 #include "policy/settings.h"
 #include "policy/store_owner.h"
 #include "policy/user_agent.h"
+#include "policy/watched_users.h"
 #include "sip/location.h"
 
 namespace parley::policy {
@@ -66,7 +67,7 @@ class DeferredWatch : public UserAgent {
   // --- what happens to what waits for users of this shard
 
   void available(std::string_view aor);
-  void changed(std::string_view aor);
+  void changed(std::string_view aor) { watched_.remind(aor, dialogs_); }
   // Some of it will be gone soon.
   void remind(std::string_view aor);
 
@@ -133,11 +134,7 @@ class DeferredWatch : public UserAgent {
     std::string aor;
     Told told;
   };
-  // One address of record.
-  struct Watched {
-    std::string aor;
-    std::vector<Usage> usages;
-  };
+  using Watched = WatchedUsers<Usage>::Watched;
   // A list that is being read, and what for.
   struct Load {
     std::string aor{};
@@ -152,11 +149,7 @@ class DeferredWatch : public UserAgent {
     std::set<std::string> users{};  // was found, and is in the store
   };
 
-  [[nodiscard]] core::SlotId watched_of(std::string_view aor);
-  [[nodiscard]] Watched* find(std::string_view aor);
-  void release(core::SlotId id);
   void add_usage(const EventOutcome& outcome, const Received& request);
-  [[nodiscard]] std::size_t told(const Watched* watched) const;
   void keep(const KeepFact& fact);
   void set_packages();
   void start(Load load, std::uint64_t after);
@@ -165,7 +158,6 @@ class DeferredWatch : public UserAgent {
   void on_reminding(Load& load, const core::StoreResult& result);
   [[nodiscard]] DeferredList document_of(const Load& load, std::uint64_t bytes_max);
   void notify(const sip::NotifyFact& fact, const DeferredList* list, const Load& load);
-  void on_ended(const sip::EndedFact& fact);
   [[nodiscard]] bool is_announced_to(std::string_view aor);
   void announce_more();
   void announce(const Load& load);
@@ -190,8 +182,7 @@ class DeferredWatch : public UserAgent {
   sip::EventPackage packages_[package_count];
   const std::string allowed_events_;
   EventDialogs dialogs_;
-  core::SlotMap<Watched> watched_;
-  std::map<std::string, core::SlotId, std::less<>> by_aor_;
+  WatchedUsers<Usage> watched_;
 
   std::uint64_t numbers_ = 0;                   // of tokens
   std::map<std::uint64_t, Load> loads_;         // by number

@@ -15,7 +15,7 @@ struct HistoryConfig {
   std::uint64_t bytes_max = 100 << 20;
   core::Duration age_max = std::chrono::hours(30 * 24);
   bool keep_old = false;  // who has that much: his oldest ones stay, and what is new is not kept
-  // A longer message is recorded without its body, and so is one that comes in pieces while pieces of others take all of
+  // A longer message is recorded without its body, and so is one that comes in pieces when they take too much of
   // assembling_bytes_max of the shard.
   std::uint32_t message_bytes_max = 256 * 1024;
   std::uint64_t assembling_bytes_max = 32 << 20;

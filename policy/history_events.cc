@@ -65,6 +65,7 @@ void HistoryLists::set_packages() {
 
 void HistoryLists::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
+  cache_.clear();  // a domain is named in all of them
   set_packages();
   dialogs_.reload(config_, config_->reg_events.notifies_unanswered_max);
 }
@@ -78,23 +79,19 @@ void HistoryLists::begin(const core::Now& now, core::Outbox& out) {
 // --- what outlives the process
 
 void HistoryLists::restore(const core::SubscriptionRow& row, const core::Now& now) {
-  const core::SlotId id = config_->im.history_access.on ? watched_of(row.resource) : core::SlotId{};
-  if (!id.valid() || watched_.get(id)->usages.size() >= config_->reg_events.subscriptions_per_user_max) {
+  const core::SlotId id = config_->im.history_access.on ? watched_.add(row.resource) : core::SlotId{};
+  if (!id.valid() || watched_.at(id).usages.size() >= config_->reg_events.subscriptions_per_user_max) {
     dialogs_.drop(row);
   } else if (const RestoredEvent there = dialogs_.restore(row, id.packed(), false, now); there.subscription.valid()) {
-    watched_.get(id)->usages.push_back({.subscription = there.subscription, .diff = row.changes_only});
+    watched_.at(id).usages.push_back({.subscription = there.subscription, .diff = row.changes_only});
   }
-  if (id.valid()) release(id);
+  if (id.valid()) watched_.release(id);
 }
 
 void HistoryLists::keep(const KeepFact& fact) {
-  const Watched* const watched = watched_.get(core::SlotId::unpack(fact.resource));
-  if (watched == nullptr) return;
-  for (const Usage& usage : watched->usages) {
-    if (usage.subscription == fact.subscription) {
-      dialogs_.keep(fact, {.resource = watched->aor, .changes_only = usage.diff});
-    }
-  }
+  Watched* const watched = watched_.of(fact.resource);
+  const Usage* const usage = watched == nullptr ? nullptr : watched_.usage(*watched, fact.subscription);
+  if (usage != nullptr) dialogs_.keep(fact, {.resource = watched->aor, .changes_only = usage->diff});
 }
 
 void HistoryLists::end() {
@@ -111,19 +108,17 @@ void HistoryLists::end() {
       };
       for (auto& [number, question] : asked_) drop(question);
       for (auto& [resource, question] : due) drop(question);
-      on_ended(fact.ended);
+      watched_.on_ended(fact.ended);
       continue;
     }
     Question& question = due[fact.notify.resource];
-    if (const Watched* const watched = watched_.get(core::SlotId::unpack(fact.notify.resource)))
-      question.aor = watched->aor;
+    if (const Watched* const watched = watched_.of(fact.notify.resource)) question.aor = watched->aor;
     question.notifies.push_back(std::move(fact.notify));
   }
   const HistoryAccess& access = config_->im.history_access;
   for (auto& [resource, question] : due) {
-    question.list = new_list(HistoryList::Form::document,
-                             std::min(access.list_bytes_max, config_->im.deferred.list_bytes_max));
-    load(std::move(question), 0);
+    question.bytes_max = std::min(access.list_bytes_max, config_->im.deferred.list_bytes_max);
+    read(std::move(question));
   }
 }
 
@@ -146,18 +141,14 @@ std::uint16_t HistoryLists::subscribe(const sip::Received& request, const sip::R
                                       std::string_view aor, std::string_view user) {
   const sip::SubscribeAnswer asked = dialogs_.judge(request);
   if (asked.status != 200) return asked.status;
-  const auto there = by_aor_.find(aor);
-  // Those that wait, since a restart, for their subscriber to come again keep nobody out.
-  const auto told = [this](const Usage& usage) { return !dialogs_.held(usage.subscription); };
-  if (there != by_aor_.end() && std::ranges::count_if(watched_.get(there->second)->usages, told) >=
-                                    config_->reg_events.subscriptions_per_user_max) {
+  if (watched_.told(aor, dialogs_) >= config_->reg_events.subscriptions_per_user_max) {
     metrics_.add(Metric::sip_subscriptions_user_limit);
     return 403;
   }
   contact_ = "<";
   put_listener_uri(contact_, request.flow.transport, transport_.listener(request.flow), user, request.secure());
   contact_ += '>';
-  const core::SlotId id = watched_of(aor);
+  const core::SlotId id = watched_.add(aor);
   if (!id.valid()) {
     metrics_.add(Metric::sip_subscriptions_limit);
     return 503;
@@ -165,7 +156,7 @@ std::uint16_t HistoryLists::subscribe(const sip::Received& request, const sip::R
   const EventOutcome outcome =
       dialogs_.subscribe({.request = request, .match = match, .resource = id.packed(), .contact = contact_}, asked);
   if (outcome.created) add_usage(outcome, request);
-  release(id);
+  watched_.release(id);
   return outcome.status;
 }
 
@@ -174,56 +165,24 @@ std::uint16_t HistoryLists::refresh(const sip::Received& request, const sip::Req
   if (outcome.created) {
     add_usage(outcome, request);
   } else if (outcome.status == 200 && request.head.first(HeaderId::accept) != nullptr) {
-    for (Usage& usage : watched_.get(core::SlotId::unpack(outcome.resource))->usages) {
-      if (usage.subscription == outcome.subscription) usage.diff = wants_change(packages_[sip_profile], request);
-    }
+    Usage* const usage = watched_.usage(*watched_.of(outcome.resource), outcome.subscription);
+    usage->diff = wants_change(packages_[sip_profile], request);
   }
   return outcome.status;
 }
 
 void HistoryLists::add_usage(const EventOutcome& outcome, const sip::Received& request) {
   Usage usage{.subscription = outcome.subscription, .diff = wants_change(packages_[sip_profile], request)};
-  watched_.get(core::SlotId::unpack(outcome.resource))->usages.push_back(std::move(usage));
+  watched_.of(outcome.resource)->usages.push_back(std::move(usage));
 }
 
-// --- what is watched
-
-core::SlotId HistoryLists::watched_of(std::string_view aor) {
-  if (const auto there = by_aor_.find(aor); there != by_aor_.end()) return there->second;
-  const core::SlotId id = watched_.emplace();
-  if (!id.valid()) return id;
-  watched_.get(id)->aor = aor;
-  by_aor_.emplace(aor, id);
-  return id;
-}
-
-void HistoryLists::release(core::SlotId id) {
-  const Watched& watched = *watched_.get(id);
-  if (!watched.usages.empty()) return;
-  by_aor_.erase(watched.aor);
-  watched_.erase(id);
-}
-
-void HistoryLists::on_ended(const sip::EndedFact& fact) {
-  const core::SlotId id = core::SlotId::unpack(fact.resource);
-  Watched* const watched = watched_.get(id);
-  if (watched == nullptr) return;  // of a SUBSCRIBE that could not be answered
-  std::erase_if(watched->usages, [&](const Usage& usage) { return usage.subscription == fact.subscription; });
-  release(id);
-}
-
-void HistoryLists::changed(std::string_view aor) {
-  const auto there = by_aor_.find(aor);
-  if (there == by_aor_.end()) return;
-  for (const Usage& usage : watched_.get(there->second)->usages) dialogs_.remind(usage.subscription);
-}
+// --- NOTIFY
 
 void HistoryLists::notify(const sip::NotifyFact& fact, const ListDocument* list) {
-  Watched* const watched = watched_.get(core::SlotId::unpack(fact.resource));
+  Watched* const watched = watched_.of(fact.resource);
   CHECK(watched != nullptr);  // what has ended was taken out
-  const auto usage = std::find_if(watched->usages.begin(), watched->usages.end(),
-                                  [&](const Usage& u) { return u.subscription == fact.subscription; });
-  CHECK(usage != watched->usages.end());
+  Usage* const usage = watched_.usage(*watched, fact.subscription);
+  CHECK(usage != nullptr);
   if (list == nullptr) {
     (void)dialogs_.send(fact, {});
     dialogs_.remind(fact.subscription);

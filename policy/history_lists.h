@@ -2,8 +2,8 @@
 // subscriptions to it (OMA-HIS-1, OMA-HIS-5; as OMA-DEF-11 says of what waits for him).
 //
 // One per shard, used by its thread alone; a user belongs to the shard that his address of record names. Rows lie in the
-// store (core/store/store.h) and are read whenever a list is due: nothing of them is kept here. history_lists.cc has the
-// questions, history_events.cc the subscriptions.
+// store (core/store/store.h) and are read when a list is due, unless it is kept from the last time and the store says that nothing
+// has changed (history_list_cache.h). history_lists.cc has the questions, history_events.cc the subscriptions.
 //
 //   list(), remove()         questions; answered by Outbox::admin_reply
 //   subscribe(), refresh()   a SUBSCRIBE without and with To tag, as those of RegEvents
@@ -13,8 +13,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,9 +28,11 @@
 #include "core/slot_map.h"
 #include "policy/event_dialogs.h"
 #include "policy/history_list.h"
+#include "policy/history_list_cache.h"
 #include "policy/sip_config.h"
 #include "policy/store_owner.h"
 #include "policy/user_agent.h"
+#include "policy/watched_users.h"
 
 namespace parley::policy {
 
@@ -62,7 +66,7 @@ class HistoryLists {
   void clear() { dialogs_.clear(); }
   [[nodiscard]] std::uint32_t granted_s() const { return dialogs_.granted_s(); }
 
-  void changed(std::string_view aor);
+  void changed(std::string_view aor) { watched_.remind(aor, dialogs_); }
 
   // --- what comes of it
 
@@ -89,6 +93,12 @@ class HistoryLists {
     std::string aor{};
     HistoryList::Form form = HistoryList::Form::document;
     std::unique_ptr<HistoryList> list{};  // null: some are deleted
+    std::uint64_t bytes_max = 0;          // of the list
+    HistoryListCache::Pointer kept{};     // from the last time
+    std::optional<std::uint64_t> version{};  // of the first page
+    std::int64_t until_ms = std::numeric_limits<std::int64_t>::max();  // when the first of these records expires
+    std::vector<std::uint64_t> ids{};     // these, or all
+    std::uint64_t removed = 0;
     std::uint64_t id = 0;                 // of the question; 0: none
     std::deque<sip::NotifyFact> notifies{};
   };
@@ -97,28 +107,22 @@ class HistoryLists {
     bool diff = false;   // it is only told that the list has changed
     std::string etag{};  // that it was told last
   };
-  // One address of record.
-  struct Watched {
-    std::string aor;
-    std::vector<Usage> usages;
-  };
+  using Watched = WatchedUsers<Usage>::Watched;
 
   [[nodiscard]] std::string_view domain() const {
     return config_->domains.empty() ? std::string_view(config_->realm) : std::string_view(config_->domains.front());
   }
-  [[nodiscard]] std::unique_ptr<HistoryList> new_list(HistoryList::Form form, std::uint64_t bytes_max) const {
-    return std::make_unique<HistoryList>(form, domain(), bytes_max);
-  }
   void ask(Question question, decltype(core::StoreOp::what) what);
+  void read(Question question);
   void load(Question question, std::uint64_t after);
   void on_loaded(Question& question, const core::StoreResult& result);
+  void finish(const Question& question, const ReadHistoryList& read);
+  void remove_more(Question question, std::uint64_t through);
+  void on_removed(Question& question, const core::StoreResult& result);
   void reply(const Question& question, std::string json) { out_->admin_reply(question.id, std::move(json)); }
 
   void set_packages();
-  [[nodiscard]] core::SlotId watched_of(std::string_view aor);
-  void release(core::SlotId id);
   void add_usage(const EventOutcome& outcome, const sip::Received& request);
-  void on_ended(const sip::EndedFact& fact);
   void keep(const KeepFact& fact);
   // `list` null: it could not be read, and is tried again when the next NOTIFY may go.
   void notify(const sip::NotifyFact& fact, const ListDocument* list);
@@ -133,8 +137,8 @@ class HistoryLists {
   sip::EventPackage packages_[package_count];
   const std::string allowed_events_;
   EventDialogs dialogs_;
-  core::SlotMap<Watched> watched_;
-  std::map<std::string, core::SlotId, std::less<>> by_aor_;
+  WatchedUsers<Usage> watched_;
+  HistoryListCache cache_;
 
   std::uint64_t numbers_ = 0;  // of tokens
   std::map<std::uint64_t, Question> asked_;

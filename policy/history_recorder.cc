@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/check.h"
 #include "policy/cpim.h"
 #include "sip/address.h"
 #include "sip/content_type.h"
@@ -111,6 +112,7 @@ std::int64_t HistoryRecorder::end_of_time(std::int64_t ended_ms) const {
 TalkId HistoryRecorder::open(bool waits) {
   const TalkId talk = talks_.emplace();
   if (Talk* const opened = talks_.get(talk)) {
+    opened->self = talk;
     opened->waits = waits;
   } else {
     metrics_.add(Metric::history_talks_limit);
@@ -219,7 +221,7 @@ void HistoryRecorder::take(TalkId id, const Piece& piece) {
     if (piece.number != 0) return open.number == piece.number;
     return open.number == 0 && open.from == piece.from && open.message_id == piece.message_id;
   });
-  std::size_t index = static_cast<std::size_t>(found - talk->open.begin());
+  auto index = static_cast<std::size_t>(found - talk->open.begin());
   const bool ends = piece.last && piece.flag == msrp::Flag::end;
   if (found == talk->open.end()) {
     if (piece.start > 1 || (piece.start == 0 && !piece.first)) return;  // its beginning is not there
@@ -251,7 +253,7 @@ void HistoryRecorder::take(TalkId id, const Piece& piece) {
     return;
   }
   const std::uint64_t known = size + 1 - start;
-  if (known < piece.bytes.size()) append(*talk, index, piece.bytes.substr(known));
+  if (known < piece.bytes.size()) append(*talk, talk->open[index], piece.bytes.substr(known));
   if (!piece.last || piece.flag == msrp::Flag::more) return;
   Open& open = talk->open[index];
   const bool all = piece.total == msrp::ByteRange::unknown || piece.total == open.size;
@@ -293,28 +295,29 @@ void HistoryRecorder::drop(TalkId id, std::uint64_t from, std::string_view messa
   }
 }
 
-// Where a talk has more than its share, or the shard has no more, what has waited longest in the talk gives way.
-void HistoryRecorder::append(Talk& talk, std::size_t& index, std::string_view bytes) {
+// A talk has no more than its share. Where the shard has no more for all, the talk that has most gives way, so that few large ones
+// leave room for any other.
+void HistoryRecorder::append(Talk& talk, Open& message, std::string_view bytes) {
   const HistoryConfig& config = config_->im.history;
-  Open& message = talk.open[index];
   message.size += bytes.size();
   if (!message.kept) return;
   message.body += bytes;
-  talk.bytes += bytes.size();
-  assembling_bytes_ += bytes.size();
+  set_bytes(talk, talk.bytes + bytes.size());
   if (message.size > config.message_bytes_max) return leave_out(talk, message, Metric::history_left_out_large);
   const std::uint64_t share = std::max<std::uint64_t>(config.message_bytes_max, config.assembling_bytes_max / talk_share);
-  const auto too_much = [&] { return talk.bytes > share || assembling_bytes_ > config.assembling_bytes_max; };
-  for (std::size_t i = 0; i < index && too_much();) {
-    if (talk.open[i].body.empty() || talk.open[i].done) {
-      ++i;
-      continue;
-    }
-    metrics_.add(Metric::history_given_up);
-    forget(talk, i);
-    --index;
+  while (talk.bytes > share) give_way(talk, Metric::history_left_out_share);
+  while (assembling_bytes_ > config.assembling_bytes_max) {
+    give_way(*talks_.get(TalkId::unpack(by_bytes_.rbegin()->second)), Metric::history_left_out_memory);
   }
-  if (too_much()) leave_out(talk, talk.open[index], Metric::history_left_out_memory);
+}
+
+// Of a talk that has some: what has waited longest, but what is whole last.
+void HistoryRecorder::give_way(Talk& talk, Metric why) {
+  const auto has = [](const Open& message) { return !message.body.empty(); };
+  auto oldest = std::ranges::find_if(talk.open, [&](const Open& message) { return has(message) && !message.done; });
+  if (oldest == talk.open.end()) oldest = std::ranges::find_if(talk.open, has);
+  CHECK(oldest != talk.open.end());
+  leave_out(talk, *oldest, why);
 }
 
 // What its beginning says is all that is needed of it.
@@ -323,16 +326,22 @@ void HistoryRecorder::leave_out(Talk& talk, Open& message, Metric why) {
   message.excluded = seen.excluded;
   message.imdn_id = seen.imdn_id;
   message.kept = false;
-  assembling_bytes_ -= message.body.size();
-  talk.bytes -= message.body.size();
+  set_bytes(talk, talk.bytes - message.body.size());
   message.body = {};
   if (!message.excluded) metrics_.add(why);
 }
 
 void HistoryRecorder::forget(Talk& talk, std::size_t index) {
-  assembling_bytes_ -= talk.open[index].body.size();
-  talk.bytes -= talk.open[index].body.size();
+  set_bytes(talk, talk.bytes - talk.open[index].body.size());
   talk.open.erase(talk.open.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
+void HistoryRecorder::set_bytes(Talk& talk, std::uint64_t bytes) {
+  if (bytes == talk.bytes) return;
+  if (talk.bytes != 0) by_bytes_.erase({talk.bytes, talk.self.packed()});
+  if (bytes != 0) by_bytes_.emplace(bytes, talk.self.packed());
+  assembling_bytes_ = assembling_bytes_ - talk.bytes + bytes;
+  talk.bytes = bytes;
 }
 
 void HistoryRecorder::record(TalkId id, const Whole& said) {
@@ -394,6 +403,7 @@ void HistoryRecorder::pager(Beginning beginning, const Message& message) {
 void HistoryRecorder::on_stored(const core::StoreResult& result) {
   using Status = core::StoreResult::Status;
   const std::uint64_t number = store_number(result.token);
+  changed_.insert(changed_.end(), result.users.begin(), result.users.end());
   if (number == look_number) {
     looking_ = false;
     metrics_.add(Metric::history_expired, result.removed);

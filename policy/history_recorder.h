@@ -22,8 +22,10 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/metrics.h"
@@ -106,7 +108,7 @@ class HistoryRecorder {
   void pager(Beginning beginning, const Message& message);
 
   void on_stored(const core::StoreResult& result);
-  // Of whom a record has begun or ended, and the store has that.
+  // Of whom a record has begun or ended, or is there no more, and the store has that.
   [[nodiscard]] bool next_changed(std::string& aor);
   void reload(std::shared_ptr<const SipConfig> config) { config_ = std::move(config); }
   [[nodiscard]] core::Instant next_deadline() const { return std::min(look_at_, again_at_); }
@@ -140,6 +142,7 @@ class HistoryRecorder {
     std::string imdn_id{};
   };
   struct Talk {
+    TalkId self;
     std::vector<Track> tracks;
     std::vector<Open> open;  // in the order in which they began
     std::uint64_t bytes = 0;  // of their bodies
@@ -157,9 +160,10 @@ class HistoryRecorder {
   };
   using Body = std::shared_ptr<const std::string>;
 
-  // `index` of the same message afterwards.
-  void append(Talk& talk, std::size_t& index, std::string_view bytes);
+  void append(Talk& talk, Open& message, std::string_view bytes);
+  void give_way(Talk& talk, core::Metric why);
   void leave_out(Talk& talk, Open& message, core::Metric why);
+  void set_bytes(Talk& talk, std::uint64_t bytes);
   void forget(Talk& talk, std::size_t index);
   void record(TalkId talk, const Open& message);
   void record(TalkId talk, const Whole& whole);
@@ -183,6 +187,7 @@ class HistoryRecorder {
   core::Outbox* out_ = nullptr;
   core::SlotMap<Talk> talks_;
   std::uint64_t assembling_bytes_ = 0;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> by_bytes_;  // bytes of bodies, talk: those that have some
   std::uint64_t numbers_ = 0;  // of tokens
   struct Asked {
     TalkId talk;

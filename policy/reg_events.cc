@@ -68,31 +68,20 @@ void RegEvents::begin(const core::Now& now, core::Outbox& out) {
 // --- what outlives the process
 
 void RegEvents::restore(const core::SubscriptionRow& row, const core::Now& now) {
-  const core::SlotId id = watched_of(row.resource);
-  if (!id.valid() || watched_.get(id)->usages.size() >= config_->reg_events.subscriptions_per_user_max) {
+  const core::SlotId id = watched_.add(row.resource);
+  if (!id.valid() || watched_.at(id).usages.size() >= config_->reg_events.subscriptions_per_user_max) {
     dialogs_.drop(row);
   } else if (const RestoredEvent there = dialogs_.restore(row, id.packed(), false, now); there.subscription.valid()) {
-    watched_.get(id)->usages.push_back(
+    watched_.at(id).usages.push_back(
         {.subscription = there.subscription, .package = there.package, .version = row.version});
   }
-  if (id.valid()) release(id);
+  if (id.valid()) watched_.release(id);
 }
 
 void RegEvents::keep(const KeepFact& fact) {
-  const Watched* const watched = watched_.get(core::SlotId::unpack(fact.resource));
-  if (watched == nullptr) return;
-  for (const Usage& usage : watched->usages) {
-    if (usage.subscription == fact.subscription) {
-      dialogs_.keep(fact, {.resource = watched->aor, .version = usage.version});
-    }
-  }
-}
-
-// Who does not come back after a restart does not keep others out.
-bool RegEvents::has_room(const Watched& watched) const {
-  const auto count = std::count_if(watched.usages.begin(), watched.usages.end(),
-                                   [&](const Usage& usage) { return !dialogs_.held(usage.subscription); });
-  return static_cast<std::uint32_t>(count) < config_->reg_events.subscriptions_per_user_max;
+  Watched* const watched = watched_.of(fact.resource);
+  const Usage* const usage = watched == nullptr ? nullptr : watched_.usage(*watched, fact.subscription);
+  if (usage != nullptr) dialogs_.keep(fact, {.resource = watched->aor, .version = usage->version});
 }
 
 void RegEvents::reload(std::shared_ptr<const SipConfig> config) {
@@ -113,15 +102,14 @@ std::uint16_t RegEvents::subscribe(const sip::Received& request, const sip::Requ
                                    std::string_view user) {
   const sip::SubscribeAnswer asked = dialogs_.judge(request);
   if (asked.status != 200) return asked.status;
-  const auto there = by_aor_.find(aor);
-  if (there != by_aor_.end() && !has_room(*watched_.get(there->second))) {
+  if (watched_.told(aor, dialogs_) >= config_->reg_events.subscriptions_per_user_max) {
     metrics_.add(Metric::sip_subscriptions_user_limit);
     return 403;
   }
   contact_ = "<";
   put_listener_uri(contact_, request.flow.transport, transport_.listener(request.flow), user, request.secure());
   contact_ += '>';
-  const core::SlotId id = watched_of(aor);
+  const core::SlotId id = watched_.add(aor);
   if (!id.valid()) {
     metrics_.add(Metric::sip_subscriptions_limit);
     return 503;
@@ -129,9 +117,9 @@ std::uint16_t RegEvents::subscribe(const sip::Received& request, const sip::Requ
   const EventOutcome outcome =
       dialogs_.subscribe({.request = request, .match = match, .resource = id.packed(), .contact = contact_}, asked);
   if (outcome.created) {
-    watched_.get(id)->usages.push_back({.subscription = outcome.subscription, .package = asked.package});
+    watched_.at(id).usages.push_back({.subscription = outcome.subscription, .package = asked.package});
   }
-  release(id);
+  watched_.release(id);
   return outcome.status;
 }
 
@@ -144,56 +132,36 @@ std::uint16_t RegEvents::refresh(const sip::Received& request, const sip::Reques
   for (std::uint8_t n = 0; n < served_.size(); ++n) {
     if (event.package == packages_[n].name) package = n;
   }
-  watched_.get(core::SlotId::unpack(outcome.resource))
-      ->usages.push_back({.subscription = outcome.subscription, .package = package});
+  watched_.of(outcome.resource)->usages.push_back({.subscription = outcome.subscription, .package = package});
   return outcome.status;
 }
 
 // --- what is watched
 
-core::SlotId RegEvents::watched_of(std::string_view aor) {
-  if (const auto there = by_aor_.find(aor); there != by_aor_.end()) return there->second;
-  const core::SlotId id = watched_.emplace();
-  if (!id.valid()) return id;
-  watched_.get(id)->aor = aor;
-  by_aor_.emplace(aor, id);
-  return id;
-}
-
-void RegEvents::release(core::SlotId id) {
-  const Watched& watched = *watched_.get(id);
-  if (!watched.usages.empty()) return;
-  by_aor_.erase(watched.aor);
-  watched_.erase(id);
-}
-
 void RegEvents::on_binding(const sip::LocationFact& fact) {
-  const auto there = by_aor_.find(fact.aor);
-  if (there == by_aor_.end()) return;
+  Watched* const watched = watched_.find(fact.aor);
+  if (watched == nullptr) return;
   const sip::Binding& binding = fact.binding;
   const std::string id = std::to_string(binding.number);
   const sip::ReginfoContact contact = contact_of(binding, fact.event, id, now_);
-  Watched& watched = *watched_.get(there->second);
-  for (Usage& usage : watched.usages) {
+  for (Usage& usage : watched->usages) {
     if (usage.package == registrations) usage.changes.add(contact);
   }
-  tell(watched, registrations);
+  tell(*watched, registrations);
 }
 
 void RegEvents::on_settings(std::string_view aor) {
-  const auto there = by_aor_.find(aor);
-  if (there != by_aor_.end()) tell(*watched_.get(there->second), settings);
+  if (const Watched* const watched = watched_.find(aor)) tell(*watched, settings);
 }
 
 void RegEvents::take(std::shared_ptr<const UserDocuments> documents_now) {
   user_documents_ = std::move(documents_now);
-  const auto there = by_aor_.find(user_documents_->changed_owner);
-  if (there == by_aor_.end()) return;
-  Watched& watched = *watched_.get(there->second);
-  for (Usage& usage : watched.usages) {
+  Watched* const watched = watched_.find(user_documents_->changed_owner);
+  if (watched == nullptr) return;
+  for (Usage& usage : watched->usages) {
     if (usage.package == documents) usage.documents.add(*user_documents_);
   }
-  tell(watched, documents);
+  tell(*watched, documents);
 }
 
 void RegEvents::tell(const Watched& watched, std::uint8_t package) {
@@ -220,7 +188,7 @@ sip::ReginfoContact RegEvents::contact_of(const sip::Binding& binding, sip::Bind
 
 // Into body_.
 void RegEvents::put_registrations(core::SlotId id, Usage& usage, bool full) {
-  const Watched& watched = *watched_.get(id);
+  const Watched& watched = watched_.at(id);
   const std::span<const sip::Binding> bindings = location_.bindings(watched.aor);
   const std::vector<sip::ReginfoContact> changed = usage.changes.contacts();
   full = full || usage.changes.overflown();
@@ -263,12 +231,10 @@ void RegEvents::put_documents(const Watched& watched, Usage& usage, bool full) {
 }
 
 void RegEvents::notify(const sip::NotifyFact& fact) {
-  const core::SlotId id = core::SlotId::unpack(fact.resource);
-  Watched* const watched = watched_.get(id);
+  Watched* const watched = watched_.of(fact.resource);
   CHECK(watched != nullptr);
-  const auto usage = std::find_if(watched->usages.begin(), watched->usages.end(),
-                                  [&](const Usage& u) { return u.subscription == fact.subscription; });
-  CHECK(usage != watched->usages.end());
+  Usage* const usage = watched_.usage(*watched, fact.subscription);
+  CHECK(usage != nullptr);
   if (usage->package == settings) {
     body_.clear();
     settings_->put_document(watched->aor, body_);
@@ -281,24 +247,16 @@ void RegEvents::notify(const sip::NotifyFact& fact) {
     usage->documents.clear();
     return;
   }
-  put_registrations(id, *usage, fact.full);
+  put_registrations(core::SlotId::unpack(fact.resource), *usage, fact.full);
   (void)dialogs_.send(fact, {.type = sip::reginfo_type, .body = body_});
   usage->changes.clear();
-}
-
-void RegEvents::on_ended(const sip::EndedFact& fact) {
-  const core::SlotId id = core::SlotId::unpack(fact.resource);
-  Watched* const watched = watched_.get(id);
-  if (watched == nullptr) return;  // of a SUBSCRIBE that could not be answered
-  std::erase_if(watched->usages, [&](const Usage& usage) { return usage.subscription == fact.subscription; });
-  release(id);
 }
 
 void RegEvents::end() {
   for (EventFact fact; dialogs_.next(fact);) {
     switch (fact.kind) {
       case EventFact::Kind::notify: notify(fact.notify); break;
-      case EventFact::Kind::ended: on_ended(fact.ended); break;
+      case EventFact::Kind::ended: watched_.on_ended(fact.ended); break;
       case EventFact::Kind::keep: keep(fact.keep); break;
     }
   }

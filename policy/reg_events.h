@@ -15,7 +15,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -32,6 +31,7 @@
 #include "policy/sip_config.h"
 #include "policy/store_owner.h"
 #include "policy/user_documents.h"
+#include "policy/watched_users.h"
 #include "policy/xcap_diff.h"
 #include "sip/event_packages.h"
 #include "sip/location.h"
@@ -107,24 +107,16 @@ class RegEvents {
     std::uint32_t version = 0;      // of the next document (RFC 3680 section 5.1)
     XcapChanges documents{};        // of documents, since the last NOTIFY
   };
-  // One address of record.
-  struct Watched {
-    std::string aor;
-    std::vector<Usage> usages;
-  };
+  using Watched = WatchedUsers<Usage>::Watched;
 
   // `id` is shown in it.
   [[nodiscard]] static sip::ReginfoContact contact_of(const sip::Binding& binding, sip::BindingEvent event,
                                                       std::string_view id, core::Instant now);
-  [[nodiscard]] core::SlotId watched_of(std::string_view aor);
-  void release(core::SlotId id);
   void tell(const Watched& watched, std::uint8_t package);
   void put_registrations(core::SlotId id, Usage& usage, bool full);
   void put_documents(const Watched& watched, Usage& usage, bool full);
   void notify(const sip::NotifyFact& fact);
-  void on_ended(const sip::EndedFact& fact);
   void keep(const KeepFact& fact);
-  [[nodiscard]] bool has_room(const Watched& watched) const;
 
   core::Metrics& metrics_;
   sip::Transport& transport_;
@@ -138,8 +130,7 @@ class RegEvents {
   const std::span<const sip::EventPackage> served_;  // the first of them
   const std::string allowed_events_;
   EventDialogs dialogs_;
-  core::SlotMap<Watched> watched_;
-  std::map<std::string, core::SlotId, std::less<>> by_aor_;
+  WatchedUsers<Usage> watched_;
 
   // Scratch, kept and reused.
   std::string contact_;

@@ -16,7 +16,10 @@ namespace {
 
 constexpr std::size_t histories_held_max = 100'000;  // users whose sums are remembered
 constexpr std::size_t hash_bytes = 32;
-constexpr std::uint32_t expired_messages_max = 500;  // that are deleted in one transaction
+// That one operation deletes, so that nobody who was promised something has to wait for long: rows, and bytes of bodies, whose
+// pages SQLite reads to free them. A row of a larger body goes all the same.
+constexpr std::uint64_t removed_rows_max = 500;
+constexpr std::uint64_t removed_bytes_max = 8 << 20;
 
 using Hash = std::array<unsigned char, hash_bytes>;
 
@@ -63,7 +66,7 @@ bool HistoryTable::prepare(Sqlite& db) {
       "begun_by_owner=excluded.begun_by_owner, began_ms=excluded.began_ms, ended_ms=excluded.ended_ms, "
       "expires_ms=excluded.expires_ms");
   exists_ = db.prepare("SELECT 1 FROM history_record WHERE id=?");
-  end_ = db.prepare("UPDATE history_record SET ended_ms=?, expires_ms=? WHERE id=?");
+  end_ = db.prepare("UPDATE history_record SET ended_ms=?, expires_ms=? WHERE id=? RETURNING aor");
   held_of_ = db.prepare(
       "SELECT count(*), coalesce(sum(messages), 0), coalesce(sum(bytes), 0) FROM history_record WHERE aor=?");
   oldest_ended_ = db.prepare("SELECT id FROM history_record WHERE aor=? AND id<>? AND ended_ms<>0 ORDER BY id LIMIT 1");
@@ -73,11 +76,11 @@ bool HistoryTable::prepare(Sqlite& db) {
   remove_first_ = db.prepare(
       "DELETE FROM history_message WHERE record=?1 AND number=(SELECT min(number) FROM history_message WHERE record=?1) "
       "RETURNING iif(body IS NULL, 0, size)");
-  remove_some_ = db.prepare(
-      "DELETE FROM history_message WHERE record=?1 AND number IN "
-      "(SELECT number FROM history_message WHERE record=?1 ORDER BY number LIMIT ?2)");
-  all_of_ = db.prepare("SELECT id FROM history_record WHERE aor=?");
-  expired_ = db.prepare("SELECT id, aor, messages FROM history_record WHERE ended_ms<>0 AND expires_ms<=? ORDER BY expires_ms LIMIT ?");
+  newest_of_ = db.prepare("SELECT coalesce(max(id), 0) FROM history_record WHERE aor=?");
+  all_of_ = db.prepare("SELECT id, aor, messages, bytes FROM history_record WHERE aor=? AND id<=? ORDER BY id LIMIT ?");
+  one_of_ = db.prepare("SELECT id, aor, messages, bytes FROM history_record WHERE aor=? AND id=?");
+  expired_ = db.prepare(
+      "SELECT id, aor, messages, bytes FROM history_record WHERE ended_ms<>0 AND expires_ms<=? ORDER BY expires_ms LIMIT ?");
   body_find_ = db.prepare("SELECT id FROM history_body WHERE hash=?");
   body_put_ = db.prepare("INSERT INTO history_body(hash, uses, body) VALUES(?,0,?) RETURNING id");
   add_ = db.prepare(
@@ -93,7 +96,8 @@ bool HistoryTable::prepare(Sqlite& db) {
       "FROM history_record AS r WHERE r.ended_ms=0) AS last WHERE last.id=history_record.id");
   newest_ = db.prepare("SELECT coalesce(max(id), 0) FROM history_record");
   return put_.valid() && exists_.valid() && end_.valid() && held_of_.valid() && oldest_ended_.valid() && oldest_.valid() &&
-         oldest_spoken_.valid() && remove_.valid() && remove_first_.valid() && remove_some_.valid() && all_of_.valid() && expired_.valid() &&
+         oldest_spoken_.valid() && remove_.valid() && remove_first_.valid() && newest_of_.valid() && all_of_.valid() &&
+         one_of_.valid() && expired_.valid() &&
          body_find_.valid() && body_put_.valid() && add_.valid() && load_.valid() && find_.valid() && messages_.valid() &&
          end_left_.valid() && newest_.valid();
 }
@@ -120,6 +124,12 @@ int HistoryTable::held_by(const std::string& aor, Held*& held) {
   return SQLITE_OK;
 }
 
+std::uint64_t HistoryTable::version_of(const std::string& aor) {
+  if (const auto found = versions_.find(aor); found != versions_.end()) return found->second;
+  if (versions_.size() >= histories_held_max) versions_.clear();
+  return versions_.emplace(aor, ++last_version_).first->second;
+}
+
 int HistoryTable::first_of(Statement& from, const std::string& aor, std::uint64_t but, std::uint64_t& id) {
   id = 0;
   from.put(aor).put(static_cast<std::int64_t>(but));
@@ -128,13 +138,13 @@ int HistoryTable::first_of(Statement& from, const std::string& aor, std::uint64_
   return finished(result);
 }
 
-int HistoryTable::remove_record(const std::string& aor, std::uint64_t id, std::uint32_t& records, std::uint32_t& messages) {
+int HistoryTable::remove_record(const std::string& aor, std::uint64_t id, std::uint32_t& messages) {
+  changed(aor);
   remove_.put(static_cast<std::int64_t>(id)).put(aor);
   int result = SQLITE_DONE;
   while (remove_.next(result)) {
     const auto count = static_cast<std::uint64_t>(remove_.number());
     const auto bytes = static_cast<std::uint64_t>(remove_.number());
-    ++records;
     messages += static_cast<std::uint32_t>(count);
     const auto found = held_.find(aor);
     if (found == held_.end()) continue;
@@ -145,12 +155,16 @@ int HistoryTable::remove_record(const std::string& aor, std::uint64_t id, std::u
   return finished(result);
 }
 
-int HistoryTable::remove_first_message(std::uint64_t record, Held& held) {
+int HistoryTable::remove_first_message(const std::string& aor, std::uint64_t record, std::uint64_t& bytes) {
+  changed(aor);
   remove_first_.put(static_cast<std::int64_t>(record));
   int result = SQLITE_DONE;
   while (remove_first_.next(result)) {
-    --held.messages;
-    held.bytes -= static_cast<std::uint64_t>(remove_first_.number());
+    bytes = static_cast<std::uint64_t>(remove_first_.number());
+    const auto found = held_.find(aor);
+    if (found == held_.end()) continue;
+    --found->second.messages;
+    found->second.bytes -= bytes;
   }
   return finished(result);
 }
@@ -173,9 +187,9 @@ int HistoryTable::put(const PutHistory& op, StoreResult& out) {
       out.status = StoreResult::Status::full;
       return SQLITE_OK;
     }
-    std::uint32_t records = 0;
-    if (result = remove_record(h.aor, id, records, out.removed); result != SQLITE_OK) return result;
+    if (result = remove_record(h.aor, id, out.removed); result != SQLITE_OK) return result;
   }
+  changed(h.aor);
   put_.put(static_cast<std::int64_t>(h.id)).put(h.aor).put(static_cast<std::int64_t>(h.kind)).put(h.from).put(h.to);
   put_.put(h.group).put(h.people).put(h.subject).put(h.begun_by_owner ? 1 : 0);
   put_.put(h.began_ms).put(h.ended_ms).put(h.expires_ms);
@@ -185,7 +199,10 @@ int HistoryTable::put(const PutHistory& op, StoreResult& out) {
 }
 
 int HistoryTable::end(const EndHistory& op) {
-  return end_.put(op.ended_ms).put(op.expires_ms).put(static_cast<std::int64_t>(op.id)).run();
+  end_.put(op.ended_ms).put(op.expires_ms).put(static_cast<std::int64_t>(op.id));
+  int result = SQLITE_DONE;
+  while (end_.next(result)) changed(std::string(end_.text()));
+  return finished(result);
 }
 
 int HistoryTable::body_of(const std::string& bytes, std::int64_t& id) {
@@ -225,14 +242,15 @@ int HistoryTable::add(const AddHistoryMessage& op, StoreResult& out) {
       return SQLITE_OK;
     }
     std::uint64_t id = 0;
-    std::uint32_t records = 0;
     if (result = first_of(oldest_ended_, op.aor, m.record, id); result != SQLITE_OK) return result;
     if (id != 0) {
-      result = remove_record(op.aor, id, records, out.removed);
+      if (out.users.empty()) out.users.push_back(op.aor);
+      result = remove_record(op.aor, id, out.removed);
     } else if (result = first_of(oldest_spoken_, op.aor, 0, id); result == SQLITE_OK) {
       CHECK(id != 0);  // the sums say so
       ++out.removed;
-      result = remove_first_message(id, *held);
+      std::uint64_t freed = 0;
+      result = remove_first_message(op.aor, id, freed);
     }
     if (result != SQLITE_OK) return result;
   }
@@ -240,6 +258,7 @@ int HistoryTable::add(const AddHistoryMessage& op, StoreResult& out) {
   if (op.body != nullptr) {
     if (result = body_of(*op.body, body); result != SQLITE_OK) return result;
   }
+  changed(op.aor);
   add_.put(static_cast<std::int64_t>(m.record)).put(m.number).put(m.at_ms).put(m.sent ? 1 : 0).put(m.message_id).put(m.type);
   add_.put(static_cast<std::int64_t>(op.body != nullptr ? bytes : m.size));
   if (op.body != nullptr) add_.put(body);  // what has no value is NULL
@@ -249,63 +268,85 @@ int HistoryTable::add(const AddHistoryMessage& op, StoreResult& out) {
   return SQLITE_OK;
 }
 
-int HistoryTable::remove(const RemoveHistory& op, StoreResult& out) {
-  std::vector<std::uint64_t> ids = op.ids;
-  if (op.all) {
-    ids.clear();
-    all_of_.put(op.aor);
-    int result = SQLITE_DONE;
-    while (all_of_.next(result)) ids.push_back(static_cast<std::uint64_t>(all_of_.number()));
-    if (result != SQLITE_DONE) return result;
-  }
-  std::uint32_t messages = 0;
-  for (const std::uint64_t id : ids) {
-    if (const int result = remove_record(op.aor, id, out.removed, messages); result != SQLITE_OK) return result;
-  }
-  return SQLITE_OK;
-}
-
-// So many that nobody who was promised something has to wait for long.
-int HistoryTable::remove_expired(const RemoveHistoryExpired& op, StoreResult& out) {
-  struct Over {
-    std::uint64_t id = 0;
-    std::string aor;
-    std::uint64_t messages = 0;
-  };
-  std::vector<Over> over;
-  expired_.put(op.now_ms).put(std::int64_t{op.count_max} + 1);
+int HistoryTable::read_doomed(Statement& from, std::vector<Doomed>& doomed) {
   int result = SQLITE_DONE;
-  while (expired_.next(result)) {
-    Over& each = over.emplace_back();
-    each.id = static_cast<std::uint64_t>(expired_.number());
-    each.aor = expired_.text();
-    each.messages = static_cast<std::uint64_t>(expired_.number());
+  while (from.next(result)) {
+    Doomed& each = doomed.emplace_back();
+    each.id = static_cast<std::uint64_t>(from.number());
+    each.aor = from.text();
+    each.messages = static_cast<std::uint64_t>(from.number());
+    each.bytes = static_cast<std::uint64_t>(from.number());
   }
-  if (result != SQLITE_DONE) return result;
-  out.more = over.size() > op.count_max;
-  if (out.more) over.pop_back();
-  std::uint32_t messages = 0;
-  for (const Over& each : over) {
-    if (messages >= expired_messages_max) {
-      out.more = true;
-      break;
+  return finished(result);
+}
+
+// Of the record that is too large for it the oldest messages go.
+int HistoryTable::remove_some(const std::vector<Doomed>& doomed, StoreResult& out) {
+  std::uint64_t rows = 0;
+  std::uint64_t bytes = 0;
+  for (const Doomed& each : doomed) {
+    std::uint64_t left = each.messages;
+    std::uint64_t left_bytes = each.bytes;
+    for (;;) {
+      out.more = rows >= removed_rows_max || bytes >= removed_bytes_max;
+      if (out.more) return SQLITE_OK;
+      const bool fits = rows + 1 + left <= removed_rows_max && bytes + left_bytes <= removed_bytes_max;
+      if (fits || left <= 1) break;
+      std::uint64_t freed = 0;
+      if (const int result = remove_first_message(each.aor, each.id, freed); result != SQLITE_OK) return result;
+      --left;
+      left_bytes -= freed;
+      ++rows;
+      bytes += freed;
     }
-    if (each.messages > expired_messages_max) {  // the rest of it the next time
-      out.more = true;
-      return remove_some(each.id, expired_messages_max, each.aor);
-    }
-    if (result = remove_record(each.aor, each.id, out.removed, messages); result != SQLITE_OK) return result;
+    std::uint32_t messages = 0;
+    if (const int result = remove_record(each.aor, each.id, messages); result != SQLITE_OK) return result;
+    ++out.removed;
+    rows += 1 + left;
+    bytes += left_bytes;
   }
   return SQLITE_OK;
 }
 
-// The oldest messages of a record, whose sums the triggers keep.
-int HistoryTable::remove_some(std::uint64_t record, std::uint32_t count, const std::string& aor) {
-  held_.erase(aor);
-  return remove_some_.put(static_cast<std::int64_t>(record)).put(std::int64_t{count}).run();
+int HistoryTable::remove(const RemoveHistory& op, StoreResult& out) {
+  std::vector<Doomed> doomed;
+  int result = SQLITE_OK;
+  if (op.all) {
+    out.through = op.through;
+    if (out.through == 0) {
+      newest_of_.put(op.aor);
+      while (newest_of_.next(result)) out.through = static_cast<std::uint64_t>(newest_of_.number());
+      if (finished(result) != SQLITE_OK) return result;
+    }
+    all_of_.put(op.aor).put(static_cast<std::int64_t>(out.through)).put(static_cast<std::int64_t>(removed_rows_max) + 1);
+    if (result = read_doomed(all_of_, doomed); result != SQLITE_OK) return result;
+  }
+  for (std::size_t i = 0; !op.all && i < op.ids.size() && doomed.size() <= removed_rows_max; ++i) {
+    one_of_.put(op.aor).put(static_cast<std::int64_t>(op.ids[i]));
+    if (result = read_doomed(one_of_, doomed); result != SQLITE_OK) return result;
+  }
+  return remove_some(doomed, out);
+}
+
+int HistoryTable::remove_expired(const RemoveHistoryExpired& op, StoreResult& out) {
+  std::vector<Doomed> over;
+  expired_.put(op.now_ms).put(std::int64_t{op.count_max} + 1);
+  if (const int result = read_doomed(expired_, over); result != SQLITE_OK) return result;
+  const bool others = over.size() > op.count_max;
+  if (others) over.resize(op.count_max);
+  if (const int result = remove_some(over, out); result != SQLITE_OK) return result;
+  out.more |= others;
+  // They go in this order; who has lost a part of one only is told with the rest.
+  for (std::size_t i = 0; i < out.removed; ++i) {
+    if (std::find(out.users.begin(), out.users.end(), over[i].aor) == out.users.end()) out.users.push_back(over[i].aor);
+  }
+  return SQLITE_OK;
 }
 
 int HistoryTable::load(const LoadHistories& op, StoreResult& out) {
+  out.version = version_of(op.aor);
+  out.unchanged = out.version == op.unless;
+  if (out.unchanged) return SQLITE_OK;
   load_.put(op.aor).put(static_cast<std::int64_t>(op.after)).put(std::int64_t{op.count_max} + 1);
   int result = SQLITE_DONE;
   while (load_.next(result)) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "core/store/sqlite.h"
 #include "core/store/store.h"
@@ -33,7 +34,10 @@ class HistoryTable {
   [[nodiscard]] std::uint64_t newest_id();
 
   // The transaction was taken back: what is remembered of it is not true.
-  void forget() { held_.clear(); }
+  void forget() {
+    held_.clear();
+    versions_.clear();
+  }
   // Before a transaction: nobody need hold the bodies of the one before.
   void begin_batch() { hashed_ = nullptr; }
 
@@ -44,11 +48,21 @@ class HistoryTable {
     std::uint64_t bytes = 0;
   };
   int held_by(const std::string& aor, Held*& held);
+  // Of his records; one that has been forgotten is none again.
+  [[nodiscard]] std::uint64_t version_of(const std::string& aor);
+  void changed(const std::string& aor) { versions_.erase(aor); }
   // `id` 0: there is none.
   int first_of(Statement& from, const std::string& aor, std::uint64_t but, std::uint64_t& id);
-  int remove_record(const std::string& aor, std::uint64_t id, std::uint32_t& records, std::uint32_t& messages);
-  int remove_first_message(std::uint64_t record, Held& held);
-  int remove_some(std::uint64_t record, std::uint32_t count, const std::string& aor);
+  int remove_record(const std::string& aor, std::uint64_t id, std::uint32_t& messages);
+  int remove_first_message(const std::string& aor, std::uint64_t record, std::uint64_t& bytes);
+  struct Doomed {  // a record
+    std::uint64_t id = 0;
+    std::string aor;
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+  };
+  int read_doomed(Statement& from, std::vector<Doomed>& doomed);
+  int remove_some(const std::vector<Doomed>& doomed, StoreResult& result);
   int body_of(const std::string& bytes, std::int64_t& id);
 
   Statement put_;
@@ -60,8 +74,9 @@ class HistoryTable {
   Statement oldest_spoken_;
   Statement remove_;
   Statement remove_first_;
-  Statement remove_some_;
+  Statement newest_of_;
   Statement all_of_;
+  Statement one_of_;
   Statement expired_;
   Statement body_find_;
   Statement body_put_;
@@ -74,6 +89,8 @@ class HistoryTable {
   const std::string* hashed_ = nullptr;  // the body whose hash that is: all who record a message share it
   std::string hash_;
   std::unordered_map<std::string, Held> held_;  // of those who were asked about last
+  std::unordered_map<std::string, std::uint64_t> versions_;  // of those whose records were loaded, until these change
+  std::uint64_t last_version_ = 0;
 };
 
 }  // namespace parley::core

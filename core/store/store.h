@@ -349,23 +349,28 @@ struct AddHistoryMessage {
   std::uint64_t bytes_max = 0;
   bool keep_old = false;
 };
-// Those of these records that are this user's, or all of his, with their messages; `removed` says how many records.
+// Those of these records that are this user's, or all of his up to the id `through`, with their messages: the oldest first, as many
+// as hold up others only shortly. `removed` says how many records; `more` that some are left, also parts of one, for which the same
+// is to be asked again, of all with the `through` of the first answer.
 struct RemoveHistory {
   std::string aor;
-  std::vector<std::uint64_t> ids;
+  std::vector<std::uint64_t> ids;  // each once
   bool all = false;
+  std::uint64_t through = 0;  // 0: all that there are now
 };
-// Records of whatever user that have ended and whose time is over, at most count_max; `removed` says how many, `more` whether
-// there are others.
+// Records of whatever user that have ended and whose time is over, at most count_max, and no more than RemoveHistory takes out;
+// `removed` says how many, `more` whether there are others.
 struct RemoveHistoryExpired {
   std::int64_t now_ms = 0;
   std::uint32_t count_max = 0;
 };
-// The oldest records of a user with an id above `after`, at most count_max, in the order of their ids.
+// The oldest records of a user with an id above `after`, at most count_max, in the order of their ids. While the `version` of an
+// answer is the same, none of his records has changed in between.
 struct LoadHistories {
   std::string aor;
   std::uint64_t after = 0;
   std::uint32_t count_max = 0;
+  std::uint64_t unless = 0;  // 0, or a version: while it is that, nothing is loaded, and it is `unchanged`
 };
 // The messages of a record with a number above `after`, in their order: at most count_max, and no more behind the one that
 // passes bytes_max.
@@ -427,7 +432,12 @@ struct StoreResult {
   std::string bytes{};              // ReadBody
   std::vector<HistoryRecordRow> histories{};          // LoadHistories, FindHistory
   std::vector<HistoryMessageRow> history_messages{};  // LoadHistoryMessages
-  std::uint32_t removed = 0;                          // AddHistoryMessage, RemoveHistory, RemoveHistoryExpired
+  std::uint32_t removed = 0;                          // PutHistory, AddHistoryMessage, RemoveHistory, RemoveHistoryExpired
+  std::uint64_t through = 0;                          // RemoveHistory of all
+  std::uint64_t version = 0;                          // LoadHistories; not 0
+  bool unchanged = false;                             // LoadHistories
+  // AddHistoryMessage, RemoveHistoryExpired: whose records have gone, each once.
+  std::vector<std::string> users{};
 };
 
 // What an earlier process has left, as the next one needs it at its start.

@@ -48,6 +48,13 @@ class Files final : public client::FileStore {
   bool full = false;
 };
 
+// What was to be deleted.
+class Xcap final : public client::XcapClient {
+ public:
+  void erase(std::uint32_t ticket, std::string path) override { erased.emplace_back(ticket, std::move(path)); }
+  std::vector<std::pair<std::uint32_t, std::string>> erased;
+};
+
 // The first header of that name.
 inline std::string field(std::string_view message, const std::string& name) {
   const std::size_t at = message.find("\r\n" + name + ": ");
@@ -97,6 +104,7 @@ class ClientWorld {
                                                                      .seed = core::Seed{},
                                                                      .start = now_,
                                                                      .files = files,
+                                                                     .xcap = &xcap,
                                                                      .config = std::move(config)});
   }
 
@@ -224,6 +232,7 @@ class ClientWorld {
   std::vector<core::ConnectRequest> dials;
   std::vector<core::ConnId> closes;
   Files files;
+  Xcap xcap;
 
  private:
   void with_bytes(core::Input& input, std::string_view text) {

@@ -181,7 +181,7 @@ TEST_F(Recorder, OMA_HIS_4_ATalkHasItsShareOfWhatAllHave) {
   recorder->start(other, 1, {.aor = "b"});
   (void)kept();
   for (int i = 0; i < 5; ++i) piece("m" + std::to_string(i), 1, "abcdefgh", '+');
-  EXPECT_EQ(metrics.get(Metric::history_given_up), 2U) << "the oldest ones";
+  EXPECT_EQ(metrics.get(Metric::history_left_out_share), 2U) << "the oldest ones";
   EXPECT_EQ(metrics.get(Metric::history_left_out_memory), 0U);
   EXPECT_EQ(recorder->assembling_bytes(), 24U);
   recorder->take(other, {.from = 1, .message_id = "x", .type = "text/plain", .bytes = "abc", .start = 1, .flag = msrp::Flag::more});
@@ -189,28 +189,136 @@ TEST_F(Recorder, OMA_HIS_4_ATalkHasItsShareOfWhatAllHave) {
   piece("m4", 9, "i", '$');
   piece("m1", 9, "i", '$');
   piece("m2", 9, "i", '$');
-  EXPECT_EQ(kept(), (Kept{"b > abcdef", "a > abcdefghi", "a > abcdefghi"}));
+  EXPECT_EQ(kept(), (Kept{"b > abcdef", "a > abcdefghi", "a > -", "a > abcdefghi"}));
   recorder->close(talk);
   recorder->close(other);
   EXPECT_EQ(recorder->assembling_bytes(), 0U);
 }
 
-TEST_F(Recorder, OMA_HIS_4_WhereAllHaveTooMuchTheOldestOfTheSameTalkGivesWay) {
+TEST_F(Recorder, OMA_HIS_6_WhereAllIsTakenTheTalkThatHasMostGivesWayAndNotWhoeverComes) {
+  config->im.history.message_bytes_max = 100;
+  config->im.history.assembling_bytes_max = 100;
+  start(1, "a");
+  const TalkId second = recorder->open();
+  const TalkId late = recorder->open();
+  recorder->start(second, 1, {.aor = "b"});
+  recorder->start(late, 1, {.aor = "c"});
+  (void)kept();
+  const auto says = [&](TalkId in, const std::string& id, std::uint64_t at, std::size_t count, char flag) {
+    recorder->take(in, {.from = 1,
+                        .message_id = id,
+                        .type = "text/plain",
+                        .bytes = std::string(count, 'x'),
+                        .start = at,
+                        .flag = flag == '$' ? msrp::Flag::end : msrp::Flag::more});
+  };
+  says(talk, "old", 1, 20, '+');
+  says(talk, "new", 1, 40, '+');
+  says(second, "m", 1, 40, '+');
+  EXPECT_EQ(recorder->assembling_bytes(), 100U);
+  says(late, "m", 1, 10, '+');
+  EXPECT_EQ(metrics.get(Metric::history_left_out_memory), 1U) << "the oldest one of the talk with 60";
+  EXPECT_EQ(recorder->assembling_bytes(), 90U);
+  says(late, "m", 11, 1, '$');
+  says(talk, "old", 21, 1, '$');
+  says(second, "m", 41, 1, '$');
+  says(talk, "new", 41, 1, '$');
+  EXPECT_EQ(kept(), (Kept{"c > " + std::string(11, 'x'), "a > -", "b > " + std::string(41, 'x'), "a > " + std::string(41, 'x')}));
+  EXPECT_EQ(recorder->assembling_bytes(), 0U);
+}
+
+TEST_F(Recorder, OMA_HIS_6_WhoeverHasLessThanOthersIsRecordedHoweverManyHaveTakenAll) {
+  config->im.history.message_bytes_max = 1000;
+  config->im.history.assembling_bytes_max = 16 * 1000;
+  const auto says = [&](TalkId in, std::uint64_t at, std::size_t count, char flag) {
+    recorder->take(in, {.from = 1,
+                        .message_id = "m",
+                        .type = "text/plain",
+                        .bytes = std::string(count, 'x'),
+                        .start = at,
+                        .flag = flag == '$' ? msrp::Flag::end : msrp::Flag::more});
+  };
+  for (int i = 0; i < 16; ++i) {
+    const TalkId large = recorder->open();
+    recorder->start(large, 1, {.aor = "large"});
+    says(large, 1, 1000, '+');
+  }
+  EXPECT_EQ(recorder->assembling_bytes(), 16'000U);
+  (void)kept();
+  for (int i = 0; i < 100; ++i) {
+    const TalkId small = recorder->open();
+    recorder->start(small, 1, {.aor = "small"});
+    (void)kept();
+    says(small, 1, 50, '+');
+    says(small, 51, 50, '$');
+    EXPECT_EQ(kept(), Kept{"small > " + std::string(100, 'x')}) << i;
+  }
+  EXPECT_EQ(metrics.get(Metric::history_left_out_memory), 1U) << "one large one made room for all of them";
+}
+
+// What is whole and only waits for its user gives way last.
+TEST_F(Recorder, OMA_HIS_6_WhatIsWholeGivesWayLast) {
   config->im.history.message_bytes_max = 10;
   config->im.history.assembling_bytes_max = 12;
+  talk = recorder->open(true);
+  start(1, "a", HistoryMode::pager_large);
+  piece("whole", 1, "abcdefghi", '$', 9, 2);
+  piece("parts", 1, "abc", '+', 9, 2);
+  piece("parts", 4, "def", '+', 9, 2);
+  EXPECT_EQ(metrics.get(Metric::history_left_out_memory), 0U);
+  EXPECT_EQ(metrics.get(Metric::history_left_out_share), 1U);
+  recorder->accept(talk);
+  EXPECT_EQ(kept(), (Kept{"put", "a < abcdefghi"}));
+  piece("parts", 7, "ghi", '$', 9, 2);
+  EXPECT_EQ(kept(), Kept{"a < -"});
+  const TalkId other = recorder->open(true);
+  recorder->start(other, 1, {.mode = HistoryMode::pager_large, .aor = "b"});
+  recorder->take(other, {.from = 2, .message_id = "m", .type = "text/plain", .bytes = "abcdefghi"});
+  start(3, "c", HistoryMode::pager_large);
+  piece("late", 1, "abcd", '+', 9, 2);
+  recorder->accept(other);
+  EXPECT_EQ(kept(), (Kept{"put", "b < -"}));
+}
+
+// --- whom changes are told
+
+TEST_F(Recorder, OMA_HIS_6_WhoseRecordsGoToMakeRoomOrByAgeIsTold) {
+  const auto changed = [&] {
+    std::vector<std::string> all;
+    for (std::string aor; recorder->next_changed(aor);) all.push_back(aor);
+    return all;
+  };
+  config->im.history.count_max = 1;
   start(1, "a");
-  const TalkId other = recorder->open();
-  recorder->start(other, 1, {.aor = "b"});
   (void)kept();
-  piece("old", 1, "abcde", '+');
-  piece("new", 1, "abcdefgh", '+');
-  EXPECT_EQ(metrics.get(Metric::history_given_up), 1U);
-  recorder->take(other, {.from = 1, .message_id = "x", .type = "text/plain", .bytes = "abcde", .start = 1, .flag = msrp::Flag::more});
-  EXPECT_EQ(metrics.get(Metric::history_left_out_memory), 1U) << "it has no older one";
-  EXPECT_EQ(recorder->assembling_bytes(), 8U);
-  piece("new", 9, "i", '$');
-  recorder->take(other, {.from = 1, .message_id = "x", .bytes = "f", .start = 6});
-  EXPECT_EQ(kept(), (Kept{"a > abcdefghi", "b > -"}));
+  store_answers();
+  EXPECT_EQ(changed(), Kept{"a"}) << "it has begun";
+  core::HistoryRecordRow old;
+  old.aor = "a";
+  old.id = 1;
+  old.ended_ms = old.began_ms = 1;
+  store.histories[1] = old;
+  store.history_messages[{1, 1}] = {.record = 1, .number = 1};
+  piece("m", 1, "abcdefghi", '$');
+  (void)kept();
+  store_answers();
+  EXPECT_EQ(changed(), Kept{"a"}) << "the old one has made room";
+  piece("n", 1, "abcdefghi", '$');
+  (void)kept();
+  store_answers();
+  EXPECT_EQ(changed(), Kept{}) << "a message has, the record is there";
+  for (std::uint64_t id = 2; id < 6; ++id) {
+    old.id = id;
+    old.aor = id % 2 == 0 ? "x" : "y";
+    store.histories[id] = old;
+  }
+  recorder->end();
+  now.mono += std::chrono::seconds(61);
+  recorder->begin(now, out);
+  recorder->end();
+  (void)kept();
+  store_answers();
+  EXPECT_EQ(changed(), (Kept{"x", "y"})) << "their time was over";
 }
 
 TEST_F(Recorder, OMA_HIS_3_WhereItWaitsNothingIsRecordedBeforeItsUserHasIt) {

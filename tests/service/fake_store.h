@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -24,6 +25,9 @@ class FakeStore {
   bool stopped = false;  // nothing reaches the disk and nothing is answered
   bool full = false;     // it refuses what would be stored
   bool unread = false;   // and gives nothing out
+  std::uint32_t histories_removed_max = 20;  // records, by one RemoveHistory
+  std::uint64_t history_pages = 0;           // that were asked for
+  std::function<void(const core::StoreResult&)> on_answer{};  // before it is given
 
   std::map<std::uint64_t, core::DeferredRow> deferred;
   std::map<std::uint64_t, std::string> bodies;  // of large messages
@@ -51,6 +55,7 @@ class FakeStore {
       answer = {submitted.shard, {}};
       answer.result.token = submitted.op.token;
       std::visit([&](const auto& what) { carry_out(what, answer.result); }, submitted.op.what);
+      if (on_answer) on_answer(answer.result);
       if (submitted.op.token != 0) return true;
     }
     return false;
@@ -355,6 +360,7 @@ class FakeStore {
       if (add.keep_old) {
         result.status = Status::full;
       } else if (const std::uint64_t id = oldest_history(add.aor, row.record, true, false); id != 0) {
+        if (result.users.empty()) result.users.push_back(add.aor);
         result.removed += remove_history(id);
       } else {
         history_messages.erase(history_messages.lower_bound({oldest_history(add.aor, 0, false, true), 0}));
@@ -364,13 +370,20 @@ class FakeStore {
     if (result.status != Status::full) history_messages[{row.record, row.number}] = std::move(row);
   }
   void carry_out(const core::RemoveHistory& remove, core::StoreResult& result) {
+    if (full) {
+      result.status = Status::refused;
+      return;
+    }
     std::vector<std::uint64_t> ids = remove.ids;
+    result.through = remove.through != 0 || histories.empty() ? remove.through : histories.rbegin()->first;
     for (const auto& [id, row] : histories) {
-      if (remove.all) ids.push_back(id);
+      if (remove.all && id <= result.through) ids.push_back(id);
     }
     for (const std::uint64_t id : ids) {
       const auto found = histories.find(id);
       if (found == histories.end() || found->second.aor != remove.aor) continue;
+      result.more = result.removed == histories_removed_max;
+      if (result.more) return;
       remove_history(id);
       ++result.removed;
     }
@@ -382,10 +395,32 @@ class FakeStore {
     }
     result.more = over.size() > remove.count_max;
     if (result.more) over.resize(remove.count_max);
-    for (const std::uint64_t id : over) remove_history(id);
+    for (const std::uint64_t id : over) {
+      const std::string& aor = histories[id].aor;
+      if (std::find(result.users.begin(), result.users.end(), aor) == result.users.end()) result.users.push_back(aor);
+      remove_history(id);
+    }
     result.removed = static_cast<std::uint32_t>(over.size());
   }
+  // Tests write rows as they like: the version is what they are.
+  [[nodiscard]] std::uint64_t version_of(const std::string& aor) const {
+    std::string all;
+    for (const auto& [id, row] : histories) {
+      if (row.aor != aor) continue;
+      const core::HistoryRecordRow sums = summed(row);
+      for (const std::int64_t number : {static_cast<std::int64_t>(id), row.ended_ms, row.expires_ms, static_cast<std::int64_t>(sums.messages),
+                                        static_cast<std::int64_t>(sums.bytes)}) {
+        all += std::to_string(number) + " ";
+      }
+      all += row.from + row.to + row.group + row.people + row.subject + "\n";
+    }
+    return std::hash<std::string>{}(all) | 1;
+  }
   void carry_out(const core::LoadHistories& load, core::StoreResult& result) {
+    ++history_pages;
+    result.version = version_of(load.aor);
+    result.unchanged = result.version == load.unless;
+    if (result.unchanged) return;
     for (auto at = histories.upper_bound(load.after); at != histories.end(); ++at) {
       if (at->second.aor != load.aor) continue;
       if (result.histories.size() == load.count_max) {

@@ -5,8 +5,6 @@
 namespace parley::tests {
 namespace {
 
-const std::string history_type(policy::history_list_type);
-
 TEST_F(Recorded, OMA_HIS_1_WhoSubscribesIsToldOfHisRecordsAndOfEachChange) {
   record(7);
   record(8);
@@ -156,6 +154,29 @@ TEST_F(Recording, OMA_HIS_1_ARecordIsToldOfWhenTheStoreHasIt) {
     EXPECT_NE(second.find("<pager>"), std::string::npos) << second;
     EXPECT_NE(second.find("<subject>lunch</subject>"), std::string::npos) << second;
     EXPECT_NE(second.find("<size>5</size>"), std::string::npos) << second;
+  }
+}
+
+TEST_F(Recording, OMA_HIS_6_ARecordWhoseTimeIsOverIsToldOfOnTheShardOfItsUser) {
+  for (const std::uint32_t shards : {1U, 3U}) {
+    start_recording(shards);
+    record(7).expires_ms = world->now.wall_ms + 90'000;
+    record(8).expires_ms = world->now.wall_ms + 90'000;
+    record(9);
+    record(10, "carol").expires_ms = world->now.wall_ms + 90'000;
+    const std::string first = subscribes(*bob, history_function, "ua-profile", history_type);
+    EXPECT_NE(first.find("<history id=\"7\">"), std::string::npos) << first;
+    line->pass(std::chrono::seconds(80));
+    bob->quiet();
+    world->now.wall_ms += 90'000;
+    line->pass(std::chrono::seconds(80));
+    const std::string second = told(*bob);
+    EXPECT_EQ(second.find("<history id=\"7\">"), std::string::npos) << second;
+    EXPECT_EQ(second.find("<history id=\"8\">"), std::string::npos) << second;
+    EXPECT_NE(second.find("<history id=\"9\">"), std::string::npos) << second;
+    line->pass(std::chrono::seconds(80));
+    bob->quiet();
+    EXPECT_EQ(world->store.histories.size(), 1U);
   }
 }
 

@@ -1,4 +1,6 @@
 // tests/service/history_lists_test.cc - a user's records are listed and deleted (OMA-HIS-1, -2, -5, -7), as OMA-DEF-14 says for whom.
+#include <functional>
+
 #include "tests/service/recorded.h"
 
 namespace parley::tests {
@@ -43,6 +45,68 @@ TEST_F(Recorded, OMA_HIS_1_TheEntityTagChangesWithTheListAndOnlyWithIt) {
   EXPECT_EQ(tag(), one);
 }
 
+// --- that nobody reads anew while nothing has changed
+
+TEST_F(Recorded, OMA_HIS_1_AListIsReadOnceUntilOneOfItsUsersRecordsHasChanged) {
+  for (std::uint64_t id = 1; id <= 250; ++id) record(id);
+  const auto pages = [&] { return std::exchange(world->store.history_pages, 0); };
+  const std::string first = listed();
+  EXPECT_EQ(pages(), 3U);
+  EXPECT_EQ(listed(), first);
+  EXPECT_EQ(pages(), 1U) << "whether it is as it was";
+  record(300, "carol");
+  EXPECT_EQ(listed(), first);
+  EXPECT_EQ(pages(), 1U) << "another user";
+  (void)asks(Kind::history_entries, "bob");
+  EXPECT_EQ(pages(), 3U) << "another document";
+  message(7, 1, "hello");
+  const std::string changed = listed();
+  EXPECT_EQ(pages(), 3U);
+  EXPECT_NE(changed, first);
+  asks(Kind::history_delete, "bob 7");
+  EXPECT_EQ(listed().find("<history id=\"7\">"), std::string::npos);
+  EXPECT_EQ(pages(), 3U);
+  EXPECT_EQ(world->metric(Metric::history_lists_kept), 2U);
+  EXPECT_EQ(world->metric(Metric::history_lists_read), 4U);
+  at_rest();
+}
+
+TEST_F(Recorded, OMA_HIS_1_AListIsReadAnewWhenARecordOfItExpires) {
+  record(7).expires_ms = world->now.wall_ms + 5'000;
+  record(8);
+  EXPECT_NE(listed().find("<history id=\"7\">"), std::string::npos);
+  world->now.wall_ms += 4'999;
+  line->pass(1ms);
+  EXPECT_NE(listed().find("<history id=\"7\">"), std::string::npos);
+  EXPECT_EQ(world->metric(Metric::history_lists_kept), 1U);
+  world->now.wall_ms += 1;
+  line->pass(1ms);
+  EXPECT_EQ(listed().find("<history id=\"7\">"), std::string::npos);
+  EXPECT_NE(listed().find("<history id=\"8\">"), std::string::npos);
+}
+
+TEST_F(Recorded, OMA_HIS_1_AListOfTwoTimesIsForWhoHasAskedAlone) {
+  for (std::uint64_t id = 1; id <= 250; ++id) record(id);
+  world->store.on_answer = [&, answers = 0](const core::StoreResult&) mutable {
+    if (++answers == 1) record(1).subject = "changed";
+  };
+  const std::string torn = listed();
+  EXPECT_EQ(torn.find("changed"), std::string::npos) << "that page was read before";
+  world->store.on_answer = nullptr;
+  EXPECT_NE(listed().find("changed"), std::string::npos);
+}
+
+TEST_F(Recorded, OMA_HIS_1_TheListsThatAreKeptAreBounded) {
+  for (const std::uint64_t most : {std::uint64_t{0}, std::uint64_t{3000}}) {
+    start_recorded([&](policy::SipConfig& c) { c.im.history_access.list_cache_bytes_max = most; });
+    record(1, "alice");
+    record(2, "bob");
+    record(3, "carol");
+    for (const char* user : {"alice", "bob", "carol", "carol", "bob", "alice"}) (void)listed(user);
+    EXPECT_EQ(world->metric(Metric::history_lists_kept), most == 0 ? 0U : 2U) << "what was not asked for longest has gone";
+  }
+}
+
 TEST_F(Recorded, OMA_HIS_1_ALongListHasTheNewest) {
   start_recorded([](policy::SipConfig& c) { c.im.history_access.list_bytes_max = 3000; });
   for (std::uint64_t id = 1; id <= 50; ++id) record(id);
@@ -76,6 +140,41 @@ TEST_F(Recorded, OMA_HIS_5_RecordsAreDeletedByTheirUserOrAnOperator) {
   EXPECT_EQ(world->store.histories.begin()->second.aor, "sip:carol@example.org");
   EXPECT_EQ(asks(Kind::history_delete, "bob all"), "{\"deleted\":false,\"records\":0}");
   EXPECT_EQ(world->metric(Metric::history_deleted), 3U);
+  at_rest();
+}
+
+TEST_F(Recorded, OMA_HIS_5_AllGoInPartsAndTheAnswerComesWhenTheyAreGone) {
+  for (std::uint64_t id = 1; id <= 50; ++id) record(id);
+  record(51, "carol");
+  const std::string first = subscribes(*bob, history_function, "ua-profile", history_type);
+  line->pass(6s);
+  bob->quiet();
+  // One begins meanwhile: it is none of those that were to go.
+  world->store.on_answer = [&, parts = 0](const core::StoreResult&) mutable {
+    if (++parts == 1) record(100);
+  };
+  EXPECT_EQ(asks(Kind::history_delete, "bob all"), "{\"deleted\":true,\"records\":50}");
+  world->store.on_answer = nullptr;
+  EXPECT_EQ(world->store.histories.size(), 2U);
+  EXPECT_TRUE(world->store.histories.contains(100));
+  EXPECT_EQ(world->metric(Metric::history_deleted), 50U);
+  line->pass(1ms);
+  const std::string told_once = told(*bob);
+  EXPECT_NE(told_once.find("<history id=\"100\">"), std::string::npos) << told_once;
+  line->pass(6s);
+  bob->quiet();
+  at_rest();
+}
+
+TEST_F(Recorded, OMA_HIS_5_WhatIsLeftWhenTheStoreRefusesIsRemovedWithTheNextAttempt) {
+  for (std::uint64_t id = 1; id <= 50; ++id) record(id);
+  world->store.on_answer = [&](const core::StoreResult&) { world->store.full = true; };
+  EXPECT_NE(asks(Kind::history_delete, "bob all").find("\"status\":503"), std::string::npos);
+  EXPECT_EQ(world->store.histories.size(), 30U);
+  world->store.on_answer = nullptr;
+  world->store.full = false;
+  EXPECT_EQ(asks(Kind::history_delete, "bob all"), "{\"deleted\":true,\"records\":30}");
+  EXPECT_EQ(world->metric(Metric::history_deleted), 50U);
   at_rest();
 }
 

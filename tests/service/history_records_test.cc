@@ -191,6 +191,61 @@ TEST_F(Records, OMA_HIS_3_OnlyWhoWantsItHasIt) {
   EXPECT_EQ(records("alice").size(), 0U);
 }
 
+TEST_F(Records, OMA_HIS_3_AMessageInTheDialogOfASessionIsPartOfIt) {
+  settle("alice", wants(true, false));
+  settle("bob", wants(true, false));
+  begin();
+  says(a, "by msrp");
+  alice->send_typed("MESSAGE", "text/plain", "in the dialog");
+  std::string there = bob->want("MESSAGE");
+  EXPECT_EQ(said("bob"), Said{"< by msrp"}) << "he has not taken it yet";
+  bob->respond(there, 200);
+  alice->want("200 MESSAGE");
+  bob->send_typed("MESSAGE", "message/cpim", cpim("and back", "id-2"));
+  alice->respond(alice->want("MESSAGE"), 202);
+  bob->want("202 MESSAGE");
+  alice->send_typed("MESSAGE", "application/im-iscomposing+xml", "<isComposing/>");
+  bob->respond(bob->want("MESSAGE"), 200);
+  alice->want("200 MESSAGE");
+  alice->send_typed("MESSAGE", "text/plain", "refused");
+  bob->respond(bob->want("MESSAGE"), 488);
+  alice->want("488 MESSAGE");
+  EXPECT_EQ(said("bob"), (Said{"< by msrp", "< in the dialog", "> " + cpim("and back", "id-2")}));
+  EXPECT_EQ(said("alice"), (Said{"> by msrp", "> in the dialog", "< " + cpim("and back", "id-2")}));
+  EXPECT_EQ(records("bob").size(), 1U) << "no record of its own";
+  EXPECT_EQ(world->store.history_messages.rbegin()->second.message_id, "id-2");
+  EXPECT_EQ(world->store.history_messages.begin()->second.type, "text/plain");
+}
+
+TEST_F(Records, OMA_HIS_3_AMessageInTheDialogIsRecordedBetweenTheTwoPointsOnly) {
+  settle("bob", wants(true, false));
+  bob->call_id.clear();
+  alice->invite_uri("sip:bob@example.org", msrp_sdp("a1", "a=setup:active\r\n"), im);
+  const std::string invite = bob->want("INVITE");
+  bob->respond(invite, 183);
+  alice->take(alice->want("183 INVITE"));
+  alice->send_typed("MESSAGE", "text/plain", "too early");
+  const std::string early = bob->want("MESSAGE");
+  bob->respond(invite, 200, msrp_sdp("b1", "a=setup:active\r\n"));
+  const std::string ok = alice->want("200 INVITE");
+  alice->take(ok);
+  alice->ack();
+  bob->want("ACK");
+  bob->respond(early, 200);
+  alice->want("200 MESSAGE");
+  EXPECT_EQ(said("bob"), Said{}) << "it came before the session was up";
+  alice->send_typed("MESSAGE", "text/plain", "in time");
+  bob->respond(bob->want("MESSAGE"), 200);
+  alice->want("200 MESSAGE");
+  alice->send_typed("MESSAGE", "text/plain", "too late");
+  const std::string late = bob->want("MESSAGE");
+  hang_up();
+  bob->respond(late, 200);
+  EXPECT_EQ(said("bob"), Said{"< in time"});
+  EXPECT_NE(records("bob").front().ended_ms, 0);
+  EXPECT_EQ(world->service().history().talks(), 0U);
+}
+
 TEST_F(Records, OMA_HIS_3_WhereNobodyWantsItNothingGoesThroughHere) {
   bob->call_id.clear();
   alice->invite_uri("sip:bob@example.org", msrp_sdp("a1"), im);
@@ -298,7 +353,7 @@ TEST_F(Records, OMA_HIS_4_WhatIsBeingPutTogetherIsBounded) {
   chunk(a, "two", "9-16/16", "text/plain", "abcdefgh");
   EXPECT_EQ(only().size, 16U);
   EXPECT_FALSE(only().kept);
-  EXPECT_EQ(counted(Metric::history_left_out_memory), 1U);
+  EXPECT_EQ(counted(Metric::history_left_out_memory), 2U) << "both";
 }
 
 TEST_F(Records, OMA_HIS_7_WhoWasAnonymousStaysSo) {

@@ -10,6 +10,7 @@
 namespace parley::tests {
 
 inline const std::string history_function = "sip:History@example.org";
+inline const std::string history_type(policy::history_list_type);
 
 struct Recorded : Waiting {
   void SetUp() override { start_recorded({}); }

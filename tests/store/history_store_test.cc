@@ -285,6 +285,105 @@ TEST_F(HistoryStore, OMA_HIS_6_ALongRecordThatHasExpiredGoesByAndBy) {
   EXPECT_EQ(add(message(3, 1, "z"), 1).removed, 0U) << "nothing of it counts any more";
 }
 
+TEST_F(HistoryStore, OMA_HIS_5_AllOfAUsersGoInPartsAndNoneThatBeganMeanwhile) {
+  for (std::uint64_t id = 1; id <= 1200; ++id) {
+    std::vector<StoreOp> ops;
+    ops.push_back({0, core::PutHistory{record(id), 5000, false}});
+    store_->submit(0, ops);
+  }
+  put(record(5000, bob));
+  core::StoreResult part = did(core::RemoveHistory{alice, {}, true, 0});
+  EXPECT_EQ(part.removed, 500U);
+  EXPECT_TRUE(part.more);
+  EXPECT_EQ(part.through, 1200U);
+  put(record(1300), 5000);
+  open();  // a crash: what is left can be removed again
+  EXPECT_EQ(records().front().id, 501U) << "the oldest go first";
+  std::uint32_t removed = 0;
+  while (part.more && removed < 5000) {
+    part = did(core::RemoveHistory{alice, {}, true, 1200});
+    removed += part.removed;
+  }
+  EXPECT_EQ(removed, 700U);
+  EXPECT_EQ(ids(), "1300 ");
+  EXPECT_EQ(ids(bob), "5000 ");
+  part = did(core::RemoveHistory{"sip:nobody@example.org", {}, true, 0});
+  EXPECT_EQ(part.removed, 0U);
+  EXPECT_FALSE(part.more);
+}
+
+TEST_F(HistoryStore, OMA_HIS_5_ALongRecordGoesInPartsByItsMessagesAndTheirBytes) {
+  put(record(1), 100);
+  put(record(2), 100);
+  for (std::uint32_t number = 1; number <= 700; ++number) add(message(1, number, "m" + std::to_string(number)), 5000, 100 << 20);
+  for (std::uint32_t number = 1; number <= 5; ++number) {
+    add(message(2, number, std::string(3 << 20, static_cast<char>('a' + number))), 5000, 100 << 20);
+  }
+  std::vector<std::string> left;
+  for (core::StoreResult part{.more = true}; part.more && left.size() < 10;) {
+    part = did(core::RemoveHistory{alice, {1, 2}});
+    left.push_back(sql("SELECT count(*) FROM history_message") + " of " + sql("SELECT count(*) FROM history_record"));
+  }
+  EXPECT_EQ(left, (std::vector<std::string>{"205 of 2", "2 of 1", "0 of 0"}));
+  EXPECT_EQ(sql("SELECT count(*) FROM history_body"), "0");
+  put(record(3));
+  EXPECT_EQ(add(message(3, 1, "z"), 1).removed, 0U) << "nothing of it counts any more";
+}
+
+TEST_F(HistoryStore, OMA_HIS_1_AVersionHoldsUntilSomethingOfItsUserChanges) {
+  put(record(1, alice, 0));
+  put(record(2, bob));
+  const auto version = [&](const std::string& aor = alice) { return did(core::LoadHistories{aor, 0, 100}).version; };
+  std::uint64_t before = version();
+  const std::uint64_t of_bob = version(bob);
+  EXPECT_NE(before, 0U);
+  EXPECT_EQ(version(), before);
+  const auto changes = [&](const char* what) {
+    const std::uint64_t now = version();
+    EXPECT_NE(now, before) << what;
+    EXPECT_FALSE(did(core::LoadHistories{alice, 0, 100, before}).unchanged) << what;
+    const core::StoreResult same = did(core::LoadHistories{alice, 0, 100, now});
+    EXPECT_TRUE(same.unchanged) << what;
+    EXPECT_TRUE(same.histories.empty()) << what;
+    before = now;
+  };
+  add(message(1, 1, "x"));
+  changes("a message");
+  did(core::EndHistory{1, 2000, 50'000});
+  changes("it ends");
+  put(record(3));
+  changes("another begins");
+  put(record(3));
+  changes("it is written once more");
+  add(message(3, 1, "y"), 1);
+  changes("one makes room");
+  add(message(3, 2, "z"), 1);
+  changes("a message makes room");
+  put(record(4));
+  before = version();
+  did(core::RemoveHistory{alice, {4}});
+  changes("one is removed");
+  did(core::RemoveHistory{bob, {3}});
+  EXPECT_EQ(version(), before) << "it was none of his";
+  did(core::RemoveHistoryExpired{50'000, 10});
+  changes("its time is over");
+  EXPECT_NE(version(bob), of_bob);
+}
+
+TEST_F(HistoryStore, OMA_HIS_6_WhoseRecordsHaveGoneIsSaid) {
+  using Users = std::vector<std::string>;
+  put(record(1));
+  put(record(2, alice, 0));
+  add(message(1, 1, "x"), 2);
+  add(message(2, 1, "y"), 2);
+  EXPECT_EQ(add(message(2, 2, "z"), 2).users, Users{alice});
+  EXPECT_EQ(add(message(2, 3, "z"), 2).users, Users{}) << "a message has gone, no record";
+  put(record(3));
+  put(record(4, bob));
+  put(record(5));
+  EXPECT_EQ(did(core::RemoveHistoryExpired{50'000, 10}).users, (Users{alice, bob}));
+}
+
 // What is kept for nobody's sake but his own must not crowd out what somebody was promised.
 TEST_F(HistoryStore, P_06_HistoriesWaitOnceForAllAndLeaveHalfOfTheRoom) {
   store_.reset();

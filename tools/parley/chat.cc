@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 
 #include "tools/parley/plain_text.h"
 
@@ -41,6 +42,9 @@ class ChatJob final : public Job {
       if (current_ == 0 || client.session(current_) == nullptr) {
         current_ = static_cast<std::uint32_t>(event.number_of("session"));
       }
+    }
+    if (event.name == "entry") {
+      listed_[std::string(event.get("id"))] = event.get("of") == to_string(Stored::history) ? Stored::history : Stored::deferred;
     }
     if (event.name == "roster" && event.number_of("session") == current_) {
       for (const Event::Field& field : event.fields) {
@@ -150,6 +154,18 @@ class ChatJob final : public Job {
       client.accept(current_);
     } else if (name == "decline") {
       client.decline(number(), 603);
+    } else if (name == "history" || name == "deferred") {
+      listed_.clear();
+      client.list_stored(name == "history" ? Stored::history : Stored::deferred);
+    } else if ((name == "fetch" || name == "delete") && words.size() == 1) {
+      const auto found = listed_.find(words[0]);
+      if (found == listed_.end()) {
+        complain("no such entry; /history and /deferred list them");
+      } else if (name == "fetch") {
+        client.fetch_stored(found->second, words[0]);
+      } else if (!client.delete_stored(found->second, words[0])) {
+        complain("to delete needs --xcap");
+      }
     } else if (name == "session") {
       current_ = number();
     } else if (name == "msg" && words.size() >= 2) {
@@ -186,6 +202,7 @@ class ChatJob final : public Job {
   std::string partial_;
   std::vector<std::string> early_;  // typed before the session was open
   std::vector<std::string> roster_;
+  std::map<std::string, Stored, std::less<>> listed_;  // by id, since the last time
 };
 
 }  // namespace
@@ -201,6 +218,10 @@ const std::vector<ChatCommand>& chat_commands() {
       {"accept", "[N]", "take an invitation"},
       {"decline", "[N]", "refuse it"},
       {"session", "N", "talk in another session"},
+      {"deferred", "", "messages that wait for you"},
+      {"history", "", "records of your conversations"},
+      {"fetch", "ID", "show one of those"},
+      {"delete", "ID", "delete one of those"},
       {"leave", "", "leave the session"},
       {"help", "", "this list"},
       {"quit", "", "leave everything"},

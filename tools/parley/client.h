@@ -11,6 +11,7 @@
 //   client_media.cc      MSRP: messages, files
 //   client_message.cc    pager mode, choice of mode, notifications of disposition
 //   client_events.cc     subscriptions, settings, inviting and expelling others
+//   client_stored.cc     what the server keeps for the user: messages that wait, records of conversations
 #pragma once
 
 #include <deque>
@@ -34,7 +35,9 @@
 #include "tools/parley/msrp_client.h"
 #include "tools/parley/requests.h"
 #include "tools/parley/roster.h"
+#include "tools/parley/stored_list.h"
 #include "tools/parley/user_agent.h"
+#include "tools/parley/xcap_client.h"
 
 namespace parley::client {
 
@@ -82,6 +85,7 @@ class Client {
     core::Seed seed;
     core::Instant start{};
     FileStore& files;
+    XcapClient* xcap = nullptr;  // null: none is known
     ClientConfig config;
   };
   explicit Client(Parts parts);
@@ -106,6 +110,14 @@ class Client {
   void fetch();
   // Events: deferred.
   void fetch_deferred_messages();
+  // What the server keeps for him. Events: entry, list; fetch, session, message; deleted.
+  void list_stored(Stored what);
+  // `id`: as lists have it.
+  void fetch_stored(Stored what, std::string id);
+  // False: no XCAP server is known, or too much is under way.
+  [[nodiscard]] bool delete_stored(Stored what, std::string id);
+  // By XcapClient::erase; 0: the server does not answer.
+  void on_erased(std::uint32_t ticket, std::uint16_t status);
   // Ends sessions and registration; afterwards over().
   void stop();
   [[nodiscard]] bool over() const { return stopping_ && (now_.mono >= leave_ends_ || nothing_left()); }
@@ -149,7 +161,7 @@ class Client {
   };
   struct Subscription {
     std::uint32_t number = 0;
-    enum class Kind : std::uint8_t { conference, settings, deferred } kind = Kind::conference;
+    enum class Kind : std::uint8_t { conference, settings, deferred, stored } kind = Kind::conference;
     std::uint32_t session = 0;  // of a conference
     sip::Subscriber rules;
     sip::Dialog dialog;
@@ -158,6 +170,12 @@ class Client {
     std::uint32_t exchange = 0;
     bool made = false;
     Roster roster{};
+    Stored stored = Stored::deferred;  // stored: which list,
+    std::string id{};                  // and what of it is to be fetched; empty: it is to be shown
+  };
+  struct Erasing {
+    Stored what = Stored::deferred;
+    std::string id{};
   };
 
   // client.cc
@@ -219,6 +237,7 @@ class Client {
   void send_pager(SendWish& wish, std::uint32_t ticket);
   void on_pager(const UaFact& fact, ImSession* session);
   void show(const Content& content, std::string_view from, ImSession* session, std::string_view mode);
+  void answer_receipts(const Content& content, std::string_view sender, ImSession* session);
   void send_notification(const Content& content, std::string_view to, ImSession* session, Disposition disposition);
   void await_receipt(std::uint32_t ticket, std::string message_id);
   void on_notification(const Imdn& imdn, ImSession* session);
@@ -226,18 +245,26 @@ class Client {
 
   // client_events.cc
   void subscribe(ImSession& session);
-  void start_fetch(Subscription::Kind kind, Request request);
+  Subscription* start_fetch(Subscription::Kind kind, Request request);
   void show_document(const Subscription& subscription, std::string_view body);
   void carry_subscription(Subscription& subscription, const sip::SubscriberStep& step);
   void on_subscribe_response(std::uint32_t number, std::uint16_t status, const Received* message);
   void on_notify(const UaFact& fact, ImSession* session);
   void on_publish_response(std::uint16_t status, const Received* message);
 
+  // client_stored.cc
+  void start_list(Stored what, std::string id);
+  void take_list(const Subscription& subscription, std::string_view document);
+  void tell_list_failed(Stored what, std::string_view id, std::uint16_t status);
+  void open_stored(Stored what, const StoredEntry& entry);
+  void show_stored(ImSession& session, const MsrpFact& fact);
+
   core::Random random_;
   ClientConfig config_;
   core::Pool& pool_;
   core::Metrics& metrics_;
   FileStore& files_;
+  XcapClient* const xcap_;
   UserAgent agent_;
   MsrpClient msrp_;
   core::Now now_;
@@ -245,6 +272,7 @@ class Client {
   std::map<std::uint32_t, ImSession> sessions_;
   std::map<std::uint32_t, Errand> errands_;  // by exchange
   std::map<std::uint32_t, Subscription> subscriptions_;
+  std::map<std::uint32_t, Erasing> erasing_;  // by ticket
   std::deque<Waiting> receipts_;
   std::deque<Event> events_;
   std::uint32_t next_number_ = 1;

@@ -130,9 +130,7 @@ void Client::end_session(ImSession& session) {
     tell(Event("sent")
              .number("ticket", message.ticket)
              .number("session", session.number)
-             .text("mode", session.kind == SessionKind::large  ? "large"
-                           : session.kind == SessionKind::file ? "file"
-                                                               : "session")
+             .text("mode", mode_of(session.kind))
              .number("status", status == 0 ? 503 : status));
   }
   if (session.file_begun && !session.done) {

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "policy/poc_settings.h"
-#include "policy/xml_reader.h"
 #include "sip/event_headers.h"
 #include "sip/timer_headers.h"
 #include "tools/parley/client.h"
@@ -39,12 +38,15 @@ void Client::subscribe(ImSession& session) {
   carry_subscription(fresh, fresh.rules.start(now_.mono));
 }
 
-void Client::fetch() { start_fetch(Subscription::Kind::settings, fetch_settings(self())); }
+void Client::fetch() { (void)start_fetch(Subscription::Kind::settings, fetch_settings(self())); }
 
-void Client::fetch_deferred_messages() { start_fetch(Subscription::Kind::deferred, fetch_deferred(self())); }
+void Client::fetch_deferred_messages() {
+  (void)start_fetch(Subscription::Kind::deferred, fetch_list(self(), Stored::deferred));
+}
 
-void Client::start_fetch(Subscription::Kind kind, Request request) {
-  if (subscriptions_.size() >= config_.subscriptions_max) return;
+// Null: there are as many as may be.
+Client::Subscription* Client::start_fetch(Subscription::Kind kind, Request request) {
+  if (subscriptions_.size() >= config_.subscriptions_max) return nullptr;
   const std::uint32_t number = next_number_++;
   Subscription& fresh = subscriptions_
                             .try_emplace(number, Subscription{.number = number,
@@ -57,6 +59,7 @@ void Client::start_fetch(Subscription::Kind kind, Request request) {
                                                               .roster = {}})
                             .first->second;
   carry_subscription(fresh, fresh.rules.start(now_.mono));
+  return &fresh;
 }
 
 void Client::carry_subscription(Subscription& subscription, const sip::SubscriberStep& step) {
@@ -131,7 +134,9 @@ void Client::on_subscribe_response(std::uint32_t number, std::uint16_t status, c
       (void)subscription.dialog.refresh(message->head, message->bytes);
     }
   }
-  if (status >= 300) {
+  if (status >= 300 && subscription.kind == Subscription::Kind::stored) {
+    tell_list_failed(subscription.stored, subscription.id, status);
+  } else if (status >= 300) {
     using Kind = Subscription::Kind;
     Event event(subscription.kind == Kind::settings   ? "settings_failed"
                 : subscription.kind == Kind::deferred ? "deferred_failed"
@@ -234,16 +239,13 @@ void Client::show_document(const Subscription& subscription, std::string_view bo
              .flag("history-pager", all.history_pager_large)
              .flag("file-barring", all.file_transfer_barred));
   }
+  if (subscription.kind == Subscription::Kind::stored) take_list(subscription, body);
   if (subscription.kind == Subscription::Kind::deferred) {  // OMA-DEF-3
-    policy::XmlDocument document;
-    if (document.parse(body)) return;
-    std::uint64_t count = 0;
+    const std::optional<StoredList> list = read_stored_list(Stored::deferred, body);
+    if (!list) return;
     std::vector<std::string> from;
-    for (const policy::XmlElement entry : document.root().children()) {
-      if (entry.name() != "entry") continue;
-      ++count;
-      from.emplace_back(entry.child("from").text());
-    }
+    for (const StoredEntry& entry : list->entries) from.push_back(entry.from);
+    const std::uint64_t count = from.size();
     tell(Event("deferred").number("messages", count).list("from", std::move(from)));
   }
 }

@@ -9,15 +9,6 @@ using sip::InviteEvent;
 
 namespace {
 
-std::string_view mode_of(SessionKind kind) {
-  switch (kind) {
-    case SessionKind::chat: return "session";
-    case SessionKind::large: return "large";
-    case SessionKind::file: return "file";
-  }
-  return "session";
-}
-
 constexpr core::Duration bye_wait = std::chrono::seconds(2);
 
 }  // namespace
@@ -107,7 +98,7 @@ void Client::media_ready(ImSession& session) {
                .kind = session.kind,
                .group = session.group,
                .can_accept = config_.msrp.port != 0,
-               .max_size = session.kind == SessionKind::chat ? config_.msrp.message_bytes_max : 0,
+               .max_size = takes_messages(session.kind) ? config_.msrp.message_bytes_max : 0,
                .file = session.file};
   session.own_sdp = session_offer(wish);
   send_invite(session);
@@ -189,6 +180,7 @@ std::uint32_t Client::send_file(std::string to, FileOffer file, std::shared_ptr<
 }
 
 void Client::on_message(ImSession& session, const MsrpFact& fact) {
+  if (session.kind == SessionKind::stored) return show_stored(session, fact);
   const Content content = read_content(fact.content_type, fact.body);
   show(content, session.peer, &session, mode_of(session.kind));
   if (session.kind == SessionKind::large) session.done = true;

@@ -28,18 +28,6 @@ bool taken(std::string_view content_type) {
          });
 }
 
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t word = 0;
-    const std::size_t have = std::min<std::size_t>(3, bytes.size() - i);
-    for (std::size_t k = 0; k < 3; ++k) word = (word << 8) | (k < have ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    for (std::size_t k = 0; k < 4; ++k) out += k <= have ? letters[(word >> (18 - 6 * k)) & 63] : '=';
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string Client::new_message_id() {
@@ -172,6 +160,10 @@ void Client::show(const Content& content, std::string_view from, ImSession* sess
   }
   event.if_any("date", content.date).if_any("id", content.imdn_id);
   tell(std::move(event));
+  answer_receipts(content, sender, session);
+}
+
+void Client::answer_receipts(const Content& content, std::string_view sender, ImSession* session) {
   if (content.wants_delivery && config_.answer_delivered) {
     send_notification(content, sender, session, Disposition::delivered);
   }

@@ -177,4 +177,16 @@ std::string imdn_document(std::string_view message_id, Disposition disposition, 
   return out;
 }
 
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t word = 0;
+    const std::size_t have = std::min<std::size_t>(3, bytes.size() - i);
+    for (std::size_t k = 0; k < 3; ++k) word = (word << 8) | (k < have ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+    for (std::size_t k = 0; k < 4; ++k) out += k <= have ? letters[(word >> (18 - 6 * k)) & 63] : '=';
+  }
+  return out;
+}
+
 }  // namespace parley::client

@@ -40,6 +40,8 @@ struct Content {
 // Of whatever a peer sent; what cannot be read is shown as it is.
 [[nodiscard]] Content read_content(std::string_view content_type, std::string_view body);
 
+[[nodiscard]] std::string base64(std::string_view bytes);
+
 struct CpimWish {
   std::string from_name{};
   std::string from_uri{};

@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 #include <thread>
 
@@ -16,6 +17,7 @@
 #include "core/tls.h"
 #include "sip/uri.h"
 #include "tools/parley/disk_files.h"
+#include "tools/parley/http_xcap.h"
 #include "tools/parley/network.h"
 #include "tools/parley/screen.h"
 #include "tools/parleyd/version.h"
@@ -24,16 +26,22 @@ namespace parley::client {
 
 namespace {
 
-// The client and its job as a Worker. Lines come as admin requests, with an empty argument and another kind at the end.
+// Lines, and what the XCAP server has said, come as admin requests.
+constexpr auto of_line = core::AdminRequest::Kind::summary;
+constexpr auto of_last_line = core::AdminRequest::Kind::list_sessions;
+constexpr auto of_xcap = core::AdminRequest::Kind::history_delete;  // ticket as id, status as argument
+
+// The client and its job as a Worker.
 class Front final : public core::Worker {
  public:
   Front(core::Pool& pool, core::Metrics& metrics, core::Mailboxes& mailboxes, ClientConfig config, FileStore& files,
-        std::unique_ptr<Job> job, Screen& screen)
+        XcapClient* xcap, std::unique_ptr<Job> job, Screen& screen)
       : pool_(pool),
         metrics_(metrics),
         mailboxes_(mailboxes),
         config_(std::move(config)),
         files_(files),
+        xcap_(xcap),
         job_(std::move(job)),
         screen_(screen) {}
 
@@ -45,6 +53,7 @@ class Front final : public core::Worker {
                                                        .seed = core::system_seed(),
                                                        .start = now.mono,
                                                        .files = files_,
+                                                       .xcap = xcap_,
                                                        .config = std::move(config_)});
     }
     client_->begin(now, out);
@@ -52,10 +61,13 @@ class Front final : public core::Worker {
     for (const core::Input& input : batch) {
       switch (input.kind) {
         case core::Input::Kind::admin:
-          if (input.admin->kind == core::AdminRequest::Kind::summary) {
-            job_->on_line(*client_, input.admin->argument);
-          } else {
-            job_->on_line(*client_, std::nullopt);
+          if (input.admin->kind == of_line) job_->on_line(*client_, input.admin->argument);
+          if (input.admin->kind == of_last_line) job_->on_line(*client_, std::nullopt);
+          if (input.admin->kind == of_xcap) {
+            std::uint16_t status = 0;
+            const std::string& said = input.admin->argument;
+            (void)std::from_chars(said.data(), said.data() + said.size(), status);
+            client_->on_erased(static_cast<std::uint32_t>(input.admin->id), status);
           }
           break;
         case core::Input::Kind::drain:
@@ -102,6 +114,7 @@ class Front final : public core::Worker {
   core::Mailboxes& mailboxes_;
   ClientConfig config_;
   FileStore& files_;
+  XcapClient* const xcap_;
   std::unique_ptr<Job> job_;
   Screen& screen_;
   std::unique_ptr<Client> client_;
@@ -140,7 +153,7 @@ class Outside {
  private:
   void post(std::optional<std::string> line) {
     core::AdminRequest request;
-    request.kind = line ? core::AdminRequest::Kind::summary : core::AdminRequest::Kind::list_sessions;
+    request.kind = line ? of_line : of_last_line;
     if (line) request.argument = std::move(*line);
     mailboxes_.post(0, {.kind = core::Post::Kind::admin, .admin = std::move(request)});
   }
@@ -257,7 +270,18 @@ int run(const Settings& settings, const std::string& password, std::shared_ptr<c
   DiskFiles files(settings.directory);
   const bool lines = settings.command == Settings::Command::chat || settings.command == Settings::Command::group_create;
   const std::unique_ptr<Screen> screen = make_screen(lines, settings.json);
-  Front front(pool, *metrics, mailboxes, std::move(config), files, make_job(settings, std::move(body), std::move(file)),
+  std::unique_ptr<HttpXcap> xcap;
+  if (!settings.xcap.empty()) {
+    xcap = std::make_unique<HttpXcap>(HttpXcapConfig{.root = settings.xcap,
+                                                     .user = config.agent.user,
+                                                     .password = password,
+                                                     .tls_ca = settings.tls_ca},
+                                      [&mailboxes](std::uint32_t ticket, std::uint16_t status) {
+                                        core::AdminRequest said{.id = ticket, .kind = of_xcap, .argument = std::to_string(status)};
+                                        mailboxes.post(0, {.kind = core::Post::Kind::admin, .admin = std::move(said)});
+                                      });
+  }
+  Front front(pool, *metrics, mailboxes, std::move(config), files, xcap.get(), make_job(settings, std::move(body), std::move(file)),
               *screen);
   NoAnswers answers;
   core::LoopConfig loop_config;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/pool.h"
@@ -19,6 +20,20 @@
 #include "tools/parley/user_agent.h"
 
 namespace parley::client {
+
+[[nodiscard]] constexpr std::string_view mode_of(SessionKind kind) {
+  switch (kind) {
+    case SessionKind::chat: return "session";
+    case SessionKind::large: return "large";
+    case SessionKind::file: return "file";
+    case SessionKind::stored: return "stored";
+  }
+  return "session";
+}
+// As the one who invites.
+[[nodiscard]] constexpr bool takes_messages(SessionKind kind) {
+  return kind == SessionKind::chat || kind == SessionKind::stored;
+}
 
 // A message that waits for its session, or is under way in it.
 struct SessionMessage {
@@ -43,6 +58,8 @@ struct ImSession {
   bool outgoing;
   bool group = false;  // its messages are CPIM and its roster is subscribed to
   bool from_deferred = false;
+  Stored stored = Stored::deferred;  // stored: of what its messages are
+  std::string stored_id{};
   std::string peer{};       // who it is with: user or group
   std::string identity{};   // SEED0-8.2.2.1-4, SEED1-7.1.1.1-9: the Contact's URI
   bool is_focus = false;    // DEC-3: Contact has isfocus

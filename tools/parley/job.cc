@@ -1,4 +1,4 @@
-// tools/parley/job.cc - register, send, recv, settings. See job.h; chat.cc has the others.
+// tools/parley/job.cc - register, send, recv, settings. See job.h; chat.cc and stored_job.cc have the others.
 #include "tools/parley/job.h"
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 #include "policy/poc_settings.h"
 #include "tools/parley/chat.h"
 #include "tools/parley/plain_text.h"
+#include "tools/parley/stored_job.h"
 
 namespace parley::client {
 
@@ -227,6 +228,9 @@ std::unique_ptr<Job> make_job(const Settings& settings, std::shared_ptr<const By
     case Settings::Command::settings_set: return std::make_unique<SettingsJob>(settings);
     case Settings::Command::chat:
     case Settings::Command::group_create: return make_chat(settings);
+    case Settings::Command::stored_list:
+    case Settings::Command::stored_get:
+    case Settings::Command::stored_delete: return make_stored_job(settings);
   }
   return nullptr;
 }

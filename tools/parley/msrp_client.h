@@ -97,6 +97,7 @@ struct MsrpFact {
   std::uint16_t status = 0;
   std::string message_id{};
   std::string content_type{};
+  std::string headers{};    // message: lines of its first chunk behind From-Path
   std::string body{};       // message: all of it; piece: these bytes
   std::uint64_t start = 1;  // piece: number of its first byte
   std::uint64_t total = msrp::ByteRange::unknown;
@@ -175,6 +176,7 @@ class MsrpClient {
   struct Incoming {
     std::string body{};
     std::string content_type{};
+    std::string headers{};
     std::uint64_t total = msrp::ByteRange::unknown;
     msrp::ByteLedger there{};
     bool success = false;

@@ -116,6 +116,7 @@ std::uint16_t MsrpClient::take_body(Session& session, Link& at, const msrp::Fram
     if (session.incoming.size() >= config_.messages_open_max) return 413;
     found = session.incoming.emplace(message_id, Incoming{}).first;
     found->second.content_type = type;
+    found->second.headers = piece.head->headers.of(piece.head_bytes);
   }
   Incoming& incoming = found->second;
   incoming.success = incoming.success || piece.head->success;
@@ -175,6 +176,7 @@ void MsrpClient::complete(Session& session, const std::string& message_id, Incom
   fact.total = incoming.total;
   fact.last = true;
   if (!session.intake.pieces) {
+    fact.headers = std::move(incoming.headers);
     incoming.body.resize(incoming.total);
     fact.body = std::move(incoming.body);
   } else {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 
+#include "tools/parley/http_xcap.h"
 #include "tools/parleyd/version.h"
 
 namespace parley::client {
@@ -45,6 +46,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   app.add_option("--deferred-uri", s.deferred_uris,
                  "deferred messaging functions that are always let in, repeatable "
                  "(default: sip:Deferred@, sip:Deferre@ and sip:rcse-standfw@DOMAIN)");
+  app.add_option("--xcap", s.xcap, "XCAP root, to delete what the server keeps: http[s]://HOST[:PORT]/PATH");
   app.add_flag("--privacy", s.privacy, "stay anonymous towards others (Privacy: id)");
   app.add_option("--alias", s.alias, "name others see instead, with --privacy");
   app.add_option("--expires", s.expires, "seconds a registration is asked for")->capture_default_str();
@@ -63,7 +65,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
       ->check(CLI::Range(16, 65'536))
       ->capture_default_str();
   double seconds = 40;
-  app.add_option("--timeout", seconds, "seconds that send, settings and register --once wait for their answer")
+  app.add_option("--timeout", seconds, "seconds that send, settings, history, deferred and register --once wait for their answer")
       ->check(CLI::Range(0.1, 86'400.0))
       ->capture_default_str();
   const std::map<std::string, core::LoopKind> loops{
@@ -117,6 +119,21 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   create->add_option("--subject", s.subject, "what about");
   create->add_flag("--json", s.json, "as for chat");
 
+  CLI::App* const history = app.add_subcommand("history", "records of your conversations");
+  CLI::App* const deferred = app.add_subcommand("deferred", "messages that wait for you");
+  for (CLI::App* const kept : {history, deferred}) {
+    kept->require_subcommand(1);
+    CLI::App* const list = kept->add_subcommand("list", "what there is");
+    CLI::App* const fetch = kept->add_subcommand("get", "fetch one and show it");
+    fetch->add_option("--files", s.directory, "save what is no text in this directory");
+    CLI::App* const remove = kept->add_subcommand("delete", "delete one; needs --xcap");
+    for (CLI::App* const one : {fetch, remove}) one->add_option("id", s.id, "as 'list' shows it")->required();
+    for (CLI::App* const one : {list, fetch, remove}) one->add_flag("--json", s.json, "events as lines of JSON");
+    list->callback([&s] { s.command = Settings::Command::stored_list; });
+    fetch->callback([&s] { s.command = Settings::Command::stored_get; });
+    remove->callback([&s] { s.command = Settings::Command::stored_delete; });
+  }
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -161,6 +178,12 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   if (get->parsed()) s.command = Settings::Command::settings_get;
   if (set->parsed()) s.command = Settings::Command::settings_set;
   if (create->parsed()) s.command = Settings::Command::group_create;
+  if (history->parsed()) s.stored = Stored::history;
+  if ((history->parsed() || deferred->parsed()) && !s.id.empty() && !is_stored_id(s.id)) return bad("'" + s.id + "' is no id");
+  std::string server;
+  std::string path;
+  if (!s.xcap.empty() && !split_xcap_root(s.xcap, server, path)) return bad("--xcap: '" + s.xcap + "' is no http or https URL");
+  if (s.command == Settings::Command::stored_delete && s.xcap.empty()) return bad("delete: --xcap says where");
   return parsed;
 }
 

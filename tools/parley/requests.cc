@@ -217,15 +217,15 @@ Request fetch_settings(const Self& self) {
   return request;
 }
 
-Request fetch_deferred(const Self& self) {
+Request fetch_list(const Self& self, Stored what) {
   Request request = begin(self, Method::subscribe, "SUBSCRIBE", self.aor);
   Lines& lines = request.lines;
   lines.add(HeaderId::p_preferred_identity, identity_of(self));
   lines.add(HeaderId::accept_contact, accept_contact_of(SessionKind::chat));
   lines.add(HeaderId::user_agent, self.version);
   lines.add(HeaderId::contact, contact_of(self, SessionKind::chat));
-  lines.add(HeaderId::event, "ua-profile");                                 // OMA-DEF-11
-  lines.add(HeaderId::accept, "application/vnd.oma.im.deferred-list+xml");  // OMA-DEF-11
+  lines.add(HeaderId::event, "ua-profile");      // OMA-DEF-11
+  lines.add(HeaderId::accept, list_type(what));  // OMA-DEF-11, OMA-HIS-1
   lines.add(HeaderId::expires, "0");
   return request;
 }

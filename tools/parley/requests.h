@@ -13,6 +13,7 @@
 
 #include "sip/session_timer.h"
 #include "tools/parley/request.h"
+#include "tools/parley/stored_list.h"
 
 namespace parley::client {
 
@@ -39,7 +40,7 @@ struct Self {
 // A display name as a quoted string with a blank behind it; empty for an empty one.
 [[nodiscard]] std::string quoted_name(std::string_view name);
 
-enum class SessionKind : std::uint8_t { chat, large, file };
+enum class SessionKind : std::uint8_t { chat, large, file, stored };  // stored: we fetch what the server keeps
 
 struct SessionWish {
   SessionKind kind = SessionKind::chat;
@@ -82,8 +83,9 @@ struct PublishWish {
 [[nodiscard]] Request publish_settings(const Self& self, const PublishWish& wish);
 // To see what holds: a fetch (Expires: 0).
 [[nodiscard]] Request fetch_settings(const Self& self);
-// Which messages the deferred messaging function keeps for us (SEED3-5.2.4-10, OMA-DEF-11): a fetch, too.
-[[nodiscard]] Request fetch_deferred(const Self& self);
+// Which messages the deferred messaging function keeps for us (SEED3-5.2.4-10, OMA-DEF-11), or what records there are of our
+// conversations (OMA-HIS-1): a fetch, too.
+[[nodiscard]] Request fetch_list(const Self& self, Stored what);
 
 // The first SUBSCRIBE; later ones have the same lines in the dialog.
 [[nodiscard]] Request subscribe_conference(const Self& self, std::string_view session, std::string_view target_dialog,

@@ -26,7 +26,8 @@ std::string_view types_of(SessionKind kind, bool group) {
   switch (kind) {
     case SessionKind::chat: return group ? group_types : chat_types;
     case SessionKind::large:
-    case SessionKind::file: return "*";
+    case SessionKind::file:
+    case SessionKind::stored: return "*";
   }
   return "*";
 }
@@ -126,8 +127,9 @@ std::string file_selector_text(const FileOffer& file) {
 std::string session_offer(const SdpWish& wish) {
   SdpMediaText media = own_media(wish);
   media.setup = wish.can_accept ? SdpSetup::actpass : SdpSetup::active;  // R6135-1
-  // OMA-LRG-1, OMA-FT-2: one message, one way.
+  // OMA-LRG-1, OMA-FT-2: one message, one way. OMA-DEF-13, OMA-HIS-5: the other one.
   if (wish.kind != SessionKind::chat) media.direction = SdpDirection::sendonly;
+  if (wish.kind == SessionKind::stored) media.direction = SdpDirection::recvonly;
   std::string file;
   if (wish.file) {
     file = file_lines(*wish.file);

@@ -7,6 +7,7 @@
 
 #include "core/loop.h"
 #include "core/time.h"
+#include "tools/parley/stored_list.h"
 
 namespace parley::client {
 
@@ -31,6 +32,7 @@ struct Settings {
   std::string tls_name{};
   std::string bind{};  // our address; empty: the one that leads to the server
   std::string factory{};
+  std::string xcap{};  // XCAP root
   std::vector<std::string> deferred_uris{};
   bool privacy = false;
   std::string alias{};
@@ -46,7 +48,18 @@ struct Settings {
   core::Duration timeout = std::chrono::seconds(40);  // of what a one-shot command waits for: longer than Timer F
   core::LoopKind loop = core::LoopKind::automatic;
 
-  enum class Command : std::uint8_t { enrol, send, receive, chat, settings_get, settings_set, group_create };
+  enum class Command : std::uint8_t {
+    enrol,
+    send,
+    receive,
+    chat,
+    settings_get,
+    settings_set,
+    group_create,
+    stored_list,
+    stored_get,
+    stored_delete
+  };
   Command command = Command::enrol;
   std::vector<std::string> to{};  // of send, chat, group create
   std::string text{};             // of send; "-": from standard input
@@ -58,11 +71,13 @@ struct Settings {
   bool json = false;
   bool once = false;        // register: then give it up again
   std::uint64_t count = 0;  // recv: messages and files after which it ends; 0: never
-  std::string directory{};  // recv, chat: where files go; empty: they are refused
+  std::string directory{};  // recv, chat, get: where files go; empty: they are refused
   bool ask = false;         // recv, chat: invitations wait for an answer
   std::string subject{};
   bool joins_group = false;          // group_create: `to` is one group, not a list for the factory
   std::vector<std::string> pairs{};  // settings set
+  Stored stored = Stored::deferred;  // history, deferred
+  std::string id{};
 };
 
 }  // namespace parley::client

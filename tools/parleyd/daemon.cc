@@ -26,6 +26,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds answer_limit{2000};   // for a shard to answer the admin side
 constexpr milliseconds start_limit{20'000};  // for all shards to come up: pools are mapped and touched
 constexpr milliseconds reload_limit{8000};   // for files to be read again; parleyctl waits for 10 s
+constexpr milliseconds delete_limit{8000};   // for all records of a user to be deleted; likewise
 constexpr std::chrono::hours ticket_life{12};
 
 milliseconds until(std::chrono::steady_clock::time_point at) {
@@ -401,7 +402,7 @@ std::string Daemon::metrics() {
 }
 
 Gather::Answers Daemon::ask_all(Kind kind, const std::string& argument) {
-  return gather_->ask_all(kind, argument, answer_limit);
+  return gather_->ask_all(kind, argument, kind == Kind::history_delete ? delete_limit : answer_limit);
 }
 
 std::optional<std::string> Daemon::ask(std::uint32_t shard, Kind kind, const std::string& argument) {

@@ -69,7 +69,7 @@ std::shared_ptr<const policy::Config> Daemon::begin_xcap(std::shared_ptr<const p
       XcapFront::Parts{.config = settings_.xcap.front,
                        .usages = all_usages(settings_.sip,
                                             [this](core::AdminRequest::Kind kind, const std::string& argument) {
-                                              return gather_->ask_all(kind, argument, in_effect_limit);
+                                              return ask_all(kind, argument);
                                             }),
                        .store = store_.get(),
                        .store_shard = shards_->count(),

@@ -23,8 +23,9 @@ void add_history(FlagTable& flags, Settings& s) {
              "Longest message that is recorded with its body; of a longer one there is when and how long it was, its type and "
              "Message-ID.");
   flags.size("--history-memory-max", c.assembling_bytes_max, kib, 65'536 * mib,
-             "Bytes of messages in pieces that wait for their end to be recorded, per shard; one session has a sixteenth of it. What "
-             "has waited longest there gives way; what finds no room is recorded without its body.");
+             "Bytes of messages in pieces that wait for their end to be recorded, per shard; one session has at most a sixteenth of "
+             "it. When all of it is taken, the session that has most gives way, whoever's piece comes. What has waited longest there is "
+             "recorded without its body.");
 }
 
 void finish_history(Settings& s) {

@@ -13,6 +13,9 @@ void add_history_lists(FlagTable& flags, Settings& s) {
              "sip:History@DOMAIN.");
   flags.size("--history-list-bytes-max", c.list_bytes_max, kib, 64 * mib,
              "Longest list of a user's records; one that would be longer has the newest, and says how many it leaves out.");
+  flags.size("--history-list-cache-max", c.list_cache_bytes_max, 0, 65'536 * mib,
+             "Lists that are kept for who asks again while nothing has changed, per shard; those not asked for longest go. 0: each is "
+             "read from the store, a hundred records at a time.");
   flags.count("--history-fetch-parallel", c.fetch_parallel, 1, 100'000,
               "Records that are sent to their users at one time, per shard; one more is answered 503. Each costs at most 256 KiB and "
               "its longest message.");
