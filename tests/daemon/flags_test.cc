@@ -205,6 +205,24 @@ TEST(Flags, RFC4825_xcap_has_listeners_of_its_own) {
   EXPECT_EQ(with({"--xcap", "127.0.0.1:0", "--xcap-trusted", "x"}), "--xcap-trusted: 'x' is not an address or CIDR block");
 }
 
+TEST(Flags, promises_are_kept_in_a_directory_unless_told_otherwise) {
+  const auto with = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--sip", "udp:127.0.0.1:0"});
+    const Parsed parsed = parse(std::move(more));
+    EXPECT_EQ(parsed.outcome, Outcome::run) << parsed.text;
+    return parsed.settings;
+  };
+  const Settings usual = with({});
+  EXPECT_EQ(usual.store.directory, "./parley-data");
+  EXPECT_TRUE(usual.sip.stores_messages && usual.sip.im.deferred.on && usual.sip.im.history.on);
+  EXPECT_EQ(with({"--store", "sqlite:/a"}).store.directory, "/a");
+  const Settings none = with({"--store", "memory"});
+  EXPECT_EQ(none.store.directory, "");
+  EXPECT_FALSE(none.sip.stores_bindings || none.sip.im.deferred.on || none.sip.im.history.on);
+  EXPECT_EQ(parse({}).settings.store.directory, "") << "a relay has nothing to keep";
+  EXPECT_EQ(parse({"--store", "sqlite:/a"}).settings.store.directory, "");
+}
+
 TEST(Flags, no_listener_is_a_bad_configuration) {
   EXPECT_NE(parse_flags({"--domain", "example.org"}).text.find("--msrp"), std::string::npos);
 }

@@ -43,8 +43,9 @@ def parse_metrics(text):
 
 class Parleyd:
     def __init__(self, *flags, msrp=("tcp:127.0.0.1:0",), sip=(), users=("alice:secret", "bob:hush", "carol:quiet"),
-                 domain="example.org", shards=None, env=None):
-        """Without sip listeners it is a relay and nothing else; with them it has all roles."""
+                 domain="example.org", shards=None, env=None, store="memory", cwd=None):
+        """Without sip listeners it is a relay and nothing else; with them it has all roles. store None: as parleyd itself
+        chooses, in cwd (its own directory, which goes with it)."""
         self.dir = tempfile.mkdtemp(prefix="parley-e2e-")
         self.ready_file = os.path.join(self.dir, "ready.json")
         self.log = os.path.join(self.dir, "log")
@@ -55,6 +56,7 @@ class Parleyd:
             command += ["--sip", listener]
         command += [] if sip else ["--roles", "relay"]
         command += [] if MEMORY_CHECKS else ["--overload-lag", "off"]
+        command += ["--store", store] if store else []
         command += ["--loop", LOOP, "--domain", domain, "--admin", "127.0.0.1:0",
                     "--ready-file", self.ready_file, "--drain-timeout", "5s"]
         for user in users:
@@ -63,6 +65,7 @@ class Parleyd:
         if self.shards:
             command += ["--shards", str(self.shards)]
         self.command = command + list(flags)
+        self.cwd = cwd or self.dir
         self.env = dict(os.environ, **(env or {}))
         self.process = None
         self.ready = None
@@ -73,7 +76,7 @@ class Parleyd:
     def start(self):
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            cwd=self.dir, env=self.env)
+                                            cwd=self.cwd, env=self.env)
         deadline = time.monotonic() + START_SECONDS
         while self.ready is None:
             try:

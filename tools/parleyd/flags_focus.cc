@@ -63,7 +63,7 @@ void add_focus(FlagTable& flags, Settings& s) {
   flags.duration("--im-lost-timeout", c.lost_max, 0ms, hours(24),
                  "How long the dialog of a participant goes on whose MSRP connection is gone; he may come again until then.");
   flags.duration("--im-session-left-max", c.left_max, 0ms, hours(24 * 365),
-                 "With --store sqlite:DIR: how long after its process has ended the identity of an IM session with a list leads its "
+                 "With a store: how long after its process has ended the identity of an IM session with a list leads its "
                  "participants to it again, when the first one joins.");
   flags.count("--im-session-requests-max", c.requests_max, 4, 1000,
               "Requests to one participant that wait for his answer; then his own are refused with 500.");

@@ -11,7 +11,7 @@ void add_history(FlagTable& flags, Settings& s) {
   flags.group("Histories of conversations");
   flags.count("--history-count-max", c.count_max, 1, 100'000'000,
               "Messages, and records of sessions, that are kept for one user who has his conversations recorded (hist-activation of "
-              "his settings). Nothing is recorded without --store sqlite:DIR.");
+              "his settings). Nothing is recorded with --store memory.");
   flags.size("--history-bytes-max", c.bytes_max, kib, std::uint64_t{1} << 40,
              "The same in bytes of messages, each user's counted as if he alone had them. Equal messages are stored once, however "
              "many users have them.");
