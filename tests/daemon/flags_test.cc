@@ -223,6 +223,38 @@ TEST(Flags, promises_are_kept_in_a_directory_unless_told_otherwise) {
   EXPECT_EQ(parse({"--store", "sqlite:/a"}).settings.store.directory, "");
 }
 
+TEST(Flags, OMA_LRG_3_who_is_silent_is_stored_for_before_others_begin) {
+  const auto with = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--sip", "udp:127.0.0.1:0"});
+    return complaint(std::move(more));
+  };
+  const std::string rest = "--distribution-wait: is not longer than --deferred-after and --store-answer-max together";
+  EXPECT_EQ(with({"--distribution-wait", "15s"}).substr(0, rest.size()), rest);
+  EXPECT_EQ(with({"--distribution-wait", "15001ms"}), "no complaint");
+  EXPECT_EQ(with({"--distribution-wait", "8s", "--deferred-after", "2s"}), "no complaint");
+  EXPECT_EQ(with({"--distribution-wait", "2s", "--store", "memory"}), "no complaint");
+  EXPECT_EQ(with({"--distribution-wait", "2s", "--roles", "relay,participating,controlling"}), "no complaint");
+  EXPECT_EQ(with({"--invite-timeout", "10s"}).substr(0, 50), "--invite-timeout: is not longer than --deferred-af");
+  EXPECT_EQ(with({"--sip-timer-c", "10s"}).substr(0, 47), "--sip-timer-c: is not longer than --deferred-af");
+  EXPECT_EQ(with({"--sip-timer-c", "10s", "--store", "memory"}), "no complaint");
+  const std::string sessions = "--deferred-push-by: session needs the role controlling, --sip and --msrp";
+  EXPECT_EQ(parse_flags({"--sip", "udp:127.0.0.1:0", "--deferred-push-by", "session"}).text, sessions);
+  EXPECT_EQ(with({"--deferred-push-by", "session", "--roles", "relay,registrar,participating,deferred"}), sessions);
+  EXPECT_EQ(with({"--deferred-push-by", "session"}), "no complaint");
+}
+
+TEST(Flags, OMA_HIS_6_the_longest_message_of_a_record_finds_room) {
+  const auto with = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--sip", "udp:127.0.0.1:0"});
+    return parse(std::move(more));
+  };
+  EXPECT_EQ(with({"--history-bytes-max", "64KiB"}).settings.sip.im.history.message_bytes_max, 64U * 1024) << "goes along";
+  for (const char* const flag : {"--history-bytes-max", "--history-memory-max"}) {
+    EXPECT_NE(with({flag, "64KiB", "--history-message-max", "65KiB"}).text.find("--history-message-max"), std::string::npos) << flag;
+    EXPECT_EQ(with({flag, "64KiB", "--history-message-max", "64KiB"}).outcome, Outcome::run) << flag;
+  }
+}
+
 TEST(Flags, no_listener_is_a_bad_configuration) {
   EXPECT_NE(parse_flags({"--domain", "example.org"}).text.find("--msrp"), std::string::npos);
 }

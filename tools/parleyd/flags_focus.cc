@@ -54,10 +54,11 @@ void add_focus(FlagTable& flags, Settings& s) {
               "Copies of pager messages to lists and groups that wait to be sent, per shard; a message beyond that is refused "
               "with 503. Each costs about 100 bytes.");
   flags.duration("--invite-timeout", c.invite_timeout, 1s, 180s,
-                 "How long who is invited may ring before he is cancelled. Below Timer C.");
+                 "How long who is invited may ring before he is cancelled. Below Timer C, and above --deferred-after.");
   flags.duration("--distribution-wait", c.distribution_wait, 1s, 180s,
                  "How long all who are to get a file or a large message for several have to accept it; then it begins with "
-                 "those who have, and the others are cancelled, or at --invite-timeout if that is shorter.");
+                 "those who have, and the others are cancelled, or at --invite-timeout if that is shorter. With a store it is above "
+                 "--deferred-after and --store-answer-max together.");
   flags.duration("--im-session-idle", c.idle, 0ms, hours(24),
                  "An IM session without a message for this long is ended. 0: never.");
   flags.duration("--im-lost-timeout", c.lost_max, 0ms, hours(24),
@@ -77,6 +78,28 @@ void add_focus(FlagTable& flags, Settings& s) {
               "pager message 600. 0: none.");
 }
 
+namespace {
+
+// OMA-LRG-3: for whom nothing answers it is stored, which has to be settled before a session begins without him.
+void check_with_deferred(const Settings& s) {
+  const auto& c = s.sip.focus;
+  const auto& deferred = s.sip.im.deferred;
+  if (!deferred.on) return;
+  if (!c.on) {
+    if (deferred.push_sessions) FlagTable::refuse("--deferred-push-by", "session needs the role controlling, --sip and --msrp");
+    return;
+  }
+  constexpr const char* lost = ": who does not answer would get a large message neither now nor later";
+  if (c.distribution_wait <= deferred.answer_max + s.sip.store_answer) {
+    FlagTable::refuse("--distribution-wait", std::string("is not longer than --deferred-after and --store-answer-max together") + lost);
+  }
+  if (c.invite_timeout <= deferred.answer_max) {
+    FlagTable::refuse("--invite-timeout", std::string("is not longer than --deferred-after") + lost);
+  }
+}
+
+}  // namespace
+
 void finish_focus(Settings& s, bool asked) {
   auto& c = s.sip.focus;
   const bool can = !s.sip_listeners.empty() && !s.msrp.empty();
@@ -90,6 +113,7 @@ void finish_focus(Settings& s, bool asked) {
       (uri.scheme != sip::Scheme::sip && uri.scheme != sip::Scheme::sips)) {
     FlagTable::refuse("--conference-factory", "'" + c.factory + "' is not a SIP URI with a user");
   }
+  check_with_deferred(s);
 }
 
 }  // namespace parley::parleyd

@@ -1,6 +1,8 @@
 // tools/parleyd/flags_history.cc - the flags of histories of conversations, which are there where a store is.
 #include "tools/parleyd/flags_history.h"
 
+#include <algorithm>
+
 namespace parley::parleyd {
 
 using namespace std::chrono_literals;
@@ -28,7 +30,15 @@ void add_history(FlagTable& flags, Settings& s) {
 }
 
 void finish_history(Settings& s) {
-  s.sip.im.history.on = !s.sip_listeners.empty() && s.sip.im.participating && s.sip.stores_messages;
+  auto& c = s.sip.im.history;
+  c.on = !s.sip_listeners.empty() && s.sip.im.participating && s.sip.stores_messages;
+  // A changed bound takes an untouched one along; one that was asked for must fit.
+  const std::uint64_t room = std::min<std::uint64_t>(c.bytes_max, c.assembling_bytes_max);
+  if (c.message_bytes_max <= room) return;
+  if (c.message_bytes_max != policy::HistoryConfig{}.message_bytes_max) {
+    FlagTable::refuse("--history-message-max", "is above --history-bytes-max or --history-memory-max: such a message is never kept");
+  }
+  c.message_bytes_max = static_cast<decltype(c.message_bytes_max)>(room);
 }
 
 }  // namespace parley::parleyd
