@@ -71,6 +71,7 @@ SipService::SipService(const Parts& parts)
                    .settings = parts.config->im.participating ? &settings_ : nullptr,
                    .config = parts.config}),
       user_sessions_(parts.shard, parts.shard_count, parts.invites, named_key(owner_key_, "users")),
+      carried_(tag_key_),
       calls_({.shard = parts.shard,
               .pool = parts.pool,
               .metrics = parts.metrics,
@@ -166,8 +167,11 @@ SipService::SipService(const Parts& parts)
   calls_.use_media(pairs_);
   calls_.use_history(&history_);
   focus_.use_history(&history_);
-  if (pairs_ != nullptr) pairs_->use_recorder(&history_);
-  trace_.set_capacity(config_->focus.trace_messages);
+  if (pairs_ != nullptr) {
+    pairs_->use_recorder(&history_);
+    pairs_->use_trace(&carried_);
+  }
+  keep_traces();
   name_ourselves();
 }
 
@@ -354,7 +358,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   focus_.reload(config_);
   exploder_.reload(config_);
   history_.reload(config_);
-  trace_.set_capacity(config_->focus.trace_messages);
+  keep_traces();
   deferred_.reload(config_);
   watch_.reload(config_);
   retrieval_.reload(config_);

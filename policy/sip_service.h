@@ -509,6 +509,7 @@ class SipService {
   [[nodiscard]] bool may_get_file(const Received& request, const sip::RequestMatch& match, const DialogParty& to);
 
   // --- sip_where.cc
+  void keep_traces();
   [[nodiscard]] std::uint64_t trace_add(const Received& request, const Errand* errand);
   void trace_forwarded(const Received& request, const Flow& flow);
   void trace_sent(const Proxied& p, unsigned branch, const Flow& flow);
@@ -679,6 +680,7 @@ class SipService {
   Settings settings_;
   RegEvents reg_events_;
   UserSessions user_sessions_;
+  PagerTrace carried_;  // what media pairs have passed; goes behind the calls that end them
   Calls calls_;
   Focus focus_;
   ConferenceEvents conferences_;  // goes before the rosters of focus_

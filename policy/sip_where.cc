@@ -9,6 +9,7 @@
 
 namespace parley::policy {
 
+using core::Metric;
 using core::put_json_field;
 using sip::HeaderId;
 using sip::Method;
@@ -18,7 +19,6 @@ namespace {
 constexpr std::uint32_t rows_max = 512;        // of one id: a message to many waits for each
 constexpr std::size_t traced_max = 256;        // likewise
 constexpr std::size_t copies_shown_max = 200;  // of one message
-constexpr std::size_t questions_max = 64;      // that wait for the store
 
 std::string date_time(std::int64_t wall_ms) {
   std::string text;
@@ -44,6 +44,7 @@ std::string_view to_string(TracedPager::Way way) {
     case Way::fetched: return "fetched";
     case Way::system: return "system";
     case Way::notice: return "notice";
+    case Way::carried: return "carried";
   }
   return "";
 }
@@ -88,7 +89,9 @@ std::string_view name_of(core::Transport transport) {
 }
 
 void put_hop(const TracedHop& hop, std::string& json) {
-  begin_object(json, "to", std::string(name_of(hop.transport)).append(":").append(core::to_string(hop.remote)));
+  std::string to(name_of(hop.transport));
+  if (!to.empty()) to += ':';  // a pipe says who is behind it, not how he came
+  begin_object(json, "to", to.append(core::to_string(hop.remote)));
   put_json_field(json, "sent_after_ms", hop.sent_ms);
   switch (hop.result) {
     case TracedHop::Result::unawaited: put_json_field(json, "result", "not awaited"); break;
@@ -190,6 +193,12 @@ void put_waiting(const core::DeferredRow& row, const Deferred::Tries& tries, std
 
 // --- what is remembered
 
+// Nothing is carried where no messages of calls go through here.
+void SipService::keep_traces() {
+  trace_.set_capacity(config_->focus.trace_messages);
+  carried_.set_capacity(pairs_ == nullptr ? 0 : config_->focus.trace_messages);
+}
+
 // Not of those that only say that somebody writes.
 std::uint64_t SipService::trace_add(const Received& request, const Errand* errand) {
   if (request.head.method != Method::message || !trace_.on()) return 0;
@@ -240,7 +249,12 @@ std::string SipService::answer_where(const core::AdminRequest& request) {
     put_where(request.argument, {}, {}, json);
     return json;
   }
-  if (wheres_.size() >= questions_max) return "{}";
+  if (wheres_.size() >= config_->where_questions_max) {
+    count(Metric::where_limit);
+    std::string json;
+    put_where(request.argument, {}, "too many ask the store (--where-questions-max): what waits in it is not told", json);
+    return json;
+  }
   const std::uint64_t number = ++where_numbers_;
   wheres_.emplace(number, request);
   out_->store({store_token(StoreOwner::where, number), core::FindMessage{request.argument, rows_max}});
@@ -275,14 +289,16 @@ void SipService::put_where(std::string_view id, std::span<const core::DeferredRo
   const auto sums = [](const TracedPager& message) { return message.way == TracedPager::Way::list; };
   trace_.for_each(id, [&](const TracedPager& message) { if (sums(message) && room != 0) --room; });
   std::size_t left_out = 0;
-  trace_.for_each(id, [&](const TracedPager& message) {
+  const auto put = [&](const TracedPager& message) {
     if (!sums(message) && room == 0) {
       ++left_out;
       return;
     }
     if (!sums(message)) --room;
     put_passed(message, now_.wall_ms, json);
-  });
+  };
+  trace_.for_each(id, put);
+  carried_.for_each(id, put);
   json.append("],\"notes\":[");
   if (!note.empty()) core::put_json_string(json, note);
   if (left_out != 0) {

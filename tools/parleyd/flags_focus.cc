@@ -73,9 +73,12 @@ void add_focus(FlagTable& flags, Settings& s) {
   flags.size("--im-message-bytes-max", c.message_bytes_max, 0, std::uint64_t{1} << 40,
              "Largest message of an IM session, as a=max-size says; a larger one is stopped with 413. 0: any size.");
   flags.count("--trace-messages", c.trace_messages, 0, 20'000,
-              "How many of the last messages of IM sessions a shard remembers for `parleyctl trace`, and how many of the last pager "
-              "messages for `parleyctl where`: whose, when, and what became of them, not what they say. Each costs about 250 bytes, a "
-              "pager message 600. 0: none.");
+              "How many of the last messages of IM sessions a shard remembers for `parleyctl trace`, and for `parleyctl where` how many "
+              "of the last pager messages, and of those in sessions whose messages go through here leg to leg (--pf-media-path): whose, "
+              "when, and what became of them, not what they say. Each costs about 250 bytes, of the last two 600. 0: none.");
+  flags.count("--where-questions-max", s.sip.where_questions_max, 1, 10'000,
+              "Questions of `parleyctl where` that wait for the store at one time, per shard; one more is answered without what "
+              "waits in it, and told so.");
 }
 
 namespace {
