@@ -324,7 +324,7 @@ TerminatingFacts SipService::terminating_facts(const Received& request, ImKind k
                                 .anonymous = privacy.id && !privacy.none,
                                 .wanted = wanted_of(kind, request),
                                 .wall_ms = now_.wall_ms,
-                                .lists = config_->documents == nullptr ? nullptr : &config_->documents->lists},
+                                .lists = &lists_},
                                config_->im.access_default)
                        .handling;
   }

@@ -167,6 +167,9 @@ SipService::SipService(const Parts& parts)
   calls_.use_media(pairs_);
   calls_.use_history(&history_);
   focus_.use_history(&history_);
+  focus_.use_lists(&lists_);
+  exploder_.use_lists(&lists_);
+  gather_lists();
   if (pairs_ != nullptr) {
     pairs_->use_recorder(&history_);
     pairs_->use_trace(&carried_);
@@ -350,6 +353,7 @@ core::Instant SipService::other_deadline() const {
 
 void SipService::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
+  gather_lists();
   transport_.reload(transport_config(config_));
   digest_.set_config(config_->digest);
   settings_.reload(config_);
@@ -368,8 +372,14 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   name_ourselves();
 }
 
+void SipService::gather_lists() {
+  lists_ = config_->documents == nullptr ? ExternalLists() : config_->documents->lists;
+  lists_.use(user_documents_);
+}
+
 void SipService::take(std::shared_ptr<const UserDocuments> documents) {
   user_documents_ = std::move(documents);
+  gather_lists();
   const std::string& owner = user_documents_->changed_owner;
   settings_.take(user_documents_, !owner.empty() && shard_of(owner) == shard_);
   reg_events_.take(user_documents_);

@@ -297,6 +297,7 @@ class SipService {
   // --- sip_service.cc
   [[nodiscard]] core::Instant other_deadline() const;
   void name_ourselves();
+  void gather_lists();
   void handle(const Received& message);
   void on_response(const Received& message);
   void on_gone(const Flow& flow);
@@ -661,6 +662,7 @@ class SipService {
   StoredLegs* const stored_;
   std::shared_ptr<const SipConfig> config_;
   std::shared_ptr<const UserDocuments> user_documents_ = std::make_shared<UserDocuments>();
+  ExternalLists lists_;  // of both
   core::HashKey route_key_;
   core::HashKey owner_key_;
   core::HashKey tag_key_;
