@@ -533,6 +533,11 @@ bool Ends::pace(EndHandle source, Conn& slow) {
   return slow.pausers == 0 || slow.tx_count + slow.ends->ring.size() < links_->config().end_unanswered_max;
 }
 
+Ends::Remote Ends::remote(EndHandle handle) const {
+  const End* end = ends_.get(handle);
+  return end == nullptr || end->conn == nullptr ? Remote{} : Remote{end->conn->transport, end->conn->remote};
+}
+
 std::uint64_t Ends::waiting_bytes(EndHandle handle) const {
   const End* end = ends_.get(handle);
   return end != nullptr && end->conn != nullptr ? end->conn->waiting_bytes() : 0;

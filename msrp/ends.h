@@ -71,6 +71,12 @@ class Ends {
   // is as after connect() again. The same path changes nothing while the session is connected.
   bool change_peer(EndHandle end, const EndPeer& peer);
   [[nodiscard]] bool connected(EndHandle end) const;
+  // Who is behind its connection; without one nobody.
+  struct Remote {
+    core::Transport transport = core::Transport::tcp;
+    core::Address address{};
+  };
+  [[nodiscard]] Remote remote(EndHandle end) const;
   [[nodiscard]] std::uint32_t live() const { return ends_.size(); }
   [[nodiscard]] std::uint32_t live_fan_outs() const { return fan_outs_.live(); }  // with legs that owe an answer
   // No fact names the session again. What was written still leaves; a connection that served nothing else ends then.

@@ -97,12 +97,14 @@ std::string Relay::answer_admin(const core::AdminRequest& request) {
     case core::AdminRequest::Kind::list_rooms:
     case core::AdminRequest::Kind::list_system_messages:
     case core::AdminRequest::Kind::trace: json = "[]"; break;  // rooms are others' business
+    case core::AdminRequest::Kind::where:  // nothing is remembered of what is relayed
+      json = R"({"waiting":[],"sending":[],"passed":[],"rooms":[]})";
+      break;
     case core::AdminRequest::Kind::show_room:
     case core::AdminRequest::Kind::kick_member:
     case core::AdminRequest::Kind::close_room:
     case core::AdminRequest::Kind::system_message:
     case core::AdminRequest::Kind::close_system_message:
-    case core::AdminRequest::Kind::where:
     case core::AdminRequest::Kind::deferred_list:
     case core::AdminRequest::Kind::deferred_entries:
     case core::AdminRequest::Kind::deferred_delete:

@@ -2,6 +2,7 @@
 #include "policy/call_media.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace parley::policy {
 
@@ -33,6 +34,7 @@ bool CallMedia::pass(Side from, bool is_offer, std::string_view description, std
       if (!pair.valid()) return false;
       sections_.push_back({media.index, pair});
       pairs_.record(pair, talk_);
+      pairs_.tell_parties(pair, parties_);
     }
     said.push_back({media.index, std::string(media.path), media.setup, media.loose, is_offer, media.address, false});
     sip::SdpSetup setup = sip::SdpSetup::actpass;
@@ -82,6 +84,11 @@ void CallMedia::name(Side side, std::string_view user, std::string_view uri) {
 
 void CallMedia::count_recipients() {
   for (const Section& section : sections_) pairs_.count_recipients(section.pair);
+}
+
+void CallMedia::tell_parties(MediaPairs::Parties parties) {
+  parties_ = std::move(parties);
+  for (const Section& section : sections_) pairs_.tell_parties(section.pair, parties_);
 }
 
 void CallMedia::record(TalkId talk) {

@@ -36,6 +36,8 @@ class CallMedia {
   // See MediaPairs::name.
   void name(Side side, std::string_view user, std::string_view uri);
   void release(Side side);
+  // See MediaPairs::tell_parties; also of what comes later.
+  void tell_parties(MediaPairs::Parties parties);
   // See MediaPairs::record; also of what comes later.
   void record(TalkId talk);
 
@@ -61,6 +63,7 @@ class CallMedia {
   const std::uint64_t owner_;
   const std::uint64_t bytes_max_;
   TalkId talk_{};
+  MediaPairs::Parties parties_;
   std::vector<Section> sections_;            // at most media_sections_max
   std::array<std::vector<Heard>, 2> heard_;  // of each side in the exchange at hand
   std::vector<PeerMedia> read_;

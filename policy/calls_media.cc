@@ -64,6 +64,11 @@ void Calls::media_answered(Call& call, const Received& response) {
     const sip::Dialog* const far = dialog(call, *call.won, sip::other(leg));
     if (own != nullptr && far != nullptr) call.media->name(side_of(leg), own->local_tag(), far->remote_target());
   }
+  const sip::Dialog* const a = dialog(call, *call.won, Leg::a);
+  const sip::Dialog* const b = dialog(call, *call.won, Leg::b);
+  if (a != nullptr && b != nullptr) {
+    call.media->tell_parties({.a = std::string(a->remote_uri()), .b = std::string(b->remote_uri()), .call_id = std::string(a->call_id())});
+  }
   const SentCount wish = config_->im.media.sent_count;
   if (wish == SentCount::off) return;
   const core::Address from = core::unmapped(response.flow.remote);

@@ -3,6 +3,10 @@
 #include "policy/common_policy.h"
 
 #include <algorithm>
+#include <optional>
+
+#include "policy/list_anchor.h"
+#include "policy/user_documents.h"
 
 namespace parley::policy {
 
@@ -34,13 +38,18 @@ bool matches(const IdentityMany& many, std::span<const std::string_view> keys) {
 
 }  // namespace
 
-void ExternalLists::add(std::string anchor, std::set<std::string, std::less<>> keys) {
-  lists_.insert_or_assign(std::move(anchor), std::move(keys));
+void ExternalLists::add(std::string anchor, Keys keys) {
+  lists_.insert_or_assign(std::move(anchor), std::make_shared<const Keys>(std::move(keys)));
 }
 
 bool ExternalLists::contains(std::string_view anchor, std::string_view key) const {
-  const auto list = lists_.find(anchor);
-  return list != lists_.end() && list->second.contains(key);
+  if (const auto list = lists_.find(anchor); list != lists_.end()) return list->second->contains(key);
+  if (users_ == nullptr || users_->lists.empty()) return false;
+  const std::optional<ListAnchor> named = parse_list_anchor(anchor);
+  if (!named) return false;
+  const std::shared_ptr<const UserLists> his = users_->lists.find(named->user);
+  const UserLists::Keys* const keys = his == nullptr ? nullptr : his->find(*named);
+  return keys != nullptr && keys->contains(key);
 }
 
 bool Conditions::hold(const RuleQuestion& q) const {

@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "policy/xml_reader.h"
@@ -35,15 +37,21 @@ enum class Media : std::uint8_t {
   poc_speech,
 };
 
-// Lists that <external-list> names, by their anchor as it stands there. Those that are not here have no members.
+struct UserDocuments;
+
+// Lists that <external-list> names, by their anchor as it stands there: the operator's, and where he has none, those that users have
+// written themselves. Those that nobody has have no members. A copy shares the lists.
 class ExternalLists {
  public:
-  void add(std::string anchor, std::set<std::string, std::less<>> keys);
+  using Keys = std::set<std::string, std::less<>>;
+  void add(std::string anchor, Keys keys);
+  void use(std::shared_ptr<const UserDocuments> users) { users_ = std::move(users); }
   [[nodiscard]] bool contains(std::string_view anchor, std::string_view key) const;
   [[nodiscard]] std::size_t size() const { return lists_.size(); }
 
  private:
-  std::map<std::string, std::set<std::string, std::less<>>, std::less<>> lists_;
+  std::map<std::string, std::shared_ptr<const Keys>, std::less<>> lists_;
+  std::shared_ptr<const UserDocuments> users_;  // null: nobody has written any
 };
 
 // Who asks and for what. Views live as long as the question.

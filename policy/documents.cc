@@ -59,7 +59,7 @@ class DocumentsReader {
       if (keys != nullptr) {
         out_.lists.add(anchor, *keys);
       } else {
-        warnings_.push_back(from + ": the list " + anchor + " is not here, so nobody is on it");
+        warnings_.push_back(from + ": the list " + anchor + " is in no file: who is on it, its user alone can write");
       }
     }
   }

@@ -64,7 +64,7 @@ ListMessageFacts Exploder::facts_of(const Received& request, const To& to, const
     const Group::Asker asker{.uri = to.identity,
                              .anonymous = privacy.id && !privacy.none,
                              .wall_ms = wall_ms_,
-                             .lists = config_->documents == nullptr ? nullptr : &config_->documents->lists};
+                             .lists = lists_};
     const GroupVerdict verdict = to.group->judge(asker, GroupAction::join);
     facts.understood = to.group->not_understood().empty();
     facts.member = verdict != GroupVerdict::forbidden;

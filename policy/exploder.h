@@ -39,6 +39,8 @@ class Exploder : public UserAgent {
         in_order_(parts.config->im.deferred.on),
         sendings_(parts.config->focus.list_copies_max) {}
 
+  // What groups name by anchor.
+  void use_lists(const ExternalLists* lists) { lists_ = lists; }
   void begin(const core::Now& now, core::Outbox& out);
   void end();
 
@@ -128,6 +130,7 @@ class Exploder : public UserAgent {
   MessageIds& ids_;
   PagerTrace& trace_;
   HistoryRecorder& history_;
+  const ExternalLists* lists_ = nullptr;
   core::Outbox* out_ = nullptr;
   std::int64_t wall_ms_ = 0;
   const bool in_order_;

@@ -79,6 +79,8 @@ class Focus : public UserAgent {
   }
   // Null: nobody records.
   void use_history(HistoryRecorder* history) { history_ = history; }
+  // What groups name by anchor.
+  void use_lists(const ExternalLists* lists) { lists_ = lists; }
   // What a user of ours whom we invite has settled, asked when the INVITE goes to him (OMA-HIS-3).
   void on_settings(core::SlotId participant, std::string_view aor, const ImSettings& settings);
   // A session of an earlier process, before the first step.
@@ -440,6 +442,7 @@ class Focus : public UserAgent {
   SessionMedia* const media_;
   Rooms* const rooms_;
   HistoryRecorder* history_ = nullptr;
+  const ExternalLists* lists_ = nullptr;
   ConferenceEvents* const conferences_;
   StoredLegs* const stored_;
   core::Outbox* out_ = nullptr;

@@ -47,7 +47,8 @@ struct FocusConfig {
   std::uint32_t refers_max = 64;                   // REFERs of one session whose outcome is still to be told
   std::uint64_t message_bytes_max = 0;             // a=max-size of what we offer; 0: not said
   ListRules list;
-  std::uint32_t trace_messages = 256;              // of all rooms, and pager messages, remembered for operators (600 bytes each); 0: none
+  // Remembered for operators: of all rooms, and of pager messages and what media pairs pass (600 bytes each); 0: none.
+  std::uint32_t trace_messages = 256;
 };
 
 }  // namespace parley::policy

@@ -97,9 +97,8 @@ void Focus::read_recipients(const Received& request, const Invitation& invitatio
 
 void Focus::judge_group(const Invitation& invitation, Newcomer& who, JoinFacts& facts) const {
   const Group& group = *invitation.group;
-  const ExternalLists* const lists = config_->documents == nullptr ? nullptr : &config_->documents->lists;
   const Group::Asker asker{
-      .uri = who.uri, .anonymous = who.anonymous, .wall_ms = wall_ms_, .lists = lists};
+      .uri = who.uri, .anonymous = who.anonymous, .wall_ms = wall_ms_, .lists = lists_};
   facts.understood = group.not_understood().empty();
   const GroupVerdict join = group.judge(asker, GroupAction::join);
   facts.member = join != GroupVerdict::forbidden;

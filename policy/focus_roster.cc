@@ -80,7 +80,7 @@ bool Focus::group_lets(const FocusSession& s, std::string_view uri, bool anonymo
   const Group::Asker asker{.uri = uri,
                            .anonymous = anonymous,
                            .wall_ms = wall_ms_,
-                           .lists = config_->documents == nullptr ? nullptr : &config_->documents->lists};
+                           .lists = lists_};
   return s.group->judge(asker, action) == GroupVerdict::allowed;
 }
 

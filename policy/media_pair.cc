@@ -112,6 +112,7 @@ void MediaPairs::release(PairId id, Side side) {
 void MediaPairs::close(PairId id) {
   Pair* const pair = pairs_.get(id);
   if (pair == nullptr) return;
+  if (traces()) trace_closed(*pair);
   for (Leg& leg : pair->legs) ends_.close(std::exchange(leg.end, EndHandle{}));
   metrics_.sub(Metric::im_media_pairs);
   pairs_.erase(id);
@@ -225,6 +226,7 @@ void MediaPairs::on_piece(Pair& pair, Side from, EndFact& fact) {
   Leg& leg = pair.leg(from);
   if (fact.first) leg.out.refused = false;
   if (leg.out.refused) return;
+  if (traces()) trace_piece(pair, from, fact);
   put_headers(pair, from, fact);
   EndSend message{.headers = headers_,
                   .failure = fact.head->failure,
@@ -236,10 +238,7 @@ void MediaPairs::on_piece(Pair& pair, Side from, EndFact& fact) {
                   .flag = fact.last ? fact.flag : Flag::more};
   const bool fits = fact.total == msrp::ByteRange::unknown || fact.total <= pair.bytes_max;
   if (pair.bytes_max != 0 && (!fits || fact.start - 1 + fact.body.length > pair.bytes_max)) {  // OMA-POL-3
-    leg.out.refused = true;
-    forget_recorded(pair, from, fact.message_id);
-    ends_.answer(fact.token, 413);
-    abort(pair, from, fact.message_id, fact.start);
+    refuse(pair, from, fact);
     return;
   }
   if (!leg.out.user.empty() && !readdress(pair, from, fact, message)) {
@@ -254,14 +253,20 @@ void MediaPairs::on_piece(Pair& pair, Side from, EndFact& fact) {
     (void)ends_.hold_while_slow(leg.end, pair.leg(other(from)).end);
   }
   if (!passed) {
-    leg.out.refused = true;
-    forget_recorded(pair, from, fact.message_id);
-    ends_.answer(fact.token, 413);
-    abort(pair, from, fact.message_id, fact.start);
+    refuse(pair, from, fact);
     return;
   }
   tell_recorder(pair, from, fact);
   if (fact.last) ends_.answer(fact.token, 200);
+}
+
+// Of a message that is too long, or for which there is no room, nothing more goes on.
+void MediaPairs::refuse(Pair& pair, Side from, EndFact& fact) {
+  pair.leg(from).out.refused = true;
+  forget_recorded(pair, from, fact.message_id);
+  if (traces()) trace_refused(pair.leg(from).out, fact.message_id, 413);
+  ends_.answer(fact.token, 413);
+  abort(pair, from, fact.message_id, fact.start);
 }
 
 Result MediaPairs::send(Pair& pair, Side from, const EndSend& message, std::string_view message_id) {
@@ -272,8 +277,9 @@ Result MediaPairs::send(Pair& pair, Side from, const EndSend& message, std::stri
   if (result == Result::sent && message.failure != msrp::FailureReport::no) {
     if (way.sent.size() >= config_.reports_max) way.sent.pop_front();
     way.sent.push_back(
-        {message.mark, std::string(message_id), message.start, message.body.length + message.prefix.size()});
+        {message.mark, std::string(message_id), message.start, message.body.length + message.prefix.size(), message.flag == Flag::end});
   }
+  if (result == Result::sent && traces()) trace_sent(pair, from, message, message_id);
   return result;
 }
 
@@ -364,6 +370,7 @@ void MediaPairs::on_answered(Pair& pair, Side by, const EndFact& fact) {
   auto& sent = sender.out.sent;
   const auto found = std::find_if(sent.begin(), sent.end(), [&](const Sent& s) { return s.mark == fact.mark; });
   if (found == sent.end()) return;
+  if (traces()) trace_answered(sender.out, *found, fact.status);
   if (fact.status != 200) {
     const msrp::ByteRange range{.start = found->start,
                                 .end = found->bytes == 0 ? msrp::ByteRange::unknown : found->start + found->bytes - 1};
@@ -375,6 +382,7 @@ void MediaPairs::on_answered(Pair& pair, Side by, const EndFact& fact) {
 // SEED4-6.1.1.2.2-10 to SEED4-6.1.1.2.2-12.
 void MediaPairs::on_report(Pair& pair, Side by, const EndFact& fact) {
   const Side to = other(by);
+  if (traces()) trace_reported(pair.leg(to).out, fact);
   if (to == Side::a && pair.counts) {
     const auto asked = std::find_if(pair.asked.begin(), pair.asked.end(),
                                     [&](const Asked& a) { return a.message_id == fact.message_id; });

@@ -13,6 +13,7 @@
 //   name()                    what stands for the other side toward a leg's peer, and what it is
 //   on_fact()                 of msrp::Ends; false when it is of no pair
 //   record()                  what passes is told to whoever records it (history_recorder.h)
+//   tell_parties()            whose it is, for operators who look for a message (pager_trace.h)
 //   release(), close()        a leg, both
 //   next_fact()               a pair can not go on
 #pragma once
@@ -30,6 +31,7 @@
 #include "msrp/ends.h"
 #include "policy/history_recorder.h"
 #include "policy/media_config.h"
+#include "policy/pager_trace.h"
 
 namespace parley::policy {
 
@@ -66,6 +68,17 @@ class MediaPairs {
   void count_recipients(PairId pair);
   // Null: nobody records.
   void use_recorder(HistoryRecorder* recorder) { recorder_ = recorder; }
+  // Null: nobody looks for messages.
+  void use_trace(PagerTrace* trace) { trace_ = trace; }
+  // Before what happens in a step.
+  void begin(const core::Now& now) { wall_ms_ = now.wall_ms; }
+  // Of both legs, and the Call-ID of the first one: what a message is found by and shown with.
+  struct Parties {
+    std::string a;
+    std::string b;
+    std::string call_id;
+  };
+  void tell_parties(PairId pair, const Parties& parties);
   // What either side sends from now on, as it sends it; not valid(): no more (OMA-HIS-3).
   void record(PairId pair, TalkId talk);
   // SEED4-6.1.2.2.5-2, SEED4-6.1.2.2.5-4: that leg's session is no more.
@@ -97,6 +110,7 @@ class MediaPairs {
     std::string message_id;
     std::uint64_t start = 1;
     std::uint64_t bytes = 0;
+    bool last = false;  // of its message
   };
   struct Asked {  // a message whose report comes with a count
     std::string message_id;
@@ -125,6 +139,8 @@ class MediaPairs {
     std::string head;
     std::deque<Shifted> shifted;   // at most reports_max
     std::vector<Nickname> nicknames;
+    std::array<std::uint64_t, 8> traced{};  // the last ones, in trace_
+    std::uint8_t next_traced = 0;
   };
   struct Leg {
     msrp::EndHandle end{};
@@ -139,6 +155,7 @@ class MediaPairs {
     std::array<Leg, 2> legs;
     bool counts = false;
     TalkId talk{};  // valid(): somebody records it
+    Parties parties;
     std::deque<Asked> asked;
     std::uint64_t marks = 0;
     bool told = false;  // that it can not go on
@@ -160,17 +177,29 @@ class MediaPairs {
   void flush(Pair& pair, Side from);
   void on_nickname(Pair& pair, Side from, msrp::EndFact& fact);
   void flush_nicknames(Pair& pair, Side from);
+  void refuse(Pair& pair, Side from, msrp::EndFact& fact);
   void abort(Pair& pair, Side from, std::string_view message_id, std::uint64_t start);
   void hold(Pair& pair, Side side, bool on);
   void fail(Pair& pair);
   void tell_recorder(const Pair& pair, Side from, const msrp::EndFact& fact);
   void forget_recorded(const Pair& pair, Side from, std::string_view message_id);
+  // media_pair_trace.cc
+  [[nodiscard]] bool traces() const { return trace_ != nullptr && trace_->on(); }
+  [[nodiscard]] std::uint64_t traced(const Direction& way, std::string_view message_id) const;
+  void trace_piece(Pair& pair, Side from, const msrp::EndFact& fact);
+  void trace_sent(const Pair& pair, Side from, const msrp::EndSend& message, std::string_view message_id);
+  void trace_answered(const Direction& way, const Sent& sent, std::uint16_t status);
+  void trace_reported(const Direction& way, const msrp::EndFact& fact);
+  void trace_refused(const Direction& way, std::string_view message_id, std::uint16_t status);
+  void trace_closed(const Pair& pair);
 
   const MediaConfig config_;
   core::Pool& pool_;
   core::Metrics& metrics_;
   msrp::Ends& ends_;
   HistoryRecorder* recorder_ = nullptr;
+  PagerTrace* trace_ = nullptr;
+  std::int64_t wall_ms_ = 0;
   core::SlotMap<Pair> pairs_;
   std::deque<PairFact> facts_;  // at most one for each pair
   std::string headers_;         // scratch

@@ -12,6 +12,7 @@
 
 namespace parley::policy {
 
+using core::Metric;
 using core::put_json_field;
 
 namespace {
@@ -19,7 +20,6 @@ namespace {
 constexpr std::uint32_t rows_max = 512;        // of one id: a message to many waits for each
 constexpr std::size_t traced_max = 256;        // likewise
 constexpr std::size_t copies_shown_max = 200;  // of one message
-constexpr std::size_t questions_max = 64;      // that wait for the store
 
 std::string date_time(std::int64_t wall_ms) {
   std::string text;
@@ -45,6 +45,7 @@ std::string_view to_string(TracedPager::Way way) {
     case Way::fetched: return "fetched";
     case Way::system: return "system";
     case Way::notice: return "notice";
+    case Way::carried: return "carried";
   }
   return "";
 }
@@ -72,7 +73,9 @@ std::string_view name_of(core::Transport transport) {
 }
 
 void put_hop(const TracedHop& hop, std::string& json) {
-  begin_object(json, "to", std::string(name_of(hop.transport)).append(":").append(core::to_string(hop.remote)));
+  std::string to(name_of(hop.transport));
+  if (!to.empty()) to += ':';  // a pipe says who is behind it, not how he came
+  begin_object(json, "to", to.append(core::to_string(hop.remote)));
   put_json_field(json, "sent_after_ms", hop.sent_ms);
   switch (hop.result) {
     case TracedHop::Result::unawaited: put_json_field(json, "result", "not awaited"); break;
@@ -178,7 +181,12 @@ std::string MessageSearch::answer(const core::AdminRequest& request) {
     put(request.argument, {}, {}, json);
     return json;
   }
-  if (asked_.size() >= questions_max) return "{}";
+  if (asked_.size() >= parts_.config->where_questions_max) {
+    parts_.metrics.add(Metric::where_limit);
+    std::string json;
+    put(request.argument, {}, "too many ask the store (--where-questions-max): what waits in it is not told", json);
+    return json;
+  }
   const std::uint64_t number = ++numbers_;
   asked_.emplace(number, request);
   out_->store({store_token(StoreOwner::where, number), core::FindMessage{request.argument, rows_max}});
@@ -216,14 +224,16 @@ void MessageSearch::put(std::string_view id, std::span<const core::DeferredRow> 
     if (sums(message) && room != 0) --room;
   });
   std::size_t left_out = 0;
-  parts_.trace.for_each(id, [&](const TracedPager& message) {
+  const auto pass = [&](const TracedPager& message) {
     if (!sums(message) && room == 0) {
       ++left_out;
       return;
     }
     if (!sums(message)) --room;
     put_passed(message, wall_ms_, json);
-  });
+  };
+  parts_.trace.for_each(id, pass);
+  parts_.carried.for_each(id, pass);
   json.append("],\"notes\":[");
   if (!note.empty()) core::put_json_string(json, note);
   if (left_out != 0) {

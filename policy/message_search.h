@@ -2,8 +2,8 @@
 // yet to go, which way it went.
 //
 // One per shard, core-local. Answers are JSON of our own numbers and of texts that are escaped; what messages say is
-// not in them. What waits is in the store: each shard asks it, and tells of the users it has. At most questions_max
-// wait for it.
+// not in them. What waits is in the store: each shard asks it, and tells of the users it has. At most
+// --where-questions-max wait for it.
 #pragma once
 
 #include <cstddef>
@@ -31,9 +31,11 @@ class MessageSearch {
   struct Parts {
     const Home& home;
     const PagerTrace& trace;
+    const PagerTrace& carried;  // by media pairs
     Exploder& exploder;
     Deferred& deferred;
     Focus& focus;
+    core::Metrics& metrics;
     std::shared_ptr<const SipConfig> config;
   };
   explicit MessageSearch(const Parts& parts) : parts_(parts) {}

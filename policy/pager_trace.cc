@@ -76,6 +76,24 @@ void PagerTrace::answered(std::uint64_t number, std::uint16_t status, bool kept,
   message->answered_ms = since(*message, wall_ms);
 }
 
+void PagerTrace::reported(std::uint64_t number, std::uint16_t status, std::int64_t wall_ms) {
+  TracedPager* const message = find(number);
+  if (message == nullptr || (message->status >= 300 && status < 300)) return;
+  message->status = status;
+  message->answered_ms = since(*message, wall_ms);
+}
+
+void PagerTrace::has_bytes(std::uint64_t number, std::uint64_t bytes) {
+  TracedPager* const message = find(number);
+  if (message != nullptr) message->bytes = std::max(message->bytes, bytes);
+}
+
+bool PagerTrace::is(std::uint64_t number, std::string_view message_id) const {
+  if (number == 0 || !on()) return false;
+  const Record& record = records_[number % records_.size()];
+  return record.message.number == number && record.names[0] == hash(message_id);
+}
+
 void PagerTrace::copy_over(std::uint64_t number, bool taken) {
   TracedPager* const message = find(number);
   if (message != nullptr) ++(taken ? message->taken : message->failed);

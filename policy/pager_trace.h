@@ -1,5 +1,5 @@
 // policy/pager_trace.h - the last pager messages of a shard, for operators who look for one of them: which way each took, what came
-// of it, never what it says.
+// of it, never what it says. Another one has the last messages of MSRP that media pairs have passed (media_pair.h).
 //
 // A circle of `capacity` records, about 600 bytes each; the oldest makes room for a new one. A message costs one record, where what
 // names it is hashed, and a store into it for each hop, answer and end: records are found by their number. Looking for one compares
@@ -56,6 +56,7 @@ struct TracedPager {
     fetched,  // likewise, as he or whoever he named has asked for it
     system,   // the operator's
     notice,   // ours about another
+    carried,  // by MSRP, in a session that goes through here leg to leg
   };
   static constexpr std::size_t hops_max = 4;
 
@@ -101,14 +102,18 @@ class PagerTrace {
     std::uint32_t copies = 0;
   };
   // Its number; 0: nothing is kept.
-  [[nodiscard]] std::uint64_t add(const Names& names, const About& about);
+  std::uint64_t add(const Names& names, const About& about);
 
   // Those whose number is not kept (any more) do nothing.
   void sent(std::uint64_t number, unsigned branch, core::Transport transport, const core::Address& remote, std::int64_t wall_ms);
   // `unawaited`: forwarded, and nobody here hears what came of it.
   void heard(std::uint64_t number, unsigned branch, TracedHop::Result result, std::uint16_t status, std::int64_t wall_ms);
   void answered(std::uint64_t number, std::uint16_t status, bool kept, std::int64_t wall_ms);
+  // A report says how it ended, whatever its hop has said before.
+  void reported(std::uint64_t number, std::uint16_t status, std::int64_t wall_ms);
+  void has_bytes(std::uint64_t number, std::uint64_t bytes);
   void copy_over(std::uint64_t number, bool taken);
+  [[nodiscard]] bool is(std::uint64_t number, std::string_view message_id) const;
 
   // Those with that Message-ID or Call-ID, the newest first.
   template <typename Visit>

@@ -51,6 +51,7 @@ bool is_expired(const sip::Received& request, std::int64_t wall_ms) {
 
 Participating::Participating(const Parts& parts)
     : home_(parts.home),
+      lists_(parts.lists),
       transport_(parts.transport),
       sessions_(parts.sessions),
       random_(parts.random),
@@ -215,7 +216,7 @@ TerminatingFacts Participating::terminating_facts(const sip::Received& request, 
                                 .anonymous = privacy.id && !privacy.none,
                                 .wanted = wanted_of(kind, request),
                                 .wall_ms = now_.wall_ms,
-                                .lists = config_->documents == nullptr ? nullptr : &config_->documents->lists},
+                                .lists = &lists_},
                                config_->im.access_default)
                        .handling;
   }

@@ -37,6 +37,7 @@ class Participating {
  public:
   struct Parts {
     const Home& home;
+    const ExternalLists& lists;  // that rules name
     const sip::Transport& transport;
     const UserSessions& sessions;
     core::Random& random;
@@ -108,6 +109,7 @@ class Participating {
   [[nodiscard]] bool is_deferred_delivery(const sip::Received& request, bool from_trusted) const;
 
   const Home& home_;
+  const ExternalLists& lists_;
   const sip::Transport& transport_;
   const UserSessions& sessions_;
   core::Random& random_;

@@ -84,6 +84,7 @@ void Service::step(std::span<const core::Input> batch, const core::Now& now, cor
     return;
   }
   rooms_->begin(now);
+  if (pairs_ != nullptr) pairs_->begin(now);
   sip_->begin(now, out);
   if (draining_) sip_->drain();
   if (leg_post_ != nullptr) take_leg_mail(batch, now);

@@ -116,6 +116,7 @@ struct SipConfig {
   bool stores_bindings = false;
   bool stores_messages = false;
   core::Duration store_answer = std::chrono::seconds(5);  // how long a sender is let wait for the disk
+  std::uint32_t where_questions_max = 64;                 // of operators, that wait for the disk
   sip::RegistrarConfig registrar;
   sip::UntrustedConfig untrusted;
   RegEventsConfig reg_events;

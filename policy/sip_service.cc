@@ -82,12 +82,14 @@ SipService::SipService(const Parts& parts)
                    .config = parts.config}),
       user_sessions_(parts.shard, parts.shard_count, parts.invites, named_key(owner_key_, "users")),
       participating_({.home = home_,
+                      .lists = lists_,
                       .transport = transport_,
                       .sessions = user_sessions_,
                       .random = parts.random,
                       .metrics = parts.metrics,
                       .config = parts.config}),
       parties_(home_, participating_, settings_, parts.config),
+      carried_(tag_key_),
       calls_(agent(parts, &user_sessions_)),
       focus_({.agent = agent(parts, &user_sessions_),
               .media = parts.media,
@@ -123,9 +125,11 @@ SipService::SipService(const Parts& parts)
       news_(home_, transport_, deferred_, watch_, history_lists_),
       search_({.home = home_,
                .trace = trace_,
+               .carried = carried_,
                .exploder = exploder_,
                .deferred = deferred_,
                .focus = focus_,
+               .metrics = parts.metrics,
                .config = parts.config}),
       failed_(parts.metrics),
       admission_({.home = home_,
@@ -141,8 +145,14 @@ SipService::SipService(const Parts& parts)
   calls_.use_media(pairs_);
   calls_.use_history(&history_);
   focus_.use_history(&history_);
-  if (pairs_ != nullptr) pairs_->use_recorder(&history_);
-  trace_.set_capacity(config_->focus.trace_messages);
+  focus_.use_lists(&lists_);
+  exploder_.use_lists(&lists_);
+  gather_lists();
+  if (pairs_ != nullptr) {
+    pairs_->use_recorder(&history_);
+    pairs_->use_trace(&carried_);
+  }
+  keep_traces();
 }
 
 UserAgent::Parts SipService::agent(const Parts& parts, UserSessions* users) {
@@ -339,6 +349,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   parties_.reload(config_);
   admission_.reload(config_);
   search_.reload(config_);
+  gather_lists();
   transport_.reload(transport_config(config_));
   digest_.set_config(config_->digest);
   settings_.reload(config_);
@@ -348,7 +359,7 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   focus_targets_.reload(config_);
   exploder_.reload(config_);
   history_.reload(config_);
-  trace_.set_capacity(config_->focus.trace_messages);
+  keep_traces();
   deferred_.reload(config_);
   watch_.reload(config_);
   retrieval_.reload(config_);
@@ -357,12 +368,25 @@ void SipService::reload(std::shared_ptr<const SipConfig> config) {
   conferences_.reload(config_);
 }
 
+// Nothing is carried where no messages of calls go through here.
+void SipService::keep_traces() {
+  trace_.set_capacity(config_->focus.trace_messages);
+  carried_.set_capacity(pairs_ == nullptr ? 0 : config_->focus.trace_messages);
+}
+
+void SipService::gather_lists() {
+  lists_ = config_->documents == nullptr ? ExternalLists() : config_->documents->lists;
+  lists_.use(written_);
+}
+
 void SipService::take(std::shared_ptr<const UserDocuments> documents) {
-  participating_.take(documents);
-  focus_targets_.take(documents);
-  const std::string& owner = documents->changed_owner;
-  settings_.take(documents, !owner.empty() && home_.has(owner));
-  reg_events_.take(documents);
+  written_ = std::move(documents);
+  gather_lists();
+  participating_.take(written_);
+  focus_targets_.take(written_);
+  const std::string& owner = written_->changed_owner;
+  settings_.take(written_, !owner.empty() && home_.has(owner));
+  reg_events_.take(written_);
   focus_.renew_groups([this](std::string_view key) { return focus_targets_.group_named(key); });
 }
 

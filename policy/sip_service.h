@@ -174,6 +174,8 @@ class SipService {
   // --- sip_service.cc
   [[nodiscard]] UserAgent::Parts agent(const Parts& parts, UserSessions* users = nullptr);
   [[nodiscard]] core::Instant other_deadline() const;
+  void gather_lists();
+  void keep_traces();
   void handle(const Received& message);
   void on_response(const Received& message);
   void on_gone(const Flow& flow);
@@ -382,6 +384,8 @@ class SipService {
   const core::HashKey tag_key_;
   const std::uint64_t loop_seed_;
   Home home_;
+  std::shared_ptr<const UserDocuments> written_ = std::make_shared<UserDocuments>();
+  ExternalLists lists_;  // the operator's and theirs
 
   core::Now now_;
   core::Outbox* out_ = nullptr;
@@ -399,6 +403,7 @@ class SipService {
   UserSessions user_sessions_;
   Participating participating_;
   RequestParties parties_;
+  PagerTrace carried_;  // what media pairs have passed; goes behind the calls that end them
   Calls calls_;
   Focus focus_;
   FocusTargets focus_targets_;

@@ -1,5 +1,5 @@
 // policy/user_documents.h - what users themselves have written by XCAP (RFC 4825) and what holds because of it: groups,
-// access rules, settings. One snapshot that never changes; each change makes the next one, which goes to all shards.
+// access rules, settings, lists of other users. One snapshot that never changes; each change makes the next one, which goes to all shards.
 //
 // What the operator's files say (documents.h) goes before: a group or a user's rules that are there hide those here.
 #pragma once
@@ -10,6 +10,7 @@
 
 #include "policy/access_rules.h"
 #include "policy/group_document.h"
+#include "policy/list_anchor.h"
 #include "policy/poc_settings.h"
 #include "policy/shared_map.h"
 
@@ -25,6 +26,7 @@ struct UserDocuments {
   SharedMap<Group> groups;                      // by Group::key()
   SharedMap<AccessRules> access_rules;          // by user_key
   SharedMap<ImSettings> settings;               // by user_key: what holds while he has published nothing
+  SharedMap<UserLists> lists;                   // by user_key: what his groups and rules name by anchor
   SharedMap<std::vector<OwnedDocument>> owned;  // by user_key, in the order of their selectors
   // Whose document differs from the snapshot before. Empty: nothing does.
   std::string changed_owner;

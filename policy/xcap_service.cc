@@ -168,6 +168,12 @@ XcapWorld XcapService::world() const {
 
 XmlLimits XcapService::limits() const { return {.bytes_max = config_.document_bytes_max, .elements_max = 20'000}; }
 
+std::string XcapService::user_of(std::string_view name) const {
+  std::string key = user_key(completed_uri(name, config_.domain));
+  if (!key.starts_with("tel:+") || accounts_->find(key.substr(4)) == accounts_->end()) return key;
+  return "sip:" + key.substr(4) + "@" + config_.domain;
+}
+
 // --- what is asked for
 
 XcapAsk XcapService::ask(std::string_view target) const {
@@ -180,7 +186,7 @@ XcapAsk XcapService::ask(std::string_view target) const {
   const auto usage =
       std::find_if(usages_.begin(), usages_.end(), [&](const auto& each) { return each->auid() == ask.target.auid; });
   ask.place = {.auid = ask.target.auid, .global = ask.target.global, .document = ask.target.document};
-  if (!ask.place.global) ask.place.owner = user_key(completed_uri(ask.target.xui, config_.domain));
+  if (!ask.place.global) ask.place.owner = user_of(ask.target.xui);
   if (usage == usages_.end() || (!ask.place.global && ask.place.owner.empty())) {
     ask.status = 404;
     return ask;
@@ -431,6 +437,7 @@ void XcapService::show(const Stored& stored, UserDocuments& out) {
     group_of_.insert_or_assign(group->key(), key);
   }
   if (stored.value.access_rules != nullptr) out.access_rules.put(stored.row.owner, stored.value.access_rules);
+  if (stored.value.lists != nullptr) out.lists.put(stored.row.owner, stored.value.lists);
   if (stored.value.settings) {
     out.settings.put(stored.row.owner,
                      std::make_shared<const ImSettings>(settled(operators_->user_defaults, *stored.value.settings)));
@@ -443,6 +450,7 @@ void XcapService::hide(const Stored& stored, UserDocuments& out) {
     group_of_.erase(group->key());
   }
   if (stored.value.access_rules != nullptr) out.access_rules.erase(stored.row.owner);
+  if (stored.value.lists != nullptr) out.lists.erase(stored.row.owner);
   if (stored.value.settings) out.settings.erase(stored.row.owner);
 }
 

@@ -94,6 +94,9 @@ class XcapService {
   [[nodiscard]] std::shared_ptr<const UserDocuments> restore(std::vector<core::XcapRow>&& rows,
                                                              std::vector<std::string>& warnings);
 
+  // The user_key of whom a name or URI stands for. A user of ours whose name is a number is known by that, too.
+  [[nodiscard]] std::string user_of(std::string_view name) const;
+
   // --- requests
 
   [[nodiscard]] XcapAsk ask(std::string_view target) const;

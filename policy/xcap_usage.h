@@ -37,6 +37,7 @@ struct XcapValue {
   std::vector<std::shared_ptr<const Group>> groups{};
   std::shared_ptr<const AccessRules> access_rules{};
   std::optional<PocEntity> settings{};
+  std::shared_ptr<const UserLists> lists{};
 };
 
 // What else there is, for those constraints that a document alone does not show.

@@ -2,9 +2,11 @@
 #include "policy/xcap_usages.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
+#include "policy/list_anchor.h"
 #include "policy/user_key.h"
 #include "policy/xml_writer.h"
 #include "sip/uri.h"
@@ -24,10 +26,18 @@ XcapRefusal constraint(std::string phrase) { return refused(XcapFault::constrain
 // The service has judged its length.
 XmlLimits limits_of(std::string_view bytes) { return {.bytes_max = bytes.size(), .elements_max = 20'000}; }
 
-bool names_lists(std::span<const Rule> rules) {
-  return std::any_of(rules.begin(), rules.end(),
-                     [](const Rule& rule) { return !rule.conditions.external_list.empty(); });
+// Whose lists others may name is theirs to say, and there is no way to say it.
+bool are_his(std::span<const std::string> anchors, std::string_view owner) {
+  return std::all_of(anchors.begin(), anchors.end(), [owner](const std::string& anchor) {
+    const std::optional<ListAnchor> named = parse_list_anchor(anchor);
+    return named && named->user == owner;
+  });
 }
+bool names_others_lists(std::span<const Rule> rules, std::string_view owner) {
+  return std::any_of(rules.begin(), rules.end(),
+                     [owner](const Rule& rule) { return !are_his(rule.conditions.external_list, owner); });
+}
+constexpr std::string_view not_his_text = "only lists of the same user's resource-lists document \"index\" are followed";
 
 }  // namespace
 
@@ -62,14 +72,14 @@ bool XcapGroups::may_read(std::string_view reader, const XcapValue& value) const
   });
 }
 
-XcapRefusal XcapGroups::read(const XcapPlace&, std::string_view bytes, const XcapWorld& world, XcapValue& out) const {
+XcapRefusal XcapGroups::read(const XcapPlace& place, std::string_view bytes, const XcapWorld& world, XcapValue& out) const {
   std::vector<Group> groups;
   if (const XmlError error = parse_groups(bytes, groups)) return invalid(error);
   for (Group& group : groups) {
     if (XcapRefusal refusal = judge_group_uri(group, world); refusal.fault != XcapFault::none) return refusal;
     const GroupSpec& spec = group.spec();
-    if (!spec.external_lists.empty() || (spec.rules && names_lists(*spec.rules))) {
-      return constraint("lists of other documents are not followed");
+    if (!are_his(spec.external_lists, place.owner) || (spec.rules && names_others_lists(*spec.rules, place.owner))) {
+      return constraint(std::string(not_his_text));
     }
     if (group.members().size() > world.group_members_max ||
         group.max_participants().value_or(0) > world.group_members_max) {
@@ -95,7 +105,7 @@ XcapRefusal XcapAccessRules::read(const XcapPlace& place, std::string_view bytes
   if (world.operators.rules_of(place.owner) != nullptr) return constraint("the rules of this user are the operator's");
   auto rules = std::make_shared<AccessRules>();
   if (const XmlError error = parse_access_rules(bytes, *rules, limits_of(bytes))) return invalid(error);
-  if (names_lists(rules->rules())) return constraint("lists of other documents are not followed");
+  if (names_others_lists(rules->rules(), place.owner)) return constraint(std::string(not_his_text));
   out.access_rules = std::move(rules);
   return {};
 }
@@ -114,6 +124,64 @@ XcapRefusal XcapSettings::read(const XcapPlace&, std::string_view bytes, const X
   if (const XmlError error = parse_poc_settings(bytes, settings, limits_of(bytes))) return invalid(error);
   if (settings.entities.size() != 1) return constraint("one <entity> is needed");
   out.settings = std::move(settings.entities[0]);
+  return {};
+}
+
+// --- lists
+
+namespace {
+
+// RFC 4826 section 3.2: what stands in one list, or in the root, where `path` leads. What is of another namespace may be anything.
+class ListsReader {
+ public:
+  [[nodiscard]] XcapRefusal read(XmlElement list, const std::string& path, bool is_root) {
+    std::set<std::string_view> seen[4];  // by kind
+    std::uint32_t places[4] = {};
+    bool named = false;
+    for (const XmlElement child : list.children()) {
+      if (child.space() != lists_space) continue;
+      if (child.name() == "display-name" && !is_root && !std::exchange(named, true)) continue;
+      const auto kind =
+          std::find_if(std::begin(kinds), std::end(kinds), [&](const Kind& k) { return k.name == child.name(); });
+      if (kind == std::end(kinds) || (is_root && kind != kinds)) return invalid(bad(child, "can not stand there"));
+      const auto number = static_cast<std::size_t>(kind - kinds);
+      const std::string here =
+          path + "/" + std::string(kind->name) + "%5B" + std::to_string(++places[number]) + "%5D";
+      const std::optional<std::string_view> value = child.attribute(kind->attribute);
+      if (!value && kind->needed) return invalid(bad(child, "has no " + std::string(kind->attribute)));
+      if (value && !seen[number].insert(*value).second) {
+        return {XcapFault::uniqueness_failure, "it stands there already", here + "/@" + std::string(kind->attribute)};
+      }
+      if (kind != kinds) continue;
+      if (XcapRefusal refusal = read(child, here, false); refusal.fault != XcapFault::none) return refusal;
+    }
+    return {};
+  }
+
+ private:
+  struct Kind {
+    std::string_view name;
+    std::string_view attribute;  // that no sibling of the kind has, too
+    bool needed;
+  };
+  static constexpr Kind kinds[4] = {
+      {"list", "name", false}, {"entry", "uri", true}, {"entry-ref", "ref", true}, {"external", "anchor", true}};
+};
+
+}  // namespace
+
+XcapRefusal XcapResourceLists::read(const XcapPlace& place, std::string_view bytes, const XcapWorld&,
+                                    XcapValue& out) const {
+  XmlDocument document;
+  if (const XmlError error = document.parse(bytes, limits_of(bytes))) return invalid(error);
+  const XmlElement root = document.root();
+  if (!root.is(lists_space, "resource-lists")) return invalid({root.line(), "is no resource-lists document"});
+  XcapRefusal refusal = ListsReader().read(root, "resource-lists", true);
+  if (refusal.fault != XcapFault::none) return refusal;
+  if (place.document != "index") return {};
+  auto lists = std::make_shared<UserLists>();
+  if (const XmlError error = lists->add(place.owner, bytes, limits_of(bytes))) return invalid(error);
+  out.lists = std::move(lists);
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "policy/resource_list.h"
 #include "policy/xcap_usage.h"
 
 namespace parley::policy {
@@ -11,6 +12,7 @@ namespace parley::policy {
 inline constexpr std::string_view xcap_groups_auid = "org.openmobilealliance.groups";
 inline constexpr std::string_view xcap_access_rules_auid = "org.openmobilealliance.access-rules";
 inline constexpr std::string_view xcap_settings_auid = "org.parley.settings-defaults";
+inline constexpr std::string_view xcap_lists_auid = "resource-lists";
 inline constexpr std::string_view xcap_caps_auid = "xcap-caps";
 
 // OMA-GRP-1: any number of documents of any name, each with groups of this domain. The members of all groups in one may
@@ -48,6 +50,18 @@ class XcapSettings final : public XcapUsage {
   [[nodiscard]] std::string_view space() const override;
   [[nodiscard]] std::vector<std::string_view> namespaces() const override;
   [[nodiscard]] bool has(const XcapPlace& place) const override;
+  [[nodiscard]] XcapRefusal read(const XcapPlace& place, std::string_view bytes, const XcapWorld& world,
+                                 XcapValue& out) const override;
+};
+
+// RFC 4826 section 3: any number of documents of any name. The lists of that of name "index" are what the same user's groups
+// and rules may name by anchor, and the operator's (list_anchor.h).
+class XcapResourceLists final : public XcapUsage {
+ public:
+  [[nodiscard]] std::string_view auid() const override { return xcap_lists_auid; }
+  [[nodiscard]] std::string_view type() const override { return resource_lists_type; }
+  [[nodiscard]] std::string_view space() const override { return lists_space; }
+  [[nodiscard]] bool has(const XcapPlace& place) const override { return !place.global; }
   [[nodiscard]] XcapRefusal read(const XcapPlace& place, std::string_view bytes, const XcapWorld& world,
                                  XcapValue& out) const override;
 };

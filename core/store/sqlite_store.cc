@@ -168,7 +168,9 @@ std::unique_ptr<SqliteStore> SqliteStore::open(SqliteStoreConfig config, std::st
   state->lock = ::open((state->config.directory + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
   if (state->lock < 0 || ::flock(state->lock, LOCK_EX | LOCK_NB) != 0) {
     const bool taken = state->lock >= 0 && errno == EWOULDBLOCK;
-    error = state->config.directory + (taken ? ": another process has it" : "/lock: " + std::string(std::strerror(errno)));
+    error = state->config.directory;
+    error += taken ? ": another process has it; each parleyd needs a directory of its own"
+                   : "/lock: " + std::string(std::strerror(errno));
     return nullptr;
   }
   remove_broken_backups(state->config.directory);

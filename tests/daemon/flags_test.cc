@@ -205,6 +205,56 @@ TEST(Flags, RFC4825_xcap_has_listeners_of_its_own) {
   EXPECT_EQ(with({"--xcap", "127.0.0.1:0", "--xcap-trusted", "x"}), "--xcap-trusted: 'x' is not an address or CIDR block");
 }
 
+TEST(Flags, promises_are_kept_in_a_directory_unless_told_otherwise) {
+  const auto with = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--sip", "udp:127.0.0.1:0"});
+    const Parsed parsed = parse(std::move(more));
+    EXPECT_EQ(parsed.outcome, Outcome::run) << parsed.text;
+    return parsed.settings;
+  };
+  const Settings usual = with({});
+  EXPECT_EQ(usual.store.directory, "./parley-data");
+  EXPECT_TRUE(usual.sip.stores_messages && usual.sip.im.deferred.on && usual.sip.im.history.on);
+  EXPECT_EQ(with({"--store", "sqlite:/a"}).store.directory, "/a");
+  const Settings none = with({"--store", "memory"});
+  EXPECT_EQ(none.store.directory, "");
+  EXPECT_FALSE(none.sip.stores_bindings || none.sip.im.deferred.on || none.sip.im.history.on);
+  EXPECT_EQ(parse({}).settings.store.directory, "") << "a relay has nothing to keep";
+  EXPECT_EQ(parse({"--store", "sqlite:/a"}).settings.store.directory, "");
+}
+
+TEST(Flags, OMA_LRG_3_who_is_silent_is_stored_for_before_others_begin) {
+  const auto with = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--sip", "udp:127.0.0.1:0"});
+    return complaint(std::move(more));
+  };
+  const std::string rest = "--distribution-wait: is not longer than --deferred-after and --store-answer-max together";
+  EXPECT_EQ(with({"--distribution-wait", "15s"}).substr(0, rest.size()), rest);
+  EXPECT_EQ(with({"--distribution-wait", "15001ms"}), "no complaint");
+  EXPECT_EQ(with({"--distribution-wait", "8s", "--deferred-after", "2s"}), "no complaint");
+  EXPECT_EQ(with({"--distribution-wait", "2s", "--store", "memory"}), "no complaint");
+  EXPECT_EQ(with({"--distribution-wait", "2s", "--roles", "relay,participating,controlling"}), "no complaint");
+  EXPECT_EQ(with({"--invite-timeout", "10s"}).substr(0, 50), "--invite-timeout: is not longer than --deferred-af");
+  EXPECT_EQ(with({"--sip-timer-c", "10s"}).substr(0, 47), "--sip-timer-c: is not longer than --deferred-af");
+  EXPECT_EQ(with({"--sip-timer-c", "10s", "--store", "memory"}), "no complaint");
+  const std::string sessions = "--deferred-push-by: session needs the role controlling, --sip and --msrp";
+  EXPECT_EQ(parse_flags({"--sip", "udp:127.0.0.1:0", "--deferred-push-by", "session"}).text, sessions);
+  EXPECT_EQ(with({"--deferred-push-by", "session", "--roles", "relay,registrar,participating,deferred"}), sessions);
+  EXPECT_EQ(with({"--deferred-push-by", "session"}), "no complaint");
+}
+
+TEST(Flags, OMA_HIS_6_the_longest_message_of_a_record_finds_room) {
+  const auto with = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--sip", "udp:127.0.0.1:0"});
+    return parse(std::move(more));
+  };
+  EXPECT_EQ(with({"--history-bytes-max", "64KiB"}).settings.sip.im.history.message_bytes_max, 64U * 1024) << "goes along";
+  for (const char* const flag : {"--history-bytes-max", "--history-memory-max"}) {
+    EXPECT_NE(with({flag, "64KiB", "--history-message-max", "65KiB"}).text.find("--history-message-max"), std::string::npos) << flag;
+    EXPECT_EQ(with({flag, "64KiB", "--history-message-max", "64KiB"}).outcome, Outcome::run) << flag;
+  }
+}
+
 TEST(Flags, no_listener_is_a_bad_configuration) {
   EXPECT_NE(parse_flags({"--domain", "example.org"}).text.find("--msrp"), std::string::npos);
 }

@@ -54,10 +54,10 @@ class StoreCase(SipCase):
             self.server.stop()
         super().tearDown()
 
-    def begin(self, *flags, store=None, **how):
+    def begin(self, *flags, **how):
         sip = (f"udp:127.0.0.1:{self.udp}", f"tcp:127.0.0.1:{self.tcp}")
-        self.server = Parleyd("--store", f"sqlite:{store or self.store}", "--register-expires-min", "1s", *flags, sip=sip,
-                              msrp=self.MSRP, shards=self.SHARDS, **how).start()
+        how.setdefault("store", f"sqlite:{self.store}")
+        self.server = Parleyd("--register-expires-min", "1s", *flags, sip=sip, msrp=self.MSRP, shards=self.SHARDS, **how).start()
 
     def again(self, *flags, orderly=False):
         """What was said is on the disk before the process is killed: the store is given its milliseconds."""

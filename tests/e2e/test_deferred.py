@@ -122,7 +122,7 @@ class DiskFull(DeferredCase):
 
     def begin(self, *flags, **how):
         # The log has room beside the rows, once there is room again: without that no store recovers.
-        super().begin("--deferred-count-max", "100000", "--store-wal-max", "4MiB", *flags, store=os.path.join(self.small, "store"), **how)
+        super().begin("--deferred-count-max", "100000", "--store-wal-max", "4MiB", *flags, store=f"sqlite:{self.small}/store", **how)
 
     def fill(self):
         with open(self.filler, "ab", buffering=0) as file:

@@ -46,7 +46,7 @@ class Killed(DeferredCase):
 
     def begin_once(self, *flags, **how):
         super().begin("--deferred-count-max", "100000", "--deferred-bytes-max", "8GiB", "--deferred-after", "2s", "--deferred-retry-first", "1s",
-                      "--deferred-large-parallel", "500", "--conference-factory", FACTORY, "--distribution-wait", "2s",
+                      "--deferred-large-parallel", "500", "--conference-factory", FACTORY, "--distribution-wait", "8s",
                       "--group", "sip:crew@example.org=dave,erin,frank,grace", "--pf-media-path", "always",
                       *flags, users=[f"{n}:{s}" for n, s in SECRETS.items()], **how)
 

@@ -1,4 +1,5 @@
 """test_im_media.py - an IM session whose messages go through the server (SEED4-6.1.1-1, SEED4-6.1.1.2.2, SEED4-6.1.2.2)."""
+import json
 import time
 import unittest
 
@@ -89,6 +90,26 @@ class Media(SipCase):
         tid, mid = a.send([to_alice], body)
         self.assertEqual(a.take_response(tid).code, 200)
         self.assertEqual(bytes(b.take_message(mid).data), body)
+        dialog.bye()
+        bob.take_request("BYE")
+
+    def test_where_finds_what_has_passed(self):
+        (_, dialog, a, to_alice), (bob, _, b, to_bob) = self.session()
+        b.take_response(b.request("SEND", [to_bob]))
+        tid, mid = a.send([to_alice], b"where is it?")
+        self.assertEqual(a.take_response(tid).code, 200)
+        b.take_message(mid)
+        _, late = b.send([to_bob], b"a fence")  # its answer comes behind b's
+        a.take_message(late)
+        for name in (mid, dialog.call_id):
+            status, text = self.server.http("GET", f"/api/v1/where?message-id={name}")
+            self.assertEqual(status, 200, text)
+            passed = json.loads(text)["passed"][0] if name == mid else next(
+                one for one in json.loads(text)["passed"] if one["message_id"] == mid)
+            self.assertEqual((passed["way"], passed["outcome"], passed["bytes"]), ("carried", "delivered", 12))
+            self.assertEqual((passed["from"], passed["to"]), ("sip:alice@example.org", "sip:bob@example.org"))
+            self.assertRegex(passed["hops"][0]["to"], r"^tcp:127\.0\.0\.1:\d+$")
+            self.assertNotIn("where is it", text)
         dialog.bye()
         bob.take_request("BYE")
 

@@ -22,8 +22,9 @@ class Load(unittest.TestCase):
         with open(users, "w", encoding="ascii") as file:
             for i in range(RECEIVERS + SENDERS + 2):
                 file.write(f"u{i}:test:MD5:{hashlib.md5(f'u{i}:test:secret'.encode()).hexdigest()}\n")
-        server = Parleyd("--store", f"sqlite:{place}/store", "--users-file", users, "--auth-algorithms", "MD5", "--domain", "test", "--realm",
-                         "test", "--deferred-push-rate", str(RATE), *server_flags, sip=("udp:127.0.0.1:0",), msrp=(), **how).start()
+        server = Parleyd("--users-file", users, "--auth-algorithms", "MD5", "--domain", "test", "--realm",
+                         "test", "--deferred-push-rate", str(RATE), *server_flags, store=f"sqlite:{place}/store",
+                         sip=("udp:127.0.0.1:0",), msrp=(), **how).start()
         self.addCleanup(server.stop)
         host, port = server.listeners("udp", "sip")[0]
         done = subprocess.run([PARLEY_LOAD, "deferred", "--server", f"{host}:{port}", "--domain", "test", "--receivers", str(RECEIVERS),

@@ -17,9 +17,9 @@ GROUP = "sip:team@example.org"
 class Load(unittest.TestCase):
     SHARDS = 1
 
-    def run_load(self, transport, *flags, server_flags=()):
+    def run_load(self, transport, *flags, server_flags=(), store="memory"):
         server = Parleyd("--group", GROUP + "=" + ",".join(f"u{i}" for i in range(MEMBERS)), *server_flags, shards=self.SHARDS,
-                         sip=(f"{transport}:127.0.0.1:0",), users=[f"u{i}:secret" for i in range(USERS)])
+                         store=store, sip=(f"{transport}:127.0.0.1:0",), users=[f"u{i}:secret" for i in range(USERS)])
         with server:
             host, port = server.listeners(transport, "sip")[0]
             done = subprocess.run(
@@ -53,7 +53,7 @@ class Load(unittest.TestCase):
 
     def test_OMA_PAG_2_from_the_store_in_order(self):
         place = self.enterContext(tempfile.TemporaryDirectory(prefix="parley-e2e-pager-"))
-        self.run_load("tcp", "--rate", "100", "--copies-in-order", "--cpim", server_flags=("--store", f"sqlite:{place}/store"))
+        self.run_load("tcp", "--rate", "100", "--copies-in-order", "--cpim", store=f"sqlite:{place}/store")
 
 
 class TwoShards(Load):

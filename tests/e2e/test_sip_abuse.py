@@ -134,7 +134,6 @@ class Slow(AbuseCase):
 
 
 class Sizes(AbuseCase):
-    FLAGS = ("--overload-lag", "off")  # what costs memory is asked here, and the machine may have other tests to run
     SIP = ("udp:127.0.0.1:0", "tcp:127.0.0.1:0")
 
     def head(self, *lines, length=0):

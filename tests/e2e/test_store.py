@@ -1,14 +1,17 @@
 """test_store.py - what parleyd still knows after it was killed and started again (--store)."""
 import os
+import signal
+import stat
 import subprocess
 import tempfile
 import time
 import unittest
 import xml.etree.ElementTree as ET
 
-from base import SECRETS
+from base import SECRETS, path
 from im_peer import Participant, recipients
-from server import binary
+from peer import Peer
+from server import Parleyd, binary
 from sip_wire import Stream
 from store_base import StoreCase
 
@@ -295,6 +298,62 @@ class Refused(unittest.TestCase):
                     ended = self.start(value)
                     self.assertNotEqual(ended.returncode, 0)
                     self.assertIn(why, ended.stderr + ended.stdout)
+
+
+class Default(StoreCase):
+    """Without --store it is ./parley-data, of the directory that parleyd is started in."""
+
+    def begin(self, *flags, **how):
+        super().begin(*flags, store=None, cwd=self.store, **how)
+
+    def test_OMA_DEF_4_what_was_promised_is_kept_without_a_flag(self):
+        alice, bob = self.peer(user="alice"), self.peer(user="bob")
+        self.code(alice.message(bob.aor, b"for later"), 202)
+        self.again()
+        self.code(bob.register(300), 200)
+        self.assertEqual(bob.take_request("MESSAGE").body, b"for later")
+
+    def test_nobody_else_may_look_into_it(self):
+        mode = lambda name: stat.S_IMODE(os.stat(os.path.join(self.store, "parley-data", name)).st_mode)
+        self.assertEqual((mode(""), mode("parley.db"), mode("bodies")), (0o700, 0o600, 0o700))
+
+    def test_a_second_process_in_the_same_directory_is_refused(self):
+        second = Parleyd(sip=("udp:127.0.0.1:0",), msrp=(), store=None, cwd=self.store)
+        self.addCleanup(second.kill)
+        with self.assertRaisesRegex(AssertionError, "--store: ./parley-data: another process has it; each parleyd needs a directory"):
+            second.start()
+
+
+class NothingKept(unittest.TestCase):
+    """Who has nothing to keep makes no directory, and has none for itself."""
+
+    def setUp(self):
+        self.place = self.enterContext(tempfile.TemporaryDirectory(prefix="parley-e2e-default-"))
+
+    def test_relays_share_a_directory_and_one_takes_the_port_of_another_that_drains(self):
+        with Parleyd("--drain-timeout", "60s", store=None, cwd=self.place) as old:
+            x, y = (Peer(old.tcp, name=name) for name in ("alice", "bob"))
+            for peer in (x, y):
+                self.addCleanup(peer.close)
+                peer.auth(old.uri(), peer.name, SECRETS[peer.name])
+            old.process.send_signal(signal.SIGTERM)
+            with Parleyd(msrp=(f"tcp:127.0.0.1:{old.tcp[1]}",), store=None, cwd=self.place) as new:
+                tid, mid = x.send(path(x, y), b"by the old one")
+                self.assertEqual(x.take_response(tid).code, 200)
+                y.take_message(mid)
+                z = Peer(new.tcp, name="carol")
+                self.addCleanup(z.close)
+                z.auth(new.uri(), "carol", SECRETS["carol"])
+                for peer in (x, y, z):
+                    peer.close()
+                old.stop(tell=False)
+        self.assertEqual(os.listdir(self.place), [])
+
+    def test_the_check_of_a_configuration_makes_nothing(self):
+        done = subprocess.run([binary(), "--sip", "udp:127.0.0.1:0", "--domain", "example.org", "--user", "a:b", "--check-config"],
+                              capture_output=True, text=True, timeout=30, check=False, cwd=self.place)
+        self.assertEqual((done.returncode, done.stdout), (0, "ok\n"))
+        self.assertEqual(os.listdir(self.place), [])
 
 
 if __name__ == "__main__":

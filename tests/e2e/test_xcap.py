@@ -16,7 +16,7 @@ from certificates import Authority
 from server import Parleyd
 from sip_base import SipCase
 from store_base import StoreCase
-from xcap_peer import GROUPS, RULES, SETTINGS, XcapPeer, access_rules, group
+from xcap_peer import GROUPS, LISTS, RULES, SETTINGS, XcapPeer, access_rules, group
 
 IM = ("Accept-Contact", "*;+g.oma.sip-im")
 TEAM = "sip:team@example.org"
@@ -67,7 +67,7 @@ class Documents(XcapMixin, SipCase):
     def wipe(self):
         for user in ("alice", "bob"):
             client = self.client(user)
-            for auid, names in ((GROUPS, ("team", "team2", "n0", "n1", "n2", "n3")), (RULES, ("index",)), (SETTINGS, ("index",))):
+            for auid, names in ((GROUPS, ("team", "team2", "n0", "n1", "n2", "n3")), (RULES, ("index",)), (SETTINGS, ("index",)), (LISTS, ("index",))):
                 for name in names:
                     self.status(client.delete(auid, name), 200, 404)
 
@@ -240,6 +240,49 @@ class Documents(XcapMixin, SipCase):
         alice.quiet(0.4, lambda message: message.method == "NOTIFY")
         refused = self.user("carol").subscribe(alice.aor, event="xcap-diff", expires=600, accept="application/xcap-diff+xml")
         self.code(refused.final(), 403)
+
+    def test_RFC5874_an_element_changes_the_etag_of_its_document(self):
+        alice = self.user("alice")
+        client = self.client()
+        first = self.status(client.put(GROUPS, "team", group(TEAM, ["alice"])), 201).etag.strip('"')
+        tx = alice.subscribe(alice.aor, event="xcap-diff", expires=600, accept="application/xcap-diff+xml")
+        tx.dialog(self.code(tx.final(), 200))
+        sel = f"{GROUPS}/users/sip:alice@example.org/team"
+        self.assertEqual(self.told(alice), [(sel, None, first)])
+        node = "group/list-service/list/entry%5b@uri=%22sip:carol@example.org%22%5d"
+        second = self.status(client.put(GROUPS, "team", '<entry uri="sip:carol@example.org"/>', node), 201).etag.strip('"')
+        self.assertEqual(self.told(alice), [(sel, first, second)])
+        third = self.status(client.delete(GROUPS, "team", node), 200).etag.strip('"')
+        self.assertEqual(self.told(alice), [(sel, second, third)])
+        self.assertEqual(len({first, second, third}), 3)
+
+    def test_RFC4826_3_1_a_list_that_he_writes_is_what_his_rules_and_groups_name(self):
+        """On two shards: whoever looks at them has the list as it was answered."""
+        alice, bob, carol = self.user("alice"), self.user("bob"), self.user("carol")
+        client = self.client("bob")
+        anchor = "http://xcap.example.org" + client.path(LISTS, "index") + "/~~/resource-lists/list%5b@name=%22foes%22%5d"
+        barred = ('<ruleset xmlns="urn:ietf:params:xml:ns:common-policy" xmlns:o="urn:oma:xml:xdm:common-policy" '
+                  'xmlns:p="urn:oma:xml:poc:poc-rules"><rule id="r1"><conditions><o:external-list>'
+                  f'<o:entry anc="{anchor.replace("&", "&amp;")}"/></o:external-list></conditions><actions>'
+                  '<p:allow-invite>reject</p:allow-invite></actions></rule></ruleset>')
+        self.status(client.put(RULES, "index", barred), 201)
+        self.hello(alice, bob.aor, 200)
+        self.status(client.put(LISTS, "index", '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists">'
+                                               '<list name="foes"><entry uri="sip:alice@example.org"/></list></resource-lists>'), 201)
+        self.hello(alice, bob.aor, 403)
+        self.hello(carol, bob.aor, 200)
+        node = "resource-lists/list/entry%5b@uri=%22sip:alice@example.org%22%5d"
+        self.status(client.delete(LISTS, "index", node), 200)
+        self.hello(alice, bob.aor, 200)
+        self.status(client.put(LISTS, "index", '<entry uri="sip:alice@example.org"/>', node), 201)
+        self.hello(alice, bob.aor, 403)
+        # A group that has them on its list.
+        self.status(client.delete(RULES, "index"), 200)
+        crew = group(TEAM, ["bob"]).replace("</list>", f'<external anchor="{anchor}"/></list>', 1)
+        self.status(client.put(GROUPS, "team", crew), 201)
+        self.hello(alice, TEAM, 202)
+        self.hello(carol, TEAM, 403)
+        self.assertEqual(self.fault(self.client("alice").put(RULES, "index", barred)), "constraint-failure")
 
     def told(self, peer):
         """[(sel, previous-etag, new-etag)] of the next NOTIFY."""
@@ -459,6 +502,16 @@ class Proxied(XcapMixin, SipCase):
             self.status(client.ask("GET", client.path(GROUPS, "team"), None, {name: '"sip:bob@example.org"'}), 403)
         # Without it, and without TLS, nobody proves anything here.
         self.status(self.client().fetch(GROUPS, "team"), 403)
+
+    def test_RFC4825_6_2_a_user_who_is_known_by_his_number(self):
+        client = self.client(secret=None)
+        headers = {"X-3GPP-Asserted-Identity": '"tel:+15550100"', "Content-Type": "application/auth-policy+xml"}
+        path = client.path(RULES, "index", xui="tel:+15550100")
+        rules = access_rules("sip:carol@example.org", "reject")
+        self.status(client.ask("PUT", path, rules, headers), 201)
+        self.assertEqual(self.status(client.ask("GET", path, None, headers), 200).body.decode(), rules)
+        self.status(client.ask("GET", client.path(RULES, "index", xui="sip:+15550100@example.org;user=phone"), None, headers), 200)
+        self.status(client.ask("GET", path, None, {"X-3GPP-Asserted-Identity": '"tel:+15550101"'}), 403)
 
     def test_TLS(self):
         context = ssl.create_default_context(cafile=self.authority.ca)

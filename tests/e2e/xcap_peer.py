@@ -5,8 +5,9 @@ import re
 import ssl
 
 GROUPS, RULES, SETTINGS = "org.openmobilealliance.groups", "org.openmobilealliance.access-rules", "org.parley.settings-defaults"
+LISTS = "resource-lists"
 TYPES = {GROUPS: "application/vnd.oma.poc.groups+xml", RULES: "application/auth-policy+xml",
-         SETTINGS: "application/poc-settings+xml"}
+         SETTINGS: "application/poc-settings+xml", LISTS: "application/resource-lists+xml"}
 HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 
 

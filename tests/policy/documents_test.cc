@@ -120,7 +120,7 @@ TEST(Documents, what_will_not_work_is_warned_of) {
   ASSERT_EQ(result.error, "");
   ASSERT_EQ(result.warnings.size(), 2U);
   EXPECT_EQ(result.warnings[0], "groups/x.xml: sip:x@y refuses all sessions: <new> must be understood and is not");
-  EXPECT_EQ(result.warnings[1], "access-rules/alice.xml: the list " + friends + " is not here, so nobody is on it");
+  EXPECT_EQ(result.warnings[1], "access-rules/alice.xml: the list " + friends + " is in no file: who is on it, its user alone can write");
 }
 
 TEST(Documents, a_group_in_short) {

@@ -20,12 +20,12 @@ const std::string alice = "sip:alice@example.org";
 const std::string bob = "sip:bob@example.org";
 const std::string carol = "sip:carol@example.org";
 
-// Of the examples in RFC 4825: anything well-formed.
-class ResourceLists final : public XcapUsage {
+// Anything well-formed.
+class Anything final : public XcapUsage {
  public:
-  [[nodiscard]] std::string_view auid() const override { return "resource-lists"; }
-  [[nodiscard]] std::string_view type() const override { return "application/resource-lists+xml"; }
-  [[nodiscard]] std::string_view space() const override { return "urn:ietf:params:xml:ns:resource-lists"; }
+  [[nodiscard]] std::string_view auid() const override { return "anything"; }
+  [[nodiscard]] std::string_view type() const override { return "application/anything+xml"; }
+  [[nodiscard]] std::string_view space() const override { return "urn:anything"; }
   [[nodiscard]] bool has(const XcapPlace& place) const override { return !place.global; }
   [[nodiscard]] XcapRefusal read(const XcapPlace&, std::string_view, const XcapWorld&, XcapValue&) const override {
     return {};
@@ -85,7 +85,8 @@ class XcapServiceTest : public testing::Test {
     usages.push_back(std::make_unique<const XcapGroups>());
     usages.push_back(std::make_unique<const XcapAccessRules>());
     usages.push_back(std::make_unique<const XcapSettings>());
-    usages.push_back(std::make_unique<const ResourceLists>());
+    usages.push_back(std::make_unique<const XcapResourceLists>());
+    usages.push_back(std::make_unique<const Anything>());
     usages.push_back(std::make_unique<const Computed>(erased_));
     service_ = std::make_unique<XcapService>(config, std::move(usages));
     auto accounts = std::make_shared<core::Credentials>();
@@ -204,6 +205,98 @@ TEST_F(XcapServiceTest, RFC4825_13_TheExampleSession) {
   EXPECT_EQ(ask(bill, "DELETE", index).status, 200);
   EXPECT_EQ(ask(bill, "DELETE", index).status, 404);
   EXPECT_EQ(ask(bill, "GET", index).status, 404);
+}
+
+TEST_F(XcapServiceTest, RFC4826_3_WhatAListMayHold) {
+  const std::string index = "resource-lists/users/sip:alice@example.org/index";
+  const auto lists = [](const std::string& inside) {
+    return "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists' xmlns:o='urn:other'>" + inside + "</resource-lists>";
+  };
+  const std::string full = lists(
+      "<list name='a' o:x='y'><display-name>A</display-name><entry uri='sip:bob@example.org'><display-name>Bob</display-name></entry>"
+      "<entry-ref ref='resource-lists/users/sip:x@y/index/~~/resource-lists/list%5b1%5d/entry%5b1%5d'/><external anchor='http://x/l'/>"
+      "<list name='a'/><o:more/></list><list/><list/>");
+  EXPECT_EQ(ask(alice, "PUT", index, full).status, 201);
+  EXPECT_EQ(ask(alice, "PUT", "resource-lists/users/sip:alice@example.org/another", full).status, 201);
+  for (const std::string& bad : {std::string("<resource-lists/>"), lists("<entry uri='sip:a@b'/>"), lists("<lists/>"), lists("<list><entry/></list>"),
+                                 lists("<list><external/></list>"), lists("<list><entry-ref/></list>"),
+                                 lists("<list><display-name/><display-name/></list>"), lists("<display-name/>")}) {
+    EXPECT_EQ(fault(ask(alice, "PUT", index, bad)), "schema-validation-error") << bad;
+  }
+  const auto twice = [&](const std::string& inside, const std::string& field) {
+    const Said said = ask(alice, "PUT", index, lists(inside));
+    EXPECT_EQ(fault(said), "uniqueness-failure") << inside;
+    EXPECT_NE(said.body.find("<exists field=\"" + field + "\"/>"), said.body.npos) << said.body;
+  };
+  twice("<list name='a'/><list name='a'/>", "resource-lists/list%5B2%5D/@name");
+  twice("<list/><list><entry uri='sip:a@b'/><entry uri='sip:a@b'/></list>", "resource-lists/list%5B2%5D/entry%5B2%5D/@uri");
+  twice("<list><external anchor='x'/><external anchor='x'/></list>", "resource-lists/list%5B1%5D/external%5B2%5D/@anchor");
+  twice("<list><entry-ref ref='x'/><entry-ref ref='x'/></list>", "resource-lists/list%5B1%5D/entry-ref%5B2%5D/@ref");
+  EXPECT_EQ(ask(bob, "GET", index).status, 403) << "his alone";
+}
+
+TEST_F(XcapServiceTest, RFC4826_3_1_HisGroupsAndRulesNameHisLists) {
+  const std::string index = "resource-lists/users/sip:alice@example.org/index";
+  const std::string anchor = "http://xcap.example.org/xcap-root/" + index + "/~~/resource-lists/list%5b@name=%22friends%22%5d";
+  const std::string rules_index = "org.openmobilealliance.access-rules/users/sip:alice@example.org/index";
+  const auto naming = [](const std::string& what) {
+    return "<ruleset xmlns='urn:ietf:params:xml:ns:common-policy' xmlns:o='urn:oma:xml:xdm:common-policy' xmlns:p='urn:oma:xml:poc:poc-rules'>"
+           "<rule id='r'><conditions><o:external-list><o:entry anc='" + what + "'/></o:external-list></conditions><actions>"
+           "<p:allow-invite>reject</p:allow-invite></actions></rule></ruleset>";
+  };
+  ASSERT_EQ(ask(alice, "PUT", rules_index, naming(anchor)).status, 201) << "also before the list is there";
+  const auto handling = [&] {
+    ExternalLists lists;
+    lists.use(snapshot_);
+    const std::vector<std::string_view> keys = {bob};
+    return snapshot_->access_rules.find(alice)->judge({.keys = keys, .lists = &lists}).handling;
+  };
+  EXPECT_EQ(handling(), InviteHandling::pass);
+  ASSERT_EQ(ask(alice, "PUT", index, "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'><list name='friends'/></resource-lists>").status, 201);
+  EXPECT_EQ(handling(), InviteHandling::pass);
+  const std::string entry = index + "/~~/resource-lists/list%5b@name=%22friends%22%5d/entry%5b@uri=%22sip:bob@example.org%22%5d";
+  ASSERT_EQ(ask(alice, "PUT", entry, "<entry uri='sip:bob@example.org'/>").status, 201);
+  EXPECT_EQ(handling(), InviteHandling::reject);
+  ASSERT_EQ(ask(alice, "DELETE", entry).status, 200);
+  EXPECT_EQ(handling(), InviteHandling::pass);
+  ASSERT_EQ(ask(alice, "PUT", entry, "<entry uri='sip:bob@example.org'/>").status, 201);
+  // A group of hers has them as members.
+  ASSERT_EQ(ask(alice, "PUT", team, group_of("sip:team@example.org", "<external anchor='" + anchor + "'/>")).status, 201);
+  ExternalLists lists;
+  lists.use(snapshot_);
+  EXPECT_TRUE(snapshot_->groups.find("sip:team@example.org")->is_member(bob, &lists));
+  EXPECT_FALSE(snapshot_->groups.find("sip:team@example.org")->is_member(carol, &lists));
+  ASSERT_EQ(ask(alice, "DELETE", index).status, 200);
+  EXPECT_EQ(handling(), InviteHandling::pass) << "with the document goes the list";
+  // Lists of others, and what is no list, are nobody's to name.
+  std::string others = anchor;
+  others.replace(others.find("alice"), 5, "carol");
+  for (const std::string& what : {others, std::string("http://elsewhere/list")}) {
+    EXPECT_EQ(fault(ask(alice, "PUT", rules_index, naming(what))), "constraint-failure") << what;
+    EXPECT_EQ(fault(ask(alice, "PUT", team, group_of("sip:team@example.org", "<external anchor='" + what + "'/>"))), "constraint-failure") << what;
+  }
+}
+
+TEST_F(XcapServiceTest, RFC4825_6_2_AUserIsKnownByHisNumberToo) {
+  const std::string number = "tel:+15550100";
+  const std::string path = "org.openmobilealliance.access-rules/users/tel:+15550100/index";
+  ASSERT_EQ(ask(number, "PUT", path, rules("reject")).status, 201) << "whom a proxy says to be that";
+  EXPECT_NE(snapshot_->access_rules.find(number), nullptr);
+  EXPECT_EQ(snapshot_->changed_selector, path);
+  EXPECT_EQ(ask(number, "GET", "org.openmobilealliance.access-rules/users/sip:%2B15550100@example.org%3Buser=phone/index").status, 200);
+  EXPECT_EQ(ask(alice, "GET", path).status, 403);
+  // A user of ours of that name is the same by either.
+  begin({});
+  auto accounts = std::make_shared<core::Credentials>();
+  (*accounts)["+15550100"] = {};
+  service_->set_accounts(accounts);
+  const std::string his = "sip:+15550100@example.org";
+  EXPECT_EQ(service_->user_of("tel:+1-555-0100"), his);
+  EXPECT_EQ(service_->user_of("+15550100"), his);
+  EXPECT_EQ(service_->user_of("tel:+15550199"), "tel:+15550199");
+  ASSERT_EQ(ask(his, "PUT", path, rules("reject")).status, 201);
+  EXPECT_NE(snapshot_->access_rules.find(his), nullptr);
+  EXPECT_EQ(ask(his, "GET", "org.openmobilealliance.access-rules/users/sip:+15550100@example.org/index").status, 200);
 }
 
 TEST_F(XcapServiceTest, RFC4825_8_WhatIsNotThere) {
@@ -488,7 +581,7 @@ TEST_F(XcapServiceTest, ComputedDocumentsAreReadAndLoseEntries) {
 TEST_F(XcapServiceTest, LimitsAreKept) {
   begin({.documents_per_user_max = 2});
   const auto place = [](const std::string& user, int n) {
-    return "resource-lists/users/" + user + "/" + std::to_string(n);
+    return "anything/users/" + user + "/" + std::to_string(n);
   };
   EXPECT_EQ(ask(alice, "PUT", place(alice, 1), "<a/>").status, 201);
   EXPECT_EQ(ask(alice, "PUT", place(alice, 2), "<a/>").status, 201);
@@ -559,6 +652,21 @@ TEST_F(XcapServiceTest, RFC5874_DocumentsAsWatchersAreTold) {
   EXPECT_EQ(changes.changes()[0].previous_etag, "");
   EXPECT_EQ(changes.changes()[0].new_etag, snapshot_->new_etag);
   changes.clear();
+  // What changes in it changes the whole.
+  std::string was = snapshot_->new_etag;
+  const std::string node = std::string(team) + "/~~/group/list-service/list/entry%5b@uri=%22sip:carol@example.org%22%5d";
+  for (const bool puts : {true, false}) {
+    const Said said = ask(alice, puts ? "PUT" : "DELETE", node, puts ? "<entry uri='sip:carol@example.org'/>" : "");
+    ASSERT_EQ(said.status, puts ? 201 : 200) << said.body;
+    changes.add(*snapshot_);
+    ASSERT_EQ(changes.changes().size(), 1U);
+    EXPECT_EQ(changes.changes()[0].selector, sel);
+    EXPECT_EQ(changes.changes()[0].previous_etag, was);
+    EXPECT_EQ(changes.changes()[0].new_etag, said.etag);
+    EXPECT_NE(said.etag, was);
+    was = said.etag;
+    changes.clear();
+  }
   const std::string second = snapshot_->new_etag;
   ASSERT_EQ(ask(alice, "DELETE", team).status, 200);
   changes.add(*snapshot_);

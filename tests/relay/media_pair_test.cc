@@ -265,6 +265,110 @@ TEST_F(PairTest, OMA_POL_3_what_is_longer_than_the_policy_allows_is_413_where_it
   EXPECT_NE(ended.find("#\r\n"), std::string::npos) << "the receiver learns that no more comes: " << ended;
 }
 
+// --- what operators find of it
+
+class PairTraceTest : public PairTest {
+ protected:
+  void begin() {
+    trace.set_capacity(16);
+    open_pair();
+    taker.act([&](policy::MediaPairs& pairs) {
+      pairs.use_trace(&trace);
+      pairs.begin({.mono = {}, .wall_ms = 5000});
+      pairs.tell_parties(pair, {.a = "sip:alice@example.org", .b = "sip:bob@example.org", .call_id = "call-1"});
+    });
+    a = come(Side::a, a_uri);
+  }
+  void join() { b = come(Side::b, b_uri); }
+  policy::TracedPager only(const std::string& id) {
+    policy::TracedPager found;
+    int count = 0;
+    trace.for_each(id, [&](const policy::TracedPager& each) { found = each, ++count; });
+    EXPECT_EQ(count, 1) << id;
+    return found;
+  }
+  using Result = policy::TracedHop::Result;
+  policy::PagerTrace trace{core::HashKey{1, 2}};
+};
+
+TEST_F(PairTraceTest, AMessageSaysWhoseItIsWhereItWentAndWhatCameOfIt) {
+  begin();
+  join();
+  send(a, "tid1", plain("m1"), "hello");
+  const std::string there = relay.take(b.conn);
+  policy::TracedPager found = only("m1");
+  EXPECT_EQ(found.way, policy::TracedPager::Way::carried);
+  EXPECT_EQ(found.sender.view(), "sip:alice@example.org");
+  EXPECT_EQ(found.recipient.view(), "sip:bob@example.org");
+  EXPECT_EQ(found.call_id.view(), "call-1");
+  EXPECT_EQ(found.bytes, 5U);
+  EXPECT_EQ(found.wall_ms, 5000);
+  EXPECT_EQ(found.status, 0) << "the hop has its 200, the other side has said nothing";
+  ASSERT_EQ(found.hops, 1U);
+  EXPECT_EQ(found.hop[0].result, Result::open);
+  taker.act([](policy::MediaPairs& pairs) { pairs.begin({.mono = {}, .wall_ms = 5040}); });
+  answer(b, tid_of(there));
+  found = only("call-1");
+  EXPECT_EQ(found.status, 200);
+  EXPECT_EQ(found.hop[0].status, 200);
+  EXPECT_EQ(found.hop[0].answered_ms, 40U);
+  (void)relay.take(a.conn);
+  send(b, "tid2", plain("m2"), "world");
+  EXPECT_EQ(only("m2").sender.view(), "sip:bob@example.org");
+  answer(a, tid_of(relay.take(a.conn)), "413 Too Much");
+  EXPECT_EQ(only("m2").status, 413);
+}
+
+TEST_F(PairTraceTest, AReportCountsAfterTheAnswerOfAHop) {
+  begin();
+  join();
+  send(a, "tid1", plain("m1", "Success-Report: yes\r\n"), "hello");
+  answer(b, tid_of(relay.take(b.conn)));
+  EXPECT_EQ(only("m1").status, 200);
+  report(b, "Message-ID: m1\r\nByte-Range: 1-5/5\r\nStatus: 000 408 Late\r\n");
+  EXPECT_EQ(only("m1").status, 408);
+  report(b, "Message-ID: m1\r\nByte-Range: 1-5/5\r\nStatus: 000 200 OK\r\n");
+  EXPECT_EQ(only("m1").status, 408) << "a part of it has failed";
+  send(a, "tid2", plain("m2", "Failure-Report: no\r\n"), "hello");
+  EXPECT_EQ(only("m2").hop[0].result, Result::unawaited);
+}
+
+TEST_F(PairTraceTest, ChunksAreOneMessage) {
+  begin();
+  join();
+  send(a, "tid1", "Message-ID: m1\r\nByte-Range: 1-5/*\r\nContent-Type: text/plain\r\n", "hello", '+');
+  send(b, "tid9", plain("m9"), "other");
+  answer(b, tid_of(relay.take(b.conn)));
+  EXPECT_EQ(only("m1").status, 0) << "its end is still to come";
+  send(a, "tid2", "Message-ID: m1\r\nByte-Range: 6-10/*\r\nContent-Type: text/plain\r\n", "world");
+  EXPECT_EQ(only("m1").bytes, 10U);
+  EXPECT_EQ(only("m1").hops, 1U);
+  answer(b, tid_of(relay.take(b.conn)));
+  EXPECT_EQ(only("m1").status, 200);
+}
+
+TEST_F(PairTraceTest, WhatWaitsIsUnderWayUntilItIsSentOrItsSessionEnds) {
+  begin();
+  send(a, "tid1", plain("m1"), "hello");
+  send(a, "tid2", plain("m2"), "hello");
+  EXPECT_EQ(only("m1").hops, 0U);
+  open_other();
+  EXPECT_EQ(only("m1").hops, 1U);
+  EXPECT_EQ(only("m1").status, 0);
+  taker.act([&](policy::MediaPairs& pairs) { pairs.close(pair); });
+  EXPECT_EQ(only("m1").status, 481);
+}
+
+TEST_F(PairTraceTest, WhatOnlySaysThatSomebodyWritesIsNotKeptAndNothingWithoutARing) {
+  begin();
+  join();
+  send(a, "tid1", "Message-ID: m1\r\nByte-Range: 1-14/14\r\nContent-Type: application/im-iscomposing+xml\r\n", "<isComposing/>");
+  trace.for_each("m1", [](const policy::TracedPager&) { ADD_FAILURE(); });
+  trace.set_capacity(0);
+  send(a, "tid2", plain("m2"), "hello");
+  EXPECT_EQ(header(relay.take(b.conn), "Message-ID"), "m1") << "it goes on, though";
+}
+
 // What a client calls the room by is a Contact of ours.
 const std::string known_by = "From: <sip:alice@example.org>\r\nTo: <sip:us1@10.0.0.1>\r\nDateTime: x\r\n\r\n";
 const std::string stands_for =

@@ -205,7 +205,12 @@ TEST_F(Where, ACopyIsFromWhomItsFromNames) {
 TEST_F(Where, WhatTheStoreHasNotTakenYetIsBeingStored) {
   world->store.stopped = true;
   sends("team", "m-9");
-  for (std::uint32_t i = 0; i < 100; ++i) EXPECT_EQ(world->admin(Kind::where, "m-9"), i < 64 ? "" : "{}") << "it has no end otherwise";
+  for (std::uint32_t i = 0; i < config->where_questions_max; ++i) EXPECT_EQ(world->admin(Kind::where, "m-9"), "") << "it has no end otherwise";
+  const Json more = Json::parse(world->admin(Kind::where, "m-9"));
+  ASSERT_EQ(more["notes"].size(), 1U) << more;
+  EXPECT_NE(more["notes"][0].get<std::string>().find("--where-questions-max"), std::string::npos);
+  EXPECT_EQ(more["sending"][0]["recipients"][0]["state"], "being stored");
+  EXPECT_EQ(world->metric(Metric::where_limit), 1U);
   world->store.stopped = false;
   line->pass(1ms);
   takes(*bob);

@@ -109,7 +109,7 @@ class ParleydSip(Parleyd):
                 users.write(f"u{i}:{DOMAIN}:MD5:{ha1}\n")
         command = [os.path.abspath(self.options.parleyd), "--sip", self.load["transport"] + ":127.0.0.1:0",
                    "--domain", DOMAIN, "--users-file", self.users_path, "--auth-algorithms", "MD5",
-                   "--shards", "1", "--admin", "127.0.0.1:0", "--ready-file", self.ready_path,
+                   "--shards", "1", "--store", "memory", "--admin", "127.0.0.1:0", "--ready-file", self.ready_path,
                    # Room for what a run at full speed leaves to Timers J, L and M; Kamailio has its memory as bound.
                    "--sip-transactions-max", "1000000", "--sip-proxied-max", "1000000"]
         if self.tls:

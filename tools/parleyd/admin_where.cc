@@ -17,7 +17,7 @@ constexpr std::size_t id_bytes_max = 512;
 constexpr const char* lists[] = {"waiting", "sending", "passed", "rooms"};
 constexpr const char* unknown =
     "no such message: it does not wait in the store, is not on its way to a list or group, and is not among the last that went "
-    "through here (--trace-messages)";
+    "through here (--trace-messages; what a relay passes on is not remembered)";
 
 // Bytes that are not UTF-8 must not end a request.
 std::string as_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }

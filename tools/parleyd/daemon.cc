@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "tools/parleyd/exposition.h"
@@ -32,6 +33,11 @@ constexpr std::chrono::hours ticket_life{12};
 milliseconds until(std::chrono::steady_clock::time_point at) {
   const auto left = at - std::chrono::steady_clock::now();
   return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(left));
+}
+
+// Where it is whatever directory somebody looks from.
+std::string whole_path(const std::string& directory) {
+  return directory.empty() ? "memory" : std::filesystem::absolute(directory).lexically_normal().string();
 }
 
 std::string words(const std::vector<std::string>& list) {
@@ -132,6 +138,7 @@ std::string Daemon::start() {
   state_ = State::serving;
   log(Level::info, std::string("started version=") + version + " shards=" + std::to_string(shard_count) +
                        " sip=" + words(ready.sip) + " msrp=" + words(ready.msrp) + " admin=" + (ready.admin.empty() ? "none" : ready.admin) + (ready.xcap.empty() ? "" : " xcap=" + words(ready.xcap)) +
+                       " store=" + whole_path(settings_.store.directory) +
                        " connections_max=" + std::to_string(settings_.connections_max));
   if (const auto why = announce(ready_line(ready, ::getpid()), settings_.ready_file, settings_.ready_fd)) return *why;
   notify_.ready("serving on " + words(ready.sip) + " " + words(ready.msrp));
@@ -157,7 +164,7 @@ std::string Daemon::open_store(core::StoreContents& stored) {
 }
 
 std::string Daemon::backup(std::string& file) {
-  return store_ == nullptr ? std::string("there is no store: --store memory") : store_->backup(file);
+  return store_ == nullptr ? std::string("there is no store: --store memory, or no --sip") : store_->backup(file);
 }
 
 bool Daemon::every_shard_answers(milliseconds limit) {

@@ -26,6 +26,7 @@ std::vector<std::unique_ptr<const policy::XcapUsage>> all_usages(const policy::S
   usages.push_back(std::make_unique<const policy::XcapGroups>());
   usages.push_back(std::make_unique<const policy::XcapAccessRules>());
   usages.push_back(std::make_unique<const policy::XcapSettings>());
+  usages.push_back(std::make_unique<const policy::XcapResourceLists>());
   if (sip.im.deferred.on)
     usages.push_back(std::make_unique<const XcapDeferredList>(sip.im.deferred.list_space, ask));
   if (sip.im.history_access.on) usages.push_back(std::make_unique<const XcapHistory>(std::move(ask)));

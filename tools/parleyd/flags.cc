@@ -79,7 +79,7 @@ void add_listeners(FlagTable& flags, Settings&, Raw& raw) {
              "What this process is, of those that have a listener: relay (RFC 4976; --msrp), registrar (SIP registrar and "
              "proxy; --sip), participating (checks IM requests from and to the users served here, and keeps their settings; "
              "--sip, with --pf-media-path always --msrp, too), controlling (focus of IM sessions; --sip and --msrp), deferred "
-             "(keeps messages for users who can not be reached; participating and --store sqlite:DIR).");
+             "(keeps messages for users who can not be reached; participating and a --store).");
 }
 
 // Whom WebSocket listeners let in is one policy for both protocols: finish_rest gives it to SIP too.
@@ -254,7 +254,9 @@ void keep_roles(Settings& s, std::string_view list, bool has_store) {
   const bool in_media = s.sip.im.participating && (path == policy::MediaPath::always ||
                                                    (path == policy::MediaPath::automatic && has_store));
   if (!relay && !focus && !in_media && !s.msrp.empty()) {
-    bad("--roles", "--msrp needs the role relay or controlling, or participating with --pf-media-path always, or with a --store for histories");
+    bad("--roles",
+        "--msrp needs the role relay or controlling, or participating with --pf-media-path always, or with a --store and "
+        "--sip for histories");
   }
   if (!s.sip.registers_users && !s.sip.im.participating && !focus && !s.sip_listeners.empty()) {
     bad("--roles", "--sip needs the role registrar, participating or controlling");
@@ -264,7 +266,7 @@ void keep_roles(Settings& s, std::string_view list, bool has_store) {
 void finish_listeners(Settings& s, Raw& raw) {
   for (const std::string& text : raw.msrp) s.msrp.push_back(parse_listen_spec("--msrp", text, false));
   finish_sip_listeners(s, raw.sip);
-  keep_roles(s, raw.roles, raw.store.store != RawStore().store);
+  keep_roles(s, raw.roles, raw.store.keeps() && !s.sip_listeners.empty());
   const bool named = raw.roles != Raw().roles;
   raw.controlling_asked = named && s.sip.focus.on;
   raw.deferred_asked = named && s.sip.im.deferred.on;

@@ -65,10 +65,13 @@ void add_deferred(FlagTable& flags, Settings& s) {
 void finish_deferred(Settings& s, bool asked) {
   auto& c = s.sip.im.deferred;
   const bool can = !s.sip_listeners.empty() && s.sip.im.participating && s.sip.stores_messages;
-  if (asked && !can) FlagTable::refuse("--roles", "deferred needs the role participating, --sip and --store sqlite:DIR");
+  if (asked && !can) FlagTable::refuse("--roles", "deferred needs the role participating, --sip and a --store");
   c.on = asked || (c.on && can);
   if (c.answer_max + s.sip.store_answer > 30s) {  // Timer F is 32 s
     FlagTable::refuse("--deferred-after", "with --store-answer-max it is longer than senders wait: more than 30s");
+  }
+  if (c.on && s.sip.timer_c <= c.answer_max) {
+    FlagTable::refuse("--sip-timer-c", "is not longer than --deferred-after: nothing would be stored for who does not answer an INVITE");
   }
   if (c.list_space.empty()) FlagTable::refuse("--deferred-namespace", "is empty");
   if (c.retry_first > c.retry_max) FlagTable::refuse("--deferred-retry-max", "is less than --deferred-retry-first");

@@ -54,16 +54,17 @@ void add_focus(FlagTable& flags, Settings& s) {
               "Copies of pager messages to lists and groups that wait to be sent, per shard; a message beyond that is refused "
               "with 503. Each costs about 100 bytes.");
   flags.duration("--invite-timeout", c.invite_timeout, 1s, 180s,
-                 "How long who is invited may ring before he is cancelled. Below Timer C.");
+                 "How long who is invited may ring before he is cancelled. Below Timer C, and above --deferred-after.");
   flags.duration("--distribution-wait", c.distribution_wait, 1s, 180s,
                  "How long all who are to get a file or a large message for several have to accept it; then it begins with "
-                 "those who have, and the others are cancelled, or at --invite-timeout if that is shorter.");
+                 "those who have, and the others are cancelled, or at --invite-timeout if that is shorter. With a store it is above "
+                 "--deferred-after and --store-answer-max together.");
   flags.duration("--im-session-idle", c.idle, 0ms, hours(24),
                  "An IM session without a message for this long is ended. 0: never.");
   flags.duration("--im-lost-timeout", c.lost_max, 0ms, hours(24),
                  "How long the dialog of a participant goes on whose MSRP connection is gone; he may come again until then.");
   flags.duration("--im-session-left-max", c.left_max, 0ms, hours(24 * 365),
-                 "With --store sqlite:DIR: how long after its process has ended the identity of an IM session with a list leads its "
+                 "With a store: how long after its process has ended the identity of an IM session with a list leads its "
                  "participants to it again, when the first one joins.");
   flags.count("--im-session-requests-max", c.requests_max, 4, 1000,
               "Requests to one participant that wait for his answer; then his own are refused with 500.");
@@ -72,10 +73,35 @@ void add_focus(FlagTable& flags, Settings& s) {
   flags.size("--im-message-bytes-max", c.message_bytes_max, 0, std::uint64_t{1} << 40,
              "Largest message of an IM session, as a=max-size says; a larger one is stopped with 413. 0: any size.");
   flags.count("--trace-messages", c.trace_messages, 0, 20'000,
-              "How many of the last messages of IM sessions a shard remembers for `parleyctl trace`, and how many of the last pager "
-              "messages for `parleyctl where`: whose, when, and what became of them, not what they say. Each costs about 250 bytes, a "
-              "pager message 600. 0: none.");
+              "How many of the last messages of IM sessions a shard remembers for `parleyctl trace`, and for `parleyctl where` how many "
+              "of the last pager messages, and of those in sessions whose messages go through here leg to leg (--pf-media-path): whose, "
+              "when, and what became of them, not what they say. Each costs about 250 bytes, of the last two 600. 0: none.");
+  flags.count("--where-questions-max", s.sip.where_questions_max, 1, 10'000,
+              "Questions of `parleyctl where` that wait for the store at one time, per shard; one more is answered without what "
+              "waits in it, and told so.");
 }
+
+namespace {
+
+// OMA-LRG-3: for whom nothing answers it is stored, which has to be settled before a session begins without him.
+void check_with_deferred(const Settings& s) {
+  const auto& c = s.sip.focus;
+  const auto& deferred = s.sip.im.deferred;
+  if (!deferred.on) return;
+  if (!c.on) {
+    if (deferred.push_sessions) FlagTable::refuse("--deferred-push-by", "session needs the role controlling, --sip and --msrp");
+    return;
+  }
+  constexpr const char* lost = ": who does not answer would get a large message neither now nor later";
+  if (c.distribution_wait <= deferred.answer_max + s.sip.store_answer) {
+    FlagTable::refuse("--distribution-wait", std::string("is not longer than --deferred-after and --store-answer-max together") + lost);
+  }
+  if (c.invite_timeout <= deferred.answer_max) {
+    FlagTable::refuse("--invite-timeout", std::string("is not longer than --deferred-after") + lost);
+  }
+}
+
+}  // namespace
 
 void finish_focus(Settings& s, bool asked) {
   auto& c = s.sip.focus;
@@ -90,6 +116,7 @@ void finish_focus(Settings& s, bool asked) {
       (uri.scheme != sip::Scheme::sip && uri.scheme != sip::Scheme::sips)) {
     FlagTable::refuse("--conference-factory", "'" + c.factory + "' is not a SIP URI with a user");
   }
+  check_with_deferred(s);
 }
 
 }  // namespace parley::parleyd

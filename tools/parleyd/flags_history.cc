@@ -1,6 +1,8 @@
 // tools/parleyd/flags_history.cc - the flags of histories of conversations, which are there where a store is.
 #include "tools/parleyd/flags_history.h"
 
+#include <algorithm>
+
 namespace parley::parleyd {
 
 using namespace std::chrono_literals;
@@ -11,7 +13,7 @@ void add_history(FlagTable& flags, Settings& s) {
   flags.group("Histories of conversations");
   flags.count("--history-count-max", c.count_max, 1, 100'000'000,
               "Messages, and records of sessions, that are kept for one user who has his conversations recorded (hist-activation of "
-              "his settings). Nothing is recorded without --store sqlite:DIR.");
+              "his settings). Nothing is recorded with --store memory.");
   flags.size("--history-bytes-max", c.bytes_max, kib, std::uint64_t{1} << 40,
              "The same in bytes of messages, each user's counted as if he alone had them. Equal messages are stored once, however "
              "many users have them.");
@@ -29,7 +31,15 @@ void add_history(FlagTable& flags, Settings& s) {
 }
 
 void finish_history(Settings& s) {
-  s.sip.im.history.on = !s.sip_listeners.empty() && s.sip.im.participating && s.sip.stores_messages;
+  auto& c = s.sip.im.history;
+  c.on = !s.sip_listeners.empty() && s.sip.im.participating && s.sip.stores_messages;
+  // A changed bound takes an untouched one along; one that was asked for must fit.
+  const std::uint64_t room = std::min<std::uint64_t>(c.bytes_max, c.assembling_bytes_max);
+  if (c.message_bytes_max <= room) return;
+  if (c.message_bytes_max != policy::HistoryConfig{}.message_bytes_max) {
+    FlagTable::refuse("--history-message-max", "is above --history-bytes-max or --history-memory-max: such a message is never kept");
+  }
+  c.message_bytes_max = static_cast<decltype(c.message_bytes_max)>(room);
 }
 
 }  // namespace parley::parleyd

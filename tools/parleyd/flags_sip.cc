@@ -34,7 +34,7 @@ void add_names(FlagTable& flags, Settings& s, RawSip& raw) {
       "--sip-forwarding", c.forwarding,
       {{"stateful", policy::Forwarding::stateful}, {"stateless", policy::Forwarding::stateless}},
       "How requests other than INVITE to users with one device are forwarded; 'stateless' keeps nothing of them: cheaper, and "
-      "the ends retransmit for themselves.");
+      "the ends retransmit for themselves. MESSAGEs are forwarded so with --store memory alone, since else they may have to wait.");
   flags.duration("--sip-nonce-life", c.digest.nonce_life, 1s, hours(1),
                  "After this a nonce is stale and the client is challenged again. Raising it saves round trips.");
   flags.present("--accept-qop-less", c.digest.accept_without_qop,

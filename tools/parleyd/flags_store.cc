@@ -11,10 +11,11 @@ using namespace std::chrono_literals;
 void add_store(FlagTable& flags, Settings& s, RawStore& raw) {
   flags.group("What outlives the process");
   flags.text("--store", raw.store, "memory|sqlite:DIR",
-             "Where registrations and messages are kept, also for the next start. 'memory': nowhere; then messages to lists and "
-             "groups wait in memory, and none waits for who can not be reached. 'sqlite:DIR': in DIR/parley.db, which one "
+             "Where registrations and messages are kept, also for the next start. 'sqlite:DIR': in DIR/parley.db, which one "
              "parleyd has for itself; DIR is made if its parent is there. A shard never waits for the disk: a registration "
-             "is stored within milliseconds of its 200; the 202 to a message is sent when it is on the disk.");
+             "is stored within milliseconds of its 200; the 202 to a message is sent when it is on the disk. 'memory': "
+             "nowhere; then messages to lists and groups wait in memory, and none waits for who can not be reached. Without "
+             "--sip nothing is kept, and no directory made.");
   flags.duration("--store-answer-max", s.sip.store_answer, 100ms, 20s,
                  "How long the sender of a message that is to be stored is let wait for the disk; then it is answered 480, or 503 "
                  "if it goes to several.");
@@ -30,10 +31,11 @@ void add_store(FlagTable& flags, Settings& s, RawStore& raw) {
 
 void finish_store(Settings& s, const RawStore& raw) {
   constexpr std::string_view sqlite = "sqlite:";
-  if (raw.store == "memory") return;
+  if (!raw.keeps()) return;
   if (!raw.store.starts_with(sqlite) || raw.store.size() == sqlite.size()) {
     FlagTable::refuse("--store", "'" + raw.store + "' is neither memory nor sqlite:DIR");
   }
+  if (s.sip_listeners.empty()) return;  // the relay's sessions end with their connections
   s.store.directory = raw.store.substr(sqlite.size());
   s.sip.stores_bindings = s.sip.stores_messages = true;
   s.store.sessions_ms_max = std::chrono::duration_cast<std::chrono::milliseconds>(s.sip.focus.left_max).count();

@@ -9,7 +9,9 @@
 namespace parley::parleyd {
 
 struct RawStore {
-  std::string store = "memory";
+  [[nodiscard]] bool keeps() const { return store != "memory"; }
+
+  std::string store = "sqlite:./parley-data";
 };
 
 void add_store(FlagTable& flags, Settings& settings, RawStore& raw);

@@ -21,7 +21,7 @@ void add_xcap(FlagTable& flags, Settings& s, RawXcap& raw) {
       "--xcap", raw.listeners, "[http|https:]HOST:PORT",
       "Listen for XCAP (RFC 4825): users write their groups, access rules and settings by HTTP, as themselves "
       "(Digest, with their SIP credentials and --plain-auth), and those hold at once. https needs --tls-cert. Needs "
-      "--sip; without --store sqlite:DIR documents are gone with the process.");
+      "--sip; with --store memory documents are gone with the process.");
   flags.text("--xcap-root", p.root, "PATH", "Path of the XCAP root.");
   flags.text(
       "--xcap-uri", x.uri, "URI",

@@ -112,7 +112,10 @@ HttpAnswer XcapFront::answer(const HttpAsked& asked) {
 }
 
 HttpAnswer XcapFront::respond(const HttpAsked& asked) {
-  const policy::XcapAsk ask = service_.ask(asked.target);  // of what never changes
+  const policy::XcapAsk ask = [&] {
+    const std::shared_lock lock(state_mutex_);
+    return service_.ask(asked.target);
+  }();
   if (ask.status != 200) return plain(ask.status);
   Sender sender = identify(asked);
   if (sender.users.empty()) return std::move(sender.refusal);
@@ -154,7 +157,10 @@ HttpAnswer XcapFront::respond(const HttpAsked& asked) {
 XcapFront::Sender XcapFront::identify(const HttpAsked& asked) {
   Sender sender;
   const auto named = [&](std::string_view uri) {
-    std::string key = policy::user_key(policy::completed_uri(uri, config_.service.domain));
+    std::string key = [&] {
+      const std::shared_lock lock(state_mutex_);
+      return service_.user_of(uri);
+    }();
     if (!key.empty()) sender.users.push_back(std::move(key));
   };
   const bool trusted = std::any_of(config_.trusted.begin(), config_.trusted.end(),
