@@ -29,7 +29,7 @@ class HistoryList {
     document,
     entries,  // {"records":[...],"left_out":0}, for operators
   };
-  // `domain`: of references, must live as long. `bytes_max` 0: as long as it is.
+  // `domain`: of references. `bytes_max` 0: as long as it is.
   HistoryList(Form form, std::string_view domain, std::uint64_t bytes_max)
       : form_(form), domain_(domain), bytes_max_(bytes_max) {}
 
@@ -37,10 +37,11 @@ class HistoryList {
   void add(const core::HistoryRecordRow& row, core::Digest& digest);
   [[nodiscard]] std::size_t records() const { return records_; }  // also those that are left out
   [[nodiscard]] ListDocument finish() const;
+  [[nodiscard]] const std::string& domain() const { return domain_; }
 
  private:
   Form form_;
-  std::string_view domain_;
+  std::string domain_;
   std::uint64_t bytes_max_;
   std::deque<std::string> entries_;
   std::uint64_t bytes_ = 0;  // of these

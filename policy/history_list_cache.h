@@ -33,6 +33,7 @@ class HistoryListCache {
     std::string aor{};
     HistoryList::Form form = HistoryList::Form::document;
     std::uint64_t bytes_max = 0;  // of the list
+    std::string domain{};         // of its references
     auto operator<=>(const Key&) const = default;
   };
   using Pointer = std::shared_ptr<const ReadHistoryList>;

@@ -28,7 +28,7 @@ void HistoryLists::list(std::uint64_t question, std::string_view aor, HistoryLis
 
 void HistoryLists::read(Question question) {
   question.list = std::make_unique<HistoryList>(question.form, domain(), question.bytes_max);
-  question.kept = cache_.find({question.aor, question.form, question.bytes_max}, wall_ms_);
+  question.kept = cache_.find({question.aor, question.form, question.bytes_max, question.list->domain()}, wall_ms_);
   load(std::move(question), 0);
 }
 
@@ -101,7 +101,7 @@ void HistoryLists::on_loaded(Question& question, const core::StoreResult& result
   metrics_.add(Metric::history_lists_read);
   finish(question, *read);
   // Of a list whose pages are of different times the version has been over since.
-  cache_.put({question.aor, question.form, question.bytes_max}, std::move(read),
+  cache_.put({question.aor, question.form, question.bytes_max, question.list->domain()}, std::move(read),
              config_->im.history_access.list_cache_bytes_max);
 }
 

@@ -274,7 +274,7 @@ void HistoryRecorder::accept(TalkId id) {
       ++i;
       continue;
     }
-    record(id, talk->open[i]);
+    if (!talk->open[i].excluded) record(id, talk->open[i]);  // its bytes may have told so since (OMA-HIS-4)
     forget(*talk, i);
   }
 }

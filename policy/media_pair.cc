@@ -274,12 +274,18 @@ Result MediaPairs::send(Pair& pair, Side from, const EndSend& message, std::stri
   if (!to.connected) return Result::gone;
   const Result result = ends_.send(to.end, message);
   Direction& way = pair.leg(from).out;
-  if (result == Result::sent && message.failure != msrp::FailureReport::no) {
+  if (result != Result::sent) return result;
+  const std::uint64_t trace = traces() ? trace_sent(pair, from, message, message_id) : 0;
+  if (message.failure != msrp::FailureReport::no) {
     if (way.sent.size() >= config_.reports_max) way.sent.pop_front();
-    way.sent.push_back(
-        {message.mark, std::string(message_id), message.start, message.body.length + message.prefix.size(), message.flag == Flag::end});
+    way.sent.push_back({.mark = message.mark,
+                        .message_id = std::string(message_id),
+                        .start = message.start,
+                        .bytes = message.body.length + message.prefix.size(),
+                        .last = message.flag == Flag::end,
+                        .trace = trace,
+                        .silence_is_good = message.failure == msrp::FailureReport::partial});
   }
-  if (result == Result::sent && traces()) trace_sent(pair, from, message, message_id);
   return result;
 }
 
@@ -370,7 +376,7 @@ void MediaPairs::on_answered(Pair& pair, Side by, const EndFact& fact) {
   auto& sent = sender.out.sent;
   const auto found = std::find_if(sent.begin(), sent.end(), [&](const Sent& s) { return s.mark == fact.mark; });
   if (found == sent.end()) return;
-  if (traces()) trace_answered(sender.out, *found, fact.status);
+  if (traces()) trace_answered(*found, fact.status);
   if (fact.status != 200) {
     const msrp::ByteRange range{.start = found->start,
                                 .end = found->bytes == 0 ? msrp::ByteRange::unknown : found->start + found->bytes - 1};

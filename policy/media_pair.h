@@ -111,6 +111,8 @@ class MediaPairs {
     std::uint64_t start = 1;
     std::uint64_t bytes = 0;
     bool last = false;  // of its message
+    std::uint64_t trace = 0;  // its record in trace_
+    bool silence_is_good = false;  // Failure-Report: partial
   };
   struct Asked {  // a message whose report comes with a count
     std::string message_id;
@@ -187,8 +189,8 @@ class MediaPairs {
   [[nodiscard]] bool traces() const { return trace_ != nullptr && trace_->on(); }
   [[nodiscard]] std::uint64_t traced(const Direction& way, std::string_view message_id) const;
   void trace_piece(Pair& pair, Side from, const msrp::EndFact& fact);
-  void trace_sent(const Pair& pair, Side from, const msrp::EndSend& message, std::string_view message_id);
-  void trace_answered(const Direction& way, const Sent& sent, std::uint16_t status);
+  std::uint64_t trace_sent(const Pair& pair, Side from, const msrp::EndSend& message, std::string_view message_id);
+  void trace_answered(const Sent& sent, std::uint16_t status);
   void trace_reported(const Direction& way, const msrp::EndFact& fact);
   void trace_refused(const Direction& way, std::string_view message_id, std::uint16_t status);
   void trace_closed(const Pair& pair);

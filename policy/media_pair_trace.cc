@@ -43,24 +43,24 @@ void MediaPairs::trace_piece(Pair& pair, Side from, const EndFact& fact) {
   way.next_traced = static_cast<std::uint8_t>((way.next_traced + 1) % way.traced.size());
 }
 
-void MediaPairs::trace_sent(const Pair& pair, Side from, const EndSend& message, std::string_view message_id) {
-  const bool first = message.start == 1;
-  const bool unanswered = message.failure == msrp::FailureReport::no && message.flag == Flag::end;
-  if (!first && !unanswered) return;
+std::uint64_t MediaPairs::trace_sent(const Pair& pair, Side from, const EndSend& message, std::string_view message_id) {
   const std::uint64_t number = traced(pair.leg(from).out, message_id);
-  if (number == 0) return;
-  if (first) {
+  if (number == 0) return 0;
+  if (message.start == 1) {
     const msrp::Ends::Remote remote = ends_.remote(pair.leg(other(from)).end);
     trace_->sent(number, 0, remote.transport, remote.address, wall_ms_);
   }
-  if (unanswered) trace_->heard(number, 0, TracedHop::Result::unawaited, 0, wall_ms_);
+  // Nothing has to come back of it.
+  if (message.failure != msrp::FailureReport::yes && message.flag == Flag::end) {
+    trace_->heard(number, 0, TracedHop::Result::unawaited, 0, wall_ms_);
+  }
+  return number;
 }
 
-void MediaPairs::trace_answered(const Direction& way, const Sent& sent, std::uint16_t status) {
+void MediaPairs::trace_answered(const Sent& sent, std::uint16_t status) {
   if (status < 300 && !sent.last) return;
-  const std::uint64_t number = traced(way, sent.message_id);
-  trace_->heard(number, 0, TracedHop::Result::answered, status, wall_ms_);
-  trace_->reported(number, status, wall_ms_);
+  trace_->heard(sent.trace, 0, TracedHop::Result::answered, status, wall_ms_);
+  trace_->reported(sent.trace, status, wall_ms_);
 }
 
 // A report of success about a part says nothing of the rest.
@@ -77,7 +77,9 @@ void MediaPairs::trace_refused(const Direction& way, std::string_view message_id
 void MediaPairs::trace_closed(const Pair& pair) {
   for (const Leg& leg : pair.legs) {
     for (const Kept& kept : leg.out.kept) trace_refused(leg.out, kept.message_id, 481);
-    for (const Sent& sent : leg.out.sent) trace_refused(leg.out, sent.message_id, 481);
+    for (const Sent& sent : leg.out.sent) {
+      if (!sent.silence_is_good) trace_->answered(sent.trace, 481, false, wall_ms_);
+    }
   }
 }
 

@@ -182,7 +182,7 @@ const OriginatingCheck* Participating::originating_refusal(const sip::Received& 
   return refused(refusal(facts), policy, content, kind, request);
 }
 
-// Whether the sender of `request`, in senders_, is one, by whichever of our names he goes (SEED4-6.1.1.1-2, OMA-SYS-5).
+// Whether the sender of `request`, whose keys these are, is one, by whichever of our names he goes (SEED4-6.1.1.1-2, OMA-SYS-5).
 bool Participating::owes_answer(std::span<const std::string> senders, const sip::Received& request) const {
   if (overdue_answers_.empty()) return false;
   return std::any_of(senders.begin(), senders.end(), [&](const std::string& sender) {

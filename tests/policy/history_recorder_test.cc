@@ -280,6 +280,18 @@ TEST_F(Recorder, OMA_HIS_6_WhatIsWholeGivesWayLast) {
   EXPECT_EQ(kept(), (Kept{"put", "b < -"}));
 }
 
+// What gives way while its session waits may turn out to be nothing that is recorded.
+TEST_F(Recorder, OMA_HIS_4_ANoticeThatHasGivenWayIsNotRecorded) {
+  config->im.history.message_bytes_max = 10;
+  config->im.history.assembling_bytes_max = 12;
+  talk = recorder->open(true);
+  start(1, "a", HistoryMode::pager_large);
+  recorder->take(talk, {.from = 2, .message_id = "notice", .type = "message/imdn+xml", .bytes = "<imdn/>..", .total = 9});
+  piece("m", 1, "abcdefghi", '$', 9, 2);
+  recorder->accept(talk);
+  for (const std::string& each : kept()) EXPECT_NE(each, "a < -");
+}
+
 // --- whom changes are told
 
 TEST_F(Recorder, OMA_HIS_6_WhoseRecordsGoToMakeRoomOrByAgeIsTold) {

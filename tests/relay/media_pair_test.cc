@@ -333,6 +333,30 @@ TEST_F(PairTraceTest, AReportCountsAfterTheAnswerOfAHop) {
   EXPECT_EQ(only("m2").hop[0].result, Result::unawaited);
 }
 
+// With Failure-Report: partial silence says that it has come (RFC 4975 section 7.1.2).
+TEST_F(PairTraceTest, SilenceAboutAPartialOneIsNoFailure) {
+  begin();
+  join();
+  send(a, "tid1", plain("m1", "Failure-Report: partial\r\n"), "hello");
+  send(a, "tid2", plain("m2", "Failure-Report: partial\r\n"), "hello");
+  EXPECT_EQ(only("m1").hop[0].result, Result::unawaited);
+  taker.act([&](policy::MediaPairs& pairs) { pairs.close(pair); });
+  EXPECT_EQ(only("m1").status, 0);
+}
+
+// More than what reports are looked for among.
+TEST_F(PairTraceTest, EachOfManyHasItsAnswer) {
+  begin();
+  join();
+  std::vector<std::string> tids;
+  for (int i = 0; i < 20; ++i) {
+    send(a, "tid" + std::to_string(i), plain("m" + std::to_string(i)), "hello");
+    tids.push_back(tid_of(relay.take(b.conn)));
+  }
+  for (const std::string& tid : tids) answer(b, tid);
+  for (int i = 4; i < 20; ++i) EXPECT_EQ(only("m" + std::to_string(i)).status, 200) << i;
+}
+
 TEST_F(PairTraceTest, ChunksAreOneMessage) {
   begin();
   join();

@@ -37,7 +37,9 @@ milliseconds until(std::chrono::steady_clock::time_point at) {
 
 // Where it is whatever directory somebody looks from.
 std::string whole_path(const std::string& directory) {
-  return directory.empty() ? "memory" : std::filesystem::absolute(directory).lexically_normal().string();
+  std::error_code unknown;  // our own directory may be gone
+  const std::filesystem::path whole = std::filesystem::absolute(directory, unknown).lexically_normal();
+  return directory.empty() ? "memory" : unknown ? directory : whole.string();
 }
 
 std::string words(const std::vector<std::string>& list) {
@@ -85,6 +87,8 @@ std::string Daemon::start() {
 
   event_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (event_fd_ < 0) return "cannot make an eventfd";
+  // Before anybody can connect: the store may be another process's.
+  if (std::string why = open_store(); !why.empty()) return "--store: " + why;
   BoundListeners bound = bind_listeners(settings_, shard_count);
   if (!bound.error.empty()) return bound.error;
   listeners_ = bound.at;
@@ -101,7 +105,7 @@ std::string Daemon::start() {
   });
   take_documents(settings_, loaded_);
   core::StoreContents stored;
-  if (std::string why = open_store(stored); !why.empty()) return "--store: " + why;
+  if (std::string why = read_store(stored); !why.empty()) return "--store: " + why;
   if (std::string why = bind_xcap(); !why.empty()) return why;
   auto config = begin_xcap(make_config(settings_, listeners_, sip_listeners_, std::move(loaded_.users)),
                            std::move(stored.xcap_documents));
@@ -145,7 +149,7 @@ std::string Daemon::start() {
   return "";
 }
 
-std::string Daemon::open_store(core::StoreContents& stored) {
+std::string Daemon::open_store() {
   if (settings_.store.directory.empty()) return "";
   core::SqliteStoreConfig config = settings_.store;
   config.tell = [this](bool good, std::string text) { log(good ? Level::info : Level::error, text); };
@@ -155,16 +159,23 @@ std::string Daemon::open_store(core::StoreContents& stored) {
   };
   std::string error;
   store_ = core::SqliteStore::open(std::move(config), error);
-  if (store_ == nullptr) return error;
+  return error;
+}
+
+std::string Daemon::read_store(core::StoreContents& stored) {
+  if (store_ == nullptr) return "";
   const auto now_ms =
       std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  error = store_->read(now_ms, stored);
+  std::string error = store_->read(now_ms, stored);
   if (error.empty()) store_->start();
   return error;
 }
 
 std::string Daemon::backup(std::string& file) {
-  return store_ == nullptr ? std::string("there is no store: --store memory, or no --sip") : store_->backup(file);
+  if (store_ == nullptr) return "there is no store: --store memory, or no --sip";
+  std::string why = store_->backup(file);
+  if (why.empty()) file = whole_path(file);  // who asks may stand elsewhere
+  return why;
 }
 
 bool Daemon::every_shard_answers(milliseconds limit) {

@@ -67,7 +67,8 @@ class Daemon final : public AdminBackend, public core::AdminSink, public core::L
 
   void log(core::LogRecord::Level level, const std::string& text) { logger_->write_from_outside(level, text); }
   std::string backup(std::string& file) override;
-  [[nodiscard]] std::string open_store(core::StoreContents& stored);
+  [[nodiscard]] std::string open_store();  // nobody else has it from then on
+  [[nodiscard]] std::string read_store(core::StoreContents& stored);
   [[nodiscard]] bool every_shard_answers(std::chrono::milliseconds limit);
   void begin_drain();
   void end_admin();
