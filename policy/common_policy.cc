@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "policy/list_anchor.h"
 #include "policy/user_documents.h"
 
 namespace parley::policy {
@@ -42,14 +41,11 @@ void ExternalLists::add(std::string anchor, Keys keys) {
   lists_.insert_or_assign(std::move(anchor), std::make_shared<const Keys>(std::move(keys)));
 }
 
-bool ExternalLists::contains(std::string_view anchor, std::string_view key) const {
-  if (const auto list = lists_.find(anchor); list != lists_.end()) return list->second->contains(key);
-  if (users_ == nullptr || users_->lists.empty()) return false;
-  const std::optional<ListAnchor> named = parse_list_anchor(anchor);
-  if (!named) return false;
-  const std::shared_ptr<const UserLists> his = users_->lists.find(named->user);
-  const UserLists::Keys* const keys = his == nullptr ? nullptr : his->find(*named);
-  return keys != nullptr && keys->contains(key);
+bool ExternalLists::contains(const ListAnchor& anchor, std::string_view key) const {
+  if (const auto list = lists_.find(anchor.text); list != lists_.end()) return list->second->contains(key);
+  if (users_ == nullptr || users_->lists.empty() || anchor.names.empty()) return false;
+  const std::shared_ptr<const UserLists> his = users_->lists_of(anchor.user);
+  return his != nullptr && his->contains(anchor.names, key);
 }
 
 bool Conditions::hold(const RuleQuestion& q) const {
@@ -63,7 +59,7 @@ bool Conditions::hold(const RuleQuestion& q) const {
       return false;
   }
   if (has_external_list) {
-    const auto lists_him = [&q](const std::string& anchor) {
+    const auto lists_him = [&q](const ListAnchor& anchor) {
       return q.lists != nullptr && std::any_of(q.keys.begin(), q.keys.end(),
                                                [&](std::string_view key) { return q.lists->contains(anchor, key); });
     };

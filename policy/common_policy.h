@@ -7,13 +7,13 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "policy/list_anchor.h"
 #include "policy/xml_reader.h"
 
 namespace parley::policy {
@@ -43,10 +43,10 @@ struct UserDocuments;
 // written themselves. Those that nobody has have no members. A copy shares the lists.
 class ExternalLists {
  public:
-  using Keys = std::set<std::string, std::less<>>;
+  using Keys = UserLists::Keys;
   void add(std::string anchor, Keys keys);
   void use(std::shared_ptr<const UserDocuments> users) { users_ = std::move(users); }
-  [[nodiscard]] bool contains(std::string_view anchor, std::string_view key) const;
+  [[nodiscard]] bool contains(const ListAnchor& anchor, std::string_view key) const;
   [[nodiscard]] std::size_t size() const { return lists_.size(); }
 
  private:
@@ -87,7 +87,7 @@ struct Conditions {
   std::vector<std::string> one;
   std::vector<IdentityMany> many;
   bool has_external_list = false;
-  std::vector<std::string> external_list;  // anchors
+  std::vector<ListAnchor> external_list;
   bool anonymous_request = false;
   bool other_identity = false;  // holds when no rule about identities matched: see matching_rules
   bool is_list_member = false;

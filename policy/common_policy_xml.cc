@@ -74,7 +74,7 @@ class ConditionsReader {
       out_.has_external_list = true;
       for (const XmlElement entry : element.children()) {
         ++identities_;
-        out_.external_list.emplace_back(entry.attribute("anc").value_or(""));
+        out_.external_list.push_back(parse_list_anchor(entry.attribute("anc").value_or("")));
       }
       return true;
     }
@@ -200,7 +200,7 @@ void put_conditions(XmlWriter& xml, const Conditions& c) {
   if (c.has_identity) put_identity(xml, c);
   if (c.has_external_list) {
     xml.open("ocr:external-list");
-    for (const std::string& anchor : c.external_list) xml.open("ocr:entry").attribute("anc", anchor).close();
+    for (const ListAnchor& anchor : c.external_list) xml.open("ocr:entry").attribute("anc", anchor.text).close();
     xml.close();
   }
   put_empty(c.anonymous_request, "ocr:anonymous-request");

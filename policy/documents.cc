@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "policy/list_anchor.h"
 #include "policy/user_key.h"
 
 namespace parley::policy {
@@ -45,7 +44,7 @@ class DocumentsReader {
       warnings_.push_back(from + ": " + group.uri() + " refuses all sessions: <" + group.not_understood() +
                           "> must be understood and is not");
     }
-    for (const std::string& anchor : group.spec().external_lists) anchors_.try_emplace(anchor, from);
+    for (const ListAnchor& anchor : group.spec().external_lists) anchors_.try_emplace(anchor.text, from);
     std::string key = group.key();
     out_.groups.emplace(std::move(key), std::move(group));
     return {};
@@ -54,10 +53,12 @@ class DocumentsReader {
   // After all files: the lists that some document names.
   void resolve_anchors() {
     for (const auto& [anchor, from] : anchors_) {
-      const auto parsed = parse_list_anchor(anchor);
-      const UserLists::Keys* keys = parsed ? lists_.find(*parsed) : nullptr;
-      if (keys != nullptr) {
-        out_.lists.add(anchor, *keys);
+      const ListAnchor parsed = parse_list_anchor(anchor);
+      const auto his = lists_.find(parsed.user);
+      std::optional<UserLists::Keys> keys;
+      if (his != lists_.end()) keys = his->second.keys_of(parsed.names);
+      if (keys) {
+        out_.lists.add(anchor, *std::move(keys));
       } else {
         warnings_.push_back(from + ": the list " + anchor + " is in no file: who is on it, its user alone can write");
       }
@@ -93,7 +94,7 @@ class DocumentsReader {
     if (!fresh) return "is another document of " + key;
     if (XmlError error = parse_access_rules(file.bytes, rules->second, user_limits)) return to_string(error);
     for (const Rule& rule : rules->second.rules()) {
-      for (const std::string& anchor : rule.conditions.external_list) anchors_.try_emplace(anchor, file.name);
+      for (const ListAnchor& anchor : rule.conditions.external_list) anchors_.try_emplace(anchor.text, file.name);
     }
     return {};
   }
@@ -101,8 +102,9 @@ class DocumentsReader {
   std::string read_lists(const DocumentFile& file, std::string_view name) {
     const std::string key = user_key(completed_uri(name, domain_));
     if (key.empty()) return "is not named after a user";
-    if (!list_owners_.insert(key).second) return "is another document of " + key;
-    return text(lists_.add(key, file.bytes, user_limits));
+    const auto [lists, fresh] = lists_.try_emplace(key);
+    if (!fresh) return "is another document of " + key;
+    return text(lists->second.read(file.bytes, user_limits));
   }
 
   Documents& out_;
@@ -110,8 +112,7 @@ class DocumentsReader {
   std::string_view domain_;
   std::map<std::string, std::string> group_files_;  // by key
   std::map<std::string, std::string> anchors_;      // and who names them first
-  std::set<std::string> list_owners_;
-  UserLists lists_;
+  std::map<std::string, UserLists> lists_;          // by user_key
 };
 
 }  // namespace

@@ -108,7 +108,7 @@ bool Group::lists(std::string_view key, const ExternalLists* external) const {
   if (key.empty()) return false;
   if (by_key(key) != nullptr) return true;
   return external != nullptr && std::any_of(spec_.external_lists.begin(), spec_.external_lists.end(),
-                                            [&](const std::string& anchor) { return external->contains(anchor, key); });
+                                            [&](const ListAnchor& anchor) { return external->contains(anchor, key); });
 }
 
 bool Group::is_member(std::string_view uri, const ExternalLists* external) const {

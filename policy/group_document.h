@@ -86,7 +86,7 @@ struct GroupSpec {
   std::optional<std::uint32_t> age_until{};
   std::vector<std::string> services{};        // supported-services, by enabler; empty: all, or...
   bool services_except = false;               // ...all but these
-  std::vector<std::string> external_lists{};  // anchors in the member list
+  std::vector<ListAnchor> external_lists{};   // in the member list
   std::string not_understood{};               // an element that must be and is not: the group refuses sessions
   std::optional<std::vector<Rule>> rules{};   // nullopt: the document has none
 };

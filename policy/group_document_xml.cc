@@ -115,7 +115,7 @@ class GroupReader {
   XmlError read_list(XmlElement list) {
     for (const XmlElement element : list.children()) {
       if (!of_group(element)) continue;
-      if (element.name() == "external") out_.external_lists.emplace_back(element.attribute("anchor").value_or(""));
+      if (element.name() == "external") out_.external_lists.push_back(parse_list_anchor(element.attribute("anchor").value_or("")));
       if (element.name() != "entry") continue;
       const std::string_view uri = element.attribute("uri").value_or("");
       std::string key = user_key(uri);
@@ -270,7 +270,7 @@ void put_group(const Group& group, std::string& out) {
     if (!member.display_name.empty()) xml.leaf("rl:display-name", member.display_name);
     xml.close();
   }
-  for (const std::string& anchor : spec.external_lists) xml.open("external").attribute("anchor", anchor).close();
+  for (const ListAnchor& anchor : spec.external_lists) xml.open("external").attribute("anchor", anchor.text).close();
   xml.close();
   xml.leaf("invite-members", spec.invite_members ? "true" : "false");
   if (spec.max_participants) xml.leaf("max-participant-count", std::to_string(*spec.max_participants));

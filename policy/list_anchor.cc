@@ -1,6 +1,10 @@
 // policy/list_anchor.cc - see list_anchor.h.
 #include "policy/list_anchor.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "core/text.h"
 #include "policy/resource_list.h"
 #include "policy/user_key.h"
 
@@ -53,51 +57,91 @@ bool take_names(std::string_view steps, std::vector<std::string>& names) {
 
 }  // namespace
 
-std::optional<ListAnchor> parse_list_anchor(std::string_view anchor) {
+ListAnchor parse_list_anchor(std::string_view text) {
   constexpr std::string_view tree = "/resource-lists/users/";
-  const std::size_t begin = anchor.find(tree);
-  if (begin == std::string_view::npos) return std::nullopt;
-  std::string_view rest = anchor.substr(begin + tree.size());
+  ListAnchor out{.text = std::string(text)};
+  const std::size_t begin = text.find(tree);
+  if (begin == std::string_view::npos) return out;
+  std::string_view rest = text.substr(begin + tree.size());
   const std::size_t user_end = rest.find('/');
-  if (user_end == std::string_view::npos) return std::nullopt;
-  ListAnchor out{.user = user_key(decoded(rest.substr(0, user_end))), .names = {}};
+  if (user_end == std::string_view::npos) return out;
+  std::string user = user_key(decoded(rest.substr(0, user_end)));
   rest.remove_prefix(user_end);
-  if (out.user.empty() || !take(rest, "/index/~~")) return std::nullopt;
+  if (user.empty() || !take(rest, "/index/~~")) return out;
   const std::string steps = decoded(rest);
   std::string_view view = steps;
-  if (!take(view, "/resource-lists") || !take_names(view, out.names)) return std::nullopt;
+  std::vector<std::string> names;
+  if (!take(view, "/resource-lists") || !take_names(view, names)) return out;
+  out.user = std::move(user);
+  out.names = std::move(names);
   return out;
 }
 
-XmlError UserLists::add(const std::string& user, std::string_view bytes, const XmlLimits& limits) {
+XmlError UserLists::read(std::string_view bytes, const XmlLimits& limits) {
   XmlDocument document;
   if (XmlError error = document.parse(bytes, limits)) return error;
   const XmlElement root = document.root();
   if (!root.is(lists_space, "resource-lists")) return {root.line(), "is no resource-lists document"};
-  Keys all;
-  for (const XmlElement list : root.children()) {
-    if (list.is(lists_space, "list")) add_list(user, list, all);
-  }
+  lists_.assign(1, {});
+  entries_.clear();
+  read_inside(root, 0, true);
+  std::sort(entries_.begin(), entries_.end());
+  entries_.erase(std::unique(entries_.begin(), entries_.end()), entries_.end());
+  entries_.shrink_to_fit();
   return {};
 }
 
-void UserLists::add_list(const std::string& path, XmlElement list, Keys& outer) {
-  const std::string here = path + "\n" + std::string(list.attribute("name").value_or(""));
-  Keys keys;
-  for (const XmlElement element : list.children()) {
-    if (element.is(lists_space, "list")) add_list(here, element, keys);
-    if (!element.is(lists_space, "entry")) continue;
-    if (std::string key = user_key(element.attribute("uri").value_or("")); !key.empty()) keys.insert(std::move(key));
+// What stands in `element`: the list of that number, or one inside it that no names lead to.
+void UserLists::read_inside(XmlElement element, std::uint32_t list, bool nameable) {
+  for (const XmlElement child : element.children()) {
+    if (child.is(lists_space, "entry") && list != 0) {  // nothing names the document as a list
+      if (std::string key = user_key(child.attribute("uri").value_or("")); !key.empty()) {
+        entries_.push_back({std::move(key), list});
+      }
+    }
+    if (!child.is(lists_space, "list")) continue;
+    const std::optional<std::string_view> name = child.attribute("name");
+    const auto number = static_cast<std::uint32_t>(lists_.size());
+    // Of two with one name the first is meant.
+    if (!nameable || !name || !lists_[list].inside.try_emplace(std::string(*name), number).second) {
+      read_inside(child, list, false);
+      continue;
+    }
+    lists_.emplace_back();
+    read_inside(child, number, true);
+    lists_[number].end = static_cast<std::uint32_t>(lists_.size());
   }
-  outer.insert(keys.begin(), keys.end());
-  if (list.attribute("name")) lists_.try_emplace(here, std::move(keys));
 }
 
-const UserLists::Keys* UserLists::find(const ListAnchor& anchor) const {
-  std::string path = anchor.user;
-  for (const std::string& name : anchor.names) path += "\n" + name;
-  const auto list = lists_.find(path);
-  return list == lists_.end() ? nullptr : &list->second;
+std::optional<std::uint32_t> UserLists::find(std::span<const std::string> names) const {
+  if (lists_.empty() || names.empty()) return std::nullopt;
+  std::uint32_t list = 0;
+  for (const std::string& name : names) {
+    const auto inside = lists_[list].inside.find(name);
+    if (inside == lists_[list].inside.end()) return std::nullopt;
+    list = inside->second;
+  }
+  return list;
+}
+
+bool UserLists::contains(std::span<const std::string> names, std::string_view key) const {
+  const std::optional<std::uint32_t> list = find(names);
+  if (!list) return false;
+  const auto at = std::partition_point(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    const int order = std::string_view(entry.key).compare(key);
+    return order < 0 || (order == 0 && entry.list < *list);
+  });
+  return at != entries_.end() && at->key == key && at->list < lists_[*list].end;
+}
+
+std::optional<UserLists::Keys> UserLists::keys_of(std::span<const std::string> names) const {
+  const std::optional<std::uint32_t> list = find(names);
+  if (!list) return std::nullopt;
+  Keys keys;
+  for (const Entry& entry : entries_) {
+    if (entry.list >= *list && entry.list < lists_[*list].end) keys.insert(entry.key);
+  }
+  return keys;
 }
 
 }  // namespace parley::policy

@@ -6,10 +6,13 @@
 //                                                kind|
 #pragma once
 
+#include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,25 +21,45 @@
 
 namespace parley::policy {
 
+// Read once, with the document it stands in.
 struct ListAnchor {
-  std::string user;                // user_key
-  std::vector<std::string> names;  // of the list, from the outermost on
+  std::string text{};                // as it stands there
+  std::string user{};                // user_key
+  std::vector<std::string> names{};  // of the list, from the outermost on; empty: it names no list of a user that way
+  bool operator==(const ListAnchor&) const = default;
 };
-// nullopt: it names no list in a user's documents that way.
-[[nodiscard]] std::optional<ListAnchor> parse_list_anchor(std::string_view anchor);
+[[nodiscard]] ListAnchor parse_list_anchor(std::string_view text);
 
-// The lists of all users, by their names. A list has the users of those inside it, too; who is no SIP, SIPS or TEL URI
-// is nobody here.
+// The lists of one user, by their names, from the outermost on. A list has the users of those inside it, too; who is no
+// SIP, SIPS or TEL URI is nobody here.
+//
+// Lists are numbered in the order in which they begin, so that those inside one are the numbers up to its end: each user
+// is kept at the list he stands in and nowhere else, and is found among all of them in one search.
 class UserLists {
  public:
   using Keys = std::set<std::string, std::less<>>;
-  // `user` is a user_key; his document, once.
-  [[nodiscard]] XmlError add(const std::string& user, std::string_view bytes, const XmlLimits& limits);
-  [[nodiscard]] const Keys* find(const ListAnchor& anchor) const;
+  // His document, in place of what was there.
+  [[nodiscard]] XmlError read(std::string_view bytes, const XmlLimits& limits);
+  [[nodiscard]] bool contains(std::span<const std::string> names, std::string_view key) const;
+  // nullopt: there is no such list.
+  [[nodiscard]] std::optional<Keys> keys_of(std::span<const std::string> names) const;
+  // Users, each as often as there are lists that he himself stands in.
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
  private:
-  void add_list(const std::string& path, XmlElement list, Keys& outer);
-  std::map<std::string, Keys, std::less<>> lists_;  // by user and names, separated by a line's end
+  struct List {
+    std::map<std::string, std::uint32_t, std::less<>> inside;  // numbers, by name
+    std::uint32_t end = 0;                                     // the first number that is not inside
+  };
+  struct Entry {
+    std::string key;
+    std::uint32_t list = 0;
+    auto operator<=>(const Entry&) const = default;
+  };
+  void read_inside(XmlElement element, std::uint32_t list, bool nameable);
+  [[nodiscard]] std::optional<std::uint32_t> find(std::span<const std::string> names) const;
+  std::vector<List> lists_;     // the first one is the document
+  std::vector<Entry> entries_;  // sorted, each once
 };
 
 }  // namespace parley::policy

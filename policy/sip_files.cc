@@ -22,9 +22,8 @@ bool SipService::may_begin_file(const CallName& name, const Received& request, c
   Routing routing;
   const bool served = !from_trusted || (home_.read_routing(request, routing) && routing.originating);
   senders_.clear();
-  if (std::string key = user_key(from->uri); !key.empty()) {
-    senders_.push_back(std::move(key));
-  } else {
+  participating_.put_sender(from->uri, senders_);
+  if (senders_.empty()) {
     participating_.senders_of(request, from->user, from_trusted, senders_);
   }
   if (served && !senders_.empty() && (from_trusted || home_.serves(senders_.front()))) {

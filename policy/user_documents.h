@@ -26,13 +26,22 @@ struct UserDocuments {
   SharedMap<Group> groups;                      // by Group::key()
   SharedMap<AccessRules> access_rules;          // by user_key
   SharedMap<ImSettings> settings;               // by user_key: what holds while he has published nothing
-  SharedMap<UserLists> lists;                   // by user_key: what his groups and rules name by anchor
+  SharedMap<UserLists> lists;                   // by user_key: what his groups and rules name by anchor, see lists_of()
   SharedMap<std::vector<OwnedDocument>> owned;  // by user_key, in the order of their selectors
   // Whose document differs from the snapshot before. Empty: nothing does.
   std::string changed_owner;
   std::string changed_selector;
   std::string previous_etag;  // empty: it was not there
   std::string new_etag;       // empty: it is there no more
+  std::string domain;         // of users of ours
+
+  // Under either name of a user of ours whose name is a number. Null: there are none.
+  [[nodiscard]] SharedMap<UserLists>::Pointer lists_of(std::string_view user) const {
+    if (user.starts_with("tel:+")) {
+      if (auto his = lists.find("sip:" + std::string(user.substr(4)) + "@" + domain); his != nullptr) return his;
+    }
+    return lists.find(user);
+  }
 };
 
 }  // namespace parley::policy

@@ -155,7 +155,11 @@ XcapService::XcapService(XcapConfig config, std::vector<std::unique_ptr<const Xc
     : config_(std::move(config)), usages_([&] {
         usages.push_back(std::make_unique<const XcapCaps>(usages));
         return std::move(usages);
-      }()) {}
+      }()) {
+  auto empty = std::make_shared<UserDocuments>();
+  empty->domain = config_.domain;
+  hold(std::move(empty));
+}
 
 XcapWorld XcapService::world() const {
   return {.operators = *operators_,
@@ -163,15 +167,14 @@ XcapWorld XcapService::world() const {
           .domain = config_.domain,
           .groups_prefix = config_.groups_prefix,
           .reserved = config_.reserved,
-          .group_members_max = config_.group_members_max};
+          .group_members_max = config_.group_members_max,
+          .lists = lists_};
 }
 
 XmlLimits XcapService::limits() const { return {.bytes_max = config_.document_bytes_max, .elements_max = 20'000}; }
 
 std::string XcapService::user_of(std::string_view name) const {
-  std::string key = user_key(completed_uri(name, config_.domain));
-  if (!key.starts_with("tel:+") || accounts_->find(key.substr(4)) == accounts_->end()) return key;
-  return "sip:" + key.substr(4) + "@" + config_.domain;
+  return world().user_of(name);
 }
 
 // --- what is asked for
@@ -219,7 +222,7 @@ XcapOutcome XcapService::judge(const XcapAsk& ask, const XcapRequest& request, c
   // Who may not read hears nothing of what is there.
   if (!himself && !(reads && stored != nullptr &&
                     std::any_of(request.users.begin(), request.users.end(),
-                                [&](const std::string& user) { return ask.usage->may_read(user, stored->value); }))) {
+                                [&](const std::string& user) { return ask.usage->may_read(user, stored->value, world()); }))) {
     return answer(ask.place.global && reads ? 404 : 403);
   }
   if (reads) return judge_read(ask, request, stored);
@@ -468,6 +471,12 @@ void XcapService::list_owned(std::string_view owner, UserDocuments& out) const {
   }
 }
 
+std::shared_ptr<const UserDocuments> XcapService::hold(std::shared_ptr<UserDocuments> next) {
+  snapshot_ = std::move(next);
+  lists_.use(snapshot_);
+  return snapshot_;
+}
+
 std::shared_ptr<const UserDocuments> XcapService::apply(XcapChange change) {
   auto next = std::make_shared<UserDocuments>(*snapshot_);
   const std::string key = key_of(change.row);
@@ -487,13 +496,13 @@ std::shared_ptr<const UserDocuments> XcapService::apply(XcapChange change) {
     show(stored->second, *next);
   }
   list_owned(next->changed_owner, *next);
-  snapshot_ = std::move(next);
-  return snapshot_;
+  return hold(std::move(next));
 }
 
 std::shared_ptr<const UserDocuments> XcapService::set_operators(std::shared_ptr<const Documents> operators,
                                                                 std::vector<std::string>& warnings) {
   operators_ = std::move(operators);
+  lists_ = operators_->lists;
   auto next = std::make_shared<UserDocuments>(*snapshot_);
   next->changed_owner.clear();
   for (auto& [key, stored] : documents_) {
@@ -514,8 +523,7 @@ std::shared_ptr<const UserDocuments> XcapService::set_operators(std::shared_ptr<
       warnings.push_back(name + ": the operator has rules of that user, too; those hold");
     }
   }
-  snapshot_ = std::move(next);
-  return snapshot_;
+  return hold(std::move(next));
 }
 
 XcapRefusal XcapService::read_again(Stored& stored) const {
@@ -549,8 +557,7 @@ std::shared_ptr<const UserDocuments> XcapService::restore(std::vector<core::Xcap
     show(there->second, *next);
     list_owned(owner, *next);
   }
-  snapshot_ = std::move(next);
-  return snapshot_;
+  return hold(std::move(next));
 }
 
 std::string xcap_selector(std::string_view auid, std::string_view owner, std::string_view name) {

@@ -122,6 +122,7 @@ class XcapService {
   using Map = std::map<std::string, Stored, std::less<>>;  // by owner, AUID and name, separated by a line's end
 
   [[nodiscard]] XcapWorld world() const;
+  std::shared_ptr<const UserDocuments> hold(std::shared_ptr<UserDocuments> next);
   [[nodiscard]] XmlLimits limits() const;
   [[nodiscard]] XcapOutcome judge_computed(const XcapAsk& ask, const XcapRequest& request,
                                            const XcapComputed& computed) const;
@@ -146,7 +147,8 @@ class XcapService {
   Map documents_;
   std::map<std::string, std::string, std::less<>> group_of_;  // Group::key() to the key of the document it is in
   std::uint64_t bytes_ = 0;
-  std::shared_ptr<const UserDocuments> snapshot_ = std::make_shared<UserDocuments>();
+  std::shared_ptr<const UserDocuments> snapshot_;
+  ExternalLists lists_;  // the operator's and those in snapshot_
 };
 
 // The document selector: "AUID/users/XUI/NAME", percent-encoded.

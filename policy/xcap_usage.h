@@ -48,6 +48,10 @@ struct XcapWorld {
   std::string_view groups_prefix{};         // that names of groups have to begin with
   std::span<const std::string> reserved{};  // user_keys that mean something else here
   std::uint32_t group_members_max = 500;    // of a group that a user makes
+  const ExternalLists& lists;               // that documents name
+
+  // XcapService::user_of.
+  [[nodiscard]] std::string user_of(std::string_view name) const;
 };
 
 struct XcapRefusal {
@@ -75,7 +79,9 @@ class XcapUsage {
   // A document can be there.
   [[nodiscard]] virtual bool has(const XcapPlace& place) const = 0;
   // For those who are not its owner; documents of the global tree can be read by all who are known.
-  [[nodiscard]] virtual bool may_read(std::string_view, const XcapValue&) const { return false; }
+  [[nodiscard]] virtual bool may_read(std::string_view, const XcapValue&, const XcapWorld&) const {
+    return false;
+  }
 
   // --- stored: what a whole document has to be
 

@@ -26,20 +26,39 @@ XcapRefusal constraint(std::string phrase) { return refused(XcapFault::constrain
 // The service has judged its length.
 XmlLimits limits_of(std::string_view bytes) { return {.bytes_max = bytes.size(), .elements_max = 20'000}; }
 
-// Whose lists others may name is theirs to say, and there is no way to say it.
-bool are_his(std::span<const std::string> anchors, std::string_view owner) {
-  return std::all_of(anchors.begin(), anchors.end(), [owner](const std::string& anchor) {
-    const std::optional<ListAnchor> named = parse_list_anchor(anchor);
-    return named && named->user == owner;
-  });
+// Anchors of a ruleset or a group: who is judged by it is looked for in each, at every request of his.
+constexpr std::size_t anchors_max = 64;
+// Of a resource-lists document.
+constexpr std::size_t lists_and_entries_max = 10'000;
+constexpr std::size_t list_name_bytes_max = 256;
+
+// The lists that a user's document names.
+XcapRefusal judge_anchors(std::span<const ListAnchor> listed, std::span<const Rule> rules, std::string_view owner,
+                          const XcapWorld& world) {
+  // Whose lists others may name is theirs to say, and there is no way to say it.
+  const auto are_his = [&](std::span<const ListAnchor> anchors) {
+    return std::all_of(anchors.begin(), anchors.end(), [&](const ListAnchor& anchor) {
+      return !anchor.names.empty() && world.user_of(anchor.user) == owner;
+    });
+  };
+  std::size_t count = listed.size();
+  for (const Rule& rule : rules) count += rule.conditions.external_list.size();
+  if (count > anchors_max) return constraint("names more than " + std::to_string(anchors_max) + " lists");
+  if (!are_his(listed) || !std::all_of(rules.begin(), rules.end(), [&](const Rule& rule) {
+        return are_his(rule.conditions.external_list);
+      })) {
+    return constraint("only lists of the same user's resource-lists document \"index\" are followed");
+  }
+  return {};
 }
-bool names_others_lists(std::span<const Rule> rules, std::string_view owner) {
-  return std::any_of(rules.begin(), rules.end(),
-                     [owner](const Rule& rule) { return !are_his(rule.conditions.external_list, owner); });
-}
-constexpr std::string_view not_his_text = "only lists of the same user's resource-lists document \"index\" are followed";
 
 }  // namespace
+
+std::string XcapWorld::user_of(std::string_view name) const {
+  std::string key = user_key(completed_uri(name, domain));
+  if (!key.starts_with("tel:+") || accounts.find(key.substr(4)) == accounts.end()) return key;
+  return "sip:" + key.substr(4) + "@" + std::string(domain);
+}
 
 XcapRefusal judge_group_uri(const Group& group, const XcapWorld& world) {
   sip::Uri uri;
@@ -66,9 +85,10 @@ std::vector<std::string_view> XcapGroups::namespaces() const {
   return {list_service_space, common_policy_space, oma_common_policy_space, xdm_extensions_space};
 }
 
-bool XcapGroups::may_read(std::string_view reader, const XcapValue& value) const {
+bool XcapGroups::may_read(std::string_view reader, const XcapValue& value, const XcapWorld& world) const {
   return !value.groups.empty() && std::all_of(value.groups.begin(), value.groups.end(), [&](const auto& group) {
-    return group->is_member(reader) && group->may(reader, GroupAction::conference_state);
+    return group->is_member(reader, &world.lists) &&
+           group->judge({.uri = reader, .lists = &world.lists}, GroupAction::conference_state) == GroupVerdict::allowed;
   });
 }
 
@@ -78,8 +98,10 @@ XcapRefusal XcapGroups::read(const XcapPlace& place, std::string_view bytes, con
   for (Group& group : groups) {
     if (XcapRefusal refusal = judge_group_uri(group, world); refusal.fault != XcapFault::none) return refusal;
     const GroupSpec& spec = group.spec();
-    if (!are_his(spec.external_lists, place.owner) || (spec.rules && names_others_lists(*spec.rules, place.owner))) {
-      return constraint(std::string(not_his_text));
+    const std::span<const Rule> rules = spec.rules ? std::span<const Rule>(*spec.rules) : std::span<const Rule>();
+    if (XcapRefusal refusal = judge_anchors(spec.external_lists, rules, place.owner, world);
+        refusal.fault != XcapFault::none) {
+      return refusal;
     }
     if (group.members().size() > world.group_members_max ||
         group.max_participants().value_or(0) > world.group_members_max) {
@@ -105,7 +127,9 @@ XcapRefusal XcapAccessRules::read(const XcapPlace& place, std::string_view bytes
   if (world.operators.rules_of(place.owner) != nullptr) return constraint("the rules of this user are the operator's");
   auto rules = std::make_shared<AccessRules>();
   if (const XmlError error = parse_access_rules(bytes, *rules, limits_of(bytes))) return invalid(error);
-  if (names_others_lists(rules->rules(), place.owner)) return constraint(std::string(not_his_text));
+  if (XcapRefusal refusal = judge_anchors({}, rules->rules(), place.owner, world); refusal.fault != XcapFault::none) {
+    return refusal;
+  }
   out.access_rules = std::move(rules);
   return {};
 }
@@ -144,6 +168,9 @@ class ListsReader {
       const auto kind =
           std::find_if(std::begin(kinds), std::end(kinds), [&](const Kind& k) { return k.name == child.name(); });
       if (kind == std::end(kinds) || (is_root && kind != kinds)) return invalid(bad(child, "can not stand there"));
+      if (++count_ > lists_and_entries_max) {
+        return constraint("has more than " + std::to_string(lists_and_entries_max) + " lists and entries");
+      }
       const auto number = static_cast<std::size_t>(kind - kinds);
       const std::string here =
           path + "/" + std::string(kind->name) + "%5B" + std::to_string(++places[number]) + "%5D";
@@ -153,6 +180,9 @@ class ListsReader {
         return {XcapFault::uniqueness_failure, "it stands there already", here + "/@" + std::string(kind->attribute)};
       }
       if (kind != kinds) continue;
+      if (value && value->size() > list_name_bytes_max) {
+        return constraint("a list has a name of at most " + std::to_string(list_name_bytes_max) + " bytes");
+      }
       if (XcapRefusal refusal = read(child, here, false); refusal.fault != XcapFault::none) return refusal;
     }
     return {};
@@ -166,6 +196,7 @@ class ListsReader {
   };
   static constexpr Kind kinds[4] = {
       {"list", "name", false}, {"entry", "uri", true}, {"entry-ref", "ref", true}, {"external", "anchor", true}};
+  std::size_t count_ = 0;
 };
 
 }  // namespace
@@ -180,7 +211,7 @@ XcapRefusal XcapResourceLists::read(const XcapPlace& place, std::string_view byt
   if (refusal.fault != XcapFault::none) return refusal;
   if (place.document != "index") return {};
   auto lists = std::make_shared<UserLists>();
-  if (const XmlError error = lists->add(place.owner, bytes, limits_of(bytes))) return invalid(error);
+  if (const XmlError error = lists->read(bytes, limits_of(bytes))) return invalid(error);
   out.lists = std::move(lists);
   return {};
 }

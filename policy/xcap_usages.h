@@ -24,7 +24,7 @@ class XcapGroups final : public XcapUsage {
   [[nodiscard]] std::string_view space() const override { return list_service_space; }
   [[nodiscard]] std::vector<std::string_view> namespaces() const override;
   [[nodiscard]] bool has(const XcapPlace& place) const override { return !place.global; }
-  [[nodiscard]] bool may_read(std::string_view reader, const XcapValue& value) const override;
+  [[nodiscard]] bool may_read(std::string_view reader, const XcapValue& value, const XcapWorld& world) const override;
   [[nodiscard]] XcapRefusal read(const XcapPlace& place, std::string_view bytes, const XcapWorld& world,
                                  XcapValue& out) const override;
 };

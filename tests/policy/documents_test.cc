@@ -153,25 +153,82 @@ TEST(Documents, a_group_in_short) {
 
 TEST(ListAnchor, R4826_3_1_an_anchor_names_a_user_s_list) {
   const auto anchor = parse_list_anchor(friends);
-  ASSERT_TRUE(anchor.has_value());
-  EXPECT_EQ(anchor->user, "sip:alice@example.org");
-  EXPECT_EQ(anchor->names, std::vector<std::string>{"friends"});
+  EXPECT_EQ(anchor.text, friends);
+  EXPECT_EQ(anchor.user, "sip:alice@example.org");
+  EXPECT_EQ(anchor.names, std::vector<std::string>{"friends"});
   const std::string base = "/resource-lists/users/sip%3Aalice%40example.org/index/~~/resource-lists";
-  EXPECT_EQ(parse_list_anchor(base + "/list[@name='a']/list%5B@name=%22b%20c%22%5D")->names,
+  EXPECT_EQ(parse_list_anchor(base + "/list[@name='a']/list%5B@name=%22b%20c%22%5D").names,
             (std::vector<std::string>{"a", "b c"}));
   for (const std::string& bad :
        {std::string(), std::string("http://x"), base, base + "/list", base + "/list[1]", base + "/list[@name='a]",
         base + "/list[@name='a'", base + "/list[@name=a]", base + "/list[@name='a']/entry",
         std::string("/resource-lists/users/x/index/~~/resource-lists/list[@name='a']"),
         std::string("/resource-lists/global/index/~~/resource-lists/list[@name='a']")}) {
-    EXPECT_FALSE(parse_list_anchor(bad).has_value()) << bad;
+    EXPECT_EQ(parse_list_anchor(bad), (ListAnchor{.text = bad})) << bad;
   }
-  UserLists all;
-  ASSERT_FALSE(all.add("sip:alice@example.org", lists, {}));
-  EXPECT_EQ(all.find(*anchor)->size(), 2U);
-  EXPECT_EQ(all.find({"sip:alice@example.org", {"friends", "close"}})->size(), 1U);
-  EXPECT_EQ(all.find({"sip:alice@example.org", {"close"}}), nullptr);
-  EXPECT_EQ(all.find({"sip:bob@example.org", {"friends"}}), nullptr);
+}
+
+using Names = std::vector<std::string>;
+
+TEST(UserLists, R4826_3_1_a_list_has_the_users_of_those_inside_it) {
+  UserLists his;
+  EXPECT_FALSE(his.contains(Names{"friends"}, "sip:bob@example.org")) << "nothing is there";
+  ASSERT_FALSE(his.read(lists, {}));
+  EXPECT_EQ(his.keys_of(Names{"friends"})->size(), 2U);
+  EXPECT_EQ(his.keys_of(Names{"friends", "close"})->size(), 1U);
+  EXPECT_FALSE(his.keys_of(Names{"close"}).has_value());
+  EXPECT_FALSE(his.keys_of(Names{}).has_value());
+  const auto list = [](const std::string& name, const std::string& inside) {
+    return "<list name='" + name + "'>" + inside + "</list>";
+  };
+  const auto entry = [](const std::string& user) { return "<entry uri='sip:" + user + "@example.org'/>"; };
+  ASSERT_FALSE(his.read("<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'>" +
+                            list("a", entry("1") + list("b", entry("2") + list("c", entry("3"))) + entry("4") + list("d", entry("3")) +
+                                          "<list>" + entry("5") + list("e", entry("6")) + "</list>") +
+                            list("f", entry("7")) + list("f", entry("8")) + "<list>" + entry("9") + "</list></resource-lists>",
+                        {}));
+  const auto users = [&](const Names& names) {
+    std::string found;
+    for (char user = '1'; user <= '9'; ++user) {
+      const std::string key = std::string("sip:") + user + "@example.org";
+      const auto keys = his.keys_of(names);
+      const bool contained = his.contains(names, key);
+      EXPECT_EQ(keys && keys->contains(key), contained) << key;
+      if (contained) found += user;
+    }
+    return found;
+  };
+  EXPECT_EQ(users({"a"}), "123456");
+  EXPECT_EQ(users({"a", "b"}), "23");
+  EXPECT_EQ(users({"a", "b", "c"}), "3");
+  EXPECT_EQ(users({"a", "d"}), "3");
+  EXPECT_EQ(users({"a", "e"}), "") << "no name leads to what stands in a list without one";
+  EXPECT_EQ(users({"f"}), "7") << "of two the first";
+  EXPECT_EQ(users({"b"}), "");
+}
+
+// What it keeps is in proportion to the document, however deep its lists and long their names.
+TEST(UserLists, R4826_3_1_a_user_is_kept_once_whatever_is_around_him) {
+  std::string text = "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'>";
+  Names names;
+  for (int depth = 0; depth < 13; ++depth) {
+    names.push_back(std::string(4000, static_cast<char>('a' + depth)));
+    text += "<list name='" + names.back() + "'>";
+  }
+  for (int n = 0; n < 5'000; ++n) {
+    text += "<list name='" + std::to_string(n) + "'><entry uri='sip:" + std::to_string(n) + "@x'/></list>";
+  }
+  for (int depth = 0; depth < 13; ++depth) text += "</list>";
+  UserLists his;
+  const XmlError error = his.read(text + "</resource-lists>", {.bytes_max = 512 * 1024, .elements_max = 20'000});
+  ASSERT_FALSE(error) << to_string(error);
+  EXPECT_EQ(his.size(), 5'000U);
+  for (std::size_t depth = 1; depth <= names.size(); ++depth) {
+    EXPECT_TRUE(his.contains(std::span(names).first(depth), "sip:4999@x"));
+  }
+  names.push_back("17");
+  EXPECT_TRUE(his.contains(names, "sip:17@x"));
+  EXPECT_FALSE(his.contains(names, "sip:18@x"));
 }
 
 }  // namespace

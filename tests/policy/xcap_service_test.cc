@@ -277,6 +277,106 @@ TEST_F(XcapServiceTest, RFC4826_3_1_HisGroupsAndRulesNameHisLists) {
   }
 }
 
+// Each anchor is looked for at every request to her.
+TEST_F(XcapServiceTest, RFC4826_3_1_HowManyListsOneDocumentMayName) {
+  const auto anchors = [](int count, const std::string& element, const std::string& attribute) {
+    std::string all;
+    for (int n = 0; n < count; ++n) {
+      all += "<" + element + " " + attribute + "='/resource-lists/users/sip:alice@example.org/index/~~/resource-lists/list[@name=&quot;" +
+             std::to_string(n) + "&quot;]'/>";
+    }
+    return all;
+  };
+  const auto rule = [&](const std::string& id, int count) {
+    return "<c:rule id='" + id + "'><c:conditions><o:external-list>" + anchors(count, "o:entry", "anc") +
+           "</o:external-list></c:conditions></c:rule>";
+  };
+  const auto rules = [&](int first, int second) {
+    return "<c:ruleset xmlns:c='urn:ietf:params:xml:ns:common-policy' xmlns:o='urn:oma:xml:xdm:common-policy'>" +
+           rule("1", first) + rule("2", second) + "</c:ruleset>";
+  };
+  const std::string index = "org.openmobilealliance.access-rules/users/sip:alice@example.org/index";
+  EXPECT_EQ(ask(alice, "PUT", index, rules(32, 32)).status, 201);
+  const Said said = ask(alice, "PUT", index, rules(32, 33));
+  EXPECT_EQ(fault(said), "constraint-failure");
+  EXPECT_NE(said.body.find("names more than 64 lists"), said.body.npos) << said.body;
+  const auto group_naming = [&](int listed, int ruled) {
+    std::string text = group_of("sip:team@example.org", anchors(listed, "external", "anchor"));
+    return text.insert(text.find("</list>") + 7, rules(ruled, 0));
+  };
+  EXPECT_EQ(ask(alice, "PUT", team, group_naming(32, 32)).status, 201);
+  EXPECT_EQ(fault(ask(alice, "PUT", team, group_naming(32, 33))), "constraint-failure");
+}
+
+TEST_F(XcapServiceTest, RFC4826_3_2_HowMuchADocumentMayHold) {
+  const std::string index = "resource-lists/users/sip:alice@example.org/index";
+  const auto lists = [](const std::string& inside) {
+    return "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'>" + inside + "</resource-lists>";
+  };
+  const auto nested = [&](int depth, std::size_t name_bytes, int inside) {
+    std::string text;
+    for (int n = 0; n < depth; ++n) text += "<list name='" + std::string(name_bytes, static_cast<char>('a' + n)) + "'>";
+    for (int n = 0; n < inside; ++n) text += "<list name='" + std::to_string(n) + "'/>";
+    for (int n = 0; n < depth; ++n) text += "</list>";
+    return lists(text);
+  };
+  EXPECT_EQ(ask(alice, "PUT", index, nested(13, 256, 10'000 - 13)).status, 201);
+  Said said = ask(alice, "PUT", index, nested(13, 256, 10'000 - 12));
+  EXPECT_EQ(fault(said), "constraint-failure");
+  EXPECT_NE(said.body.find("more than 10000 lists and entries"), said.body.npos) << said.body;
+  said = ask(alice, "PUT", index, nested(1, 257, 0));
+  EXPECT_EQ(fault(said), "constraint-failure");
+  EXPECT_NE(said.body.find("at most 256 bytes"), said.body.npos) << said.body;
+  EXPECT_EQ(fault(ask(alice, "PUT", "resource-lists/users/sip:alice@example.org/another", nested(1, 257, 0))), "constraint-failure");
+  // What an earlier process took is told of and means nothing.
+  begin({});
+  snapshot_ = service_->restore({{"resource-lists", alice, "index", "e1", nested(13, 4000, 11'000), 1}}, warnings_);
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_NE(warnings_[0].find("does not hold"), std::string::npos) << warnings_[0];
+  EXPECT_EQ(snapshot_->lists.size(), 0U);
+  EXPECT_EQ(ask(alice, "DELETE", index).status, 200);
+}
+
+TEST_F(XcapServiceTest, OMA_GRP_1_WhoIsAMemberByAListReadsTheGroup) {
+  const std::string index = "resource-lists/users/sip:alice@example.org/index";
+  ASSERT_EQ(ask(alice, "PUT", index,
+                "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'><list name='friends'><entry uri='sip:carol@example.org'/>"
+                "</list></resource-lists>")
+                .status,
+            201);
+  const std::string external = "<external anchor='http://x/xcap-root/" + index + "/~~/resource-lists/list[@name=&quot;friends&quot;]'/>";
+  ASSERT_EQ(ask(alice, "PUT", team, group_of("sip:team@example.org", external)).status, 201);
+  EXPECT_EQ(ask(carol, "GET", team).status, 200);
+  EXPECT_EQ(ask(bob, "GET", team).status, 403);
+  ASSERT_EQ(ask(alice, "DELETE", index).status, 200);
+  EXPECT_EQ(ask(carol, "GET", team).status, 403);
+}
+
+TEST_F(XcapServiceTest, RFC4825_6_2_HisListsAreHisByHisNumberToo) {
+  begin({});
+  auto accounts = std::make_shared<core::Credentials>();
+  for (const char* const name : {"+15550100", "+15550199"}) (*accounts)[name] = {};
+  service_->set_accounts(accounts);
+  const std::string his = "sip:+15550100@example.org";
+  ASSERT_EQ(ask(his, "PUT", "resource-lists/users/tel:+15550100/index",
+                "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'><list name='a'><entry uri='sip:bob@example.org'/></list>"
+                "</resource-lists>")
+                .status,
+            201);
+  const auto naming = [](const std::string& user) {
+    return group_of("sip:team@example.org", "<external anchor='/resource-lists/users/" + user +
+                                                "/index/~~/resource-lists/list[@name=&quot;a&quot;]'/>");
+  };
+  const std::string path = "org.openmobilealliance.groups/users/tel:+15550100/team";
+  EXPECT_EQ(fault(ask(his, "PUT", path, naming("tel:+15550199"))), "constraint-failure");
+  for (const char* const user : {"tel:+15550100", "tel:+1-555-0100", "sip:+15550100@example.org"}) {
+    EXPECT_LT(ask(his, "PUT", path, naming(user)).status, 300) << user;
+    ExternalLists lists;
+    lists.use(snapshot_);
+    EXPECT_TRUE(snapshot_->groups.find("sip:team@example.org")->is_member(bob, &lists)) << user;
+  }
+}
+
 TEST_F(XcapServiceTest, RFC4825_6_2_AUserIsKnownByHisNumberToo) {
   const std::string number = "tel:+15550100";
   const std::string path = "org.openmobilealliance.access-rules/users/tel:+15550100/index";

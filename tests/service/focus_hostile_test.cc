@@ -266,7 +266,7 @@ TEST_F(Hostile, OMA_ACC_6_WhoIsInAListThatARuleNamesMayInviteAndWatch) {
   friends.conditions.has_identity = false;
   friends.conditions.one.clear();
   friends.conditions.has_external_list = true;
-  friends.conditions.external_list = {"http://xcap.example.org/friends"};
+  friends.conditions.external_list = {policy::parse_list_anchor("http://xcap.example.org/friends")};
   spec.rules = std::vector<policy::Rule>{friends};
   auto config = focus_config();
   const policy::DocumentsResult read = policy::read_documents({}, {&spec, 1}, "example.org");

@@ -302,6 +302,38 @@ TEST_F(Participating, OMA_ACC_3_WhoAsksIsWhoIsProvenOrAssertedUnlessHeIsAnonymou
   EXPECT_EQ(what(only(from_alice(message()))), "MESSAGE");
 }
 
+TEST_F(Participating, OMA_ACC_3_WhoseNameIsANumberIsThatNumberToo) {
+  make([](policy::SipConfig& config) {
+    core::Digest digest;
+    core::Credential user;
+    for (const auto algorithm : {core::DigestAlgorithm::md5, core::DigestAlgorithm::sha256}) {
+      user.ha1[algorithm] = std::string(digest.ha1(algorithm, "+15550100", config.realm, "secret").view());
+    }
+    config.users.emplace("+15550100", user);
+  });
+  Says says = message();
+  const auto sent_by = [&](const std::string& identity) {
+    says.lines = "P-Asserted-Identity: <" + identity + ">\r\n" + text_type;
+    return code(only(from_peer(says))) == "403" ? "barred" : "passed";
+  };
+  for (const std::string& number : {std::string("tel:+15550100"), std::string("sip:+15550100@example.org;user=phone"),
+                                    std::string("sip:+15550100@example.org")}) {
+    allow(rule("<identity><one id=\"" + number + "\"/></identity>", "reject"));
+    EXPECT_EQ(sent_by("sip:+15550100@example.org"), "barred"s) << number;
+    EXPECT_EQ(sent_by("sip:%2B15550100@example.org"), "barred"s) << number;
+    EXPECT_EQ(sent_by("sip:+15550100@example.org;user=phone"), "barred"s) << number;
+    EXPECT_EQ(sent_by("sip:+15550199@example.org"), "passed"s) << number;
+    EXPECT_EQ(sent_by("sip:+15550100@elsewhere.example"), "passed"s) << "a name there is anything";
+  }
+  allow(rule("<identity><one id=\"tel:+alice\"/></identity>", "reject"));
+  EXPECT_EQ(sent_by("sip:+alice@example.org"), "passed"s);
+  allow(rule("<identity><one id=\"tel:+15550100\"/></identity>", "reject"));
+  says = message();
+  says.from = "<sip:+15550100@example.org>;tag=1";
+  EXPECT_EQ(code(only(from_alice(says, "+15550100"))), "403") << "who proves himself";
+  EXPECT_EQ(what(only(from_alice(message()))), "MESSAGE");
+}
+
 TEST_F(Participating, SEED4_6_1_2_1_3_TheRecipientsPolicyIsAskedForWhoeverSends) {
   auto& level = documents->policy.users[policy::user_key("sip:bob@example.org")];
   level.deny = {{*policy::parse_mime_pattern("image/*"), {}}};

@@ -66,8 +66,8 @@ struct Participating : testing::Test {
            "</p:allow-invite></actions></rule>";
   }
 
-  // From alice's device, who proves herself; what came of it.
-  std::vector<SipWorld::Sent> from_alice(Says says) {
+  // From alice's device, who proves herself, or himself as another user; what came of it.
+  std::vector<SipWorld::Sent> from_alice(Says says, const std::string& user = "alice") {
     says.sent_by = alice_at;
     says.branch += std::to_string(++requests);
     says.call_id += std::to_string(requests);
@@ -76,7 +76,7 @@ struct Participating : testing::Test {
     if (sent.empty() || what(sent[0].text) != "407") return sent;
     says.branch += "a";
     ++says.cseq;
-    says.lines += credentials(sent[0].text, says.method, says.uri, "alice");
+    says.lines += credentials(sent[0].text, says.method, says.uri, user);
     world->datagram(text_of(says), alice_at);
     sent = world->take();
     std::erase_if(sent, [](const auto& one) { return what(one.text) == "100"; });
