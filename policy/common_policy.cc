@@ -37,13 +37,13 @@ bool matches(const IdentityMany& many, std::span<const std::string_view> keys) {
 
 }  // namespace
 
-void ExternalLists::add(std::string anchor, Keys keys) {
-  lists_.insert_or_assign(std::move(anchor), std::make_shared<const Keys>(std::move(keys)));
-}
-
 bool ExternalLists::contains(const ListAnchor& anchor, std::string_view key) const {
-  if (const auto list = lists_.find(anchor.text); list != lists_.end()) return list->second->contains(key);
-  if (users_ == nullptr || users_->lists.empty() || anchor.names.empty()) return false;
+  if (anchor.names.empty()) return false;
+  if (files_ != nullptr) {
+    const auto his = files_->find(anchor.user);
+    if (his != files_->end() && his->second.has(anchor.names)) return his->second.contains(anchor.names, key);
+  }
+  if (users_ == nullptr || users_->lists.empty()) return false;
   const std::shared_ptr<const UserLists> his = users_->lists_of(anchor.user);
   return his != nullptr && his->contains(anchor.names, key);
 }

@@ -39,18 +39,17 @@ enum class Media : std::uint8_t {
 
 struct UserDocuments;
 
-// Lists that <external-list> names, by their anchor as it stands there: the operator's, and where he has none, those that users have
+// Lists that <external-list> names: those of the operator's files, and where these have none of that name, those that users have
 // written themselves. Those that nobody has have no members. A copy shares the lists.
 class ExternalLists {
  public:
-  using Keys = UserLists::Keys;
-  void add(std::string anchor, Keys keys);
+  using Files = std::map<std::string, UserLists, std::less<>>;  // by user_key of whose they are
+  void use(std::shared_ptr<const Files> files) { files_ = std::move(files); }
   void use(std::shared_ptr<const UserDocuments> users) { users_ = std::move(users); }
   [[nodiscard]] bool contains(const ListAnchor& anchor, std::string_view key) const;
-  [[nodiscard]] std::size_t size() const { return lists_.size(); }
 
  private:
-  std::map<std::string, std::shared_ptr<const Keys>, std::less<>> lists_;
+  std::shared_ptr<const Files> files_;          // null: there are none
   std::shared_ptr<const UserDocuments> users_;  // null: nobody has written any
 };
 

@@ -50,19 +50,15 @@ class DocumentsReader {
     return {};
   }
 
-  // After all files: the lists that some document names.
-  void resolve_anchors() {
+  // After all files: whether there are the lists that some document names.
+  void end_lists() {
     for (const auto& [anchor, from] : anchors_) {
       const ListAnchor parsed = parse_list_anchor(anchor);
-      const auto his = lists_.find(parsed.user);
-      std::optional<UserLists::Keys> keys;
-      if (his != lists_.end()) keys = his->second.keys_of(parsed.names);
-      if (keys) {
-        out_.lists.add(anchor, *std::move(keys));
-      } else {
-        warnings_.push_back(from + ": the list " + anchor + " is in no file: who is on it, its user alone can write");
-      }
+      const auto his = lists_->find(parsed.user);
+      if (his != lists_->end() && his->second.has(parsed.names)) continue;
+      warnings_.push_back(from + ": the list " + anchor + " is in no file: who is on it, its user alone can write");
     }
+    if (!lists_->empty()) out_.lists.use(std::move(lists_));
   }
 
  private:
@@ -102,7 +98,7 @@ class DocumentsReader {
   std::string read_lists(const DocumentFile& file, std::string_view name) {
     const std::string key = user_key(completed_uri(name, domain_));
     if (key.empty()) return "is not named after a user";
-    const auto [lists, fresh] = lists_.try_emplace(key);
+    const auto [lists, fresh] = lists_->try_emplace(key);
     if (!fresh) return "is another document of " + key;
     return text(lists->second.read(file.bytes, user_limits));
   }
@@ -112,7 +108,7 @@ class DocumentsReader {
   std::string_view domain_;
   std::map<std::string, std::string> group_files_;  // by key
   std::map<std::string, std::string> anchors_;      // and who names them first
-  std::map<std::string, UserLists> lists_;          // by user_key
+  std::shared_ptr<ExternalLists::Files> lists_ = std::make_shared<ExternalLists::Files>();
 };
 
 }  // namespace
@@ -144,7 +140,7 @@ DocumentsResult read_documents(std::span<const DocumentFile> files, std::span<co
       return result;
     }
   }
-  reader.resolve_anchors();
+  reader.end_lists();
   documents->judge_requests = !documents->access_rules.empty() ||
                               std::any_of(files.begin(), files.end(), [](const DocumentFile& file) {
                                 return file.name == operator_policy_name;

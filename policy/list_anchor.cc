@@ -134,14 +134,4 @@ bool UserLists::contains(std::span<const std::string> names, std::string_view ke
   return at != entries_.end() && at->key == key && at->list < lists_[*list].end;
 }
 
-std::optional<UserLists::Keys> UserLists::keys_of(std::span<const std::string> names) const {
-  const std::optional<std::uint32_t> list = find(names);
-  if (!list) return std::nullopt;
-  Keys keys;
-  for (const Entry& entry : entries_) {
-    if (entry.list >= *list && entry.list < lists_[*list].end) keys.insert(entry.key);
-  }
-  return keys;
-}
-
 }  // namespace parley::policy

@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,12 +36,10 @@ struct ListAnchor {
 // is kept at the list he stands in and nowhere else, and is found among all of them in one search.
 class UserLists {
  public:
-  using Keys = std::set<std::string, std::less<>>;
   // His document, in place of what was there.
   [[nodiscard]] XmlError read(std::string_view bytes, const XmlLimits& limits);
   [[nodiscard]] bool contains(std::span<const std::string> names, std::string_view key) const;
-  // nullopt: there is no such list.
-  [[nodiscard]] std::optional<Keys> keys_of(std::span<const std::string> names) const;
+  [[nodiscard]] bool has(std::span<const std::string> names) const { return find(names).has_value(); }
   // Users, each as often as there are lists that he himself stands in.
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 

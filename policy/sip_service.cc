@@ -381,7 +381,7 @@ void SipService::gather_lists() {
 
 void SipService::take(std::shared_ptr<const UserDocuments> documents) {
   written_ = std::move(documents);
-  gather_lists();
+  lists_.use(written_);
   participating_.take(written_);
   focus_targets_.take(written_);
   const std::string& owner = written_->changed_owner;

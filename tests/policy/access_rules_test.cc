@@ -7,6 +7,7 @@
 #include <string>
 
 #include "policy/user_key.h"
+#include "tests/policy/one_list.h"
 
 namespace parley::policy {
 namespace {
@@ -148,11 +149,10 @@ TEST(AccessRules, OMA_ACC_3_many_with_and_without_domain_and_exceptions) {
 TEST(AccessRules, OMA_ACC_3_external_lists) {
   const AccessRules rules = rules_of(rule("r",
                                           "<ocr:external-list><ocr:entry anc='http://xcap/list-a'/><ocr:entry "
-                                          "anc='http://xcap/list-b'/></ocr:external-list>",
+                                          "anc='http://xcap/resource-lists/users/sip:o@x/index/~~/resource-lists/list%5B@name=%22b%22%5D'/></ocr:external-list>",
                                           "reject"));
   EXPECT_EQ(judged(rules, {}), "pass by default");  // not resolved: nobody is on it
-  ExternalLists lists;
-  lists.add("http://xcap/list-b", {"sip:alice@example.com"});
+  const ExternalLists lists = lists_with("b", "sip:alice@example.com");
   EXPECT_EQ(judged(rules, {.lists = &lists}), "reject by r");
   EXPECT_EQ(judged(rules, {.uri = "sip:bob@example.com", .lists = &lists}), "pass by default");
   EXPECT_EQ(judged(rules, {.anonymous = true, .lists = &lists}), "pass by default");
@@ -255,7 +255,7 @@ TEST(AccessRules, what_is_written_judges_alike) {
            "accept") +
       rule("c", "<ocr:anonymous-request/>", "reject") + rule("d", "<ocr:other-identity/>", "reject") +
       rule("e", "<sphere value='x'/>", "accept") +
-      rule("f", "<ocr:external-list><ocr:entry anc='a&amp;b'/></ocr:external-list>", "pass") +
+      rule("f", "<ocr:external-list><ocr:entry anc='http://xcap/resource-lists/users/sip:o@x/index/~~/resource-lists/list%5B@name=%22a&amp;b%22%5D'/></ocr:external-list>", "pass") +
       rule("g", "<oxe:media-list><oxe:all-media-except><oxe:message-session/></oxe:all-media-except></oxe:media-list>",
            "pass"));
   std::string out;
@@ -266,8 +266,7 @@ TEST(AccessRules, what_is_written_judges_alike) {
   std::string twice;
   put_access_rules(again, twice);
   EXPECT_EQ(twice, out);
-  ExternalLists lists;
-  lists.add("a&b", {"sip:listed@example.com"});
+  const ExternalLists lists = lists_with("a&amp;b", "sip:listed@example.com");
   for (const char* uri : {"sip:alice@example.com", "sip:x@example.net", "sip:y@example.net", "sip:listed@example.com",
                           "sip:z@example.com"}) {
     for (const Wanted wanted : {Wanted::session, Wanted::pager_message, Wanted::file_transfer}) {

@@ -1,0 +1,26 @@
+// tests/policy/one_list.h - a list that <external-list> can name, in the operator's files.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "policy/common_policy.h"
+
+namespace parley::policy {
+
+// One list of sip:o@x, which has these users.
+inline ExternalLists lists_with(const std::string& name, const std::string& user) {
+  auto files = std::make_shared<ExternalLists::Files>();
+  const XmlError error = (*files)["sip:o@x"].read("<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'><list name='" + name +
+                                                      "'><entry uri='" + user + "'/></list></resource-lists>",
+                                                  {});
+  EXPECT_FALSE(error) << to_string(error);
+  ExternalLists lists;
+  lists.use(std::shared_ptr<const ExternalLists::Files>(std::move(files)));
+  return lists;
+}
+
+}  // namespace parley::policy
