@@ -104,6 +104,7 @@ class ClientWorld {
                                                                      .seed = core::Seed{},
                                                                      .start = now_,
                                                                      .files = files,
+                                                                     .fetched = fetched,
                                                                      .xcap = &xcap,
                                                                      .config = std::move(config)});
   }
@@ -149,6 +150,7 @@ class ClientWorld {
     }
     return {};
   }
+  [[nodiscard]] core::Instant now() const { return now_; }
   void forget() { sent_.clear(); }
   [[nodiscard]] bool quiet() const { return sent_.empty(); }
 
@@ -232,6 +234,7 @@ class ClientWorld {
   std::vector<core::ConnectRequest> dials;
   std::vector<core::ConnId> closes;
   Files files;
+  Files fetched;
   Xcap xcap;
 
  private:

@@ -26,6 +26,25 @@ TEST(PlainText, nobody_drives_the_terminal) {
   EXPECT_EQ(client::plain_text(event), "sip:a?[2J@x: hi?]0;t?\nthere");
 }
 
+TEST(PlainText, controls_are_none_in_any_form_and_letters_stay) {
+  const auto line = [](std::string_view text) { return client::harmless(text, false); };
+  EXPECT_EQ(line("a\x9b"
+                 "2Jb"), "a?2Jb");
+  EXPECT_EQ(line("a\xc2\x9b"
+                 "2Jb\xc2\x80\xc2\x9f"), "a?2Jb??");
+  EXPECT_EQ(line("\xe0\x82\x9b"), "???") << "overlong";
+  EXPECT_EQ(line("\xc2"), "?");
+  EXPECT_EQ(line("\xc2\xa0 \xc3\xa4 \xe2\x80\x93 \xf0\x9f\x98\x80"), "\xc2\xa0 \xc3\xa4 \xe2\x80\x93 \xf0\x9f\x98\x80");
+  EXPECT_EQ(line("\xc3\xa4\xe2\x80\x1b[2J"), "\xc3\xa4???[2J");
+  EXPECT_EQ(client::harmless("a\r\nb\tc\x7f", true), "a\nb\tc?");
+}
+
+TEST(PlainText, what_is_not_saved_is_said) {
+  Event event("message");
+  event.text("from", "sip:a@x").text("type", "image/png").text("path", "/x.part").flag("good", false).text("why", "full");
+  EXPECT_EQ(client::plain_text(event), "sip:a@x: [image/png, not saved: full]");
+}
+
 TEST(FileNames, T_46_a_peer_chooses_no_directory) {
   EXPECT_EQ(client::safe_name("../../etc/passwd"), "passwd");
   EXPECT_EQ(client::safe_name("..\\boot.ini"), "boot.ini");

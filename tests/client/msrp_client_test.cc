@@ -62,6 +62,29 @@ TEST(MsrpClient, R4975_2_R4975_5_a_message_in_one_chunk) {
   EXPECT_EQ(fact.status, 200);
 }
 
+TEST(MsrpClient, R4975_8_R4975_11_a_judged_message_is_answered_when_its_owner_has_decided) {
+  Up world({}, {.types = {"*"}, .bytes_max = 0, .pieces = false, .judged = true});
+  const std::string lines = "Message-ID: m1\r\nSuccess-Report: yes\r\nByte-Range: 1-3/3\r\n";
+  world.bytes(world.conn, world.send("abcd1", lines, "one") + world.send("abcd2", lines, "two"));
+  EXPECT_EQ(world.written(world.conn), "");
+  const std::uint64_t first = world.fact(Kind::message).number;
+  const std::uint64_t second = world.fact(Kind::message).number;
+  world.step([&] { world.client().judge(1, second, 413); });
+  std::string said = world.written(world.conn);
+  EXPECT_TRUE(said.starts_with("MSRP abcd2 413 ")) << said;
+  EXPECT_EQ(frames(said).size(), 1U) << "no REPORT of success";
+  world.step([&] { world.client().judge(1, first, 200); });
+  said = world.written(world.conn);
+  EXPECT_NE(said.find("MSRP abcd1 200 "), std::string::npos) << said;
+  EXPECT_NE(said.find(" REPORT\r\n"), std::string::npos) << said;
+  world.step([&] { world.client().judge(1, first, 413); });
+  EXPECT_EQ(world.written(world.conn), "") << "once";
+  world.bytes(world.conn, world.send("abcd3", lines, "six"));
+  const std::uint64_t third = world.fact(Kind::message).number;
+  world.closed(world.conn);
+  world.step([&] { world.client().judge(1, third, 200); });
+}
+
 TEST(MsrpClient, R4975_6_T_60_longer_ones_in_chunks_of_2048_with_explicit_ranges) {
   Up world;
   world.say(std::string(5000, 'x'));

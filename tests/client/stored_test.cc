@@ -1,5 +1,6 @@
 // What the server keeps for the user: OMA-DEF-10, -11, -13, OMA-HIS-1, -2, -5 as a client has them.
 #include "tests/client/client_world.h"
+#include "tools/parley/stored_job.h"
 
 namespace parley::tests {
 namespace {
@@ -26,7 +27,8 @@ const std::string deferred_xml =
 
 struct Keeping : ClientWorld {
   // The SUBSCRIBE of a list, answered with that document.
-  std::string listed(const std::string& document, const std::string& type) {
+  using ClientWorld::ClientWorld;
+  std::string listed(const std::string& document, const std::string& type, const std::string& state = "terminated;reason=timeout") {
     const std::string subscribe = next("SUBSCRIBE");
     const std::string ok = response(subscribe, "200 OK", "Contact: <sip:srv@127.0.0.1:5060>\r\nExpires: 0\r\n");
     receive(ok);
@@ -34,8 +36,7 @@ struct Keeping : ClientWorld {
             field(subscribe, "Call-ID") + "\r\nMax-Forwards: 70\r\nFrom: " + field(ok, "To") + "\r\nTo: " +
             field(ok, "From") + "\r\nCall-ID: " + field(ok, "Call-ID") +
             "\r\nCSeq: 1 NOTIFY\r\nContact: <sip:srv@127.0.0.1:5060>\r\nEvent: ua-profile\r\n"
-            "Subscription-State: terminated;reason=timeout\r\nContent-Type: " +
-            type + "\r\n" + with_body(document));
+            "Subscription-State: " + state + "\r\nContent-Type: " + type + "\r\n" + with_body(document));
     EXPECT_TRUE(next("SIP/2.0 200").starts_with("SIP/2.0 200"));
     return subscribe;
   }
@@ -43,6 +44,9 @@ struct Keeping : ClientWorld {
   // The fetch of 11 goes so far that messages come.
   core::ConnId fetching(Stored what = Stored::history) {
     step([&] { client().fetch_stored(what, what == Stored::history ? "11" : "7"); });
+    return fetch_goes_on(what);
+  }
+  core::ConnId fetch_goes_on(Stored what) {
     if (what == Stored::history) {
       (void)history();
     } else {
@@ -57,14 +61,16 @@ struct Keeping : ClientWorld {
     own = invite.substr(path, invite.find("\r\n", path) - path);
     return media_up();
   }
-  void comes(core::ConnId conn, const std::string& lines, const std::string& content) {
+  void comes(core::ConnId conn, const std::string& lines, const std::string& content, const std::string& answer = "200 OK") {
     const std::string tid = "tid" + std::to_string(++tids);
     const std::string size = std::to_string(content.size());
     bytes(conn, "MSRP " + tid + " SEND\r\nTo-Path: " + own + "\r\nFrom-Path: msrp://127.0.0.1:3000/bob;tcp\r\n" +
                     "Message-ID: hist." + std::to_string(tids) + "\r\nByte-Range: 1-" + size + "/" + size + "\r\n" + lines +
                     "\r\n\r\n" + content + "\r\n-------" + tid + "$\r\n");
-    EXPECT_NE(written(conn).find(" 200 OK"), std::string::npos);
+    said = written(conn);
+    EXPECT_NE(said.find("MSRP " + tid + " " + answer), std::string::npos) << said;
   }
+  std::string said;  // to the last that came
   std::string invite;
   std::string own;
   int tids = 0;
@@ -167,10 +173,11 @@ TEST(Stored, OMA_HIS_5_a_record_is_fetched_by_its_reference) {
   EXPECT_EQ(message.get("way"), "sent");
   EXPECT_EQ(message.get("type"), "image/png");
   EXPECT_EQ(message.get("path"), "/x");
-  ASSERT_EQ(world.files.files.size(), 1U);
-  EXPECT_EQ(world.files.files.begin()->second.bytes, "\x89PNG");
-  EXPECT_EQ(world.files.files.begin()->second.offer.name, "history-11-2.png");
-  world.files.answer = 603;  // no place for files
+  EXPECT_TRUE(world.files.files.empty()) << "those are of others";
+  ASSERT_EQ(world.fetched.files.size(), 1U);
+  EXPECT_EQ(world.fetched.files.begin()->second.bytes, "\x89PNG");
+  EXPECT_EQ(world.fetched.files.begin()->second.offer.name, "history-11-2.png");
+  world.fetched.answer = FileStore::no_place;
   world.comes(conn, "Content-Type: image/png", "abc");
   EXPECT_EQ(world.event("message").get("base64"), "YWJj");
 }
@@ -189,6 +196,183 @@ TEST(Stored, OMA_DEF_13_a_message_that_waits_is_fetched_and_its_receipt_given) {
               "imdn.Message-ID: i1\r\nimdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: text/plain\r\n\r\nhi");
   EXPECT_EQ(world.event("message").get("text"), "hi");
   EXPECT_NE(world.next("MESSAGE").find("<delivered/>"), std::string::npos) << "OMA-DEF-9";
+}
+
+const std::string picture =
+    "From: <sip:bob@example.org>\r\nTo: <sip:alice@example.org>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
+    "imdn.Message-ID: i1\r\nimdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: image/png\r\n\r\n\x89PNG";
+
+TEST(Stored, OMA_DEF_13_what_can_not_be_saved_stays_with_the_server) {
+  Keeping world;
+  const core::ConnId conn = world.fetching(Stored::deferred);
+  const std::string lines = "Success-Report: yes\r\nContent-Type: message/cpim";
+  world.fetched.answer = 480;  // no file can be opened
+  world.comes(conn, lines, picture, "413 ");
+  EXPECT_EQ(world.said.find(" REPORT\r\n"), std::string::npos) << world.said;
+  Event message = world.event("message");
+  EXPECT_EQ(message.get("good"), "false");
+  EXPECT_EQ(message.get("base64"), "");
+  EXPECT_EQ(world.next("MESSAGE"), "");
+  world.fetched.answer = 0;
+  world.fetched.full = true;
+  world.comes(conn, lines, picture, "413 ");
+  EXPECT_EQ(world.event("message").get("good"), "false");
+  EXPECT_EQ(world.said.find(" REPORT\r\n"), std::string::npos) << world.said;
+  EXPECT_EQ(world.next("MESSAGE"), "");
+  world.fetched.full = false;
+  world.comes(conn, lines, picture);
+  message = world.event("message");
+  EXPECT_EQ(message.get("good"), "true");
+  EXPECT_EQ(message.get("path"), "/x");
+  EXPECT_NE(world.said.find(" REPORT\r\n"), std::string::npos) << world.said;
+  EXPECT_NE(world.next("MESSAGE").find("<delivered/>"), std::string::npos);
+  world.fetched.answer = FileStore::no_place;
+  world.comes(conn, lines, picture);
+  EXPECT_EQ(world.event("message").get("base64"), "iVBORw==");
+  EXPECT_NE(world.next("MESSAGE").find("<delivered/>"), std::string::npos);
+}
+
+TEST(Stored, OMA_DEF_13_the_last_chunk_is_refused) {
+  Keeping world;
+  const core::ConnId conn = world.fetching(Stored::deferred);
+  world.fetched.full = true;
+  const auto chunk = [&](const std::string& tid, const std::string& range, const std::string& bytes, const std::string& flag) {
+    world.bytes(conn, "MSRP " + tid + " SEND\r\nTo-Path: " + world.own + "\r\nFrom-Path: msrp://127.0.0.1:3000/bob;tcp\r\n" +
+                          "Message-ID: m1\r\nByte-Range: " + range + "\r\nContent-Type: image/png\r\n\r\n" + bytes + "\r\n-------" +
+                          tid + flag + "\r\n");
+    return world.written(conn);
+  };
+  EXPECT_NE(chunk("one1", "1-3/6", "abc", "+").find("MSRP one1 200 "), std::string::npos);
+  EXPECT_NE(chunk("two2", "4-6/6", "def", "$").find("MSRP two2 413 "), std::string::npos);
+  EXPECT_EQ(world.event("message").get("good"), "false");
+}
+
+TEST(Stored, OMA_HIS_5_a_record_goes_on_behind_what_can_not_be_saved) {
+  Keeping world;
+  const core::ConnId conn = world.fetching();
+  world.fetched.answer = 480;
+  world.comes(conn, "Content-Type: image/png", "abc");
+  EXPECT_EQ(world.event("message").get("good"), "false");
+  world.comes(conn, "Content-Type: text/plain", "next");
+  EXPECT_EQ(world.event("message").get("text"), "next");
+}
+
+TEST(Stored, names_of_files_have_letters_and_digits) {
+  Keeping world;
+  const core::ConnId conn = world.fetching();
+  const auto name_of = [&](const std::string& type) {
+    std::string content = picture;
+    content.replace(content.find("image/png"), 9, type);
+    world.fetched.files.clear();
+    world.comes(conn, "Content-Type: message/cpim", content);
+    return world.fetched.files.size() == 1 ? world.fetched.files.begin()->second.offer.name : std::string();
+  };
+  EXPECT_EQ(name_of("image/svg+xml"), "history-11-1.svg+xml");
+  EXPECT_EQ(name_of("image/x_*!y.z"), "history-11-2.xy.z");
+  EXPECT_EQ(name_of("image/*"), "history-11-3.bin");
+}
+
+TEST(Stored, only_entries_with_an_id_are_in_a_list) {
+  for (const char* bad : {"", "1&quot;]", "&#x9b;2J", "../x", "1 2"}) {
+    const std::optional<StoredList> list = read_stored_list(
+        Stored::deferred, "<deferred-list><entry id=\"" + std::string(bad) +
+                              "\"><size>1</size></entry><entry><size>1</size></entry>"
+                              "<entry id=\"a7\"><size>5</size></entry></deferred-list>");
+    ASSERT_TRUE(list);
+    ASSERT_EQ(list->entries.size(), 1U) << bad;
+    EXPECT_EQ(list->entries[0].id, "a7");
+  }
+}
+
+TEST(Stored, OMA_DEF_13_a_reference_is_a_sip_uri_and_nothing_besides) {
+  for (const char* bad : {"", "x", "tel:+4930", "sip:a@b&#13;&#10;Evil: 1", "sip:a@b c", "sip:a@b&gt;"}) {
+    Keeping world;
+    world.step([&] { world.client().fetch_stored(Stored::deferred, "7"); });
+    std::string document = deferred_xml;
+    const std::string good = "sip:deferred-aa@example.org";
+    document.replace(document.find(good), good.size(), bad);
+    (void)world.listed(document, "application/vnd.oma.im.deferred-list+xml");
+    const Event failed = world.event("fetch_failed");
+    EXPECT_EQ(failed.number_of("status"), 502U) << bad;
+    EXPECT_EQ(failed.get("id"), "7");
+    EXPECT_EQ(world.next("INVITE"), "");
+  }
+}
+
+TEST(Stored, OMA_DEF_11_an_empty_notify_is_a_failure) {
+  Keeping world;
+  const std::string type = "application/vnd.oma.im.deferred-list+xml";
+  world.step([&] { world.client().list_stored(Stored::deferred); });
+  (void)world.listed("", type);
+  EXPECT_EQ(world.event("list_failed").number_of("status"), 503U);
+  EXPECT_EQ(world.event("list_failed").name, "") << "once";
+  world.step([&] { world.client().fetch_stored(Stored::deferred, "7"); });
+  (void)world.listed("", type);
+  const Event failed = world.event("fetch_failed");
+  EXPECT_EQ(failed.number_of("status"), 503U);
+  EXPECT_EQ(failed.get("id"), "7");
+  world.step([&] { world.client().list_stored(Stored::deferred); });
+  (void)world.listed("", type, "pending;expires=0");
+  EXPECT_EQ(world.event("list_failed").name, "") << "nobody has decided yet";
+}
+
+TEST(Stored, what_can_not_be_sent_is_said) {
+  Keeping world([](ClientConfig& config) { config.agent.exchanges_max = 0; });
+  world.step([&] { world.client().fetch_stored(Stored::history, "11"); });
+  const Event failed = world.event("fetch_failed");
+  EXPECT_EQ(failed.get("of"), "history");
+  EXPECT_EQ(failed.get("id"), "11");
+  EXPECT_EQ(failed.number_of("status"), 503U);
+  world.step([&] { world.client().fetch(); });
+  EXPECT_EQ(world.event("settings_failed").number_of("status"), 503U);
+}
+
+// A run of `deferred get 7`.
+struct Getting : Keeping {
+  Getting() {
+    Settings settings;
+    settings.command = Settings::Command::stored_get;
+    settings.id = "7";
+    job = make_stored_job(settings);
+    step([&] { job->start(client(), now()); });
+    conn = fetch_goes_on(Stored::deferred);
+    hear();
+  }
+  void hear() {
+    for (const Event& event : std::exchange(events, {})) job->on_event(client(), event);
+  }
+  void ends() {
+    receive("BYE sip:alice@127.0.0.1:40000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKbye\r\nMax-Forwards: 70\r\n"
+            "From: " + field(invite, "To") + ";tag=srv\r\nTo: " + field(invite, "From") + "\r\nCall-ID: " +
+            field(invite, "Call-ID") + "\r\nCSeq: 2 BYE\r\n" + with_body(""));
+    hear();
+  }
+  std::unique_ptr<Job> job;
+  core::ConnId conn;
+};
+
+TEST(StoredJob, what_is_not_saved_is_a_failure) {
+  Getting run;
+  run.fetched.answer = 480;
+  run.comes(run.conn, "Content-Type: image/png", "abc", "413 ");
+  run.hear();
+  EXPECT_NE(run.job->take_complaint().find("not saved"), std::string::npos);
+  EXPECT_FALSE(run.job->status());
+  run.ends();
+  EXPECT_EQ(run.job->status(), exit_usage);
+}
+
+TEST(StoredJob, only_its_own_session_ends_it) {
+  Getting run;
+  Event other("session");
+  other.number("session", 999).text("state", "ended").text("why", "486");
+  run.job->on_event(run.client(), other);
+  EXPECT_FALSE(run.job->status());
+  run.comes(run.conn, "Content-Type: image/png", "abc");
+  run.hear();
+  EXPECT_EQ(run.job->take_output(), "sip:bob@example.org: [/x]\n");
+  run.ends();
+  EXPECT_EQ(run.job->status(), exit_done);
 }
 
 TEST(Stored, OMA_HIS_5_a_refusal_ends_the_fetch) {
@@ -225,9 +409,11 @@ TEST(Stored, OMA_HIS_5_OMA_DEF_10_an_entry_is_deleted_by_xcap) {
   EXPECT_EQ(world.event("deleted").name, "") << "once";
 }
 
-TEST(Stored, ids_are_numbers) {
+TEST(Stored, ids_are_letters_and_digits) {
   EXPECT_TRUE(is_stored_id("18446744073709551615"));
-  for (const char* bad : {"", "x", "1\"]", "123456789012345678901"}) EXPECT_FALSE(is_stored_id(bad)) << bad;
+  EXPECT_TRUE(is_stored_id("aZ09"));
+  for (const char* bad : {"", "1\"]", "a-b", "\x9b"}) EXPECT_FALSE(is_stored_id(bad)) << bad;
+  EXPECT_FALSE(is_stored_id(std::string(65, '1')));
 }
 
 }  // namespace

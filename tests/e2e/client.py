@@ -24,7 +24,7 @@ def binary():
 class Program:
     """One run. `arguments` begin with the command; those about who and where come from the rest."""
 
-    def __init__(self, case, address, user, secret, *arguments, transport="udp", domain="example.org", flags=(), stdin=None):
+    def __init__(self, case, address, user, secret, *arguments, transport="udp", domain="example.org", flags=(), stdin=None, cwd=None):
         self.name = f"parley {user} {' '.join(arguments)}"
         with tempfile.NamedTemporaryFile("w", suffix=".password", delete=False) as file:
             file.write(f"{secret}\n")
@@ -35,7 +35,8 @@ class Program:
         self.changed = threading.Condition()
         self.events, self.lines, self.errors = [], [], []
         self.all = []
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        cwd=cwd)
         case.addCleanup(self.kill)
         self.threads = [threading.Thread(target=self._read, args=(self.process.stdout, self.lines), daemon=True),
                         threading.Thread(target=self._read, args=(self.process.stderr, self.errors), daemon=True)]

@@ -15,10 +15,10 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\xff"
 
 
 class Stored(HistoryCase):
-    def parley(self, user, *arguments, transport="udp", xcap=None):
+    def parley(self, user, *arguments, transport="udp", xcap=None, cwd=None):
         root = xcap or self.server.ready["xcap"][0].replace("http:", "http://") + "/xcap-root"
         return Program(self, ("127.0.0.1", self.tcp if transport == "tcp" else self.udp), user, SECRETS[user], *arguments,
-                       transport=transport, flags=("--xcap", root))
+                       transport=transport, flags=("--xcap", root), cwd=cwd)
 
     def done(self, user, *arguments, status=0, **how):
         program = self.parley(user, *arguments, **how)
@@ -84,7 +84,7 @@ class Stored(HistoryCase):
         self.done("bob", "history", "delete", "14", status=1)
         self.done("bob", "history", "get", "14", status=1)
         self.done("bob", "deferred", "get", "14", status=1)
-        self.done("bob", "history", "get", "x", status=2)
+        self.done("bob", "history", "get", "x\"]", status=2)
         self.assertEqual(self.count("history_record"), 3)
         wrong = Program(self, ("127.0.0.1", self.udp), "bob", "wrong", "history", "list")
         self.assertEqual(wrong.ended(), 5, wrong.story())
@@ -111,6 +111,26 @@ class Stored(HistoryCase):
         left = [e["id"] for e in self.done("bob", "deferred", "list", "--json").events if e["event"] == "entry"]
         self.assertNotIn(listed[1]["id"], left)
         self.done("bob", "deferred", "delete", listed[1]["id"], status=1)
+
+    def test_OMA_DEF_13_what_can_not_be_saved_waits_on(self):
+        self.wait_for_him()
+        self.done("alice", "send", "sip:bob@example.org", "no picture", "--type", "image/png")
+
+        def waiting():
+            return [e["id"] for e in self.done("bob", "deferred", "list", "--json").events if e["event"] == "entry"]
+
+        number, = waiting()
+        with tempfile.TemporaryDirectory() as place:
+            for how in (("--files", f"{place}/none"), ("--files", f"{place}/none", "--json")):
+                failed = self.done("bob", "deferred", "get", number, *how, status=2)
+                self.assertIn("parley: a message is not saved: its file can not be opened", failed.errors)
+                self.assertEqual(waiting(), [number])
+            self.done("bob", "deferred", "get", number, cwd=place)
+            path, = glob.glob(f"{place}/*")
+            with open(path, "rb") as file:
+                self.assertEqual(file.read(), b"no picture")
+            self.assertEqual(os.path.splitext(path)[1], ".png")
+        self.assertEqual(waiting(), [])
 
     def test_in_a_chat(self):
         self.three()

@@ -31,6 +31,7 @@ Client::Client(Parts parts)
       pool_(parts.pool),
       metrics_(parts.metrics),
       files_(parts.files),
+      fetched_(parts.fetched),
       xcap_(parts.xcap),
       agent_(parts.pool, parts.metrics, random_, parts.start, config_.agent),
       msrp_(random_, config_.msrp) {

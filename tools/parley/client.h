@@ -84,7 +84,8 @@ class Client {
     core::Metrics& metrics;
     core::Seed seed;
     core::Instant start{};
-    FileStore& files;
+    FileStore& files;    // of what others send
+    FileStore& fetched;  // of what the user has fetched
     XcapClient* xcap = nullptr;  // null: none is known
     ClientConfig config;
   };
@@ -172,6 +173,7 @@ class Client {
     Roster roster{};
     Stored stored = Stored::deferred;  // stored: which list,
     std::string id{};                  // and what of it is to be fetched; empty: it is to be shown
+    bool told = false;                 // what became of it
   };
   struct Erasing {
     Stored what = Stored::deferred;
@@ -245,8 +247,9 @@ class Client {
 
   // client_events.cc
   void subscribe(ImSession& session);
-  Subscription* start_fetch(Subscription::Kind kind, Request request);
-  void show_document(const Subscription& subscription, std::string_view body);
+  void start_fetch(Subscription::Kind kind, Request request, Stored stored = {}, std::string id = {});
+  void tell_subscription_failed(Subscription& subscription, std::uint16_t status);
+  void show_document(Subscription& subscription, std::string_view body);
   void carry_subscription(Subscription& subscription, const sip::SubscriberStep& step);
   void on_subscribe_response(std::uint32_t number, std::uint16_t status, const Received* message);
   void on_notify(const UaFact& fact, ImSession* session);
@@ -254,16 +257,18 @@ class Client {
 
   // client_stored.cc
   void start_list(Stored what, std::string id);
-  void take_list(const Subscription& subscription, std::string_view document);
+  void take_list(Subscription& subscription, std::string_view document);
   void tell_list_failed(Stored what, std::string_view id, std::uint16_t status);
   void open_stored(Stored what, const StoredEntry& entry);
-  void show_stored(ImSession& session, const MsrpFact& fact);
+  [[nodiscard]] bool show_stored(ImSession& session, const MsrpFact& fact);
+  [[nodiscard]] bool save(const ImSession& session, const FileOffer& file, std::string_view bytes, Event& event);
 
   core::Random random_;
   ClientConfig config_;
   core::Pool& pool_;
   core::Metrics& metrics_;
   FileStore& files_;
+  FileStore& fetched_;
   XcapClient* const xcap_;
   UserAgent agent_;
   MsrpClient msrp_;

@@ -38,28 +38,28 @@ void Client::subscribe(ImSession& session) {
   carry_subscription(fresh, fresh.rules.start(now_.mono));
 }
 
-void Client::fetch() { (void)start_fetch(Subscription::Kind::settings, fetch_settings(self())); }
+void Client::fetch() { start_fetch(Subscription::Kind::settings, fetch_settings(self())); }
 
 void Client::fetch_deferred_messages() {
-  (void)start_fetch(Subscription::Kind::deferred, fetch_list(self(), Stored::deferred));
+  start_fetch(Subscription::Kind::deferred, fetch_list(self(), Stored::deferred));
 }
 
-// Null: there are as many as may be.
-Client::Subscription* Client::start_fetch(Subscription::Kind kind, Request request) {
-  if (subscriptions_.size() >= config_.subscriptions_max) return nullptr;
+// `stored`, `id`: of that kind.
+void Client::start_fetch(Subscription::Kind kind, Request request, Stored stored, std::string id) {
   const std::uint32_t number = next_number_++;
-  Subscription& fresh = subscriptions_
-                            .try_emplace(number, Subscription{.number = number,
-                                                              .kind = kind,
-                                                              .session = 0,
-                                                              .rules = sip::Subscriber({.expires_seconds = 0}),
-                                                              .dialog = sip::Dialog(pool_),
-                                                              .request = std::move(request),
-                                                              .envelope = new_envelope(),
-                                                              .roster = {}})
-                            .first->second;
+  Subscription fetch{.number = number,
+                     .kind = kind,
+                     .session = 0,
+                     .rules = sip::Subscriber({.expires_seconds = 0}),
+                     .dialog = sip::Dialog(pool_),
+                     .request = std::move(request),
+                     .envelope = new_envelope(),
+                     .roster = {},
+                     .stored = stored,
+                     .id = std::move(id)};
+  if (subscriptions_.size() >= config_.subscriptions_max) return tell_subscription_failed(fetch, 503);
+  Subscription& fresh = subscriptions_.try_emplace(number, std::move(fetch)).first->second;
   carry_subscription(fresh, fresh.rules.start(now_.mono));
-  return &fresh;
 }
 
 void Client::carry_subscription(Subscription& subscription, const sip::SubscriberStep& step) {
@@ -96,10 +96,24 @@ void Client::carry_subscription(Subscription& subscription, const sip::Subscribe
   }
   if (exchange == 0) {
     (void)subscription.rules.response({.status = 503}, now_.mono);
+    if (step.send != SubscribeKind::last) tell_subscription_failed(subscription, 503);
     return;
   }
   subscription.exchange = exchange;
   errands_[exchange] = {.kind = Errand::Kind::subscribe, .owner = subscription.number};
+}
+
+void Client::tell_subscription_failed(Subscription& subscription, std::uint16_t status) {
+  using Kind = Subscription::Kind;
+  if (subscription.kind == Kind::stored) {
+    if (!std::exchange(subscription.told, true)) tell_list_failed(subscription.stored, subscription.id, status);
+    return;
+  }
+  Event event(subscription.kind == Kind::settings   ? "settings_failed"
+              : subscription.kind == Kind::deferred ? "deferred_failed"
+                                                    : "roster_failed");
+  if (subscription.kind == Kind::conference) event.number("session", subscription.session);
+  tell(std::move(event.number("status", status)));
 }
 
 void Client::on_subscribe_response(std::uint32_t number, std::uint16_t status, const Received* message) {
@@ -134,16 +148,7 @@ void Client::on_subscribe_response(std::uint32_t number, std::uint16_t status, c
       (void)subscription.dialog.refresh(message->head, message->bytes);
     }
   }
-  if (status >= 300 && subscription.kind == Subscription::Kind::stored) {
-    tell_list_failed(subscription.stored, subscription.id, status);
-  } else if (status >= 300) {
-    using Kind = Subscription::Kind;
-    Event event(subscription.kind == Kind::settings   ? "settings_failed"
-                : subscription.kind == Kind::deferred ? "deferred_failed"
-                                                      : "roster_failed");
-    if (subscription.kind == Kind::conference) event.number("session", subscription.session);
-    tell(std::move(event.number("status", status)));
-  }
+  if (status >= 300) tell_subscription_failed(subscription, status);
   carry_subscription(subscription, subscription.rules.response(response, now_.mono));
 }
 
@@ -199,9 +204,14 @@ void Client::on_notify(const UaFact& fact, ImSession* session) {
   const bool good = step.answer == 0 || step.answer < 300;
   const std::uint32_t number = subscription->number;
   carry_subscription(*subscription, step);
-  if (!good || request.body.empty()) return;
-  show_document(subscriptions_.at(number), request.body);
+  if (!good) return;
   Subscription& shown = subscriptions_.at(number);
+  if (request.body.empty()) {  // nothing of what is stored: the store does not answer
+    const bool decided = state.status != sip::SubscriptionStatus::pending;
+    if (decided && shown.kind == Subscription::Kind::stored) tell_subscription_failed(shown, 503);
+    return;
+  }
+  show_document(shown, request.body);
   if (shown.kind != Subscription::Kind::conference) return;
   const Roster::Taken taken = shown.roster.take(request.body);
   if (taken == Roster::Taken::gap) {  // R4575-1
@@ -225,7 +235,7 @@ void Client::on_notify(const UaFact& fact, ImSession* session) {
 }
 
 // What a fetch has brought.
-void Client::show_document(const Subscription& subscription, std::string_view body) {
+void Client::show_document(Subscription& subscription, std::string_view body) {
   if (subscription.kind == Subscription::Kind::settings) {
     policy::PocSettings settings;
     if (policy::parse_poc_settings(body, settings)) return;

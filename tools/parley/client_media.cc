@@ -180,7 +180,11 @@ std::uint32_t Client::send_file(std::string to, FileOffer file, std::shared_ptr<
 }
 
 void Client::on_message(ImSession& session, const MsrpFact& fact) {
-  if (session.kind == SessionKind::stored) return show_stored(session, fact);
+  if (session.kind == SessionKind::stored) {
+    // A message that waits is the server's as long as it is not taken; a record stays there, and its next message may come.
+    const bool refused = !show_stored(session, fact) && session.stored == Stored::deferred;
+    return msrp_.judge(session.number, fact.number, refused ? 413 : 200);
+  }
   const Content content = read_content(fact.content_type, fact.body);
   show(content, session.peer, &session, mode_of(session.kind));
   if (session.kind == SessionKind::large) session.done = true;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sip/uri.h"
 #include "tools/parley/client.h"
 
 namespace parley::client {
@@ -23,15 +24,34 @@ std::string_view line_of(std::string_view lines, std::string_view name) {
   return {};
 }
 
+// What of a peer's words may stand in a file's name.
+std::string in_name(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (letter || (c >= '0' && c <= '9') || c == '.' || c == '+' || c == '-') out += c;
+  }
+  return out;
+}
+
+// A list is a document of somebody's: what becomes a Request-URI is one, and nothing besides.
+bool can_be_called(std::string_view text) {
+  const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  sip::Uri uri;
+  return std::none_of(text.begin(), text.end(), control) && sip::parse_uri(text, uri) &&
+         (uri.scheme == sip::Scheme::sip || uri.scheme == sip::Scheme::sips);
+}
+
 // "image/png": what its file is called.
 std::string file_name(const ImSession& session, std::string_view message_id, std::string_view type) {
   std::string name(to_string(session.stored));
   name.append("-").append(session.stored_id);
   if (const std::size_t dot = message_id.rfind('.'); dot != std::string_view::npos) {
-    name.append("-").append(message_id.substr(dot + 1));
+    name.append("-").append(in_name(message_id.substr(dot + 1)));
   }
   const std::string_view kind = type.substr(std::min(type.find('/') + 1, type.size()));
-  return name.append(".").append(kind);
+  const std::string ending = in_name(kind);
+  return name.append(".").append(ending.empty() ? "bin" : ending);
 }
 
 }  // namespace
@@ -41,10 +61,7 @@ void Client::list_stored(Stored what) { start_list(what, {}); }
 void Client::fetch_stored(Stored what, std::string id) { start_list(what, std::move(id)); }
 
 void Client::start_list(Stored what, std::string id) {
-  Subscription* const fresh = start_fetch(Subscription::Kind::stored, fetch_list(self(), what));
-  if (fresh == nullptr) return tell_list_failed(what, id, 503);
-  fresh->stored = what;
-  fresh->id = std::move(id);
+  start_fetch(Subscription::Kind::stored, fetch_list(self(), what), what, std::move(id));
 }
 
 void Client::tell_list_failed(Stored what, std::string_view id, std::uint16_t status) {
@@ -53,7 +70,8 @@ void Client::tell_list_failed(Stored what, std::string_view id, std::uint16_t st
   tell(std::move(event));
 }
 
-void Client::take_list(const Subscription& subscription, std::string_view document) {
+void Client::take_list(Subscription& subscription, std::string_view document) {
+  if (std::exchange(subscription.told, true)) return;
   const Stored what = subscription.stored;
   std::optional<StoredList> list = read_stored_list(what, document);
   if (!list) return tell_list_failed(what, subscription.id, 502);
@@ -77,11 +95,12 @@ void Client::take_list(const Subscription& subscription, std::string_view docume
 
 // OMA-DEF-13, OMA-HIS-5.
 void Client::open_stored(Stored what, const StoredEntry& entry) {
+  if (!can_be_called(entry.reference)) return tell_list_failed(what, entry.id, 502);
   if (stopping_ || sessions_.size() >= config_.sessions_max) return tell_list_failed(what, entry.id, 503);
   ImSession& session = make_session(SessionKind::stored, true);
   session.stored = what;
   session.stored_id = entry.id;
-  session.peer = what == Stored::deferred && !entry.from.empty() ? entry.from : entry.reference;
+  session.peer = what == Stored::deferred && can_be_called(entry.from) ? entry.from : entry.reference;
   session.wish = {.kind = SessionKind::stored,
                   .to = entry.reference,
                   .recipients = {},
@@ -90,14 +109,15 @@ void Client::open_stored(Stored what, const StoredEntry& entry) {
                   .timer = {}};
   session.envelope = new_envelope();
   tell(Event("fetch").text("of", to_string(what)).text("id", entry.id).number("session", session.number));
-  session.media_open = msrp_.open(session.number, config_.msrp.relay.starts_with("msrps:"), {.types = {"*"}});
+  session.media_open = msrp_.open(session.number, config_.msrp.relay.starts_with("msrps:"), {.types = {"*"}, .judged = true});
   if (session.media_open) return;
   session.failure = "503";
   end_session(session);
 }
 
-// What is no text goes into a file, where there is a place for files. Receipts of a record were given when it was recorded.
-void Client::show_stored(ImSession& session, const MsrpFact& fact) {
+// False: it is lost to the user, who had better be able to fetch it again. What is no text goes into a file, or is told as it
+// is where there is no place for files. Receipts of a record were given when it was recorded.
+bool Client::show_stored(ImSession& session, const MsrpFact& fact) {
   const Content content = read_content(fact.content_type, fact.body);
   const std::string sender = content.from_uri.empty() ? session.peer : content.from_uri;
   Event event("message");
@@ -107,19 +127,36 @@ void Client::show_stored(ImSession& session, const MsrpFact& fact) {
   const FileOffer file{.name = file_name(session, fact.message_id, content.type),
                        .type = content.type,
                        .size = content.body.size()};
+  bool has_it = true;
   if (content.type.starts_with("text/")) {
     event.text("text", content.body);
-  } else if (!content.body.empty() && files_.begin(session.number, file) == 0) {
-    const bool kept = files_.write(session.number, 1, content.body);
-    const FileStore::Result result = files_.end(session.number, kept);
-    event.text("path", result.path).flag("good", result.good);
+  } else if (content.body.empty()) {
+    event.text("base64", {});
   } else {
-    event.text("base64", base64(content.body));
+    has_it = save(session, file, content.body, event);
   }
   const std::string_view date = content.date.empty() ? line_of(fact.headers, "History-Date") : std::string_view(content.date);
   event.if_any("date", date).if_any("id", content.imdn_id);
   tell(std::move(event));
-  if (session.stored == Stored::deferred) answer_receipts(content, sender, &session);
+  if (has_it && session.stored == Stored::deferred) answer_receipts(content, sender, &session);
+  return has_it;
+}
+
+bool Client::save(const ImSession& session, const FileOffer& file, std::string_view bytes, Event& event) {
+  const std::uint16_t refused = fetched_.begin(session.number, file);
+  if (refused == FileStore::no_place) {
+    event.text("base64", base64(bytes));
+    return true;
+  }
+  if (refused != 0) {
+    event.flag("good", false).text("why", "its file can not be opened");
+    return false;
+  }
+  const bool written = fetched_.write(session.number, 1, bytes);
+  const FileStore::Result result = fetched_.end(session.number, written);
+  event.text("path", result.path).flag("good", result.good);
+  if (!result.good) event.text("why", written ? result.why : "its file can not be written");
+  return result.good;
 }
 
 bool Client::delete_stored(Stored what, std::string id) {

@@ -12,6 +12,8 @@ namespace parley::client {
 class FileStore {
  public:
   virtual ~FileStore() = default;
+  // Of a store that keeps nothing.
+  static constexpr std::uint16_t no_place = 603;
   // Whether that file may come: 0, or the status of the refusal. What it is called here is the store's matter: a
   // peer's name chooses no directory and replaces nothing.
   [[nodiscard]] virtual std::uint16_t begin(std::uint32_t session, const FileOffer& offer) = 0;

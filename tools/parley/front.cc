@@ -35,12 +35,13 @@ constexpr auto of_xcap = core::AdminRequest::Kind::history_delete;  // ticket as
 class Front final : public core::Worker {
  public:
   Front(core::Pool& pool, core::Metrics& metrics, core::Mailboxes& mailboxes, ClientConfig config, FileStore& files,
-        XcapClient* xcap, std::unique_ptr<Job> job, Screen& screen)
+        FileStore& fetched, XcapClient* xcap, std::unique_ptr<Job> job, Screen& screen)
       : pool_(pool),
         metrics_(metrics),
         mailboxes_(mailboxes),
         config_(std::move(config)),
         files_(files),
+        fetched_(fetched),
         xcap_(xcap),
         job_(std::move(job)),
         screen_(screen) {}
@@ -53,6 +54,7 @@ class Front final : public core::Worker {
                                                        .seed = core::system_seed(),
                                                        .start = now.mono,
                                                        .files = files_,
+                                                       .fetched = fetched_,
                                                        .xcap = xcap_,
                                                        .config = std::move(config_)});
     }
@@ -114,6 +116,7 @@ class Front final : public core::Worker {
   core::Mailboxes& mailboxes_;
   ClientConfig config_;
   FileStore& files_;
+  FileStore& fetched_;
   XcapClient* const xcap_;
   std::unique_ptr<Job> job_;
   Screen& screen_;
@@ -268,6 +271,8 @@ int run(const Settings& settings, const std::string& password, std::shared_ptr<c
   core::Pool pool({.small_count = 128, .large_count = 8, .arena_count = 16, .heap_bytes_max = 256ULL << 20});
   const auto metrics = std::make_unique<core::Metrics>();
   DiskFiles files(settings.directory);
+  // What the user asks for he wants to have; in JSON he has it.
+  DiskFiles fetched(settings.directory.empty() && !settings.json ? "." : settings.directory);
   const bool lines = settings.command == Settings::Command::chat || settings.command == Settings::Command::group_create;
   const std::unique_ptr<Screen> screen = make_screen(lines, settings.json);
   std::unique_ptr<HttpXcap> xcap;
@@ -281,8 +286,8 @@ int run(const Settings& settings, const std::string& password, std::shared_ptr<c
                                         mailboxes.post(0, {.kind = core::Post::Kind::admin, .admin = std::move(said)});
                                       });
   }
-  Front front(pool, *metrics, mailboxes, std::move(config), files, xcap.get(), make_job(settings, std::move(body), std::move(file)),
-              *screen);
+  Front front(pool, *metrics, mailboxes, std::move(config), files, fetched, xcap.get(),
+              make_job(settings, std::move(body), std::move(file)), *screen);
   NoAnswers answers;
   core::LoopConfig loop_config;
   loop_config.kind = settings.loop;

@@ -9,6 +9,14 @@
 
 namespace parley::client {
 
+namespace {
+
+// Deletions go one after the other, and somebody waits for each.
+constexpr time_t connect_seconds = 3;
+constexpr time_t read_seconds = 12;
+
+}  // namespace
+
 bool split_xcap_root(const std::string& root, std::string& server, std::string& path) {
   const std::size_t host = root.starts_with("http://") ? 7 : root.starts_with("https://") ? 8 : std::string::npos;
   if (host == std::string::npos) return false;
@@ -24,8 +32,8 @@ HttpXcap::HttpXcap(const HttpXcapConfig& config, Answer answer) : answer_(std::m
   std::string server;
   if (!split_xcap_root(config.root, server, path_)) return;
   http_ = std::make_unique<httplib::Client>(server);
-  http_->set_connection_timeout(10);
-  http_->set_read_timeout(30);
+  http_->set_connection_timeout(connect_seconds);
+  http_->set_read_timeout(read_seconds);
   http_->set_url_encode(false);  // paths are, and Digest has to sign what is sent
   http_->set_digest_auth(config.user, config.password);
   if (!config.tls_ca.empty()) http_->set_ca_cert_path(config.tls_ca);

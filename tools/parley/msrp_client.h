@@ -70,6 +70,7 @@ struct MsrpIntake {
   std::vector<std::string> types{};  // accept-types; "*" takes all
   std::uint64_t bytes_max = 0;       // of one message; 0: message_bytes_max
   bool pieces = false;               // given out as they come
+  bool judged = false;               // a message is answered by judge(), not before
 };
 
 struct OutMessage {
@@ -93,7 +94,7 @@ struct MsrpFact {
   };
   Kind kind = Kind::ready;
   std::uint32_t session = 0;
-  std::uint64_t number = 0;
+  std::uint64_t number = 0;  // outgoing; message: for judge()
   std::uint16_t status = 0;
   std::string message_id{};
   std::string content_type{};
@@ -131,6 +132,8 @@ class MsrpClient {
   void connect(std::uint32_t number, const MsrpPeer& peer);
   // Its number, for facts; 0: there is no room or no such session. It may be given before the session is up.
   [[nodiscard]] std::uint64_t send(std::uint32_t number, OutMessage message);
+  // What becomes of a message of a judged session, once for each: 200, or the error its sender is told.
+  void judge(std::uint32_t session, std::uint64_t number, std::uint16_t status);
   // Messages that have not been taken by the next hop.
   [[nodiscard]] std::size_t unsent(std::uint32_t number) const;
   void close(std::uint32_t number);
@@ -181,6 +184,21 @@ class MsrpClient {
     msrp::ByteLedger there{};
     bool success = false;
   };
+  // What of a request its response says again.
+  struct Asked {
+    msrp::Method method = msrp::Method::send;
+    msrp::FailureReport failure = msrp::FailureReport::yes;
+    std::string tid{};
+    std::string to_path{};
+    std::string from_path{};
+  };
+  struct Unjudged {
+    std::uint64_t link = 0;
+    Asked last{};  // the request that has completed it
+    std::string message_id{};
+    std::uint64_t total = 0;
+    bool success = false;
+  };
   enum class State : std::uint8_t { asking, idle, connecting, up, dead };
   struct Session {
     std::uint32_t number = 0;
@@ -201,6 +219,7 @@ class MsrpClient {
     std::string peer_path;
     std::deque<Outgoing> outgoing;
     std::map<std::string, Incoming, std::less<>> incoming;
+    std::map<std::uint64_t, Unjudged> unjudged;
   };
 
   // msrp_client.cc
@@ -226,10 +245,12 @@ class MsrpClient {
   void on_request(std::uint64_t key, Link& link, const msrp::FramePiece& piece);
   void begin_request(std::uint64_t key, Link& link, const msrp::FramePiece& piece);
   [[nodiscard]] std::uint16_t take_body(Session& session, Link& link, const msrp::FramePiece& piece);
-  [[nodiscard]] std::uint16_t finish_body(Session& session, Link& link, const msrp::FramePiece& piece);
+  // False: with this piece a message is complete that has to be judged.
+  [[nodiscard]] bool finish_body(std::uint64_t key, Session& session, Link& link, const msrp::FramePiece& piece);
   void complete(Session& session, const std::string& message_id, Incoming& incoming);
   void on_report(Session& session, const msrp::FramePiece& piece);
-  void answer(Link& link, const msrp::FramePiece& piece, std::uint16_t status);
+  [[nodiscard]] static Asked asked(const msrp::FramePiece& piece);
+  void answer(Link& link, const Asked& asked, std::uint16_t status);
   void on_response(std::uint64_t key, Link& link, const msrp::FramePiece& piece);
 
   // msrp_send.cc
@@ -255,6 +276,7 @@ class MsrpClient {
   std::uint64_t next_link_ = 1;
   std::uint64_t next_token_ = 1;
   std::uint64_t next_message_ = 1;
+  std::uint64_t next_unjudged_ = 1;
   std::deque<MsrpFact> facts_;
 };
 

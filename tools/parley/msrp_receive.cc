@@ -66,9 +66,9 @@ void MsrpClient::on_request(std::uint64_t key, Link& at, const msrp::FramePiece&
     return;
   }
   if (piece.head->method == msrp::Method::send && session != nullptr && at.answer == 0) {
-    at.answer = finish_body(*session, at, piece);
+    if (!finish_body(key, *session, at, piece)) return;
   }
-  answer(at, piece, at.answer == 0 ? 200 : at.answer);
+  answer(at, asked(piece), at.answer == 0 ? 200 : at.answer);
 }
 
 // Whose it is (R4975-12): the session-id of the first To-Path URI says so (T-43: it cannot be guessed).
@@ -147,25 +147,35 @@ std::uint16_t MsrpClient::take_body(Session& session, Link& at, const msrp::Fram
   return 0;
 }
 
-std::uint16_t MsrpClient::finish_body(Session& session, Link& at, const msrp::FramePiece& piece) {
-  if (!piece.head->has_body) return 0;
+bool MsrpClient::finish_body(std::uint64_t key, Session& session, Link& at, const msrp::FramePiece& piece) {
+  if (!piece.head->has_body) return true;
   const std::string message_id(piece.head->message_id.present() ? piece.head->message_id.of(piece.head_bytes)
                                                                 : piece.head->tid.of(piece.head_bytes));
   const auto found = session.incoming.find(message_id);
-  if (found == session.incoming.end()) return 0;
+  if (found == session.incoming.end()) return true;
   Incoming& incoming = found->second;
   if (piece.flag == msrp::Flag::abort) {
     session.incoming.erase(found);
     tell(MsrpFact::Kind::broken, session);
     facts_.back().message_id = message_id;
-    return 0;
+    return true;
   }
   // R4975-7: '$' fixes the total.
   if (piece.flag == msrp::Flag::end) incoming.total = piece.head->range.start - 1 + at.at;
-  if (incoming.total == ByteRange::unknown || !incoming.there.has_all(incoming.total)) return 0;
+  if (incoming.total == ByteRange::unknown || !incoming.there.has_all(incoming.total)) return true;
   complete(session, message_id, incoming);
+  if (session.intake.judged) {
+    facts_.back().number = next_unjudged_;
+    session.unjudged[next_unjudged_++] = {.link = key,
+                                          .last = asked(piece),
+                                          .message_id = message_id,
+                                          .total = incoming.total,
+                                          .success = incoming.success};
+  } else if (incoming.success) {
+    send_report(session, message_id, incoming.total);
+  }
   session.incoming.erase(found);
-  return 0;
+  return !session.intake.judged;
 }
 
 void MsrpClient::complete(Session& session, const std::string& message_id, Incoming& incoming) {
@@ -182,24 +192,42 @@ void MsrpClient::complete(Session& session, const std::string& message_id, Incom
   } else {
     fact.start = incoming.total + 1;
   }
-  if (incoming.success) send_report(session, message_id, incoming.total);
 }
 
-void MsrpClient::answer(Link& at, const msrp::FramePiece& piece, std::uint16_t status) {
-  if (piece.head->method == msrp::Method::send) {
+void MsrpClient::judge(std::uint32_t number, std::uint64_t message, std::uint16_t status) {
+  Session* const session = find(number);
+  if (session == nullptr) return;
+  const auto found = session->unjudged.find(message);
+  if (found == session->unjudged.end()) return;
+  const Unjudged judged = std::move(found->second);
+  session->unjudged.erase(found);
+  Link* const at = link(judged.link);
+  if (at == nullptr) return;
+  if (status == 200 && judged.success) send_report(*session, judged.message_id, judged.total);
+  answer(*at, judged.last, status);
+}
+
+MsrpClient::Asked MsrpClient::asked(const msrp::FramePiece& piece) {
+  return {.method = piece.head->method,
+          .failure = piece.head->failure,
+          .tid = std::string(piece.head->tid.of(piece.head_bytes)),
+          .to_path = std::string(piece.head->to_path.of(piece.head_bytes)),
+          .from_path = std::string(piece.head->from_path.of(piece.head_bytes))};
+}
+
+void MsrpClient::answer(Link& at, const Asked& asked, std::uint16_t status) {
+  if (asked.method == msrp::Method::send) {
     // R4975-8
-    if (piece.head->failure == msrp::FailureReport::no) return;
-    if (piece.head->failure == msrp::FailureReport::partial && status == 200) return;
+    if (asked.failure == msrp::FailureReport::no) return;
+    if (asked.failure == msrp::FailureReport::partial && status == 200) return;
   }
-  const std::string_view from_path = piece.head->from_path.of(piece.head_bytes);
-  const std::string_view to_path = piece.head->to_path.of(piece.head_bytes);
-  const std::string_view tid = piece.head->tid.of(piece.head_bytes);
+  const std::string_view from_path = asked.from_path;
   // R4975-9
-  const std::string_view back = piece.head->method == msrp::Method::send ? msrp::split_path(from_path).first : from_path;
+  const std::string_view back = asked.method == msrp::Method::send ? msrp::split_path(from_path).first : from_path;
   std::string text = "MSRP ";
-  text.append(tid).append(" ").append(std::to_string(status)).append(" ").append(msrp::reason_phrase(status));
-  text.append("\r\nTo-Path: ").append(back).append("\r\nFrom-Path: ").append(msrp::split_path(to_path).first);
-  text.append("\r\n-------").append(tid).append("$\r\n");
+  text.append(asked.tid).append(" ").append(std::to_string(status)).append(" ").append(msrp::reason_phrase(status));
+  text.append("\r\nTo-Path: ").append(back).append("\r\nFrom-Path: ").append(msrp::split_path(asked.to_path).first);
+  text.append("\r\n-------").append(asked.tid).append("$\r\n");
   write(at, text);
 }
 

@@ -125,7 +125,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     kept->require_subcommand(1);
     CLI::App* const list = kept->add_subcommand("list", "what there is");
     CLI::App* const fetch = kept->add_subcommand("get", "fetch one and show it");
-    fetch->add_option("--files", s.directory, "save what is no text in this directory");
+    fetch->add_option("--files", s.directory,
+                      "save what is no text in this directory (default: the current one; with --json it is in the events)");
     CLI::App* const remove = kept->add_subcommand("delete", "delete one; needs --xcap");
     for (CLI::App* const one : {fetch, remove}) one->add_option("id", s.id, "as 'list' shows it")->required();
     for (CLI::App* const one : {list, fetch, remove}) one->add_flag("--json", s.json, "events as lines of JSON");

@@ -7,7 +7,7 @@
 
 namespace parley::client {
 
-// Without a line end; control characters of peers are shown as '?', so that nobody drives the terminal.
+// Without a line end; control characters of peers, and what is no UTF-8, are shown as '?', so that nobody drives the terminal.
 [[nodiscard]] std::string plain_text(const Event& event);
 [[nodiscard]] std::string harmless(std::string_view text, bool keep_lines);
 

@@ -30,6 +30,7 @@ class StoredJob final : public Job {
     } else if (event.name == "entry" || event.name == "message") {
       show(plain_text(event));
     }
+    if (event.name == "fetch") session_ = event.number_of("session");
     if (event.name == "list") {
       const std::uint64_t left_out = event.number_of("left_out");
       if (left_out != 0) complain(std::to_string(left_out) + " older ones are not in the list");
@@ -46,15 +47,21 @@ class StoredJob final : public Job {
       } else {
         fail("not deleted", status);
       }
+    } else if (session_ == 0 || event.number_of("session") != session_) {
+      return;  // others may call meanwhile
     } else if (event.name == "broken") {
       complain("a message was cut off, or is longer than --message-bytes-max");
-      broken_ = true;
+      broken_ = exit_refused;
+    } else if (event.name == "message" && event.get("good") == "false") {
+      complain("a message is not saved: " + harmless(event.get("why"), false));
+      broken_ = exit_usage;
     } else if (event.name == "session" && event.get("state") == "ended") {
       std::uint64_t status = 0;
       const std::string_view why = event.get("why");
       (void)std::from_chars(why.data(), why.data() + why.size(), status);
+      if (broken_ != exit_done) return finish(broken_);
       if (status != 0) return fail("not fetched", status);
-      finish(broken_ ? exit_refused : exit_done);
+      finish(exit_done);
     }
   }
   // A long record takes its time; it is over when nothing more comes.
@@ -79,7 +86,8 @@ class StoredJob final : public Job {
   Settings settings_;
   core::Instant deadline_ = core::never;
   bool heard_ = false;
-  bool broken_ = false;
+  std::uint64_t session_ = 0;  // of the fetch; 0: there is none yet
+  int broken_ = exit_done;
 };
 
 }  // namespace

@@ -82,6 +82,7 @@ std::optional<StoredList> read_stored_list(Stored what, std::string_view bytes) 
     if (element.name() != (deferred ? "entry" : "history")) continue;
     StoredEntry entry = deferred ? deferred_entry(element) : history_entry(element);
     entry.id = element.attribute("id").value_or("");
+    if (!is_stored_id(entry.id)) continue;  // it goes to terminals, into names of files and into XPath
     entry.subject = text_of(element, "subject");
     entry.date = text_of(element, "date");
     entry.expiry = text_of(element, "expiry");
@@ -92,9 +93,10 @@ std::optional<StoredList> read_stored_list(Stored what, std::string_view bytes) 
 }
 
 bool is_stored_id(std::string_view id) {
-  constexpr std::size_t digits_max = 20;
-  return !id.empty() && id.size() <= digits_max &&
-         std::all_of(id.begin(), id.end(), [](char c) { return c >= '0' && c <= '9'; });
+  constexpr std::size_t bytes_max = 64;
+  return !id.empty() && id.size() <= bytes_max && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
 }
 
 std::string stored_path(Stored what, std::string_view aor, std::string_view id) {

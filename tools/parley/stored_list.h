@@ -32,10 +32,10 @@ struct StoredList {
   std::vector<StoredEntry> entries{};
   std::uint64_t left_out = 0;  // older ones, where the list was too long
 };
-// Nothing: it is no such document.
+// Nothing: it is no such document. Without entries whose id is none.
 [[nodiscard]] std::optional<StoredList> read_stored_list(Stored what, std::string_view document);
 
-// An id as lists have it.
+// An id as lists have it: letters and digits.
 [[nodiscard]] bool is_stored_id(std::string_view id);
 // Below the XCAP root, percent-encoded: the entry of that id.
 [[nodiscard]] std::string stored_path(Stored what, std::string_view aor, std::string_view id);
