@@ -20,7 +20,7 @@ TEST(OwnMessage, RFC3261_8_1_1_OpensWithItsLinesInOrderAndEndsWithThoseOfItsFunc
   Errand errand;
   message.put("hi", errand);
   EXPECT_EQ(errand.text,
-            "MESSAGE sip:bob@example.org SIP/2.0\r\nMax-Forwards: 70\r\nFrom: <sip:us@example.org>;tag=aaaaaaaaaaaaaaab\r\n"
+            "MESSAGE sip:bob@example.org SIP/2.0\r\nMax-Forwards: 70\r\nFrom: <sip:us@example.org>;tag=aaaaaaaabaaaaaaa\r\n"
             "To: <sip:bob@example.org>\r\nCall-ID: id@example.org\r\nCSeq: 1 MESSAGE\r\nUser-Agent: IM-serv/OMA1.0\r\n"
             "P-Asserted-Identity: <sip:us@example.org>\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi");
   EXPECT_EQ(errand.method, sip::Method::message);
@@ -47,7 +47,7 @@ TEST(OwnMessage, OMA_DEF_8_WhatWasStoredIsFromWhomItCame) {
     message.add_stored(stored);
     message.put({}, errand);
     EXPECT_EQ(errand.text, "MESSAGE tel:+1555 SIP/2.0\r\n" + opened + "From: " + from +
-                               ";tag=aaaaaaaaaaaaaaac\r\nX-Own: 1\r\nContent-Length: 0\r\n\r\n");
+                               ";tag=aaaaaaaacaaaaaaa\r\nX-Own: 1\r\nContent-Length: 0\r\n\r\n");
   }
 }
 
