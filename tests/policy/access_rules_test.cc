@@ -152,7 +152,7 @@ TEST(AccessRules, OMA_ACC_3_external_lists) {
                                           "anc='http://xcap/resource-lists/users/sip:o@x/index/~~/resource-lists/list%5B@name=%22b%22%5D'/></ocr:external-list>",
                                           "reject"));
   EXPECT_EQ(judged(rules, {}), "pass by default");  // not resolved: nobody is on it
-  const ExternalLists lists = lists_with("b", "sip:alice@example.com");
+  const ExternalLists lists = lists_with("b", {"sip:alice@example.com"});
   EXPECT_EQ(judged(rules, {.lists = &lists}), "reject by r");
   EXPECT_EQ(judged(rules, {.uri = "sip:bob@example.com", .lists = &lists}), "pass by default");
   EXPECT_EQ(judged(rules, {.anonymous = true, .lists = &lists}), "pass by default");
@@ -266,7 +266,7 @@ TEST(AccessRules, what_is_written_judges_alike) {
   std::string twice;
   put_access_rules(again, twice);
   EXPECT_EQ(twice, out);
-  const ExternalLists lists = lists_with("a&amp;b", "sip:listed@example.com");
+  const ExternalLists lists = lists_with("a&amp;b", {"sip:listed@example.com"});
   for (const char* uri : {"sip:alice@example.com", "sip:x@example.net", "sip:y@example.net", "sip:listed@example.com",
                           "sip:z@example.com"}) {
     for (const Wanted wanted : {Wanted::session, Wanted::pager_message, Wanted::file_transfer}) {

@@ -73,7 +73,7 @@ TEST(GroupDocument, OMA_GRP_1_a_member_stands_once_where_he_stood_first) {
 
 TEST(GroupDocument, OMA_GRP_1_lists_named_by_anchor) {
   const Group group = group_of("<list><entry uri='sip:a@x'/><external anchor='http://xcap/resource-lists/users/sip:o@x/index/~~/resource-lists/list%5B@name=%22friends%22%5D'/></list>");
-  const ExternalLists lists = lists_with("friends", "sip:b@x");
+  const ExternalLists lists = lists_with("friends", {"sip:b@x"});
   EXPECT_FALSE(group.is_member("sip:b@x"));
   EXPECT_TRUE(group.is_member("sip:b@x", &lists));
   EXPECT_TRUE(group.is_member("sip:a@x", &lists));

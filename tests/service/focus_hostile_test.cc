@@ -4,6 +4,7 @@
 
 #include "policy/group_document.h"
 #include "policy/user_key.h"
+#include "tests/policy/one_list.h"
 #include "tests/service/parties.h"
 
 namespace parley::tests {
@@ -266,13 +267,13 @@ TEST_F(Hostile, OMA_ACC_6_WhoIsInAListThatARuleNamesMayInviteAndWatch) {
   friends.conditions.has_identity = false;
   friends.conditions.one.clear();
   friends.conditions.has_external_list = true;
-  friends.conditions.external_list = {policy::parse_list_anchor("http://xcap.example.org/friends")};
+  friends.conditions.external_list = {policy::parse_list_anchor("/resource-lists/users/sip:o@x/index/~~/resource-lists/list%5B@name=%22friends%22%5D")};
   spec.rules = std::vector<policy::Rule>{friends};
   auto config = focus_config();
   const policy::DocumentsResult read = policy::read_documents({}, {&spec, 1}, "example.org");
   ASSERT_EQ(read.error, "");
   auto documents = std::make_shared<policy::Documents>(*read.documents);
-  documents->lists.add("http://xcap.example.org/friends", {"sip:alice@example.org", "sip:bob@example.org"});
+  documents->lists = policy::lists_with("friends", {"sip:alice@example.org", "sip:bob@example.org"});
   config->documents = documents;
   make(config);
   enter(*alice);
