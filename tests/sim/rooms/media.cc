@@ -319,8 +319,9 @@ void Talk::take_report(const Frame& frame) {
     if (frame.header("Status")->starts_with("000 200")) fail("a good REPORT about nothing that was said");
     return;
   }
-  // Of two, the other one may speak of what this device has said before it came back.
-  if (found == by_id_.end() && seat_.room != nullptr && seat_.room->kind == Kind::two) {
+  // What this device has said before it came back is still its own: the other one of two speaks of it, and so does a group
+  // when the last of it has answered.
+  if (found == by_id_.end() && seat_.room != nullptr) {
     const std::string& id = *frame.header("Message-ID");
     const auto number = id.starts_with('m') ? static_cast<std::size_t>(std::atoi(id.c_str() + 1)) : std::size_t{0};
     const bool own = number != 0 && number <= book_.said.size() && book_.said[number - 1]->by->agent == seat_.agent;
