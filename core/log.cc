@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "core/side_thread.h"
 #include "core/spsc_ring.h"
 
 namespace parley::core {
@@ -200,7 +201,10 @@ std::unique_ptr<Logger> Logger::open(const LogConfig& config, std::string* error
 }
 
 Logger::Logger(std::unique_ptr<State> state) : state_(std::move(state)) {
-  state_->thread = std::thread([state = state_.get()] { state->run(); });
+  state_->thread = std::thread([state = state_.get()] {
+    begin_side_thread("log");
+    state->run();
+  });
 }
 
 Logger::~Logger() {

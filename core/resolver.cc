@@ -21,6 +21,7 @@
 #include "core/entropy.h"
 #include "core/proactor.h"
 #include "core/resolve_plan.h"
+#include "core/side_thread.h"
 #include "core/socket.h"
 #include "core/text.h"
 
@@ -368,7 +369,10 @@ Resolver::Resolver(Mailboxes& mailboxes, ResolverConfig config)
     : mailboxes_(mailboxes), config_(std::move(config)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   CHECK(wake_fd_ >= 0);
   CHECK(::ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
-  thread_ = std::thread([this] { serve(); });
+  thread_ = std::thread([this] {
+    begin_side_thread("names");
+    serve();
+  });
 }
 
 Resolver::~Resolver() {

@@ -4,7 +4,6 @@
 #include <concurrentqueue/blockingconcurrentqueue.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +16,8 @@
 #include <thread>
 #include <utility>
 #include <variant>
+
+#include "core/side_thread.h"
 
 namespace parley::core {
 namespace {
@@ -131,7 +132,7 @@ std::size_t BodyFiles::keep_only(const std::vector<std::uint64_t>& ids) {
 
 void BodyFiles::start() {
   state_->thread = std::thread([state = state_.get()] {
-    pthread_setname_np(pthread_self(), "bodies");
+    begin_side_thread("bodies");
     state->run();
   });
 }

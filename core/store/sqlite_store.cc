@@ -3,7 +3,6 @@
 
 #include <concurrentqueue/blockingconcurrentqueue.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sqlite3.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -21,6 +20,7 @@
 #include <utility>
 #include <variant>
 
+#include "core/side_thread.h"
 #include "core/store/backup.h"
 #include "core/store/binding_table.h"
 #include "core/store/body_files.h"
@@ -140,6 +140,7 @@ struct SqliteStore::State {
   bool troubled = false;              // the same, until one succeeds
 
   Clock::time_point next_restart{};
+  std::vector<Submitted> next;  // where the queue puts them, batch_max always: they are large, and made once
   std::vector<Submitted> batch;
   std::vector<std::vector<StoreResult>> results;  // of this batch, by shard
 
@@ -248,11 +249,11 @@ std::string SqliteStore::read(std::int64_t now_ms, StoreContents& contents) {
 void SqliteStore::start() {
   state_->bodies->start();
   state_->thread = std::thread([state = state_.get()] {
-    pthread_setname_np(pthread_self(), "store");
+    begin_side_thread("store");
     state->run();
   });
   state_->checkpoint_thread = std::thread([state = state_.get()] {
-    pthread_setname_np(pthread_self(), "checkpoint");
+    begin_side_thread("checkpoint");
     state->run_checkpoints();
   });
 }
@@ -381,17 +382,17 @@ void SqliteStore::State::forget_batch() {
 // Leaves a batch that was refused as it is.
 void SqliteStore::State::take_batch() {
   if (!batch.empty()) return;
-  batch.resize(batch_max);
-  std::size_t count = queue.wait_dequeue_bulk_timed(batch.begin(), batch_max, checkpoint_every);
+  next.resize(batch_max);
+  std::size_t count = queue.wait_dequeue_bulk_timed(next.begin(), batch_max, checkpoint_every);
   const auto until = Clock::now() + gather;
   while (count != 0 && count < batch_max && !ending.load(std::memory_order_relaxed)) {
     const auto left = until - Clock::now();
     if (left <= Clock::duration::zero()) break;
-    count += queue.wait_dequeue_bulk_timed(batch.begin() + static_cast<std::ptrdiff_t>(count), batch_max - count, left);
+    count += queue.wait_dequeue_bulk_timed(next.begin() + static_cast<std::ptrdiff_t>(count), batch_max - count, left);
   }
-  batch.resize(count);
-  // What only wakes was never submitted.
-  std::erase_if(batch, [](const Submitted& submitted) { return submitted.shard == nobody; });
+  for (std::size_t i = 0; i < count; ++i) {
+    if (next[i].shard != nobody) batch.push_back(std::move(next[i]));  // what only wakes was never submitted
+  }
 }
 
 int SqliteStore::State::commit() {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -15,6 +16,7 @@
 #include "core/address.h"
 #include "core/digest.h"
 #include "core/json_text.h"
+#include "core/side_thread.h"
 #include "tools/parleyd/admin_deferred.h"
 #include "tools/parleyd/admin_history.h"
 #include "tools/parleyd/admin_json.h"
@@ -62,6 +64,7 @@ class BoundedPool : public httplib::TaskQueue {
 
  private:
   void work() {
+    core::begin_side_thread("admin http");
     for (;;) {
       std::function<void()> task;
       {
@@ -162,9 +165,12 @@ std::optional<std::string> AdminServer::bind() {
 }
 
 void AdminServer::start() {
-  thread_ = std::thread([this] { http_->server.listen_after_bind(); });
+  thread_ = std::thread([this] {
+    core::begin_side_thread("admin");
+    http_->server.listen_after_bind();
+  });
   // stop() has no effect on a server that does not listen yet.
-  while (!http_->server.is_running()) std::this_thread::yield();
+  while (!http_->server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 void AdminServer::stop() {

@@ -21,10 +21,10 @@
 #include <thread>
 
 #include "core/http_head.h"
+#include "core/side_thread.h"
 #include "core/socket.h"
 #include "core/text.h"
 #include "core/tls.h"
-#include "tools/parleyd/process.h"
 
 namespace parley::parleyd {
 namespace {
@@ -190,7 +190,7 @@ struct HttpServer::State {
 // --- answering
 
 void HttpServer::State::answer_all() {
-  name_this_thread("xcap");
+  core::begin_side_thread("xcap");
   for (;;) {
     Task task;
     {
@@ -212,7 +212,7 @@ void HttpServer::State::answer_all() {
 // --- moving bytes
 
 void HttpServer::State::move_all() {
-  name_this_thread("xcap io");
+  core::begin_side_thread("xcap io");
   std::optional<TimePoint> ends;
   for (;;) {
     if (stopping.load()) {
