@@ -147,6 +147,8 @@ void ChatWorker::on_send(ChatMember& member, const Head& head, std::string_view 
     answer.append(head.tid).append(" 200 OK\r\nTo-Path: ").append(first_uri(head.from_path)).append("\r\nFrom-Path: ");
     answer.append(member.own_uri).append("\r\n-------").append(head.tid).append("$\r\n");
     send(member.link, answer);
+    // A notice of the room on the way in; what is measured is not answered.
+    if (options_.failure_report == FailureReport::no) member.link.stream.acknowledge_what_is_read();
   }
   if (!head.has_body) return;
   if (flag == '#') {

@@ -13,6 +13,12 @@ double ratio_p99(const DeferredOutcome& found) {
   return per(static_cast<double>(found.busy.percentile_ns(0.99)), static_cast<double>(found.calm.percentile_ns(0.99)));
 }
 
+nlohmann::json latencies_json(const std::vector<Histogram>& all) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const Histogram& one : all) out.push_back(latency_json(one));
+  return out;
+}
+
 }  // namespace
 
 std::vector<std::string> judge(const DeferredOptions& options, const DeferredOutcome& found) {
@@ -92,6 +98,7 @@ bool write_json(const DeferredOptions& options, const DeferredOutcome& found) {
                               {"storing_us", latency_json(found.storing)},
                               {"calm_us", latency_json(found.calm)},
                               {"push_us", latency_json(found.busy)},
+                              {"push_us_by_second", latencies_json(found.busy_by_second)},
                               {"p99_ratio", ratio_p99(found)},
                               {"wrong", judge(options, found)}};
   return write_json_text(out, options.json_file);

@@ -57,6 +57,7 @@ struct DeferredOutcome {
   double server_store_us = 0, server_push_us = 0;  // CPU of the server for each
   bool server_known = false;
   Histogram calm, busy;    // of the two who talk: due to delivered
+  std::vector<Histogram> busy_by_second;  // of those due in each second of the push
   Histogram storing;       // due to 202
   std::vector<std::string> notes;
   std::string setup_error;

@@ -305,7 +305,15 @@ void DeferredWorker::on_talk(uint64_t serial, uint32_t slot) {
   }
   ask->delivered = true;
   // Counted where it was due, also when it comes after the end of that time.
-  (ask->due_ns >= push_begin_ns_ && push_begin_ns_ != 0 ? found_.busy : found_.calm).record(now_ - ask->due_ns);
+  const uint64_t took = now_ - ask->due_ns;
+  if (ask->due_ns >= push_begin_ns_ && push_begin_ns_ != 0) {
+    found_.busy.record(took);
+    const size_t second = (ask->due_ns - push_begin_ns_) / kNsPerSecond;
+    if (found_.busy_by_second.size() <= second) found_.busy_by_second.resize(second + 1);
+    found_.busy_by_second[second].record(took);
+  } else {
+    found_.calm.record(took);
+  }
   if (!ask->answered) return;
   ++found_.talked;
   end(*ask);

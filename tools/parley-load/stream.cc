@@ -99,6 +99,11 @@ bool Stream::connect(const Address& address, const TlsContext* tls) {
   return true;
 }
 
+void Stream::acknowledge_what_is_read() {
+  const int on = 1;
+  setsockopt(fd_, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
 void Stream::adopt(int fd) {
   fd_ = fd;
   connected_ = true;

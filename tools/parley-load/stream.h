@@ -50,6 +50,9 @@ class Stream {
   ssize_t writev(const iovec* pieces, int count);
   // The same over TLS; after 0 the same bytes must come again.
   ssize_t tls_write(const char* data, size_t bytes);
+  // What is read is acknowledged then, until something is written behind it. A socket that wrote shortly after it was connected
+  // acknowledges every second segment instead, while the peer's sendmsg is still under way and on the peer's time.
+  void acknowledge_what_is_read();
   void close();
   void swap(Stream& other);
 
