@@ -5,13 +5,13 @@
 namespace parley::tests {
 namespace {
 
-const std::string cpim =
+const std::string a_cpim =
     "From: Alice <sip:alice@example.org>\r\nTo: <sip:bob@example.org>\r\nDateTime: 2023-11-14T22:12:21Z\r\n\r\n"
     "Content-Type: text/plain\r\n\r\n";
 
 TEST_F(Recorded, OMA_HIS_5_ARecordIsSentToWhoseItIsInOrderAndThenItIsOver) {
   record(7);
-  message(7, 1, cpim + "one", "message/cpim");
+  message(7, 1, a_cpim + "one", "message/cpim");
   message(7, 3, "two", "text/plain", true);
   message(7, 4, "<b>three</b>", "text/html");
   const std::string ok = fetched(*bob, 7);
@@ -22,7 +22,7 @@ TEST_F(Recorded, OMA_HIS_5_ARecordIsSentToWhoseItIsInOrderAndThenItIsOver) {
   EXPECT_EQ(header(ended(*bob), "Reason"), "SIP;cause=200;text=\"Message Sent\"");
   const std::vector<Got> all = got(path_of(ok));
   ASSERT_EQ(all.size(), 3U);
-  EXPECT_EQ(all[0].body, cpim + "one") << "OMA-HIS-4: the bytes that passed";
+  EXPECT_EQ(all[0].body, a_cpim + "one") << "OMA-HIS-4: the bytes that passed";
   EXPECT_EQ(line_of(all[0].headers, "Content-Type"), "message/cpim");
   EXPECT_EQ(line_of(all[0].headers, "History-Direction"), "received");
   EXPECT_EQ(line_of(all[0].headers, "History-Date"), "2023-11-14T22:12:21.000Z");
@@ -85,7 +85,7 @@ TEST_F(Recorded, OMA_HIS_5_ALongOneIsReadPageByPageAsItIsTaken) {
   record(7);
   record(8);
   constexpr std::uint32_t count = 1000;
-  for (std::uint32_t n = 1; n <= count; ++n) message(7, n, cpim + std::to_string(n) + std::string(2000, 'x'), "message/cpim");
+  for (std::uint32_t n = 1; n <= count; ++n) message(7, n, a_cpim + std::to_string(n) + std::string(2000, 'x'), "message/cpim");
   message(8, 1, "of another one");
   world->media().answers = false;
   const std::string ok = fetched(*bob, 7);
@@ -111,7 +111,7 @@ TEST_F(Recorded, OMA_HIS_5_ALongOneIsReadPageByPageAsItIsTaken) {
   const std::vector<Got> all = got(path);
   ASSERT_EQ(all.size(), count);
   for (std::uint32_t n = 1; n <= count; ++n) {
-    ASSERT_EQ(all[n - 1].body, cpim + std::to_string(n) + std::string(2000, 'x'));
+    ASSERT_EQ(all[n - 1].body, a_cpim + std::to_string(n) + std::string(2000, 'x'));
   }
   at_rest();
 }
@@ -119,13 +119,13 @@ TEST_F(Recorded, OMA_HIS_5_ALongOneIsReadPageByPageAsItIsTaken) {
 TEST_F(Recorded, OMA_HIS_5_ALongMessageIsSentInPieces) {
   record(7);
   const std::string text(300'000, 'y');
-  message(7, 1, cpim + text, "message/cpim");
+  message(7, 1, a_cpim + text, "message/cpim");
   message(7, 2, "short");
   const std::string ok = fetched(*bob, 7);
   ended(*bob);
   const std::vector<Got> all = got(path_of(ok));
   ASSERT_EQ(all.size(), 2U);
-  EXPECT_EQ(all[0].body, cpim + text);
+  EXPECT_EQ(all[0].body, a_cpim + text);
   EXPECT_TRUE(all[1].body.ends_with("\r\n\r\nshort"));
   at_rest();
 }
@@ -153,7 +153,7 @@ TEST_F(Recorded, OMA_HIS_5_WhatWasNotKeptIsToldWithItsSize) {
 
 TEST_F(Recorded, OMA_HIS_5_WhatHeDoesNotTakeIsPassedOver) {
   record(7);
-  message(7, 1, cpim + std::string(200'000, 'z'), "message/cpim");
+  message(7, 1, a_cpim + std::string(200'000, 'z'), "message/cpim");
   message(7, 2, "small");
   // Larger than he said he takes.
   fetch(*bob, 7, "*", "a=recvonly\r\na=setup:active\r\na=max-size:100000\r\n");
