@@ -61,6 +61,17 @@ struct ConnId {
 inline constexpr ConnId no_conn{};
 
 enum class Transport : std::uint8_t { tcp, tls, ws, wss, udp, pipe };
+[[nodiscard]] constexpr std::string_view name_of(Transport transport) {
+  switch (transport) {
+    case Transport::tcp: return "tcp";
+    case Transport::tls: return "tls";
+    case Transport::ws: return "ws";
+    case Transport::wss: return "wss";
+    case Transport::udp: return "udp";
+    case Transport::pipe: return "pipe";
+  }
+  return "";
+}
 
 // What is known of a connection when it opens. Valid during the step that delivers it. Of an accepted pipe: what its
 // opener told of the connection it serves.

@@ -15,14 +15,8 @@ using core::put_json_string;
 namespace {
 
 // A session on a pipe is one of a relay, which has shown a certificate.
-std::string_view name_of(core::Transport transport) {
-  switch (transport) {
-    case core::Transport::tls:
-    case core::Transport::pipe: return "tls";
-    case core::Transport::ws: return "ws";
-    case core::Transport::wss: return "wss";
-    default: return "tcp";
-  }
+std::string_view shown_transport(core::Transport transport) {
+  return name_of(transport == core::Transport::pipe ? core::Transport::tls : transport);
 }
 
 }  // namespace
@@ -48,7 +42,7 @@ std::string Relay::answer_admin(const core::AdminRequest& request) {
         put_json_string(json, conn != nullptr ? core::to_string(conn->remote) : "");
         json += ",\"transport\":";
         // Only relays' sessions are behind pipes, and relays show certificates.
-        put_json_string(json, conn != nullptr ? name_of(conn->transport) : "tcp");
+        put_json_string(json, conn != nullptr ? shown_transport(conn->transport) : "tcp");
         put_json_field(json, "shard", shard_);
         const auto seconds = [](core::Duration d) {
           return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(d).count());

@@ -277,17 +277,7 @@ void Deferred::notify(const core::DeferredRow& row, bool failed) {
               .original_recipient = to_list.empty() ? std::string_view(row.aor) : to_list,
               .wall_ms = wall_ms_},
              text);
-  std::string call_id;
-  put_call_id(call_id);
-  const std::string us = "<" + std::string(own_uri()) + ">";
-  message_.begin({.uri = sender,
-                  .from = us,
-                  .from_tag = random_.next(),
-                  .call_id = call_id,
-                  .user_agent = config_->im.product,
-                  .asserted = us});
-  message_.add(HeaderId::accept_contact, "*;+g.oma.sip-im");
-  message_.add(HeaderId::content_type, "message/cpim");
+  begin_own_message(sender, own_uri(), "message/cpim");
   Errand errand;
   errand.client = Errand::Client::nobody;
   message_.put(text, errand);

@@ -8,7 +8,6 @@
 namespace parley::policy {
 
 using core::Metric;
-using sip::HeaderId;
 
 namespace {
 
@@ -49,17 +48,7 @@ void DeferredWatch::announce(const Load& load) {
   const DeferredList list = document_of(load, config_->im.deferred.list_bytes_max);
   Told told = told_by(load, load.entries.size() - list.left_out);
   if (told.waiting.empty() && told.expiring.empty()) return;
-  std::string call_id;
-  put_call_id(call_id);
-  const std::string us = "<" + std::string(own_uri()) + ">";
-  message_.begin({.uri = load.aor,
-                  .from = us,
-                  .from_tag = random_.next(),
-                  .call_id = call_id,
-                  .user_agent = config_->im.product,
-                  .asserted = us});
-  message_.add(HeaderId::accept_contact, "*;+g.oma.sip-im");
-  message_.add(HeaderId::content_type, deferred_list_type);
+  begin_own_message(load.aor, own_uri(), deferred_list_type);
   Errand errand;
   errand.client = Errand::Client::announcement;
   errand.number = ++messages_;

@@ -6,12 +6,11 @@
 
 #include "core/check.h"
 #include "core/json_text.h"
-#include "policy/own_names.h"
+#include "policy/list_events.h"
 
 namespace parley::policy {
 
 using core::Metric;
-using sip::HeaderId;
 
 namespace {
 
@@ -19,11 +18,6 @@ constexpr std::uint32_t page_count = 100;
 constexpr std::uint64_t page_bytes = 256 * 1024;
 
 sip::NotifierConfig notifier_config(const SipConfig& config) { return config.reg_events.notifier; }
-
-// Not the list itself (OMA-DEF-11).
-bool wants_change(const sip::EventPackage& package, const sip::Received& request) {
-  return !sip::accepts_documents(package, package.subtype, request.head, request.bytes);
-}
 
 }  // namespace
 
@@ -50,23 +44,14 @@ DeferredWatch::DeferredWatch(const Parts& parts, const sip::Location& location, 
                 .tells_delivered = true,
                 .kept_as = kept_of_deferred}),
       watched_(parts.config->reg_events.notifier.subscriptions_max) {
-  set_packages();
+  limit_packages(packages_, config_->im.deferred);
 }
 
 DeferredWatch::~DeferredWatch() { wheel_.cancel(reminder_timer_); }
 
-void DeferredWatch::set_packages() {
-  for (sip::EventPackage& package : packages_) {
-    package.expires_max_seconds = config_->im.deferred.event_expires_max_seconds;
-    package.expires_default_seconds = std::min(package.expires_default_seconds, package.expires_max_seconds);
-    package.expires_min_seconds = std::min(package.expires_min_seconds, package.expires_max_seconds);
-    package.interval_min = config_->im.deferred.event_interval;
-  }
-}
-
 void DeferredWatch::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
-  set_packages();
+  limit_packages(packages_, config_->im.deferred);
   dialogs_.reload(config_, config_->reg_events.notifies_unanswered_max);
 }
 
@@ -94,27 +79,7 @@ void DeferredWatch::end() {
     start({.reminds = true}, 0);
   }
   announce_more();
-  std::map<std::uint64_t, Load> due;  // by what is watched
-  for (EventFact fact; dialogs_.next(fact);) {
-    if (fact.kind == EventFact::Kind::keep) {
-      keep(fact.keep);
-      continue;
-    }
-    if (fact.kind == EventFact::Kind::ended) {
-      const auto drop = [&fact](Load& load) {
-        std::erase_if(load.notifies,
-                      [&](const auto& notify) { return notify.subscription == fact.ended.subscription; });
-      };
-      for (auto& [number, load] : loads_) drop(load);
-      for (auto& [resource, load] : due) drop(load);
-      watched_.on_ended(fact.ended);
-      continue;
-    }
-    Load& load = due[fact.notify.resource];
-    if (const Watched* const watched = watched_.of(fact.notify.resource)) load.aor = watched->aor;
-    load.notifies.push_back(std::move(fact.notify));
-  }
-  for (auto& [resource, load] : due) start(std::move(load), 0);
+  for (auto& [resource, load] : due_lists(dialogs_, watched_, loads_)) start(std::move(load), 0);
 }
 
 core::Instant DeferredWatch::next_deadline() const {
@@ -125,19 +90,9 @@ core::Instant DeferredWatch::next_deadline() const {
 // --- what outlives the process
 
 void DeferredWatch::restore(const core::SubscriptionRow& row, const core::Now& now) {
-  const core::SlotId id = config_->im.deferred.on ? watched_.add(row.resource) : core::SlotId{};
-  if (!id.valid() || watched_.at(id).usages.size() >= config_->reg_events.subscriptions_per_user_max) {
-    dialogs_.drop(row);
-  } else if (const RestoredEvent there = dialogs_.restore(row, id.packed(), false, now); there.subscription.valid()) {
-    watched_.at(id).usages.push_back({.subscription = there.subscription, .diff = row.changes_only});
-  }
-  if (id.valid()) watched_.release(id);
-}
-
-void DeferredWatch::keep(const KeepFact& fact) {
-  Watched* const watched = watched_.of(fact.resource);
-  const Usage* const usage = watched == nullptr ? nullptr : watched_.usage(*watched, fact.subscription);
-  if (usage != nullptr) dialogs_.keep(fact, {.resource = watched->aor, .changes_only = usage->diff});
+  watched_.restore(
+      row, config_->im.deferred.on, config_->reg_events.subscriptions_per_user_max, dialogs_, now,
+      [&](const RestoredEvent& there) { return Usage{.subscription = there.subscription, .diff = row.changes_only}; });
 }
 
 // --- SUBSCRIBE
@@ -149,42 +104,18 @@ bool DeferredWatch::serves(std::string_view package) const {
 
 std::uint16_t DeferredWatch::subscribe(const Received& request, const sip::RequestMatch& match, std::string_view aor,
                                        std::string_view user) {
-  const sip::SubscribeAnswer asked = dialogs_.judge(request);
-  if (asked.status != 200) return asked.status;
-  if (watched_.told(aor, dialogs_) >= config_->reg_events.subscriptions_per_user_max) {
-    metrics_.add(Metric::sip_subscriptions_user_limit);
-    return 403;
-  }
-  contact_ = "<";
-  put_listener_uri(contact_, request.flow.transport, transport_.listener(request.flow), user, request.secure());
-  contact_ += '>';
-  const core::SlotId id = watched_.add(aor);
-  if (!id.valid()) {
-    metrics_.add(Metric::sip_subscriptions_limit);
-    return 503;
-  }
-  const EventOutcome outcome =
-      dialogs_.subscribe({.request = request, .match = match, .resource = id.packed(), .contact = contact_}, asked);
-  if (outcome.created) add_usage(outcome, request);
-  watched_.release(id);
-  return outcome.status;
+  const UserSubscribe ask{.request = request,
+                          .match = match,
+                          .aor = aor,
+                          .user = user,
+                          .usages_max = config_->reg_events.subscriptions_per_user_max};
+  return watched_.subscribe(ask, dialogs_, transport_, metrics_, [&](const EventOutcome& outcome, const auto&) {
+    return Usage{.subscription = outcome.subscription, .diff = wants_change(packages_[sip_profile], request)};
+  });
 }
 
 std::uint16_t DeferredWatch::refresh(const Received& request, const sip::RequestMatch& match) {
-  const EventOutcome outcome = dialogs_.refresh(request, match);
-  if (outcome.created) {
-    add_usage(outcome, request);
-  } else if (outcome.status == 200 && request.head.first(HeaderId::accept) != nullptr) {
-    Usage* const usage = watched_.usage(*watched_.of(outcome.resource), outcome.subscription);
-    usage->diff = wants_change(packages_[sip_profile], request);
-  }
-  return outcome.status;
-}
-
-void DeferredWatch::add_usage(const EventOutcome& outcome, const Received& request) {
-  Usage usage{.subscription = outcome.subscription};
-  usage.diff = wants_change(packages_[sip_profile], request);
-  watched_.of(outcome.resource)->usages.push_back(std::move(usage));
+  return refresh_list(request, match, packages_[sip_profile], dialogs_, watched_);
 }
 
 // --- reading a list

@@ -149,9 +149,6 @@ class DeferredWatch : public UserAgent {
     std::set<std::string> users{};  // was found, and is in the store
   };
 
-  void add_usage(const EventOutcome& outcome, const Received& request);
-  void keep(const KeepFact& fact);
-  void set_packages();
   void start(Load load, std::uint64_t after);
   void finish(Load& load, bool good);
   void on_removing(Load& load, const core::StoreResult& result);
@@ -196,7 +193,6 @@ class DeferredWatch : public UserAgent {
   std::deque<std::string> reminded_;
   core::TimerWheel wheel_;
   core::Timer reminder_timer_;  // of the first shard: looks for those of all users
-  std::string contact_;
 };
 
 }  // namespace parley::policy

@@ -33,18 +33,6 @@ std::string_view name_of(SessionKind kind) {
   return "";
 }
 
-std::string_view name_of(core::Transport transport) {
-  switch (transport) {
-    case core::Transport::udp: return "udp";
-    case core::Transport::tcp: return "tcp";
-    case core::Transport::tls: return "tls";
-    case core::Transport::ws: return "ws";
-    case core::Transport::wss: return "wss";
-    case core::Transport::pipe: return "pipe";
-  }
-  return "";
-}
-
 // As his path says; a relay of his may speak otherwise with him.
 std::string_view media_transport(const MediaTerms& terms) {
   if (terms.path.empty()) return "-";

@@ -5,13 +5,12 @@
 
 #include "core/check.h"
 #include "policy/history_lists.h"
-#include "policy/own_names.h"
+#include "policy/list_events.h"
 #include "policy/xcap_diff_type.h"
 #include "sip/event_headers.h"
 
 namespace parley::policy {
 
-using core::Metric;
 using sip::HeaderId;
 
 namespace {
@@ -21,11 +20,6 @@ constexpr std::string_view list_subtype = "vnd.oma.im.history-list+xml";
 sip::EventPackage of_histories(sip::EventPackage package) {
   package.subtype = list_subtype;
   return package;
-}
-
-// Not the list itself.
-bool wants_change(const sip::EventPackage& package, const sip::Received& request) {
-  return !sip::accepts_documents(package, package.subtype, request.head, request.bytes);
 }
 
 }  // namespace
@@ -50,23 +44,13 @@ HistoryLists::HistoryLists(const UserAgent::Parts& parts)
                 .notifies_unanswered_max = parts.config->reg_events.notifies_unanswered_max,
                 .kept_as = kept_of_histories}),
       watched_(parts.config->reg_events.notifier.subscriptions_max) {
-  set_packages();
-}
-
-// As those of what waits for him.
-void HistoryLists::set_packages() {
-  for (sip::EventPackage& package : packages_) {
-    package.expires_max_seconds = config_->im.deferred.event_expires_max_seconds;
-    package.expires_default_seconds = std::min(package.expires_default_seconds, package.expires_max_seconds);
-    package.expires_min_seconds = std::min(package.expires_min_seconds, package.expires_max_seconds);
-    package.interval_min = config_->im.deferred.event_interval;
-  }
+  limit_packages(packages_, config_->im.deferred);  // as those of what waits for him
 }
 
 void HistoryLists::reload(std::shared_ptr<const SipConfig> config) {
   config_ = std::move(config);
   cache_.clear();  // a domain is named in all of them
-  set_packages();
+  limit_packages(packages_, config_->im.deferred);
   dialogs_.reload(config_, config_->reg_events.notifies_unanswered_max);
 }
 
@@ -79,44 +63,14 @@ void HistoryLists::begin(const core::Now& now, core::Outbox& out) {
 // --- what outlives the process
 
 void HistoryLists::restore(const core::SubscriptionRow& row, const core::Now& now) {
-  const core::SlotId id = config_->im.history_access.on ? watched_.add(row.resource) : core::SlotId{};
-  if (!id.valid() || watched_.at(id).usages.size() >= config_->reg_events.subscriptions_per_user_max) {
-    dialogs_.drop(row);
-  } else if (const RestoredEvent there = dialogs_.restore(row, id.packed(), false, now); there.subscription.valid()) {
-    watched_.at(id).usages.push_back({.subscription = there.subscription, .diff = row.changes_only});
-  }
-  if (id.valid()) watched_.release(id);
-}
-
-void HistoryLists::keep(const KeepFact& fact) {
-  Watched* const watched = watched_.of(fact.resource);
-  const Usage* const usage = watched == nullptr ? nullptr : watched_.usage(*watched, fact.subscription);
-  if (usage != nullptr) dialogs_.keep(fact, {.resource = watched->aor, .changes_only = usage->diff});
+  watched_.restore(
+      row, config_->im.history_access.on, config_->reg_events.subscriptions_per_user_max, dialogs_, now,
+      [&](const RestoredEvent& there) { return Usage{.subscription = there.subscription, .diff = row.changes_only}; });
 }
 
 void HistoryLists::end() {
-  std::map<std::uint64_t, Question> due;  // by what is watched
-  for (EventFact fact; dialogs_.next(fact);) {
-    if (fact.kind == EventFact::Kind::keep) {
-      keep(fact.keep);
-      continue;
-    }
-    if (fact.kind == EventFact::Kind::ended) {
-      const auto drop = [&fact](Question& question) {
-        std::erase_if(question.notifies,
-                      [&](const auto& notify) { return notify.subscription == fact.ended.subscription; });
-      };
-      for (auto& [number, question] : asked_) drop(question);
-      for (auto& [resource, question] : due) drop(question);
-      watched_.on_ended(fact.ended);
-      continue;
-    }
-    Question& question = due[fact.notify.resource];
-    if (const Watched* const watched = watched_.of(fact.notify.resource)) question.aor = watched->aor;
-    question.notifies.push_back(std::move(fact.notify));
-  }
   const HistoryAccess& access = config_->im.history_access;
-  for (auto& [resource, question] : due) {
+  for (auto& [resource, question] : due_lists(dialogs_, watched_, asked_)) {
     question.bytes_max = std::min(access.list_bytes_max, config_->im.deferred.list_bytes_max);
     read(std::move(question));
   }
@@ -139,41 +93,18 @@ bool HistoryLists::wants(const sip::Received& request) const {
 
 std::uint16_t HistoryLists::subscribe(const sip::Received& request, const sip::RequestMatch& match,
                                       std::string_view aor, std::string_view user) {
-  const sip::SubscribeAnswer asked = dialogs_.judge(request);
-  if (asked.status != 200) return asked.status;
-  if (watched_.told(aor, dialogs_) >= config_->reg_events.subscriptions_per_user_max) {
-    metrics_.add(Metric::sip_subscriptions_user_limit);
-    return 403;
-  }
-  contact_ = "<";
-  put_listener_uri(contact_, request.flow.transport, transport_.listener(request.flow), user, request.secure());
-  contact_ += '>';
-  const core::SlotId id = watched_.add(aor);
-  if (!id.valid()) {
-    metrics_.add(Metric::sip_subscriptions_limit);
-    return 503;
-  }
-  const EventOutcome outcome =
-      dialogs_.subscribe({.request = request, .match = match, .resource = id.packed(), .contact = contact_}, asked);
-  if (outcome.created) add_usage(outcome, request);
-  watched_.release(id);
-  return outcome.status;
+  const UserSubscribe ask{.request = request,
+                          .match = match,
+                          .aor = aor,
+                          .user = user,
+                          .usages_max = config_->reg_events.subscriptions_per_user_max};
+  return watched_.subscribe(ask, dialogs_, transport_, metrics_, [&](const EventOutcome& outcome, const auto&) {
+    return Usage{.subscription = outcome.subscription, .diff = wants_change(packages_[sip_profile], request)};
+  });
 }
 
 std::uint16_t HistoryLists::refresh(const sip::Received& request, const sip::RequestMatch& match) {
-  const EventOutcome outcome = dialogs_.refresh(request, match);
-  if (outcome.created) {
-    add_usage(outcome, request);
-  } else if (outcome.status == 200 && request.head.first(HeaderId::accept) != nullptr) {
-    Usage* const usage = watched_.usage(*watched_.of(outcome.resource), outcome.subscription);
-    usage->diff = wants_change(packages_[sip_profile], request);
-  }
-  return outcome.status;
-}
-
-void HistoryLists::add_usage(const EventOutcome& outcome, const sip::Received& request) {
-  Usage usage{.subscription = outcome.subscription, .diff = wants_change(packages_[sip_profile], request)};
-  watched_.of(outcome.resource)->usages.push_back(std::move(usage));
+  return refresh_list(request, match, packages_[sip_profile], dialogs_, watched_);
 }
 
 // --- NOTIFY

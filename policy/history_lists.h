@@ -121,9 +121,6 @@ class HistoryLists {
   void on_removed(Question& question, const core::StoreResult& result);
   void reply(const Question& question, std::string json) { out_->admin_reply(question.id, std::move(json)); }
 
-  void set_packages();
-  void add_usage(const EventOutcome& outcome, const sip::Received& request);
-  void keep(const KeepFact& fact);
   // `list` null: it could not be read, and is tried again when the next NOTIFY may go.
   void notify(const sip::NotifyFact& fact, const ListDocument* list);
 
@@ -142,7 +139,6 @@ class HistoryLists {
 
   std::uint64_t numbers_ = 0;  // of tokens
   std::map<std::uint64_t, Question> asked_;
-  std::string contact_;
 };
 
 }  // namespace parley::policy

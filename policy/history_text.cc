@@ -59,8 +59,8 @@ std::string people_of(const sip::Received& request, bool history) {
   if (sip::parse_multipart(request.body, boundary, parts) != sip::MultipartError::none) return out;
   for (std::size_t i = 0; i < parts.count; ++i) {
     const sip::Part& part = parts.parts[i];
-    const auto text = [&](core::Span span) { return span.present() ? span.of(request.body) : std::string_view{}; };
-    take_list(text(part.content_type), text(part.content_disposition), text(part.body), history, out);
+    take_list(part.content_type.of(request.body), part.content_disposition.of(request.body), part.body.of(request.body),
+              history, out);
   }
   return out;
 }

@@ -179,25 +179,7 @@ Wanted wanted_of(ImKind kind, const sip::Received& request) {
 }
 
 std::string_view description_of(const sip::Received& request) {
-  sip::ContentType type;
-  if (request.body.empty() ||
-      !sip::parse_content_type(request.head.value(HeaderId::content_type, request.bytes), type)) {
-    return {};
-  }
-  if (sip::is_type(type, "application", "sdp")) return request.body;
-  sip::Multipart parts;
-  if (!core::equal_ignore_case(type.type, "multipart") ||
-      sip::parse_multipart(request.body, sip::find_param(type.parameters, "boundary"), parts) !=
-          sip::MultipartError::none) {
-    return {};
-  }
-  for (std::size_t i = 0; i < parts.count; ++i) {
-    if (sip::parse_content_type(parts.parts[i].content_type.of(request.body), type) &&
-        sip::is_type(type, "application", "sdp")) {
-      return parts.parts[i].body.of(request.body);
-    }
-  }
-  return {};
+  return sip::sdp_in(request.head.value(HeaderId::content_type, request.bytes), request.body);
 }
 
 bool read_content(const sip::Received& request, std::vector<ContentSeen>& out) {

@@ -3,7 +3,6 @@
 
 #include "core/text.h"
 #include "sip/content_type.h"
-#include "sip/multipart.h"
 #include "sip/params.h"
 
 namespace parley::policy {
@@ -39,6 +38,14 @@ void take_part(const BodyPart& part, std::string_view disposition, InviteBody& o
 
 }  // namespace
 
+BodyPart body_part(const sip::Part& part, std::string_view body) {
+  const std::string_view type = part.content_type.of(body);
+  return {.headers = part.headers.of(body),
+          .body = part.body.of(body),
+          .type = type.empty() ? std::string_view("text/plain") : type,
+          .content_id = part.content_id.of(body)};
+}
+
 InviteBody read_invite_body(const sip::Received& request) {
   InviteBody out;
   if (request.body.empty()) return out;
@@ -69,13 +76,7 @@ InviteBody read_invite_body(const sip::Received& request) {
   }
   for (std::size_t i = 0; i < parts.count; ++i) {
     const sip::Part& part = parts.parts[i];
-    const auto text = [&](core::Span span) { return span.present() ? span.of(request.body) : std::string_view{}; };
-    const std::string_view said = text(part.content_type);
-    take_part({.headers = text(part.headers),
-               .body = text(part.body),
-               .type = said.empty() ? std::string_view("text/plain") : said,
-               .content_id = text(part.content_id)},
-              text(part.content_disposition), out);
+    take_part(body_part(part, request.body), part.content_disposition.of(request.body), out);
   }
   return out;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sip/flow.h"
+#include "sip/multipart.h"
 
 namespace parley::policy {
 
@@ -19,6 +20,9 @@ struct BodyPart {
   std::string_view type;     // value of Content-Type
   std::string_view content_id;
 };
+
+// Without a Content-Type of its own it is text.
+[[nodiscard]] BodyPart body_part(const sip::Part& part, std::string_view body);
 
 struct InviteBody {
   std::uint16_t refusal = 0;  // 400: it can not be read. 415: a part that has to be understood and is not

@@ -138,15 +138,10 @@ ListMessage read_list_message(const sip::Received& request, bool with_lists) {
   }
   for (std::size_t i = 0; i < parts.count; ++i) {
     const sip::Part& part = parts.parts[i];
-    const auto text = [&](core::Span span) { return span.present() ? span.of(request.body) : std::string_view{}; };
-    const std::string_view said = text(part.content_type);
-    if (is_list(said, text(part.content_disposition))) {
-      out.lists.push_back(text(part.body));
+    if (is_list(part.content_type.of(request.body), part.content_disposition.of(request.body))) {
+      out.lists.push_back(part.body.of(request.body));
     } else {
-      out.parts.push_back({.headers = text(part.headers),
-                           .body = text(part.body),
-                           .type = said.empty() ? std::string_view("text/plain") : said,
-                           .content_id = text(part.content_id)});
+      out.parts.push_back(body_part(part, request.body));
     }
   }
   return out;

@@ -60,21 +60,11 @@ std::string_view outcome_of(const TracedPager& message) {
   return message.way == TracedPager::Way::list ? "taken" : "delivered";
 }
 
-std::string_view name_of(core::Transport transport) {
-  switch (transport) {
-    case core::Transport::udp: return "udp";
-    case core::Transport::tcp: return "tcp";
-    case core::Transport::tls: return "tls";
-    case core::Transport::ws: return "ws";
-    case core::Transport::wss: return "wss";
-    case core::Transport::pipe: break;
-  }
-  return "";
-}
-
 void put_hop(const TracedHop& hop, std::string& json) {
-  std::string to(name_of(hop.transport));
-  if (!to.empty()) to += ':';  // a pipe says who is behind it, not how he came
+  std::string to;
+  if (hop.transport != core::Transport::pipe) {  // which says who is behind it, not how he came
+    to.append(name_of(hop.transport)).append(":");
+  }
   begin_object(json, "to", to.append(core::to_string(hop.remote)));
   put_json_field(json, "sent_after_ms", hop.sent_ms);
   switch (hop.result) {

@@ -5,11 +5,8 @@
 #include <utility>
 
 #include "core/check.h"
-#include "policy/own_names.h"
 
 namespace parley::policy {
-
-using core::Metric;
 
 namespace {
 
@@ -68,14 +65,10 @@ void RegEvents::begin(const core::Now& now, core::Outbox& out) {
 // --- what outlives the process
 
 void RegEvents::restore(const core::SubscriptionRow& row, const core::Now& now) {
-  const core::SlotId id = watched_.add(row.resource);
-  if (!id.valid() || watched_.at(id).usages.size() >= config_->reg_events.subscriptions_per_user_max) {
-    dialogs_.drop(row);
-  } else if (const RestoredEvent there = dialogs_.restore(row, id.packed(), false, now); there.subscription.valid()) {
-    watched_.at(id).usages.push_back(
-        {.subscription = there.subscription, .package = there.package, .version = row.version});
-  }
-  if (id.valid()) watched_.release(id);
+  watched_.restore(row, true, config_->reg_events.subscriptions_per_user_max, dialogs_, now,
+                   [&](const RestoredEvent& there) {
+                     return Usage{.subscription = there.subscription, .package = there.package, .version = row.version};
+                   });
 }
 
 void RegEvents::keep(const KeepFact& fact) {
@@ -100,27 +93,15 @@ bool RegEvents::serves(std::string_view package) const {
 
 std::uint16_t RegEvents::subscribe(const sip::Received& request, const sip::RequestMatch& match, std::string_view aor,
                                    std::string_view user) {
-  const sip::SubscribeAnswer asked = dialogs_.judge(request);
-  if (asked.status != 200) return asked.status;
-  if (watched_.told(aor, dialogs_) >= config_->reg_events.subscriptions_per_user_max) {
-    metrics_.add(Metric::sip_subscriptions_user_limit);
-    return 403;
-  }
-  contact_ = "<";
-  put_listener_uri(contact_, request.flow.transport, transport_.listener(request.flow), user, request.secure());
-  contact_ += '>';
-  const core::SlotId id = watched_.add(aor);
-  if (!id.valid()) {
-    metrics_.add(Metric::sip_subscriptions_limit);
-    return 503;
-  }
-  const EventOutcome outcome =
-      dialogs_.subscribe({.request = request, .match = match, .resource = id.packed(), .contact = contact_}, asked);
-  if (outcome.created) {
-    watched_.at(id).usages.push_back({.subscription = outcome.subscription, .package = asked.package});
-  }
-  watched_.release(id);
-  return outcome.status;
+  const UserSubscribe ask{.request = request,
+                          .match = match,
+                          .aor = aor,
+                          .user = user,
+                          .usages_max = config_->reg_events.subscriptions_per_user_max};
+  return watched_.subscribe(ask, dialogs_, transport_, metrics_,
+                            [](const EventOutcome& outcome, const sip::SubscribeAnswer& asked) {
+                              return Usage{.subscription = outcome.subscription, .package = asked.package};
+                            });
 }
 
 std::uint16_t RegEvents::refresh(const sip::Received& request, const sip::RequestMatch& match) {

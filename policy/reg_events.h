@@ -133,7 +133,6 @@ class RegEvents {
   WatchedUsers<Usage> watched_;
 
   // Scratch, kept and reused.
-  std::string contact_;
   std::string body_;
   std::vector<std::string> ids_;
   std::vector<sip::ReginfoContact> contacts_;

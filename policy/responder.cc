@@ -40,12 +40,21 @@ void Responder::refuse(const sip::Received& request, std::uint16_t status, std::
 // response again). That there is none, and that there is no room, needs no memory.
 void Responder::refuse_once(const sip::Received& request, const sip::RequestMatch& match, std::uint16_t status,
                             std::span<const sip::HeaderText> headers) {
-  const bool plain = status == 481 || status == 503;
-  const sip::TransactionId server = plain ? sip::TransactionId{} : transactions_.open_server(request, match, 0, now_);
-  if (server.valid()) {
-    answer(request, server, status, headers);
+  if (status == 481 || status == 503) {
+    refuse(request, status, headers);
   } else {
-    refuse(request, plain ? status : std::uint16_t{503}, plain ? headers : std::span<const sip::HeaderText>{});
+    refuse_by_transaction(request, match, status, headers);
+  }
+}
+
+void Responder::refuse_by_transaction(const sip::Received& request, const sip::RequestMatch& match,
+                                      std::uint16_t status, std::span<const sip::HeaderText> headers,
+                                      std::string_view body) {
+  const sip::TransactionId server = transactions_.open_server(request, match, 0, now_);
+  if (server.valid()) {
+    answer(request, server, status, headers, {}, body);
+  } else {
+    refuse(request, 503);
   }
 }
 
@@ -80,19 +89,11 @@ std::string_view Responder::compose(const sip::Received& request, std::uint16_t 
 
 // The same for each retransmission, so that an ACK or a CANCEL fits whichever answer its sender saw.
 void Responder::to_tag_for(const sip::Received& request, std::string& tag) const {
-  const sip::Essentials& e = request.essentials;
-  const core::Hash128 hash = core::KeyedHash(key_)
-                                 .add(e.call_id)
-                                 .add(e.from_tag)
-                                 .add(sip::branch_of(e.via))
-                                 .add(std::uint64_t{e.cseq.number})
-                                 .finish();
-  char hex[32];
-  std::uint8_t raw[16];
-  std::memcpy(raw, &hash.low, 8);
-  std::memcpy(raw + 8, &hash.high, 8);
-  core::hex_encode({raw, 8}, {hex, 16});
-  tag.assign(hex, 16);
+  const std::uint64_t hash = sip::request_hash(key_, request.essentials).low;
+  std::uint8_t raw[sizeof hash];
+  std::memcpy(raw, &hash, sizeof raw);
+  tag.resize(2 * sizeof raw);
+  core::hex_encode(raw, tag);
 }
 
 // whoever's address stands on a datagram gets no more than three times its bytes. A challenge is what may be

@@ -38,6 +38,10 @@ class Responder {
   // By one where the answer has to be the same again.
   void refuse_once(const sip::Received& request, const sip::RequestMatch& match, std::uint16_t status,
                    std::span<const sip::HeaderText> headers = {});
+  // By a transaction always, or with 503 where there is no room for one. Of a sender who is proven: a copy of what he
+  // sent would be challenged, for the same nonce comes twice (R3261-1).
+  void refuse_by_transaction(const sip::Received& request, const sip::RequestMatch& match, std::uint16_t status,
+                             std::span<const sip::HeaderText> headers, std::string_view body = {});
   void answer(const sip::Received& request, sip::TransactionId server, std::uint16_t status,
               std::span<const sip::HeaderText> headers = {}, std::string_view reason = {}, std::string_view body = {});
   // What would be sent, for as long as nothing else is.

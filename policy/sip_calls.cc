@@ -53,13 +53,10 @@ void SipService::begin_call(const Received& request, const sip::RequestMatch& ma
     if (invitation.media && !served.empty()) ask_settings(calls_.begun(), served);
     return;
   }
-  // Its sender is proven, and a copy of what he sent would be challenged: the same nonce comes twice (R3261-1).
-  const sip::TransactionId server =
-      status == 503 ? sip::TransactionId{} : transactions_.open_server(request, match, 0, now_.mono);
-  if (server.valid()) {
-    responder_.answer(request, server, status, calls_.headers());
-  } else {
+  if (status == 503) {
     responder_.refuse(request, status, calls_.headers());
+  } else {
+    responder_.refuse_by_transaction(request, match, status, calls_.headers());
   }
 }
 

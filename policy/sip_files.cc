@@ -44,12 +44,7 @@ bool SipService::may_get_file(const Received& request, const sip::RequestMatch& 
   if (keys.empty() || keys.front().empty() || !home_.serves(keys.front())) return true;
   const TerminatingCheck* const check = participating_.file_refusal(request, keys.front(), senders_);
   if (check == nullptr) return true;
-  const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
-  if (server.valid()) {
-    responder_.answer(request, server, check->status, participating_.headers(), {}, participating_.body());
-  } else {
-    responder_.refuse(request, 503);
-  }
+  responder_.refuse_by_transaction(request, match, check->status, participating_.headers(), participating_.body());
   return false;
 }
 

@@ -57,12 +57,7 @@ void SipService::begin_session(const Received& request, const sip::RequestMatch&
     responder_.refuse(request, status, focus_.headers());
     return;
   }
-  const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
-  if (server.valid()) {
-    responder_.answer(request, server, status, focus_.headers(), {}, focus_.body());
-  } else {
-    responder_.refuse(request, 503);
-  }
+  responder_.refuse_by_transaction(request, match, status, focus_.headers(), focus_.body());
 }
 
 // Outside any dialog. True: it has been dealt with.
@@ -100,13 +95,7 @@ bool SipService::on_focus_request(const Received& request, const sip::RequestMat
                                  {.group = target.group,
                                   .identity = target.identity,
                                   .recorded_sender = parties_.recorded_sender(request, routing, sender, aor_)});
-      if (status == 0) return true;
-      // Its sender is proven, and a copy of what he sent would be challenged: the same nonce comes twice (R3261-1).
-      if (const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono); server.valid()) {
-        responder_.answer(request, server, status, exploder_.headers());
-      } else {
-        responder_.refuse(request, 503);
-      }
+      if (status != 0) responder_.refuse_by_transaction(request, match, status, exploder_.headers());
       return true;
     case Method::options:
       lines_.clear();

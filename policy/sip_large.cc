@@ -125,12 +125,7 @@ bool SipService::fetch_stored(const Received& request, const sip::RequestMatch& 
   std::string recorder;
   if (!wanted->record) invitation.recorder = parties_.session_recorder(request, routing, sender, recorder, true);
   const std::uint16_t status = focus_.fetch(request, match, invitation, *wanted);
-  if (status == 0) return true;
-  if (const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono); server.valid()) {
-    responder_.answer(request, server, status, focus_.headers(), {}, focus_.body());
-  } else {
-    responder_.refuse(request, 503);
-  }
+  if (status != 0) responder_.refuse_by_transaction(request, match, status, focus_.headers(), focus_.body());
   return true;
 }
 

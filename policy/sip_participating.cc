@@ -109,12 +109,7 @@ bool SipService::judge_originating(const Received& request, const sip::RequestMa
                                    OriginatingFacts facts) {
   const OriginatingCheck* const check = participating_.originating_refusal(request, user, facts);
   if (check == nullptr) return true;
-  const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
-  if (server.valid()) {
-    responder_.answer(request, server, check->status, participating_.headers(), {}, participating_.body());
-  } else {
-    responder_.refuse(request, 503);
-  }
+  responder_.refuse_by_transaction(request, match, check->status, participating_.headers(), participating_.body());
   return false;
 }
 

@@ -47,15 +47,8 @@ void SipService::on_publish(const Received& request, const sip::RequestMatch& ma
     return;
   }
   if (!asks_within_rate(request, sender)) return;
-  const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
-  if (!server.valid()) {
-    responder_.refuse(request, 503);
-    return;
-  }
-  if (!transactions_.claim(server, request)) {  // R3261-4
-    responder_.answer(request, server, 482);
-    return;
-  }
+  const sip::TransactionId server = claimed(request, match);
+  if (!server.valid()) return;
   const std::uint16_t status = settings_.publish(aor_, request);
   lines_.clear();
   for (const sip::HeaderText& header : settings_.headers()) lines_.add(header.id, header.value);

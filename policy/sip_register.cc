@@ -39,17 +39,12 @@ void SipService::on_register(const Received& request, const sip::RequestMatch& m
   const bool third_party =
       sender.kind == Sender::Kind::trusted && !sip::same_user(request.essentials.from.uri, request.essentials.to.uri);
   const std::uint32_t owner_shard = home_.shard_of(aor_);
-  const bool may = owner_shard == shard_ || may_ask();
-  const sip::TransactionId server =
-      may ? transactions_.open_server(request, match, 0, now_.mono) : sip::TransactionId{};
-  if (!server.valid()) {
+  if (owner_shard != shard_ && !may_ask()) {
     responder_.refuse(request, 503);
     return;
   }
-  if (!transactions_.claim(server, request)) {  // R3261-4
-    responder_.answer(request, server, 482);
-    return;
-  }
+  const sip::TransactionId server = claimed(request, match);
+  if (!server.valid()) return;
   if (owner_shard != shard_) {
     asked(true, server);
     MailWriter(mail_, ServiceMail::register_)
@@ -206,15 +201,7 @@ void SipService::on_service_mail(std::uint32_t from, std::string_view mail) {
     }
     case ServiceMail::flow_closed: {
       const auto flow = in.take<Flow>();
-      if (!in.good()) return;
-      location_.flow_closed(flow);
-      reg_events_.on_flow_gone(flow);
-      watch_.on_flow_gone(flow);
-      history_lists_.on_flow_gone(flow);
-      calls_.on_flow_gone(flow);
-      focus_.on_flow_gone(flow);
-      conferences_.on_flow_gone(flow);
-      transactions_.flow_failed(flow);
+      if (in.good()) lose(flow);
       return;
     }
     case ServiceMail::keep: {

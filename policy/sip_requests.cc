@@ -253,16 +253,23 @@ bool SipService::identify(const Received& request, const Routing& routing, Sende
 
 void SipService::challenge(const Received& request, bool stale, bool by_proxy) {
   lines_.clear();
-  const sip::Essentials& e = request.essentials;
-  const core::Hash128 name = core::KeyedHash(tag_key_)
-                                 .add(e.call_id)
-                                 .add(e.from_tag)
-                                 .add(sip::branch_of(e.via))
-                                 .add(std::uint64_t{e.cseq.number})
-                                 .finish();
+  const std::uint64_t name = sip::request_hash(tag_key_, request.essentials).low;
   digest_.challenge(by_proxy ? HeaderId::proxy_authenticate : HeaderId::www_authenticate, config_->realm, stale,
-                    now_.mono, lines_, name.low | 1);
+                    now_.mono, lines_, name | 1);
   responder_.refuse(request, by_proxy ? 407 : 401, lines_.headers());
+}
+
+sip::TransactionId SipService::claimed(const Received& request, const sip::RequestMatch& match) {
+  const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
+  if (!server.valid()) {
+    responder_.refuse(request, 503);
+    return {};
+  }
+  if (!transactions_.claim(server, request)) {
+    responder_.answer(request, server, 482);
+    return {};
+  }
+  return server;
 }
 
 // --- CANCEL

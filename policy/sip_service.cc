@@ -446,7 +446,8 @@ void SipService::on_response(const Received& response) {
   if (p != nullptr) on_branch_response(*p, response, match.id);
 }
 
-void SipService::on_gone(const Flow& flow) {
+// What there is of it here.
+void SipService::lose(const Flow& flow) {
   transactions_.flow_failed(flow);
   location_.flow_closed(flow);
   reg_events_.on_flow_gone(flow);
@@ -455,6 +456,10 @@ void SipService::on_gone(const Flow& flow) {
   calls_.on_flow_gone(flow);
   focus_.on_flow_gone(flow);
   conferences_.on_flow_gone(flow);
+}
+
+void SipService::on_gone(const Flow& flow) {
+  lose(flow);
   run_errands();
   if (flow.shard != shard_) return;
   for (std::uint32_t other = 0; other < shard_count_; ++other) {

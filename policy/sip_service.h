@@ -179,6 +179,7 @@ class SipService {
   void handle(const Received& message);
   void on_response(const Received& message);
   void on_gone(const Flow& flow);
+  void lose(const Flow& flow);
   void store_binding(const sip::LocationFact& change);
   void tell_flow_closed(std::uint32_t shard, const Flow& flow);
   void on_transaction_fact(const sip::TransactionFact& fact);
@@ -197,6 +198,8 @@ class SipService {
   void on_options(const Received& request);
   [[nodiscard]] std::string allowed_events() const;
   [[nodiscard]] bool uas_checks(const Received& request, sip::OptionSet more = {});
+  // The server transaction of a request that may come once only (R3261-4). Not valid(): it was answered.
+  [[nodiscard]] sip::TransactionId claimed(const Received& request, const sip::RequestMatch& match);
 
   // --- sip_ack.cc
   void on_ack(const Received& request);

@@ -73,15 +73,8 @@ bool SipService::about_system(const Received& request, const Routing& routing) {
 // back (DEC-22).
 void SipService::on_system_answer(const Received& request, const sip::RequestMatch& match, const Sender& sender) {
   if (!uas_checks(request) || !asks_within_rate(request, sender)) return;
-  const sip::TransactionId server = transactions_.open_server(request, match, 0, now_.mono);
-  if (!server.valid()) {
-    responder_.refuse(request, 503);
-    return;
-  }
-  if (!transactions_.claim(server, request)) {  // R3261-4
-    responder_.answer(request, server, 482);
-    return;
-  }
+  const sip::TransactionId server = claimed(request, match);
+  if (!server.valid()) return;
   sip::Uri uri;
   std::string aor;
   if (sender.kind == Sender::Kind::unknown || !sip::parse_uri(parties_.identity_of(request, sender), uri) ||

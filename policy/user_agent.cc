@@ -131,6 +131,19 @@ void UserAgent::put_call_id(std::string& out) {
   out.assign(letters, sizeof letters);
 }
 
+void UserAgent::begin_own_message(std::string_view uri, std::string_view us, std::string_view content_type) {
+  put_call_id(call_id_);
+  us_.assign("<").append(us).append(">");
+  message_.begin({.uri = uri,
+                  .from = us_,
+                  .from_tag = random_.next(),
+                  .call_id = call_id_,
+                  .user_agent = config_->im.product,
+                  .asserted = us_});
+  message_.add(HeaderId::accept_contact, "*;+g.oma.sip-im");
+  message_.add(HeaderId::content_type, content_type);
+}
+
 void UserAgent::refuse_change(sip::TransactionId server, const sip::ChangeStep& step) {
   texts_.clear();
   const bool later = (step.actions & sip::change_do::answer_500) != 0;

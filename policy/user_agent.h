@@ -89,6 +89,9 @@ class UserAgent {
   // A new Call-ID: 128 random bits.
   void put_call_id(std::string& out);
 
+  // Begins a MESSAGE of `us` itself to `uri`, in message_. What its function adds is to follow, and put().
+  void begin_own_message(std::string_view uri, std::string_view us, std::string_view content_type);
+
   // The errand says whose ACK it is and where it goes.
   void put_ack(Errand errand, std::string_view text);
   // R3261-9: a 2xx too many, in that dialog of an INVITE of ours, is acknowledged each time it comes, and the dialog ended
@@ -131,6 +134,8 @@ class UserAgent {
   MessageReader response_;  // what came for an errand
   sip::HeaderLines lines_;
   OwnMessage message_;  // one that is being written
+  std::string us_;      // of that: From
+  std::string call_id_;
   std::vector<sip::HeaderText> texts_;
   std::string text_;
   std::string contact_;

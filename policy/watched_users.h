@@ -12,11 +12,22 @@
 #include <string_view>
 #include <vector>
 
+#include "core/metrics.h"
 #include "core/slot_map.h"
 #include "policy/event_dialogs.h"
+#include "policy/own_names.h"
 #include "sip/notifier.h"
 
 namespace parley::policy {
+
+// A SUBSCRIBE to what a user has, of somebody who may.
+struct UserSubscribe {
+  const sip::Received& request;
+  const sip::RequestMatch& match;
+  std::string_view aor;
+  std::string_view user;         // of our Contact
+  std::uint32_t usages_max = 0;  // of one user
+};
 
 template <typename Usage>
 class WatchedUsers {
@@ -42,6 +53,45 @@ class WatchedUsers {
     if (!watched.usages.empty()) return;
     by_aor_.erase(watched.aor);
     users_.erase(id);
+  }
+
+  // `usage_of(outcome, asked)`: what is remembered of it. 200: it has been answered; else what to answer, with
+  // headers() of the dialogs.
+  template <typename UsageOf>
+  [[nodiscard]] std::uint16_t subscribe(const UserSubscribe& ask, EventDialogs& dialogs,
+                                        const sip::Transport& transport, core::Metrics& metrics, UsageOf usage_of) {
+    const sip::Received& request = ask.request;
+    const sip::SubscribeAnswer asked = dialogs.judge(request);
+    if (asked.status != 200) return asked.status;
+    if (told(ask.aor, dialogs) >= ask.usages_max) {
+      metrics.add(core::Metric::sip_subscriptions_user_limit);
+      return 403;
+    }
+    std::string contact = "<";
+    put_listener_uri(contact, request.flow.transport, transport.listener(request.flow), ask.user, request.secure());
+    contact += '>';
+    const core::SlotId id = add(ask.aor);
+    if (!id.valid()) {
+      metrics.add(core::Metric::sip_subscriptions_limit);
+      return 503;
+    }
+    const EventOutcome outcome =
+        dialogs.subscribe({.request = request, .match = ask.match, .resource = id.packed(), .contact = contact}, asked);
+    if (outcome.created) at(id).usages.push_back(usage_of(outcome, asked));
+    release(id);
+    return outcome.status;
+  }
+  // One of an earlier process. `usage_of(restored)`. `wanted` false: nobody serves it any more.
+  template <typename UsageOf>
+  void restore(const core::SubscriptionRow& row, bool wanted, std::uint32_t usages_max, EventDialogs& dialogs,
+               const core::Now& now, UsageOf usage_of) {
+    const core::SlotId id = wanted ? add(row.resource) : core::SlotId{};
+    if (!id.valid() || at(id).usages.size() >= usages_max) {
+      dialogs.drop(row);
+    } else if (const RestoredEvent there = dialogs.restore(row, id.packed(), false, now); there.subscription.valid()) {
+      at(id).usages.push_back(usage_of(there));
+    }
+    if (id.valid()) release(id);
   }
 
   // Null: nobody watches him.

@@ -4,21 +4,6 @@
 #include <algorithm>
 
 namespace parley::sip {
-namespace {
-
-std::string_view name_of(core::Transport transport) {
-  switch (transport) {
-    case core::Transport::udp: return "udp";
-    case core::Transport::tcp: return "tcp";
-    case core::Transport::tls: return "tls";
-    case core::Transport::ws: return "ws";
-    case core::Transport::wss: return "wss";
-    case core::Transport::pipe: break;
-  }
-  return "none";
-}
-
-}  // namespace
 
 std::string listener_name(const Listener& listener) {
   return std::string(name_of(listener.transport)) + " " + core::to_string(listener.bound);

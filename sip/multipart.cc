@@ -1,6 +1,7 @@
 // sip/multipart.cc - see multipart.h.
 #include "sip/multipart.h"
 
+#include "sip/content_type.h"
 #include "sip/value.h"
 
 namespace parley::sip {
@@ -175,6 +176,23 @@ MultipartError parse_multipart(std::string_view body, std::string_view boundary,
   out = {};
   if (boundary.empty() || boundary.size() > boundary_bytes_max) return MultipartError::boundary;
   return Splitter(body, boundary, out).split();
+}
+
+std::string_view sdp_in(std::string_view content_type, std::string_view body) {
+  ContentType type;
+  if (body.empty() || !parse_content_type(content_type, type)) return {};
+  if (is_type(type, "application", "sdp")) return body;
+  Multipart parts;
+  if (!core::equal_ignore_case(type.type, "multipart") ||
+      parse_multipart(body, find_param(type.parameters, "boundary"), parts) != MultipartError::none) {
+    return {};
+  }
+  for (std::size_t i = 0; i < parts.count; ++i) {
+    const Part& part = parts.parts[i];
+    if (parse_content_type(part.content_type.of(body), type) && is_type(type, "application", "sdp"))
+      return part.body.of(body);
+  }
+  return {};
 }
 
 bool same_content_id(std::string_view content_id, std::string_view other) {

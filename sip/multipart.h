@@ -55,6 +55,10 @@ std::string_view to_string(MultipartError error);
 // `boundary` as find_param(..., "boundary") gives it.
 [[nodiscard]] MultipartError parse_multipart(std::string_view body, std::string_view boundary, Multipart& out);
 
+// The description in a body with that Content-Type: all of it, or its first part of type application/sdp. Empty: there
+// is none.
+[[nodiscard]] std::string_view sdp_in(std::string_view content_type, std::string_view body);
+
 // Two Content-IDs, or one and what follows "cid:" in a URL, escapes undone: angle brackets do not count (R5368-1,
 // T-50).
 [[nodiscard]] bool same_content_id(std::string_view content_id, std::string_view other);

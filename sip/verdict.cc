@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "sip/branch.h"
 #include "sip/params.h"
 
 namespace parley::sip {
@@ -160,6 +161,15 @@ Verdict judge(const Head& head, std::string_view bytes, const Carrier& carrier, 
   verdict.kind = silent ? Verdict::Kind::drop : Verdict::Kind::respond;
   verdict.status = silent ? std::uint16_t{0} : fault.status;
   return verdict;
+}
+
+core::Hash128 request_hash(const core::HashKey& key, const Essentials& essentials) {
+  return core::KeyedHash(key)
+      .add(essentials.call_id)
+      .add(essentials.from_tag)
+      .add(branch_of(essentials.via))
+      .add(std::uint64_t{essentials.cseq.number})
+      .finish();
 }
 
 std::size_t body_length(const Head& head, const Carrier& carrier) {

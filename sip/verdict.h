@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/keyed_hash.h"
 #include "sip/address.h"
 #include "sip/cseq.h"
 #include "sip/head.h"
@@ -50,6 +51,10 @@ struct Carrier {
 
 // `head` was read to its end, or given up; `bytes` are those of the head.
 [[nodiscard]] Verdict judge(const Head& head, std::string_view bytes, const Carrier& carrier, Essentials& essentials);
+
+// What a request is known by where nothing is kept of it: the same for each of its retransmissions, and for its ACK and
+// CANCEL.
+[[nodiscard]] core::Hash128 request_hash(const core::HashKey& key, const Essentials& essentials);
 
 // The body's length of a message with that verdict. On streams, a message without Content-Length has no body.
 [[nodiscard]] std::size_t body_length(const Head& head, const Carrier& carrier);

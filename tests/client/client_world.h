@@ -36,7 +36,7 @@ class Files final : public client::FileStore {
   }
   Result end(std::uint32_t session, bool whole) override {
     ended[session] = whole;
-    return {.good = whole, .path = "/x", .why = {}};
+    return {.good = whole && sound, .path = "/x", .why = {}};
   }
   struct File {
     client::FileOffer offer;
@@ -46,6 +46,7 @@ class Files final : public client::FileStore {
   std::map<std::uint32_t, bool> ended;
   std::uint16_t answer = 0;
   bool full = false;
+  bool sound = true;  // of what has come
 };
 
 // What was to be deleted.
@@ -98,6 +99,7 @@ class ClientWorld {
     config.registrar = "sip:example.org";
     config.factory = "sip:factory@example.org";
     config.deferred_uris = {"sip:Deferred@example.org", "sip:Deferre@example.org"};
+    config.tells_bytes = true;
     if (change) change(config);
     client_ = std::make_unique<client::Client>(client::Client::Parts{.pool = pool_,
                                                                      .metrics = *metrics_,

@@ -89,6 +89,38 @@ TEST(Read, T_90_of_several_parts_the_text_is_shown) {
                                        "--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n--b--\r\n");
   EXPECT_EQ(content.body, "hi");
   EXPECT_EQ(content.type, "text/plain");
+  EXPECT_TRUE(content.more.empty()) << "who else got it is no content";
+}
+
+TEST(Read, T_90_what_stands_beside_the_text_is_not_lost) {
+  const std::string inner = "--c\r\nContent-Type: text/html\r\n\r\n<b>\r\n--c\r\n\r\nplain\r\n--c--";
+  const Content content = read_content("multipart/mixed;boundary=b",
+                                       "--b\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n"
+                                       "--b\r\nContent-Type: multipart/alternative;boundary=c\r\n\r\n" +
+                                           inner + "\r\n--b\r\nContent-Type: Text/Plain\r\n\r\nend\r\n--b--\r\n");
+  EXPECT_EQ(content.body, "plain");
+  ASSERT_EQ(content.more.size(), 2U);
+  EXPECT_EQ(content.more[0].type, "image/png");
+  EXPECT_EQ(content.more[0].body, "\x89PNG");
+  EXPECT_EQ(content.more[1].body, "end");
+}
+
+TEST(Read, T_90_of_alternatives_without_text_the_last_is_the_best) {
+  const Content content = read_content("multipart/alternative;boundary=b",
+                                       "--b\r\nContent-Type: image/gif\r\n\r\ngif\r\n"
+                                       "--b\r\nContent-Type: image/png\r\n\r\npng\r\n--b--\r\n");
+  EXPECT_EQ(content.type, "image/png");
+  EXPECT_TRUE(content.more.empty());
+}
+
+TEST(Read, a_message_of_more_parts_than_anybody_sends_is_one) {
+  std::string inner = "--c\r\n\r\nx\r\n--c\r\n\r\ny\r\n--c\r\n\r\nz\r\n--c--";
+  std::string body;
+  for (int i = 0; i < 10; ++i) body += "--b\r\nContent-Type: multipart/mixed;boundary=c\r\n\r\n" + inner + "\r\n";
+  const Content content = read_content("multipart/mixed;boundary=b", body + "--b--\r\n");
+  EXPECT_EQ(content.body, "x");
+  ASSERT_EQ(content.more.size(), 5U * 3 - 1 + 5);
+  EXPECT_EQ(content.more.back().type, "multipart/mixed");
 }
 
 TEST(Read, what_is_broken_is_shown_as_it_is) {

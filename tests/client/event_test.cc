@@ -23,7 +23,7 @@ TEST(Json, one_line_whatever_peers_send) {
 TEST(PlainText, nobody_drives_the_terminal) {
   Event event("message");
   event.text("from", "sip:a\x1b[2J@x").text("text", "hi\x1b]0;t\x07\nthere");
-  EXPECT_EQ(client::plain_text(event), "sip:a?[2J@x: hi?]0;t?\nthere");
+  EXPECT_EQ(client::plain_text(event), "sip:a?[2J@x: hi?]0;t?\n  there");
 }
 
 TEST(PlainText, controls_are_none_in_any_form_and_letters_stay) {
@@ -41,8 +41,60 @@ TEST(PlainText, controls_are_none_in_any_form_and_letters_stay) {
 
 TEST(PlainText, what_is_not_saved_is_said) {
   Event event("message");
-  event.text("from", "sip:a@x").text("type", "image/png").text("path", "/x.part").flag("good", false).text("why", "full");
-  EXPECT_EQ(client::plain_text(event), "sip:a@x: [image/png, not saved: full]");
+  event.text("from", "sip:a@x").text("type", "image/png").number("size", 7).text("path", "/x.part");
+  event.flag("good", false).text("why", "full");
+  EXPECT_EQ(client::plain_text(event), "sip:a@x: [image/png, 7 bytes, not saved: full]");
+}
+
+TEST(PlainText, what_is_no_text_is_named) {
+  Event saved("part");
+  saved.text("from", "sip:a@x")
+      .text("type", "image/\x1b")
+      .number("size", 7)
+      .text("path", "/x\n.png")
+      .flag("good", true);
+  EXPECT_EQ(client::plain_text(saved), "sip:a@x: [image/?, 7 bytes: /x?.png]");
+  Event told("message");
+  told.text("from", "sip:a@x").text("name", "A").text("type", "image/png").number("size", 0).text("base64", "");
+  EXPECT_EQ(client::plain_text(told), "A: [image/png, 0 bytes]");
+}
+
+TEST(PlainText, what_happens_is_said_in_words) {
+  const auto line = [](Event event) { return client::plain_text(event); };
+  EXPECT_EQ(line(Event("registered").text("user", "sip:a@x").number("expires", 60)), "* registered as sip:a@x");
+  EXPECT_EQ(line(Event("register_failed").text("user", "sip:a@x").number("status", 403)),
+            "* not registered: 403 Forbidden");
+  EXPECT_EQ(
+      line(Event("session").number("session", 1).text("state", "ended").text("peer", "sip:b@x").text("why", "486\x1b")),
+      "* session 1 with sip:b@x: ended, 486?");
+  EXPECT_EQ(line(Event("invited")
+                     .number("session", 2)
+                     .text("from", "sip:b@x")
+                     .text("kind", "chat")
+                     .text("subject", "lunch\n")
+                     .flag("accepted", false)),
+            "* sip:b@x invites: lunch?; /accept 2 or /decline 2");
+  EXPECT_EQ(line(Event("invited")
+                     .number("session", 2)
+                     .text("from", "sip:b@x")
+                     .text("kind", "file")
+                     .flag("accepted", true)
+                     .text("file", "a\x07.png")
+                     .number("size", 9)),
+            "* sip:b@x sends the file a?.png, 9 bytes");
+  EXPECT_EQ(line(Event("file")
+                     .number("session", 2)
+                     .text("from", "sip:b@x")
+                     .text("name", "a.png")
+                     .number("size", 9)
+                     .flag("good", true)
+                     .text("path", "./a.png")),
+            "sip:b@x: [a.png, 9 bytes: ./a.png]");
+  EXPECT_EQ(line(Event("settings").flag("invisible", true).flag("pager-barring", false)),
+            "invisible=on pager-barring=off");
+  EXPECT_EQ(
+      line(Event("roster").number("session", 1).list("users", {"sip:a@x", "sip:b@\x1b"}).list("names", {"A", "B"})),
+      "* in session 1: sip:a@x sip:b@?");
 }
 
 TEST(FileNames, T_46_a_peer_chooses_no_directory) {

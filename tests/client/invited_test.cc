@@ -284,6 +284,41 @@ TEST(Invited, R5547_1_a_file_arrives_as_it_was_sent) {
   EXPECT_NE(world.written(conn).find("REPORT"), std::string::npos);
 }
 
+TEST(Invited, R5547_1_a_file_that_is_not_what_was_announced_is_not_reported_as_delivered) {
+  Invited world({.sdp = chat_sdp("a=setup:actpass\r\na=sendonly\r\na=file-selector:name:\"x\" type:text/plain "
+                                 "size:3\r\na=file-transfer-id:1\r\n")});
+  world.files.sound = false;
+  const core::ConnId conn = world.media_connected();
+  const std::string own = field(world.written(conn), "From-Path");
+  world.bytes(conn, "MSRP tttt1111 SEND\r\nTo-Path: " + own +
+                        "\r\nFrom-Path: msrp://127.0.0.1:3000/bob;tcp\r\nMessage-ID: f\r\nSuccess-Report: yes\r\n"
+                        "Byte-Range: 1-3/3\r\nContent-Type: text/plain\r\n\r\nabc\r\n-------tttt1111$\r\n");
+  EXPECT_EQ(world.event("file").get("good"), "false");
+  const std::string said = world.written(conn);
+  EXPECT_NE(said.find("MSRP tttt1111 413 "), std::string::npos) << said;
+  EXPECT_EQ(said.find("REPORT"), std::string::npos) << said;
+}
+
+TEST(Invited, R4975_10_what_is_no_text_is_reported_only_where_it_is_kept) {
+  const std::string wrapped = "From: <sip:bob@example.org>\r\n\r\nContent-Type: image/png\r\n\r\nabc";
+  const std::string size = std::to_string(wrapped.size());
+  for (const bool kept : {true, false}) {
+    Invited world({}, [](ClientConfig& config) { config.tells_bytes = false; });
+    if (!kept) world.files.answer = FileStore::no_place;
+    const core::ConnId conn = world.media_connected();
+    const std::string own = field(world.written(conn), "From-Path");
+    world.bytes(conn, "MSRP tttt1111 SEND\r\nTo-Path: " + own +
+                          "\r\nFrom-Path: msrp://127.0.0.1:3000/bob;tcp\r\nMessage-ID: f\r\nSuccess-Report: yes\r\n"
+                          "Byte-Range: 1-" +
+                          size + "/" + size + "\r\nContent-Type: message/cpim\r\n\r\n" + wrapped +
+                          "\r\n-------tttt1111$\r\n");
+    EXPECT_EQ(world.event("message").get("good"), kept ? "true" : "false");
+    const std::string said = world.written(conn);
+    EXPECT_NE(said.find(kept ? "MSRP tttt1111 200 " : "MSRP tttt1111 415 "), std::string::npos) << said;
+    EXPECT_EQ(said.find("REPORT") != std::string::npos, kept) << said;
+  }
+}
+
 TEST(Invited, a_file_whose_sender_goes_is_cut_off) {
   Invited world({.sdp = chat_sdp("a=setup:actpass\r\na=sendonly\r\na=file-selector:name:\"x\" type:text/plain "
                                  "size:6\r\na=file-transfer-id:1\r\n")});

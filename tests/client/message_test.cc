@@ -190,11 +190,135 @@ TEST(Received, OMA_DEF_8_what_the_deferred_function_brings_is_from_its_writer) {
   EXPECT_EQ(world.event("message").get("from"), "sip:bob@example.org");
 }
 
-TEST(Received, content_that_cannot_be_shown_is_415) {
-  ClientWorld world;
+// A picture of bob's, who asks for both receipts.
+std::string a_picture(const std::string& from = "sip:bob@example.org") {
+  return wrap_cpim({.from_name = {},
+                    .from_uri = from,
+                    .to_uri = "sip:alice@example.org",
+                    .wall_ms = 0,
+                    .imdn_id = "m9",
+                    .want_delivery = true,
+                    .want_display = true,
+                    .imdn_route = {},
+                    .content_type = "image/png",
+                    .body = "\x89PNG"});
+}
+constexpr const char* in_cpim = "Content-Type: message/cpim\r\n";
+
+TEST(Received, what_can_neither_be_shown_nor_kept_is_415_and_not_delivered) {
+  ClientWorld world([](ClientConfig& config) { config.tells_bytes = false; });
+  world.files.answer = FileStore::no_place;
   world.receive(message("Content-Type: application/octet-stream\r\n", "\x01"));
   EXPECT_NE(field(world.next("SIP/2.0 415"), "Accept"), "");
+  const Event event = world.event("message");
+  EXPECT_EQ(event.get("good"), "false");
+  EXPECT_EQ(event.number_of("size"), 1U);
+  world.receive(message(in_cpim, a_picture(), "m2"));
+  EXPECT_NE(world.next("SIP/2.0 415"), "");
+  EXPECT_EQ(world.next("MESSAGE"), "") << "a receipt of what nobody has";
+}
+
+TEST(Received, what_is_no_text_is_a_file_and_delivered_but_not_displayed) {
+  ClientWorld world([](ClientConfig& config) { config.answer_displayed = true; });
+  world.receive(message(in_cpim, a_picture()));
+  EXPECT_NE(world.next("SIP/2.0 200"), "");
+  EXPECT_EQ(world.event("message").get("path"), "/x");
+  ASSERT_EQ(world.files.files.size(), 1U);
+  EXPECT_EQ(world.files.files.begin()->second.bytes, "\x89PNG");
+  EXPECT_EQ(world.files.files.begin()->second.offer.name, "bob-20231114T221320Z.png");
+  EXPECT_NE(world.next("MESSAGE").find("<delivered/>"), std::string::npos);
+  EXPECT_EQ(world.next("MESSAGE"), "");
+}
+
+TEST(Received, what_is_no_text_is_told_as_it_is_to_programs) {
+  ClientWorld world([](ClientConfig& config) { config.answer_displayed = true; });
+  world.files.answer = FileStore::no_place;
+  world.receive(message(in_cpim, a_picture()));
+  EXPECT_NE(world.next("SIP/2.0 200"), "");
+  EXPECT_EQ(world.event("message").get("base64"), "iVBORw==");
+  EXPECT_NE(world.next("MESSAGE").find("<delivered/>"), std::string::npos);
+  EXPECT_NE(world.next("MESSAGE").find("<displayed/>"), std::string::npos);
+  world.receive(message("Content-Type: text/plain;charset=iso-8859-1\r\n", "gr\xfc\xdf", "m2"));
+  EXPECT_EQ(world.event("message").get("base64"), "Z3L83w==") << "what JSON can not have";
+}
+
+TEST(Received, what_the_disk_does_not_take_is_not_delivered) {
+  ClientWorld world;
+  world.files.full = true;
+  world.receive(message(in_cpim, a_picture()));
+  EXPECT_NE(world.next("SIP/2.0 480"), "");
+  EXPECT_EQ(world.event("message").get("good"), "false");
+  EXPECT_EQ(world.next("MESSAGE"), "");
+}
+
+TEST(Received, T_90_what_stands_beside_the_text_is_told_too) {
+  ClientWorld world;
+  const std::string parts = "--b\r\n\r\nlook\r\n--b\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n--b--\r\n";
+  world.receive(message("Content-Type: multipart/mixed;boundary=b\r\n", parts));
+  EXPECT_NE(world.next("SIP/2.0 200"), "");
+  EXPECT_EQ(world.event("message").get("text"), "look");
+  const Event part = world.event("part");
+  EXPECT_EQ(part.get("from"), "sip:bob@example.org");
+  EXPECT_EQ(part.get("path"), "/x");
+}
+
+TEST(Received, OMA_DEF_12_what_waits_is_told_as_a_list) {
+  ClientWorld world;
+  const std::string list =
+      "<deferred-list xmlns=\"urn:oma:xml:im:deferred-list\"><entry id=\"7\"><from>sip:bob@example.org</from>"
+      "<to>sip:alice@example.org</to><size>5</size><mode>pager</mode></entry></deferred-list>";
+  const std::string type = "Content-Type: application/vnd.oma.im.deferred-list+xml\r\n";
+  world.receive(message(type + "P-Asserted-Identity: <sip:Deferred@example.org>\r\n", list));
+  EXPECT_NE(world.next("SIP/2.0 200"), "");
+  EXPECT_EQ(world.event("entry").get("id"), "7");
+  EXPECT_EQ(world.event("list").number_of("entries"), 1U);
   EXPECT_EQ(world.event("message").name, "");
+  world.receive(message(type + "P-Asserted-Identity: <sip:mallory@example.org>\r\n", list, "m2"));
+  EXPECT_EQ(world.event("entry").name, "") << "anybody can write one";
+}
+
+TEST(Received, R5438_3_a_receipt_goes_to_what_can_be_called) {
+  for (const char* from : {"sip:bob@", "bob", "sip:", "http://example.org/", "mailto:bob@example.org",
+                           "sip:bob@example.org?Route=%3Csip:x%3E",
+                           "sip:b\xc3\xb6"
+                           "b@example.org"}) {
+    ClientWorld world;
+    world.receive(message(in_cpim, a_picture(from)));
+    EXPECT_NE(world.next("SIP/2.0 200"), "") << from;
+    EXPECT_EQ(world.next("MESSAGE"), "") << from;
+    EXPECT_EQ(world.event("no_receipt").get("to"), from);
+  }
+  // What is no address at all says nothing of who sent it; the server does.
+  for (const char* from :
+       {"sip:mallory@example.org SIP/2.0", "sip:mallory@example.org\tX", "sip:mallory@example.org;a=\"<\""}) {
+    ClientWorld world;
+    world.receive(message(in_cpim, a_picture(from)));
+    EXPECT_TRUE(world.next("MESSAGE").starts_with("MESSAGE sip:bob@example.org SIP/2.0\r\n")) << from;
+  }
+  for (const char* from :
+       {"sip:bob@example.org", "sips:bob@[2001:db8::1];x=%0d%0a", "tel:+49-30-123;phone-context=example.org"}) {
+    ClientWorld world;
+    world.receive(message(in_cpim, a_picture(from)));
+    EXPECT_TRUE(world.next("MESSAGE").starts_with("MESSAGE " + std::string(from) + " SIP/2.0\r\n")) << from;
+  }
+}
+
+TEST(Received, OMA_ALIAS_1_a_receipt_names_nobody_who_is_anonymous) {
+  ClientWorld world([](ClientConfig& config) { config.self = anonymous(); });
+  world.receive(message(in_cpim, a_picture()));
+  const std::string notification = world.next("MESSAGE");
+  EXPECT_NE(notification.find("<delivered/>"), std::string::npos);
+  EXPECT_EQ(body(notification).find("alice"), std::string::npos) << notification;
+}
+
+TEST(Mode, OMA_ALIAS_1_a_large_message_that_asks_for_receipts_does_not_name_its_sender) {
+  ClientWorld world([](ClientConfig& config) { config.self = anonymous(); });
+  send(world, std::string(3000, 'x'), true);
+  world.respond(world.next("INVITE"), "200 OK",
+                "Contact: <sip:bob@127.0.0.1:7000>\r\nContent-Type: application/sdp\r\n", chat_sdp());
+  const std::string said = world.written(world.media_connected());
+  EXPECT_NE(said.find("imdn.Message-ID"), std::string::npos) << said;
+  EXPECT_EQ(said.find("sip:alice@"), std::string::npos) << said;
 }
 
 TEST(Received, R5438_2_a_receipt_is_given_once_for_each_wish_and_none_for_receipts) {

@@ -370,7 +370,7 @@ TEST(StoredJob, only_its_own_session_ends_it) {
   EXPECT_FALSE(run.job->status());
   run.comes(run.conn, "Content-Type: image/png", "abc");
   run.hear();
-  EXPECT_EQ(run.job->take_output(), "sip:bob@example.org: [/x]\n");
+  EXPECT_EQ(run.job->take_output(), "sip:bob@example.org: [image/png, 3 bytes: /x]\n");
   run.ends();
   EXPECT_EQ(run.job->status(), exit_done);
 }

@@ -3,6 +3,7 @@ every message strictly, in both directions, and with another parley.
 
 The ids are those of docs/conformance.md.
 """
+import base64
 import hashlib
 import os
 import pty
@@ -108,6 +109,8 @@ class Sending(ClientCase):
         self.assertEqual(away.ended(), 3, away.story())
         self.assertEqual(self.parley("alice", "send", bob.aor).ended(), 2)
         self.assertEqual(self.parley("alice", "send", bob.aor, "--file", "/nowhere").ended(), 2)
+        self.assertEqual(self.parley("alice", "send", "bob", "hello").ended(), 2)
+        self.assertEqual(self.parley("alice", "recv", "--files", "/nowhere").ended(), 2)
 
     def test_SEED3_8_1_2_SEED3_9_1_1_1_a_large_message_on_the_wire(self):
         bob = self.participant("bob")
@@ -295,11 +298,14 @@ class TwoOfUs(ClientCase):
 
     TRANSPORT = "udp"
 
+    def media(self):
+        return ()
+
     def pair(self, *arguments, **how):
-        return self.receiver("bob", *arguments, transport=self.TRANSPORT, **how)
+        return self.receiver("bob", *arguments, transport=self.TRANSPORT, flags=self.media(), **how)
 
     def send(self, *arguments, **how):
-        return self.parley("alice", "send", *arguments, transport=self.TRANSPORT, **how)
+        return self.parley("alice", "send", *arguments, transport=self.TRANSPORT, flags=self.media(), **how)
 
     def test_message_and_receipt(self):
         bob = self.pair()
@@ -330,6 +336,34 @@ class TwoOfUs(ClientCase):
             with open(got["path"], "rb") as written:
                 self.assertEqual(written.read(), content)
             bob.stop()
+
+    def test_OMA_DR_1_what_is_no_text_is_delivered_where_it_is_kept(self):
+        small, large = b"\x89PNG\r\n\x1a\n", os.urandom(5000)
+        to_bob = ("--report", "sip:bob@example.org", "-", "--type", "image/png")
+        for content in (small, large):
+            bob = self.pair()  # a program has it in the event
+            self.assertEqual(self.send(*to_bob, stdin=content).ended(), 0)
+            self.assertEqual(base64.b64decode(bob.event("message", type="image/png")["base64"]), content)
+            bob.stop()
+            with tempfile.TemporaryDirectory() as into:
+                bob = self.pair("--files", into)
+                self.assertEqual(self.send(*to_bob, stdin=content).ended(), 0)
+                message = bob.event("message")
+                self.assertEqual(os.path.dirname(message["path"]), into)
+                self.assertRegex(os.path.basename(message["path"]), r"^alice-2\d{7}T\d{6}Z\.png$")
+                with open(message["path"], "rb") as file:
+                    self.assertEqual(file.read(), content)
+                bob.stop()
+
+    def test_OMA_DR_1_what_is_no_text_and_has_no_place_is_refused(self):
+        bob = self.parley("bob", "recv", transport=self.TRANSPORT, flags=self.media())
+        bob.wait(lambda: any("registered" in line for line in bob.lines), "registered")
+        for content in (b"\x89PNG", os.urandom(5000)):
+            alice = self.send("--report", "sip:bob@example.org", "-", "--type", "image/png", stdin=content)
+            self.assertIn(alice.ended(), (1, 4), alice.story())
+            said = f"sip:alice@example.org: [image/png, {len(content)} bytes, not saved: --files names no place for it]"
+            bob.wait(lambda said=said: said in bob.lines, said)
+        bob.stop()
 
     def test_a_file_that_nobody_wants(self):
         bob = self.pair()
@@ -362,19 +396,13 @@ class TwoOfUsByTcp(TwoOfUs):
 class BehindTheRelay(TwoOfUs):
     """Both behind parleyd's relay: AUTH, Use-Path, everything over those connections (R4976-2, R4976-9)."""
 
-    def relay(self):
+    def media(self):
         return ("--relay", self.server.uri())
-
-    def pair(self, *arguments, **how):
-        return self.receiver("bob", *arguments, flags=self.relay(), **how)
-
-    def send(self, *arguments, **how):
-        return self.parley("alice", "send", *arguments, flags=self.relay(), **how)
 
     def test_R4976_2_a_wrong_password(self):
         self.pair()
         alice = Program(self, self.server.listeners("udp", "sip")[0], "alice", "wrong", "send", "sip:bob@example.org", "-",
-                        flags=self.relay(), stdin=b"x" * 5000)
+                        flags=self.media(), stdin=b"x" * 5000)
         self.assertEqual(alice.ended(), 5, alice.story())
 
 
@@ -505,7 +533,7 @@ class InATerminal(ClientCase):
         bob = self.parley("bob", "chat", "--json")
         bob.event("registered")
         process, write, until = self.terminal("xterm")
-        until(b"state=open")
+        until(b": open")
         write(b"hellp\x7fo bob\r")  # a mistake and its correction
         self.assertEqual(bob.event("message")["text"], "hello bob")
         until(b"[displayed]")
@@ -518,7 +546,7 @@ class InATerminal(ClientCase):
         bob = self.parley("bob", "chat", "--json")
         bob.event("registered")
         process, write, until = self.terminal("dumb")
-        until(b"state=open")
+        until(b": open")
         write(b"hello\n")
         self.assertEqual(bob.event("message")["text"], "hello")
         bob.type("hi \x1b[2J alice")

@@ -47,16 +47,6 @@ struct Deferring : Party {
     make(config, shards);
     world = &line->world;
   }
-  void registers(Phone& who, int seconds) {
-    ++messages;
-    who.send("REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP " + who.address() + ";branch=z9hG4bKr" +
-             std::to_string(messages) + "\r\nFrom: <sip:" + who.user() + "@example.org>;tag=r\r\nTo: <sip:" + who.user() +
-             "@example.org>\r\nCall-ID: reg" + who.address() + "\r\nCSeq: " + std::to_string(100 + messages) +
-             " REGISTER\r\n" + who.contact() + "Expires: " + std::to_string(seconds) + "\r\nContent-Length: 0\r\n\r\n");
-    who.want("200 REGISTER");
-  }
-  void leave(Phone& who) { registers(who, 0); }
-  void come(Phone& who) { registers(who, 3600); }
   void send(Phone& by, const std::string& to, const std::string& text, const std::string& lines = {},
             const std::string& type = "text/plain") {
     by.call_id = "msg" + std::to_string(++messages);

@@ -82,6 +82,18 @@ struct Party : testing::Test {
     return made;
   }
 
+  // 0: he goes.
+  void registers(Phone& who, int seconds) {
+    const std::string number = std::to_string(++registrations);
+    who.send("REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP " + who.address() + ";branch=z9hG4bKr" + number +
+             "\r\nFrom: <sip:" + who.user() + "@example.org>;tag=r\r\nTo: <sip:" + who.user() +
+             "@example.org>\r\nCall-ID: reg" + who.address() + "\r\nCSeq: " + std::to_string(100 + registrations) +
+             " REGISTER\r\n" + who.contact() + "Expires: " + std::to_string(seconds) + "\r\nContent-Length: 0\r\n\r\n");
+    who.want("200 REGISTER");
+  }
+  void leave(Phone& who) { registers(who, 0); }
+  void come(Phone& who) { registers(who, 3600); }
+
   // To the factory, with a list.
   void begin(Phone& by, const std::vector<std::string>& others, const std::string& lines = {}) {
     by.invite_uri("sip:factory@example.org;sessiontype=adhoc", mixed(msrp_sdp(by.user()), resource_list(others)),
@@ -134,6 +146,7 @@ struct Party : testing::Test {
   }
   std::unique_ptr<Line> line;
   std::unique_ptr<Phone> alice, bob, carol, dave;
+  int registrations = 0;  // sent by registers()
 };
 
 }  // namespace parley::tests

@@ -54,17 +54,6 @@ struct Waiting : Party {
     make(config, shards);
     world = &line->world;
   }
-  void registers(Phone& who, int seconds) {
-    ++requests;
-    who.send("REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP " + who.address() + ";branch=z9hG4bKr" +
-             std::to_string(requests) + "\r\nFrom: <sip:" + who.user() +
-             "@example.org>;tag=r\r\nTo: <sip:" + who.user() + "@example.org>\r\nCall-ID: reg" + who.address() +
-             "\r\nCSeq: " + std::to_string(100 + requests) + " REGISTER\r\n" + who.contact() +
-             "Expires: " + std::to_string(seconds) + "\r\nContent-Length: 0\r\n\r\n");
-    who.want("200 REGISTER");
-  }
-  void leave(Phone& who) { registers(who, 0); }
-  void come(Phone& who) { registers(who, 3600); }
   void wants_offline(Phone& who, bool active) {
     ++requests;
     const std::string body = offline(active);

@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
-#include <thread>
 #include <vector>
 
 #include "tools/parley-load/report.h"
+#include "tools/parley-load/run_workers.h"
 #include "tools/parley-load/worker.h"
 
 namespace parley::load {
@@ -102,22 +102,7 @@ int run_relay(Options options) {
   deal(options.idle, Worker::Kind::idle);
 
   RelayMonitor monitor(options, result, watch, workers);
-  std::vector<std::thread> threads;
-  for (uint32_t i = 1; i < options.threads; ++i) {
-    threads.emplace_back([&, i] {
-      if (options.cpu >= 0) pin(options.cpu + static_cast<int>(i));
-      workers[i]->run(nullptr);
-    });
-  }
-  if (options.cpu >= 0) pin(options.cpu);
-  workers[0]->run(&monitor);
-  for (std::thread& thread : threads) thread.join();
-
-  for (const auto& worker : workers) {
-    if (!worker->setup_failed()) continue;
-    std::fprintf(stderr, "parley-load: set-up failed: %s\n", worker->setup_error().c_str());
-    return 1;
-  }
+  if (!run_workers(options, workers, monitor)) return 1;
   for (const auto& worker : workers) add_up(*worker, result);
   std::sort(result.per_pair.begin(), result.per_pair.end());
   if (options.json_file != "-") print_table(options, result);

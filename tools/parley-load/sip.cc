@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
-#include <thread>
 #include <vector>
 
+#include "tools/parley-load/run_workers.h"
 #include "tools/parley-load/sip_report.h"
 #include "tools/parley-load/sip_worker.h"
 
@@ -87,22 +87,7 @@ int run_sip(SipOptions options) {
     workers.push_back(std::make_unique<SipWorker>(options, pattern, shared, tls.get(), i));
 
   SipMonitor monitor(options, outcome, watch, workers);
-  std::vector<std::thread> threads;
-  for (uint32_t i = 1; i < options.threads; ++i) {
-    threads.emplace_back([&, i] {
-      if (options.cpu >= 0) pin(options.cpu + static_cast<int>(i));
-      workers[i]->run(nullptr);
-    });
-  }
-  if (options.cpu >= 0) pin(options.cpu);
-  workers[0]->run(&monitor);
-  for (std::thread& thread : threads) thread.join();
-
-  for (const auto& worker : workers) {
-    if (!worker->setup_failed()) continue;
-    std::fprintf(stderr, "parley-load: set-up failed: %s\n", worker->setup_error().c_str());
-    return 1;
-  }
+  if (!run_workers(options, workers, monitor)) return 1;
   for (const auto& worker : workers) add_up(*worker, outcome);
   std::sort(outcome.per_pair.begin(), outcome.per_pair.end());
   if (options.json_file != "-") print_table(options, outcome);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <span>
 
 #include "tools/parley/plain_text.h"
 
@@ -21,6 +22,10 @@ std::vector<std::string> split(std::string_view text) {
   return words;
 }
 
+std::string written(const ChatCommand& command) {
+  return "/" + std::string(command.name) + (command.arguments.empty() ? "" : " ") + std::string(command.arguments);
+}
+
 class ChatJob final : public Job {
  public:
   explicit ChatJob(const Settings& settings) : settings_(settings) {}
@@ -33,12 +38,16 @@ class ChatJob final : public Job {
     } else {
       show_plain(event);
     }
-    if (event.name == "registered") open(client);
+    if (event.name == "registered") {
+      away_ = false;
+      open(client);
+    }
     if (event.name == "register_failed") {
       const int status = exit_of(event.number_of("status"));
-      if (status != exit_unreachable) finish(status);
+      away_ = status == exit_unreachable;
+      if (!away_ || no_more_lines_) finish(status);
     }
-    if (event.name == "invited") {
+    if (event.name == "invited" && (event.get("kind") == "chat" || event.get("kind") == "group")) {
       if (current_ == 0 || client.session(current_) == nullptr) {
         current_ = static_cast<std::uint32_t>(event.number_of("session"));
       }
@@ -61,6 +70,10 @@ class ChatJob final : public Job {
     }
     if (event.name == "session" && event.get("state") == "ended" && event.number_of("session") == current_) {
       current_ = 0;
+      // They were for the one who has gone, and for nobody who comes later.
+      if (!early_.empty()) complain(std::to_string(early_.size()) + " not sent");
+      early_.clear();
+      roster_.clear();
       if (opened_ && (no_more_lines_ || settings_.json)) {
         std::uint64_t status = 0;
         const std::string_view why = event.get("why");
@@ -73,6 +86,7 @@ class ChatJob final : public Job {
   void on_line(Client& client, const std::optional<std::string>& line) override {
     if (!line) {
       no_more_lines_ = true;
+      if (away_) return finish(exit_unreachable);
       leave_when_sent(client);
       return;
     }
@@ -107,13 +121,18 @@ class ChatJob final : public Job {
 
   void say(Client& client, const std::string& text) {
     const ImSession* const session = client.session(current_);
-    if (session == nullptr || !session->media_up) {
+    const bool comes = session != nullptr || (!opened_ && !settings_.to.empty());
+    if (!comes) {
+      complain("not sent: there is no session; /msg URI TEXT sends without one");
+    } else if (session == nullptr || !session->media_up) {
       constexpr std::size_t early_max = 100;
-      if (early_.size() < early_max) early_.push_back(text);
-      return;
-    }
-    if (client.say(current_, text, true) == 0) {
-      complain("too much waits to be sent");
+      if (early_.size() < early_max) {
+        early_.push_back(text);
+      } else {
+        complain("not sent: too much waits for the session");
+      }
+    } else if (client.say(current_, text, true) == 0) {
+      complain("not sent: too much waits");
     } else {
       ++waiting_;
     }
@@ -133,31 +152,46 @@ class ChatJob final : public Job {
     if (words.empty()) return;
     const std::string name = words.front();
     words.erase(words.begin());
-    const auto number = [&]() -> std::uint32_t {
-      std::uint32_t value = current_;
-      if (!words.empty()) (void)std::from_chars(words[0].data(), words[0].data() + words[0].size(), value);
-      return value;
-    };
+    const auto known = std::find_if(chat_commands().begin(), chat_commands().end(),
+                                    [&](const ChatCommand& one) { return one.name == name; });
+    if (known == chat_commands().end()) return complain("no such command: /" + name + "; see /help");
+    if (words.size() < known->words_min || words.size() > known->words_max)
+      return complain("this is " + written(*known));
+    // The session that is named, or the one that is talked in.
+    std::uint32_t number = current_;
+    if (known->names_session && !words.empty()) {
+      number = 0;
+      (void)std::from_chars(words[0].data(), words[0].data() + words[0].size(), number);
+    }
+    if (known->needs_session && client.session(number) == nullptr) return complain("there is no such session");
+    for (const std::string& word : std::span(words).first(std::min(known->uris, words.size()))) {
+      if (!can_be_called(word)) return complain("'" + harmless(word, false) + "' is no URI, like sip:NAME@DOMAIN");
+    }
     if (name == "quit") {
       client.stop();
       finish(exit_done);
     } else if (name == "leave") {
-      client.leave(current_);
+      client.leave(number);
     } else if (name == "who") {
-      for (const std::string& user : roster_) show("  " + harmless(user, false));
-    } else if (name == "add" && !words.empty()) {
-      client.add_users(current_, words);
-    } else if (name == "expel" && words.size() == 1) {
-      client.expel(current_, words[0]);
+      const std::vector<std::string> peer = {client.session(number)->peer};
+      for (const std::string& user : roster_.empty() ? peer : roster_) show("  " + harmless(user, false));
+    } else if (name == "add") {
+      client.add_users(number, words);
+    } else if (name == "expel") {
+      client.expel(number, words[0]);
+    } else if (name == "call") {
+      const std::uint32_t called = client.open_session(words[0], {}, {}, false);
+      if (called == 0) return complain("there are too many sessions");
+      current_ = called;
     } else if (name == "accept") {
-      current_ = number();
-      client.accept(current_);
+      current_ = number;
+      client.accept(number);
     } else if (name == "decline") {
-      client.decline(number(), 603);
+      client.decline(number, 603);
     } else if (name == "history" || name == "deferred") {
       listed_.clear();
       client.list_stored(name == "history" ? Stored::history : Stored::deferred);
-    } else if ((name == "fetch" || name == "delete") && words.size() == 1) {
+    } else if (name == "fetch" || name == "delete") {
       const auto found = listed_.find(words[0]);
       if (found == listed_.end()) {
         complain("no such entry; /history and /deferred list them");
@@ -167,38 +201,57 @@ class ChatJob final : public Job {
         complain("to delete needs --xcap");
       }
     } else if (name == "session") {
-      current_ = number();
-    } else if (name == "msg" && words.size() >= 2) {
+      current_ = number;
+    } else if (name == "msg") {
       const std::string text = line.substr(line.find(words[1], line.find(words[0]) + words[0].size()));
       (void)client.send({.to = {words[0]},
                          .content_type = "text/plain;charset=utf-8",
                          .body = std::make_shared<TextSource>(text),
                          .want_delivery = true});
+      ++waiting_;
     } else if (name == "help") {
       for (const ChatCommand& one : chat_commands()) {
-        show("  /" + std::string(one.name) + " " + std::string(one.arguments) + "  " + std::string(one.help));
+        std::string left = written(one);
+        left.resize(std::max<std::size_t>(left.size(), 16), ' ');
+        show("  " + left + "  " + std::string(one.help));
       }
-    } else {
-      complain("no such command: /" + name + "; see /help");
     }
   }
 
   void show_plain(const Event& event) {
     if (event.name == "sent") {
-      if (event.number_of("status") < 300) return;  // the mark comes with its delivery
-      show("* not sent (" + std::string(event.get("status")) + ")");
+      if (event.number_of("status") >= 300) show("* not sent: " + status_text(event.number_of("status")));
     } else if (event.name == "delivery") {
-      show("  [" + std::string(event.get("status")) + "]");
+      show_mark(event);
     } else if (event.name != "composing") {
       show(plain_text(event));
     }
   }
 
+  // Once that it has arrived and once that it was shown, whoever of several says so first, and by IMDN or MSRP.
+  void show_mark(const Event& event) {
+    const std::string_view what = event.get("status");
+    const std::uint64_t ticket = event.number_of("ticket");
+    if (what == "delivered" || what == "displayed") {
+      const std::uint64_t rank = what == "delivered" ? 1 : 2;
+      if (ticket < marked_ || (ticket == marked_ && rank <= mark_)) return;
+      marked_ = ticket;
+      mark_ = rank;
+    }
+    const std::string_view who = event.get("recipient");
+    const bool failed = what == "failed" || what == "forbidden" || what == "error" || what == "timeout";
+    show("  [" + std::string(failed ? "not delivered: " : "") + std::string(what) +
+         (failed && !who.empty() ? ", " + harmless(who, false) : "") + "]");
+  }
+
   Settings settings_;
   std::uint32_t current_ = 0;
   bool opened_ = false;
+  bool away_ = false;  // the server, which is tried again
   bool no_more_lines_ = false;
-  std::size_t waiting_ = 0;
+  std::size_t waiting_ = 0;   // messages without `sent`
+  std::uint64_t marked_ = 0;  // the last ticket of which a mark was shown,
+  std::uint64_t mark_ = 0;    // and which: 1 delivered, 2 displayed
   std::string partial_;
   std::vector<std::string> early_;  // typed before the session was open
   std::vector<std::string> roster_;
@@ -211,20 +264,54 @@ std::unique_ptr<Job> make_chat(const Settings& settings) { return std::make_uniq
 
 const std::vector<ChatCommand>& chat_commands() {
   static const std::vector<ChatCommand> commands = {
-      {"who", "", "who is in the session"},
-      {"add", "URI ...", "invite others"},
-      {"expel", "URI", "remove somebody"},
-      {"msg", "URI TEXT", "one message outside the session"},
-      {"accept", "[N]", "take an invitation"},
-      {"decline", "[N]", "refuse it"},
-      {"session", "N", "talk in another session"},
-      {"deferred", "", "messages that wait for you"},
-      {"history", "", "records of your conversations"},
-      {"fetch", "ID", "show one of those"},
-      {"delete", "ID", "delete one of those"},
-      {"leave", "", "leave the session"},
-      {"help", "", "this list"},
-      {"quit", "", "leave everything"},
+      {.name = "who", .help = "who is in the session", .needs_session = true},
+      {.name = "add",
+       .arguments = "URI ...",
+       .help = "invite others",
+       .words_min = 1,
+       .words_max = 100,
+       .uris = 100,
+       .needs_session = true},
+      {.name = "expel",
+       .arguments = "URI",
+       .help = "remove somebody",
+       .words_min = 1,
+       .words_max = 1,
+       .uris = 1,
+       .needs_session = true},
+      {.name = "msg",
+       .arguments = "URI TEXT",
+       .help = "one message outside the session",
+       .words_min = 2,
+       .words_max = words_any,
+       .uris = 1},
+      {.name = "call", .arguments = "URI", .help = "talk to somebody else", .words_min = 1, .words_max = 1, .uris = 1},
+      {.name = "accept",
+       .arguments = "[N]",
+       .help = "take an invitation",
+       .words_max = 1,
+       .needs_session = true,
+       .names_session = true},
+      {.name = "decline",
+       .arguments = "[N]",
+       .help = "refuse it",
+       .words_max = 1,
+       .needs_session = true,
+       .names_session = true},
+      {.name = "session",
+       .arguments = "N",
+       .help = "talk in another session",
+       .words_min = 1,
+       .words_max = 1,
+       .needs_session = true,
+       .names_session = true},
+      {.name = "deferred", .help = "messages that wait for you"},
+      {.name = "history", .help = "records of your conversations"},
+      {.name = "fetch", .arguments = "ID", .help = "show one of those", .words_min = 1, .words_max = 1},
+      {.name = "delete", .arguments = "ID", .help = "delete one of those", .words_min = 1, .words_max = 1},
+      {.name = "leave", .help = "leave the session", .needs_session = true},
+      {.name = "help", .help = "this list"},
+      {.name = "quit", .help = "leave everything"},
   };
   return commands;
 }

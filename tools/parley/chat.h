@@ -17,7 +17,13 @@ struct ChatCommand {
   std::string_view name{};
   std::string_view arguments{};
   std::string_view help{};
+  std::size_t words_min = 0;  // behind its name
+  std::size_t words_max = 0;
+  std::size_t uris = 0;  // so many of them have to be URIs
+  bool needs_session = false;
+  bool names_session = false;  // by number; else it is about the one that is talked in
 };
+inline constexpr std::size_t words_any = static_cast<std::size_t>(-1);
 [[nodiscard]] const std::vector<ChatCommand>& chat_commands();
 
 }  // namespace parley::client

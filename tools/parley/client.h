@@ -10,6 +10,7 @@
 //   client_dialog.cc     in a session: its own requests and theirs, time
 //   client_media.cc      MSRP: messages, files
 //   client_message.cc    pager mode, choice of mode, notifications of disposition
+//   client_content.cc    what a message has brought: told, or kept as files
 //   client_events.cc     subscriptions, settings, inviting and expelling others
 //   client_stored.cc     what the server keeps for the user: messages that wait, records of conversations
 #pragma once
@@ -56,6 +57,7 @@ struct ClientConfig {
   sip::SessionTimerConfig timer{.ask = sip::Refresher::uac};  // SEED1-7.1.1.1-7
   sip::InviteConfig invite{};
   bool auto_accept = true;                  // sessions one is invited to; else the user says
+  bool tells_bytes = false;  // what is no text and has no place for files is in the events; else it is refused
   bool answer_delivered = true;             // IMDN of what arrived, where it was asked for
   bool answer_displayed = false;            // and that it was shown
   std::uint32_t pager_bytes = 1300;         // SEED3-8.1-1, DEC-12: a MESSAGE of this size is too long
@@ -175,6 +177,18 @@ class Client {
     std::string id{};                  // and what of it is to be fetched; empty: it is to be shown
     bool told = false;                 // what became of it
   };
+  // What has become of a message that came.
+  enum class Kept : std::uint8_t { yes, no_place, failed };
+  struct Arrived {
+    Kept kept = Kept::yes;  // whether the user has all of it
+    bool seen = true;       // no part of it went into a file
+  };
+  // Where what is no text goes.
+  struct Place {
+    FileStore& store;
+    std::uint32_t session;  // 0: it came outside of sessions
+    std::string_view stem;  // of its file's name
+  };
   struct Erasing {
     Stored what = Stored::deferred;
     std::string id{};
@@ -230,6 +244,8 @@ class Client {
   // client_media.cc
   void on_media(const MsrpFact& fact);
   void media_ready(ImSession& session);
+  // Without what it may bring.
+  [[nodiscard]] SdpWish own_media(const ImSession& session) const;
   void connect_media(ImSession& session);
   void flush(ImSession& session);
   void on_message(ImSession& session, const MsrpFact& fact);
@@ -238,8 +254,11 @@ class Client {
   // client_message.cc
   void send_pager(SendWish& wish, std::uint32_t ticket);
   void on_pager(const UaFact& fact, ImSession* session);
-  void show(const Content& content, std::string_view from, ImSession* session, std::string_view mode);
-  void answer_receipts(const Content& content, std::string_view sender, ImSession* session);
+  [[nodiscard]] CpimWish own_cpim(std::string to, std::string content_type, std::string body) const;
+  // The message asks for the receipts that `wish` names.
+  [[nodiscard]] std::string asking(const SendWish& wish, const std::string& imdn_id, std::string body) const;
+  Arrived show(const Content& content, std::string_view sender, ImSession* session, std::string_view mode);
+  void answer_receipts(const Content& content, std::string_view sender, ImSession* session, const Arrived& arrived);
   void send_notification(const Content& content, std::string_view to, ImSession* session, Disposition disposition);
   void await_receipt(std::uint32_t ticket, std::string message_id);
   void on_notification(const Imdn& imdn, ImSession* session);
@@ -260,8 +279,14 @@ class Client {
   void take_list(Subscription& subscription, std::string_view document);
   void tell_list_failed(Stored what, std::string_view id, std::uint16_t status);
   void open_stored(Stored what, const StoredEntry& entry);
-  [[nodiscard]] bool show_stored(ImSession& session, const MsrpFact& fact);
-  [[nodiscard]] bool save(const ImSession& session, const FileOffer& file, std::string_view bytes, Event& event);
+  void tell_list(Stored what, StoredList list);
+  Arrived show_stored(ImSession& session, const MsrpFact& fact);
+
+  // client_content.cc
+  // `event` says who and when. A part that is not kept is told with its reason.
+  Arrived tell_message(Event event, const Content& content, const Place& place);
+  void tell_part(Event event, const ContentPart& part, const Place& place, Arrived& arrived);
+  [[nodiscard]] Kept keep(const ContentPart& part, const Place& place, Event& event);
 
   core::Random random_;
   ClientConfig config_;

@@ -40,7 +40,8 @@ std::uint32_t Client::open_session(std::string to, std::vector<std::string> reci
                   .timer = {}};
   session.envelope = new_envelope();
   const bool secure = config_.msrp.relay.starts_with("msrps:");
-  session.media_open = msrp_.open(session.number, secure, {.types = own_types(SessionKind::chat, session.group)});
+  session.media_open =
+      msrp_.open(session.number, secure, {.types = own_types(SessionKind::chat, session.group), .judged = true});
   if (!session.media_open) {
     session.failure = "no room";
     end_session(session);
@@ -77,7 +78,7 @@ void Client::remember_peer(ImSession& session, const Received& message) {
   std::string_view contacts = message.head.value(HeaderId::contact, message.bytes);
   sip::Address contact;
   if (contacts.empty() || !sip::take_address(contacts, contact) || contact.star) return;
-  session.identity = contact.uri;
+  if (can_be_called(contact.uri)) session.identity = contact.uri;
   session.is_focus = sip::has_feature_tag(contact.params, "isfocus");  // DEC-3
 }
 
@@ -135,7 +136,7 @@ void Client::on_invite_response(ImSession& session, const UaFact& fact, std::uin
   if (status == 302 && message != nullptr && !session.invite_again) {
     std::string_view contacts = message->head.value(HeaderId::contact, message->bytes);
     sip::Address contact;
-    if (!contacts.empty() && sip::take_address(contacts, contact) && !contact.star) {
+    if (!contacts.empty() && sip::take_address(contacts, contact) && !contact.star && can_be_called(contact.uri)) {
       session.invite_again = true;
       session.wish.to = contact.uri;
       session.wish.recipients.clear();

@@ -5,7 +5,6 @@
 
 #include "core/text.h"
 #include "sip/address.h"
-#include "sip/content_type.h"
 #include "sip/feature_tags.h"
 #include "sip/identity.h"
 #include "sip/multipart.h"
@@ -20,23 +19,8 @@ using sip::InviteEvent;
 
 namespace {
 
-// The description of a message: its body, or the part of it that is one.
 std::string_view sdp_of(const sip::Received& message) {
-  sip::ContentType type;
-  if (!sip::parse_content_type(message.head.value(HeaderId::content_type, message.bytes), type)) return {};
-  if (sip::is_type(type, "application", "sdp")) return message.body;
-  if (!core::equal_ignore_case(type.type, "multipart")) return {};
-  sip::Multipart parts;
-  const std::string_view boundary = sip::find_param(type.parameters, "boundary");
-  if (sip::parse_multipart(message.body, boundary, parts) != sip::MultipartError::none) return {};
-  for (std::size_t i = 0; i < parts.count; ++i) {
-    sip::ContentType inner;
-    if (sip::parse_content_type(parts.parts[i].content_type.of(message.body), inner) &&
-        sip::is_type(inner, "application", "sdp")) {
-      return parts.parts[i].body.of(message.body);
-    }
-  }
-  return {};
+  return sip::sdp_in(message.head.value(HeaderId::content_type, message.bytes), message.body);
 }
 
 sip::OptionSet known_options() {
@@ -149,7 +133,7 @@ void Client::on_invite(const UaFact& fact) {
     }
     session.file_begun = true;
   }
-  MsrpIntake intake{.types = own_types(kind, false)};
+  MsrpIntake intake{.types = own_types(kind, false), .judged = true};
   if (view && view->file) {
     intake.pieces = true;
     intake.bytes_max = std::max<std::uint64_t>(view->file->size, 1);
@@ -193,16 +177,8 @@ void Client::decline(std::uint32_t number, std::uint16_t status) {
 // The media's path is known, and nobody is asked any more.
 void Client::answer_invite(ImSession& session) {
   if (session.usage.state() != sip::InviteState::proceeding) return;
-  SdpWish wish{.host = config_.host,
-               .port = config_.msrp.port,
-               .path = msrp_.path(session.number),
-               .session_id = session.sdp_id,
-               .version = session.sdp_version,
-               .kind = session.kind,
-               .group = session.group,
-               .can_accept = config_.msrp.port != 0,
-               .max_size = session.kind == SessionKind::file ? 0 : config_.msrp.message_bytes_max,
-               .file = {}};
+  SdpWish wish = own_media(session);
+  wish.max_size = session.kind == SessionKind::file ? 0 : config_.msrp.message_bytes_max;
   if (session.offered_nothing) {
     session.own_sdp = session_offer(wish);
   } else {

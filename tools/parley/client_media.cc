@@ -17,7 +17,10 @@ void Client::on_media(const MsrpFact& fact) {
   const auto found = sessions_.find(fact.session);
   if (found == sessions_.end()) return;
   ImSession& session = found->second;
-  if (session.told_ended) return;
+  if (session.told_ended) {
+    if (fact.last) msrp_.judge(fact.session, fact.number, 481);
+    return;
+  }
   switch (fact.kind) {
     case MsrpFact::Kind::ready: media_ready(session); return;
     case MsrpFact::Kind::up:
@@ -84,22 +87,28 @@ void Client::on_media(const MsrpFact& fact) {
   }
 }
 
+SdpWish Client::own_media(const ImSession& session) const {
+  return {.host = config_.host,
+          .port = config_.msrp.port,
+          .path = msrp_.path(session.number),
+          .session_id = session.sdp_id,
+          .version = session.sdp_version,
+          .kind = session.kind,
+          .group = session.group,
+          .can_accept = config_.msrp.port != 0,
+          .max_size = 0,
+          .file = {}};
+}
+
 // The path is known: the INVITE or its answer can be written.
 void Client::media_ready(ImSession& session) {
   if (!session.outgoing) {
     if (!session.user_decides) answer_invite(session);
     return;
   }
-  SdpWish wish{.host = config_.host,
-               .port = config_.msrp.port,
-               .path = msrp_.path(session.number),
-               .session_id = session.sdp_id,
-               .version = session.sdp_version,
-               .kind = session.kind,
-               .group = session.group,
-               .can_accept = config_.msrp.port != 0,
-               .max_size = takes_messages(session.kind) ? config_.msrp.message_bytes_max : 0,
-               .file = session.file};
+  SdpWish wish = own_media(session);
+  wish.max_size = takes_messages(session.kind) ? config_.msrp.message_bytes_max : 0;
+  wish.file = session.file;
   session.own_sdp = session_offer(wish);
   send_invite(session);
 }
@@ -136,12 +145,8 @@ std::uint32_t Client::say(std::uint32_t number, std::string text, bool want_rece
   const bool wrap = session.group || (want_receipts && session.remote && session.remote->takes_cpim) ||
                     (session.remote && !session.remote->takes_plain);
   if (wrap) {
-    CpimWish wish{.from_name = self().anonymous ? self().alias : self().display_name,
-                  .from_uri = self().anonymous ? std::string(anonymous_uri) : self().aor,
-                  .to_uri = session.group && !session.identity.empty() ? session.identity : session.peer,
-                  .wall_ms = now_.wall_ms,
-                  .content_type = message.content_type,
-                  .body = std::move(text)};
+    CpimWish wish = own_cpim(session.group && !session.identity.empty() ? session.identity : session.peer,
+                             message.content_type, std::move(text));
     if (want_receipts) {
       wish.imdn_id = new_message_id();
       wish.want_delivery = wish.want_display = true;
@@ -182,16 +187,23 @@ std::uint32_t Client::send_file(std::string to, FileOffer file, std::shared_ptr<
 void Client::on_message(ImSession& session, const MsrpFact& fact) {
   if (session.kind == SessionKind::stored) {
     // A message that waits is the server's as long as it is not taken; a record stays there, and its next message may come.
-    const bool refused = !show_stored(session, fact) && session.stored == Stored::deferred;
+    const bool refused = show_stored(session, fact).kept != Kept::yes && session.stored == Stored::deferred;
     return msrp_.judge(session.number, fact.number, refused ? 413 : 200);
   }
   const Content content = read_content(fact.content_type, fact.body);
-  show(content, session.peer, &session, mode_of(session.kind));
+  const std::string sender = content.from_uri.empty() ? session.peer : content.from_uri;
+  const Arrived arrived = show(content, sender, &session, mode_of(session.kind));
+  const std::uint16_t refusal = arrived.kept == Kept::no_place ? 415 : 413;
+  msrp_.judge(session.number, fact.number, arrived.kept == Kept::yes ? 200 : refusal);
+  if (arrived.kept == Kept::yes) answer_receipts(content, sender, &session, arrived);
   if (session.kind == SessionKind::large) session.done = true;
 }
 
 void Client::on_file_piece(ImSession& session, const MsrpFact& fact) {
-  if (session.done || !session.file_begun) return;
+  const auto judge = [&](std::uint16_t status) {
+    if (fact.last) msrp_.judge(session.number, fact.number, status);
+  };
+  if (session.done || !session.file_begun) return judge(413);
   const bool kept = fact.body.empty() || files_.write(session.number, fact.start, fact.body);
   if (!fact.last && kept) return;
   session.done = true;
@@ -201,6 +213,7 @@ void Client::on_file_piece(ImSession& session, const MsrpFact& fact) {
   event.number("size", session.file->size).flag("good", result.good && kept).if_any("path", result.path);
   event.if_any("why", result.why);
   tell(std::move(event));
+  judge(result.good && kept ? 200 : 413);  // R5547-1: what is not what was announced has not arrived
   if (!kept) leave(session.number);
 }
 

@@ -5,8 +5,9 @@
 #include <utility>
 
 #include "core/id_text.h"
-#include "core/text.h"
+#include "policy/cpim.h"
 #include "sip/identity.h"
+#include "sip/uri.h"
 #include "tools/parley/client.h"
 
 namespace parley::client {
@@ -15,17 +16,20 @@ using sip::HeaderId;
 
 namespace {
 
+// Where there is no place for anything else.
 constexpr std::string_view taken_types =
     "text/plain, message/cpim, multipart/mixed, multipart/alternative, "
     "message/imdn+xml, application/im-iscomposing+xml";
 
-bool taken(std::string_view content_type) {
-  const std::string_view type = content_type.substr(0, content_type.find_first_of("; \t"));
-  constexpr std::array<std::string_view, 4> families = {"text/", "message/", "multipart/",
-                                                        "application/im-iscomposing"};
-  return type.empty() || std::any_of(families.begin(), families.end(), [&](std::string_view family) {
-           return type.size() >= family.size() && core::equal_ignore_case(type.substr(0, family.size()), family);
-         });
+// "sip:bob@example.org", 2023-11-14: "bob-20231114T221320Z".
+std::string file_stem(std::string_view sender, std::int64_t wall_ms) {
+  sip::Uri uri;
+  std::string when;
+  policy::append_date_time(when, wall_ms);
+  std::erase_if(when, [](char c) { return c == '-' || c == ':'; });
+  std::string name = in_file_name(sip::parse_uri(sender, uri) ? uri.user : std::string_view());
+  name.erase(0, name.find_first_not_of("-."));  // no option of a command, no hidden file
+  return (name.empty() ? "message" : name) + "-" + when;
 }
 
 }  // namespace
@@ -34,6 +38,26 @@ std::string Client::new_message_id() {
   std::array<char, core::id128_chars> id{};
   core::id_encode128({random_.next(), random_.next()}, id.data());
   return {id.data(), id.size()};
+}
+
+// OMA-ALIAS-1: of an anonymous user nothing but the alias.
+CpimWish Client::own_cpim(std::string to, std::string content_type, std::string body) const {
+  CpimWish wish;
+  wish.from_name = self().anonymous ? self().alias : self().display_name;
+  wish.from_uri = self().anonymous ? std::string(anonymous_uri) : self().aor;
+  wish.to_uri = std::move(to);
+  wish.wall_ms = now_.wall_ms;
+  wish.content_type = std::move(content_type);
+  wish.body = std::move(body);
+  return wish;
+}
+
+std::string Client::asking(const SendWish& wish, const std::string& imdn_id, std::string body) const {
+  CpimWish cpim = own_cpim(wish.to.front(), wish.content_type, std::move(body));
+  cpim.imdn_id = imdn_id;
+  cpim.want_delivery = wish.want_delivery;
+  cpim.want_display = wish.want_display;
+  return wrap_cpim(cpim);
 }
 
 // SEED3-8.1-1, -2: the size of the whole request decides (DEC-12).
@@ -49,24 +73,16 @@ std::uint32_t Client::send(SendWish wish) {
   if (wish.want_delivery || wish.want_display) imdn_id = new_message_id();
   const std::uint64_t size = wish.body->size();
   if (size < config_.pager_bytes) {
+    std::string body(size, '\0');
+    if (!wish.body->read(0, body)) return failed("pager", 500);
     PagerWish pager{.to = wish.to,
                     .factory = config_.factory,
                     .target_dialog = {},
                     .content_type = wish.content_type,
-                    .body = std::string(size, '\0'),
+                    .body = std::move(body),
                     .expires = {}};
-    if (!wish.body->read(0, pager.body)) return failed("pager", 500);
     if (!imdn_id.empty()) {  // SEED3-8.1.1-10
-      pager.body = wrap_cpim({.from_name = self().anonymous ? self().alias : self().display_name,
-                              .from_uri = self().anonymous ? std::string(anonymous_uri) : self().aor,
-                              .to_uri = wish.to.front(),
-                              .wall_ms = now_.wall_ms,
-                              .imdn_id = imdn_id,
-                              .want_delivery = wish.want_delivery,
-                              .want_display = wish.want_display,
-                              .imdn_route = {},
-                              .content_type = pager.content_type,
-                              .body = std::move(pager.body)});
+      pager.body = asking(wish, imdn_id, std::move(pager.body));
       pager.content_type = "message/cpim";
     }
     const Request request = pager_message(self(), pager);
@@ -94,16 +110,7 @@ std::uint32_t Client::send(SendWish wish) {
   if (!imdn_id.empty()) {
     std::string body(size, '\0');
     if (size <= config_.msrp.message_bytes_max && wish.body->read(0, body)) {
-      message.body = std::make_shared<TextSource>(wrap_cpim({.from_name = self().display_name,
-                                                             .from_uri = self().aor,
-                                                             .to_uri = wish.to.front(),
-                                                             .wall_ms = now_.wall_ms,
-                                                             .imdn_id = imdn_id,
-                                                             .want_delivery = wish.want_delivery,
-                                                             .want_display = wish.want_display,
-                                                             .imdn_route = {},
-                                                             .content_type = wish.content_type,
-                                                             .body = std::move(body)}));
+      message.body = std::make_shared<TextSource>(asking(wish, imdn_id, std::move(body)));
       message.content_type = "message/cpim";
       await_receipt(ticket, imdn_id);
     }
@@ -119,55 +126,69 @@ std::uint32_t Client::send(SendWish wish) {
 
 void Client::on_pager(const UaFact& fact, ImSession* session) {
   const Received& request = *fact.message;
-  const std::string_view type = request.head.value(HeaderId::content_type, request.bytes);
-  if (!taken(type)) {
+  const Content content = read_content(request.head.value(HeaderId::content_type, request.bytes), request.body);
+  const sip::AssertedIdentity asserted = sip::asserted_identity(request.head, request.bytes);
+  const bool from_function = is_deferred_function(request);
+  if (from_function && content.type == list_type(Stored::deferred)) {  // OMA-DEF-12
+    if (std::optional<StoredList> list = read_stored_list(Stored::deferred, content.body)) {
+      answer(fact.server, 200);
+      return tell_list(Stored::deferred, std::move(*list));
+    }
+  }
+  // OMA-DEF-8: what the deferred messaging function brings is from whom From names.
+  std::string sender = content.from_uri;
+  if (sender.empty()) {
+    sender =
+        asserted.any() && config_.trust_asserted && !from_function ? asserted.best().uri : request.essentials.from.uri;
+  }
+  const Arrived arrived = show(content, sender, session, "pager");
+  if (arrived.kept == Kept::no_place) {
     Lines lines = answer_lines(self());
     lines.add(HeaderId::accept, taken_types);
-    answer(fact.server, 415, lines);
-    return;
+    return answer(fact.server, 415, lines);
   }
-  const Content content = read_content(type, request.body);
-  const sip::AssertedIdentity asserted = sip::asserted_identity(request.head, request.bytes);
-  // OMA-DEF-8: what the deferred messaging function brings is from whom From names.
-  std::string from(request.essentials.from.uri);
-  if (asserted.any() && config_.trust_asserted && !is_deferred_function(request)) from = asserted.best().uri;
+  if (arrived.kept == Kept::failed) return answer(fact.server, 480);
   answer(fact.server, 200);  // R3428-1: no body, no Contact
-  show(content, from, session, "pager");
+  answer_receipts(content, sender, session, arrived);
 }
 
-void Client::show(const Content& content, std::string_view from, ImSession* session, std::string_view mode) {
+Client::Arrived Client::show(const Content& content, std::string_view sender, ImSession* session,
+                             std::string_view mode) {
   if (content.imdn) {
     on_notification(*content.imdn, session);
-    return;
+    return {};
   }
-  const std::string sender = content.from_uri.empty() ? std::string(from) : content.from_uri;
   if (content.type == "application/im-iscomposing+xml") {  // R3994-1
     const bool active = content.body.find(">active<") != std::string::npos;
     Event event("composing");
     event.text("from", sender).flag("active", active);
     if (session != nullptr) event.number("session", session->number);
     tell(std::move(event));
-    return;
+    return {};
   }
   Event event("message");
   event.text("from", sender).if_any("name", content.from_name).text("mode", mode);
   if (session != nullptr) event.number("session", session->number);
-  event.text("type", content.type);
-  if (content.type.starts_with("text/")) {
-    event.text("text", content.body);
-  } else {
-    event.text("base64", base64(content.body));
-  }
   event.if_any("date", content.date).if_any("id", content.imdn_id);
-  tell(std::move(event));
-  answer_receipts(content, sender, session);
+  return tell_message(
+      std::move(event), content,
+      {.store = files_, .session = session != nullptr ? session->number : 0, .stem = file_stem(sender, now_.wall_ms)});
 }
 
-void Client::answer_receipts(const Content& content, std::string_view sender, ImSession* session) {
-  if (content.wants_delivery && config_.answer_delivered) {
+// A CPIM head is its sender's own words: a receipt goes to what can be called, and to nobody else.
+void Client::answer_receipts(const Content& content, std::string_view sender, ImSession* session,
+                             const Arrived& arrived) {
+  const bool delivered = content.wants_delivery && config_.answer_delivered;
+  const bool displayed = content.wants_display && config_.answer_displayed && arrived.seen;
+  if (!delivered && !displayed) return;
+  if (!can_be_called(sender)) {
+    tell(Event("no_receipt").text("to", sender));
+    return;
+  }
+  if (delivered) {
     send_notification(content, sender, session, Disposition::delivered);
   }
-  if (content.wants_display && config_.answer_displayed) {
+  if (displayed) {
     send_notification(content, sender, session, Disposition::displayed);
   }
 }
@@ -175,15 +196,13 @@ void Client::answer_receipts(const Content& content, std::string_view sender, Im
 // R5438-3, OMA-DR-1: back by the way it came: in a session as a message of it, else by MESSAGE.
 void Client::send_notification(const Content& content, std::string_view to, ImSession* session,
                                Disposition disposition) {
-  const std::string body = wrap_cpim({.from_name = {},
-                                      .from_uri = self().aor,
-                                      .to_uri = std::string(to),
-                                      .wall_ms = now_.wall_ms,
-                                      .imdn_id = new_message_id(),
-                                      .is_notification = true,
-                                      .imdn_route = content.imdn_route,
-                                      .content_type = "message/imdn+xml",
-                                      .body = imdn_document(content.imdn_id, disposition, self().aor, now_.wall_ms)});
+  const std::string_view who = self().anonymous ? std::string_view() : std::string_view(self().aor);
+  CpimWish wish =
+      own_cpim(std::string(to), "message/imdn+xml", imdn_document(content.imdn_id, disposition, who, now_.wall_ms));
+  wish.imdn_id = new_message_id();
+  wish.is_notification = true;
+  wish.imdn_route = content.imdn_route;
+  const std::string body = wrap_cpim(wish);
   if (session != nullptr && session->kind == SessionKind::chat && session->media_up) {
     if (session->messages.size() >= config_.waiting_max) return;
     session->messages.push_back(

@@ -1,7 +1,9 @@
 // tools/parley/content.cc - see content.h.
 #include "tools/parley/content.h"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include "core/text.h"
 #include "policy/cpim.h"
@@ -18,6 +20,7 @@ namespace {
 constexpr std::string_view imdn_space = "urn:ietf:params:xml:ns:imdn";
 constexpr std::uint32_t cpim_head_bytes_max = 8 * 1024;
 constexpr int nesting_max = 3;  // multipart in CPIM in multipart; deeper ones are shown as they are
+constexpr std::size_t parts_max = 16;  // of one message, nested ones too; what has more is one part
 
 constexpr std::array<std::pair<std::string_view, Disposition>, 7> dispositions{{{"delivered", Disposition::delivered},
                                                                                 {"displayed", Disposition::displayed},
@@ -64,9 +67,50 @@ std::optional<Imdn> read_imdn(std::string_view body) {
   return std::nullopt;
 }
 
-void unwrap(Content& content, std::string_view content_type, std::string_view body, int depth) {
-  content.type = bare_type(content_type);
-  if (content.type == "message/cpim" && !content.wrapped) {
+// Who else got it is not (RFC 5364).
+bool is_for_the_user(const sip::Part& part, std::string_view body) {
+  return !part.content_type.present() || bare_type(part.content_type.of(body)) != "application/resource-lists+xml";
+}
+
+std::string_view type_of(const sip::Part& part, std::string_view body) {
+  return part.content_type.present() ? part.content_type.of(body) : std::string_view("text/plain");
+}
+
+bool is_readable(std::string_view type) {
+  return type == "text/plain" || type == "message/cpim" || type.starts_with("multipart/");
+}
+
+void unwrap(Content& content, std::vector<ContentPart>& parts, std::string_view content_type, std::string_view body,
+            int depth);
+
+// False: it is to be taken as it is.
+bool unwrap_parts(Content& content, std::vector<ContentPart>& parts, std::string_view content_type,
+                  std::string_view body, int depth) {
+  sip::ContentType type;
+  sip::Multipart found;
+  if (!sip::parse_content_type(content_type, type) ||
+      sip::parse_multipart(body, sip::find_param(type.parameters, "boundary"), found) != sip::MultipartError::none) {
+    return false;
+  }
+  std::vector<const sip::Part*> chosen;
+  for (std::size_t i = 0; i < found.count; ++i) {
+    if (is_for_the_user(found.parts[i], body)) chosen.push_back(&found.parts[i]);
+  }
+  if (chosen.empty() || parts.size() + chosen.size() > parts_max) return false;
+  if (core::equal_ignore_case(type.subtype, "alternative")) {
+    // Of alternatives the last is the best (RFC 2046 section 5.1.4), but text is what a terminal has.
+    const auto text = std::find_if(chosen.begin(), chosen.end(),
+                                   [&](const sip::Part* part) { return is_readable(bare_type(type_of(*part, body))); });
+    chosen = {text != chosen.end() ? *text : chosen.back()};
+  }
+  for (const sip::Part* part : chosen) unwrap(content, parts, type_of(*part, body), part->body.of(body), depth + 1);
+  return true;
+}
+
+void unwrap(Content& content, std::vector<ContentPart>& parts, std::string_view content_type, std::string_view body,
+            int depth) {
+  const std::string type = bare_type(content_type);
+  if (type == "message/cpim" && !content.wrapped) {
     policy::CpimParser parser;
     if (parser.parse(body, true, cpim_head_bytes_max) == policy::CpimParser::Progress::done) {
       const policy::CpimHead& head = parser.head();
@@ -87,34 +131,12 @@ void unwrap(Content& content, std::string_view content_type, std::string_view bo
       }
       if (head.imdn_record_route.present()) content.imdn_route.emplace_back(head.imdn_record_route.of(body));
       const std::string_view inner = head.content_type.present() ? head.content_type.of(body) : "text/plain";  // T-78
-      unwrap(content, inner, body.substr(head.length), depth + 1);
-      return;
+      return unwrap(content, parts, inner, body.substr(head.length), depth + 1);
     }
   }
-  if (content.type.starts_with("multipart/") && depth < nesting_max) {
-    sip::ContentType type;
-    sip::Multipart parts;
-    if (sip::parse_content_type(content_type, type) &&
-        sip::parse_multipart(body, sip::find_param(type.parameters, "boundary"), parts) == sip::MultipartError::none) {
-      // What can be read; of alternatives the last is the best (RFC 2046 section 5.1.4), but text is what a terminal
-      // has.
-      std::size_t chosen = parts.count;
-      for (std::size_t i = 0; i < parts.count; ++i) {
-        const std::string one = parts.parts[i].content_type.present() ? bare_type(parts.parts[i].content_type.of(body))
-                                                                      : std::string("text/plain");
-        const bool readable = one == "text/plain" || one == "message/cpim" || one.starts_with("multipart/");
-        if (readable && chosen == parts.count) chosen = i;
-      }
-      if (chosen < parts.count) {
-        const sip::Part& part = parts.parts[chosen];
-        unwrap(content, part.content_type.present() ? part.content_type.of(body) : std::string_view("text/plain"),
-               part.body.of(body), depth + 1);
-        return;
-      }
-    }
-  }
-  content.body = body;
-  if (content.type == "message/imdn+xml") content.imdn = read_imdn(body);
+  if (type.starts_with("multipart/") && depth < nesting_max && unwrap_parts(content, parts, content_type, body, depth))
+    return;
+  parts.push_back({.type = type, .body = std::string(body)});
 }
 
 }  // namespace
@@ -128,7 +150,15 @@ std::string_view to_string(Disposition disposition) {
 
 Content read_content(std::string_view content_type, std::string_view body) {
   Content content;
-  unwrap(content, content_type.empty() ? std::string_view("text/plain") : content_type, body, 0);
+  std::vector<ContentPart> parts;
+  unwrap(content, parts, content_type.empty() ? std::string_view("text/plain") : content_type, body, 0);
+  auto main =
+      std::find_if(parts.begin(), parts.end(), [](const ContentPart& part) { return part.type == "text/plain"; });
+  if (main == parts.end()) main = parts.begin();
+  static_cast<ContentPart&>(content) = std::move(*main);
+  parts.erase(main);
+  content.more = std::move(parts);
+  if (content.type == "message/imdn+xml") content.imdn = read_imdn(content.body);
   // R5438-2: none for a notification, and none that has nobody to go to.
   if (content.imdn || content.from_uri.find("@anonymous.invalid") != std::string::npos) {
     content.wants_delivery = content.wants_display = false;
@@ -173,6 +203,15 @@ std::string imdn_document(std::string_view message_id, Disposition disposition, 
     xml.open(display ? "display-notification" : "delivery-notification").open("status");
     xml.open(to_string(disposition)).close();
     xml.close().close().close();
+  }
+  return out;
+}
+
+std::string in_file_name(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (letter || (c >= '0' && c <= '9') || c == '.' || c == '+' || c == '-') out += c;
   }
   return out;
 }

@@ -21,10 +21,14 @@ struct Imdn {
   std::string recipient{};
 };
 
-// A message as it was received, unwrapped.
-struct Content {
-  std::string type{};  // of `body`, without parameters, lower case
+struct ContentPart {
+  std::string type{};  // without parameters, lower case
   std::string body{};
+};
+
+// A message as it was received, unwrapped: its text where it has one, else what stands first.
+struct Content : ContentPart {
+  std::vector<ContentPart> more{};  // what else is for the user
   bool wrapped = false;  // the rest is of the CPIM head
   std::string from_uri{};
   std::string from_name{};
@@ -35,12 +39,14 @@ struct Content {
   bool wants_delivery = false;            // positive-delivery
   bool wants_display = false;
   std::optional<Imdn> imdn{};  // it is a notification itself
-  std::vector<std::string> recipients{};
 };
 // Of whatever a peer sent; what cannot be read is shown as it is.
 [[nodiscard]] Content read_content(std::string_view content_type, std::string_view body);
 
 [[nodiscard]] std::string base64(std::string_view bytes);
+
+// What of a peer's words may stand in a file's name.
+[[nodiscard]] std::string in_file_name(std::string_view text);
 
 struct CpimWish {
   std::string from_name{};

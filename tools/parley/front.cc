@@ -107,8 +107,7 @@ class Front final : public core::Worker {
       }
     }
     if (const std::string text = job_->take_output(); !text.empty()) screen_.show(text);
-    if (const std::string text = job_->take_complaint(); !text.empty())
-      std::fwrite(text.data(), 1, text.size(), stderr);
+    if (const std::string text = job_->take_complaint(); !text.empty()) screen_.complain(text);
   }
 
   core::Pool& pool_;
@@ -225,6 +224,7 @@ bool configure(const Settings& settings, const Network& network, const std::stri
   config.register_seconds = settings.expires;
   config.timer.interval_seconds = settings.session_expires;
   config.auto_accept = !settings.ask;
+  config.tells_bytes = settings.json;
   config.answer_displayed = settings.display || settings.command == Settings::Command::chat ||
                             settings.command == Settings::Command::group_create;
   config.sessions_max = settings.sessions_max;

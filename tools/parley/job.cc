@@ -65,7 +65,11 @@ class SendJob final : public Job {
     }
   }
   void on_event(Client& client, const Event& event) override {
-    if (settings_.json) show(to_json(event));
+    if (settings_.json) {
+      show(to_json(event));
+    } else if (event.name == "message" || event.name == "part") {
+      show(plain_text(event));  // who is registered may be written to
+    }
     if (event.name == "registered" && ticket_ == 0) send(client);
     if (event.name == "register_failed" && ticket_ == 0) fail("cannot register", event.number_of("status"));
     if (ticket_ == 0 || event.number_of("ticket") != ticket_) return;
@@ -118,7 +122,7 @@ class SendJob final : public Job {
     if (ticket_ == 0) fail("cannot send", 503);
   }
   void fail(std::string_view what, std::uint64_t status) {
-    complain(std::string(what) + ": " + std::to_string(status));
+    complain(std::string(what) + ": " + status_text(status));
     finish(exit_of(status));
   }
 
@@ -140,7 +144,7 @@ class ReceiveJob final : public Job {
       const int status = exit_of(event.number_of("status"));
       if (status != exit_unreachable) finish(status);
     }
-    const bool counts = event.name == "message" || event.name == "file";
+    const bool counts = (event.name == "message" && event.get("good") != "false") || event.name == "file";
     if (counts && settings_.count != 0 && ++seen_ == settings_.count) finish(exit_done);
   }
   void on_stop(Client& client) override {

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "tools/parley/http_xcap.h"
+#include "tools/parley/requests.h"
 #include "tools/parleyd/version.h"
 
 namespace parley::client {
@@ -89,7 +90,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   CLI::App* const receive = app.add_subcommand("recv", "register and print what comes");
   receive->add_flag("--json", s.json, "one JSON object a line and event");
   receive->add_option("--count", s.count, "end after so many messages and files");
-  receive->add_option("--files", s.directory, "take files into this directory");
+  receive->add_option("--files", s.directory,
+                      "take files, and what is no text, into this directory (default: they are refused)");
   receive->add_flag("--displayed", s.display, "tell senders who ask that their message was shown");
 
   CLI::App* const chat = app.add_subcommand("chat", "talk to a user or a group");
@@ -98,7 +100,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   bool group = false;
   chat->add_flag("--group", group, "it is a group or a session of several");
   chat->add_option("--subject", s.subject, "what about");
-  chat->add_option("--files", s.directory, "take files into this directory");
+  chat->add_option("--files", s.directory,
+                   "take files, and what is no text, into this directory (default: they are refused)");
   chat->add_flag("--ask", s.ask, "invitations wait for /accept or /decline");
   chat->add_flag("--json", s.json, "events as lines of JSON; lines of standard input are messages and commands");
 
@@ -143,10 +146,11 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     if (dynamic_cast<const CLI::CallForVersion*>(&error) != nullptr) {
       parsed.text = std::string("parley ") + parleyd::version + "\n";
     } else if (print) {
-      const auto shown = app.get_subcommands();
-      parsed.text = shown.empty() ? app.help() : shown.front()->help();
+      const CLI::App* shown = &app;
+      while (!shown->get_subcommands().empty()) shown = shown->get_subcommands().front();
+      parsed.text = shown->help();
     } else {
-      parsed.text = error.what();
+      parsed.text = std::string(error.what()) + "; see --help";
     }
     return parsed;
   }
@@ -175,6 +179,9 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     if (!peer.empty()) s.to.push_back(peer);
     if (group && peer.empty()) return bad("chat: --group needs its URI");
     s.joins_group = group;
+  }
+  for (const std::string& uri : s.to) {
+    if (!can_be_called(uri)) return bad("'" + uri + "' is no URI, like sip:NAME@DOMAIN");
   }
   if (get->parsed()) s.command = Settings::Command::settings_get;
   if (set->parsed()) s.command = Settings::Command::settings_set;

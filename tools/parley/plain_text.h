@@ -1,7 +1,9 @@
 // tools/parley/plain_text.h - events as lines for people.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "tools/parley/event.h"
 
@@ -9,6 +11,8 @@ namespace parley::client {
 
 // Without a line end; control characters of peers, and what is no UTF-8, are shown as '?', so that nobody drives the terminal.
 [[nodiscard]] std::string plain_text(const Event& event);
+// "486 Busy Here"
+[[nodiscard]] std::string status_text(std::uint64_t status);
 [[nodiscard]] std::string harmless(std::string_view text, bool keep_lines);
 
 }  // namespace parley::client

@@ -1,6 +1,7 @@
 // tools/parley/requests.cc - see requests.h.
 #include "tools/parley/requests.h"
 
+#include "sip/uri.h"
 #include "sip/value.h"
 
 namespace parley::client {
@@ -78,7 +79,26 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
+// What there is now (Expires: 0).
+Request fetch(const Self& self, std::string_view event, std::string_view accept) {
+  Request request = begin(self, Method::subscribe, "SUBSCRIBE", self.aor);
+  Lines& lines = request.lines;
+  lines.add(HeaderId::p_preferred_identity, identity_of(self));
+  lines.add(HeaderId::accept_contact, accept_contact_of(SessionKind::chat));
+  lines.add(HeaderId::user_agent, self.version);
+  lines.add(HeaderId::contact, contact_of(self, SessionKind::chat));
+  lines.add(HeaderId::event, event);
+  lines.add(HeaderId::accept, accept);
+  lines.add(HeaderId::expires, "0");
+  return request;
+}
+
 }  // namespace
+
+bool can_be_called(std::string_view text) {
+  sip::Uri uri;
+  return sip::parse_uri(text, uri) && uri.scheme != sip::Scheme::other && uri.headers.empty();
+}
 
 std::string quoted_name(std::string_view name) {
   if (name.empty()) return {};
@@ -205,29 +225,11 @@ Request publish_settings(const Self& self, const PublishWish& wish) {
 }
 
 Request fetch_settings(const Self& self) {
-  Request request = begin(self, Method::subscribe, "SUBSCRIBE", self.aor);
-  Lines& lines = request.lines;
-  lines.add(HeaderId::p_preferred_identity, identity_of(self));
-  lines.add(HeaderId::accept_contact, accept_contact_of(SessionKind::chat));
-  lines.add(HeaderId::user_agent, self.version);
-  lines.add(HeaderId::contact, contact_of(self, SessionKind::chat));
-  lines.add(HeaderId::event, "poc-settings");                   // OMA-SET-1
-  lines.add(HeaderId::accept, "application/poc-settings+xml");  // OMA-SET-1
-  lines.add(HeaderId::expires, "0");
-  return request;
+  return fetch(self, "poc-settings", "application/poc-settings+xml");  // OMA-SET-1
 }
 
 Request fetch_list(const Self& self, Stored what) {
-  Request request = begin(self, Method::subscribe, "SUBSCRIBE", self.aor);
-  Lines& lines = request.lines;
-  lines.add(HeaderId::p_preferred_identity, identity_of(self));
-  lines.add(HeaderId::accept_contact, accept_contact_of(SessionKind::chat));
-  lines.add(HeaderId::user_agent, self.version);
-  lines.add(HeaderId::contact, contact_of(self, SessionKind::chat));
-  lines.add(HeaderId::event, "ua-profile");      // OMA-DEF-11
-  lines.add(HeaderId::accept, list_type(what));  // OMA-DEF-11, OMA-HIS-1
-  lines.add(HeaderId::expires, "0");
-  return request;
+  return fetch(self, "ua-profile", list_type(what));  // OMA-DEF-11, OMA-HIS-1
 }
 
 Request subscribe_conference(const Self& self, std::string_view session, std::string_view target_dialog,

@@ -37,6 +37,10 @@ struct Self {
   std::string alias{};
 };
 
+// Whatever a peer, a document or the user has said becomes a Request-URI only when it is a SIP, SIPS or TEL URI and
+// brings no headers (RFC 3261 section 19.1.1).
+[[nodiscard]] bool can_be_called(std::string_view text);
+
 // A display name as a quoted string with a blank behind it; empty for an empty one.
 [[nodiscard]] std::string quoted_name(std::string_view name);
 

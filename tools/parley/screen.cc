@@ -27,6 +27,7 @@ class PlainScreen final : public Screen {
     std::fwrite(lines.data(), 1, lines.size(), stdout);
     std::fflush(stdout);
   }
+  void complain(std::string_view lines) override { std::fwrite(lines.data(), 1, lines.size(), stderr); }
   void know(std::vector<std::string>) override {}
   void begin(Take line) override { line_ = std::move(line); }
   bool on_input() override {
@@ -71,6 +72,7 @@ class Terminal final : public Screen {
     waiting_.append(lines);
     (void)::eventfd_write(wake_fd_, 1);
   }
+  void complain(std::string_view lines) override { show(lines); }  // what is being typed stays below it
   void know(std::vector<std::string> names) override {
     const std::lock_guard lock(mutex_);
     names_ = std::move(names);

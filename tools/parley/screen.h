@@ -1,6 +1,6 @@
 // tools/parley/screen.h - where lines are shown and typed: plain streams, or a terminal with a line that is edited.
 //
-// One thread reads (Outside in front.cc); show() and know() may be called by another one.
+// One thread reads (Outside in front.cc); show(), complain() and know() may be called by another one.
 #pragma once
 
 #include <functional>
@@ -17,6 +17,8 @@ class Screen {
   virtual ~Screen() = default;
   // Whole lines.
   virtual void show(std::string_view lines) = 0;
+  // Those that say what went wrong.
+  virtual void complain(std::string_view lines) = 0;
   // Names to complete, beside commands.
   virtual void know(std::vector<std::string> names) = 0;
 

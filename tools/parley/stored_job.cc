@@ -27,7 +27,7 @@ class StoredJob final : public Job {
     heard_ = true;
     if (settings_.json) {
       show(to_json(event));
-    } else if (event.name == "entry" || event.name == "message") {
+    } else if (event.name == "entry" || event.name == "message" || event.name == "part") {
       show(plain_text(event));
     }
     if (event.name == "fetch") session_ = event.number_of("session");
@@ -52,7 +52,7 @@ class StoredJob final : public Job {
     } else if (event.name == "broken") {
       complain("a message was cut off, or is longer than --message-bytes-max");
       broken_ = exit_refused;
-    } else if (event.name == "message" && event.get("good") == "false") {
+    } else if ((event.name == "message" || event.name == "part") && event.get("good") == "false") {
       complain("a message is not saved: " + harmless(event.get("why"), false));
       broken_ = exit_usage;
     } else if (event.name == "session" && event.get("state") == "ended") {
@@ -79,7 +79,7 @@ class StoredJob final : public Job {
 
  private:
   void fail(const std::string& what, std::uint64_t status) {
-    complain(what + " (" + std::to_string(status) + ")");
+    complain(what + ": " + status_text(status));
     finish(exit_of(status));
   }
 

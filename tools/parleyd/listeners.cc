@@ -16,16 +16,6 @@
 namespace parley::parleyd {
 namespace {
 
-std::string_view name_of(core::Transport transport) {
-  switch (transport) {
-    case core::Transport::udp: return "udp";
-    case core::Transport::tls: return "tls";
-    case core::Transport::ws: return "ws";
-    case core::Transport::wss: return "wss";
-    default: return "tcp";
-  }
-}
-
 std::string flag_text(const ListenSpec& spec) {
   return std::string(name_of(spec.transport)) + ":" + spec.host + ":" + std::to_string(spec.port);
 }
