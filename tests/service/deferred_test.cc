@@ -19,13 +19,6 @@ std::string cpim(const std::string& id, const std::string& wanted, const std::st
          "\r\n\r\n" + text;
 }
 
-std::string offline(bool active) {
-  return std::string("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<poc-settings xmlns=\"urn:oma:params:xml:ns:poc:poc-settings\" "
-                     "xmlns:im=\"urn:oma:xml:im:service-settings\"><entity id=\"e\"><im:deferred-settings><im:offline-delivery "
-                     "active=\"") +
-         (active ? "true" : "false") + "\"/></im:deferred-settings></entity></poc-settings>\r\n";
-}
-
 struct Deferring : Party {
   void SetUp() override { start({}); }
   void start(const std::function<void(policy::SipConfig&)>& change, std::uint32_t shards = 1) {
@@ -676,7 +669,7 @@ TEST_F(Deferring, OMA_SET_11_WhoWantsToFetchThemIsNotSentThem) {
             ";branch=z9hG4bKpub1\r\nMax-Forwards: 70\r\nFrom: <sip:bob@example.org>;tag=p\r\nTo: <sip:bob@example.org>\r\n"
             "P-Asserted-Identity: <sip:bob@example.org>\r\nCall-ID: pub\r\nCSeq: 1 PUBLISH\r\nEvent: poc-settings\r\nExpires: "
             "3600\r\nContent-Type: application/poc-settings+xml\r\nContent-Length: " +
-            std::to_string(offline(false).size()) + "\r\n\r\n" + offline(false));
+            std::to_string(offline_settings(false).size()) + "\r\n\r\n" + offline_settings(false));
   const std::string published = bob->want("200 PUBLISH");
   come(*bob);
   const std::string list = takes(*bob);
@@ -685,7 +678,7 @@ TEST_F(Deferring, OMA_SET_11_WhoWantsToFetchThemIsNotSentThem) {
   send(*alice, "bob", "two");
   EXPECT_EQ(body_of(takes(*bob)), "two") << "and what comes now has nothing to wait for";
   alice->want("200 MESSAGE");
-  const std::string now = offline(true);
+  const std::string now = offline_settings(true);
   bob->send("PUBLISH sip:bob@example.org SIP/2.0\r\nVia: SIP/2.0/UDP " + bob->address() +
             ";branch=z9hG4bKpub2\r\nMax-Forwards: 70\r\nFrom: <sip:bob@example.org>;tag=p\r\nTo: <sip:bob@example.org>\r\n"
             "P-Asserted-Identity: <sip:bob@example.org>\r\nCall-ID: pub\r\nCSeq: 2 PUBLISH\r\nEvent: poc-settings\r\nExpires: "

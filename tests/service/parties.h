@@ -10,6 +10,14 @@
 
 namespace parley::tests {
 
+// Settings by which a user's messages wait for him while he is away, or do not.
+inline std::string offline_settings(bool active) {
+  return std::string("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<poc-settings xmlns=\"urn:oma:params:xml:ns:poc:poc-settings\" "
+                     "xmlns:im=\"urn:oma:xml:im:service-settings\"><entity id=\"e\"><im:deferred-settings><im:offline-delivery "
+                     "active=\"") +
+         (active ? "true" : "false") + "\"/></im:deferred-settings></entity></poc-settings>\r\n";
+}
+
 inline std::shared_ptr<policy::SipConfig> focus_config() {
   auto config = sip_config();
   config->trusted_peers = {*core::parse_cidr("127.0.0.0/8")};

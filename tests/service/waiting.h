@@ -18,14 +18,6 @@ inline const std::string list_type(policy::deferred_list_type);
 inline const std::string diff_type(policy::xcap_diff_type);
 inline const std::string dmf = "sip:Deferred@example.org";
 
-inline std::string offline(bool active) {
-  return std::string(
-             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<poc-settings "
-             "xmlns=\"urn:oma:params:xml:ns:poc:poc-settings\" "
-             "xmlns:im=\"urn:oma:xml:im:service-settings\"><entity id=\"e\"><im:deferred-settings><im:offline-delivery "
-             "active=\"") +
-         (active ? "true" : "false") + "\"/></im:deferred-settings></entity></poc-settings>\r\n";
-}
 // "new new": the states of a list's messages, in its order; "!" when it is no document.
 inline std::string states(const std::string& xml) {
   policy::XmlDocument document;
@@ -56,7 +48,7 @@ struct Waiting : Party {
   }
   void wants_offline(Phone& who, bool active) {
     ++requests;
-    const std::string body = offline(active);
+    const std::string body = offline_settings(active);
     who.send("PUBLISH sip:" + who.user() + "@example.org SIP/2.0\r\nVia: SIP/2.0/UDP " + who.address() +
              ";branch=z9hG4bKpub" + std::to_string(requests) + "\r\nMax-Forwards: 70\r\nFrom: <sip:" + who.user() +
              "@example.org>;tag=p\r\nTo: <sip:" + who.user() + "@example.org>\r\nCall-ID: pub" + who.user() +
