@@ -285,7 +285,7 @@ class Focus : public UserAgent {
   void begin_session(FocusSession& s, Participant& originator);
   [[nodiscard]] static bool is_one_way(const Received& request, const Newcomer& who);
   void read_distribution(const Received& request, const Invitation& invitation, Newcomer& who) const;
-  [[nodiscard]] bool is_in(const FocusSession& s, std::string_view key) const;
+  [[nodiscard]] bool is_in(const FocusSession& s, std::span<const std::string> keys) const;
   void all_have_answered(FocusSession& s);
   void gather_no_longer(FocusSession& s);
   void drop_session(FocusSession& s);
@@ -436,7 +436,7 @@ class Focus : public UserAgent {
   // focus_store.cc
   void store(const FocusSession& s);
   void unstore(const FocusSession& s);
-  [[nodiscard]] static bool was_named(const core::SessionRow& row, std::string_view key);
+  [[nodiscard]] static bool was_named(const core::SessionRow& row, std::span<const std::string> keys);
   void take_up(FocusSession& s, const core::SessionRow& row);
 
   SessionMedia* const media_;

@@ -357,12 +357,15 @@ void Focus::replace_older(FocusSession& s, const Participant& by) {
   const std::vector<core::SlotId> all = s.participants;
   for (const core::SlotId id : all) {
     Participant* const p = participants_.get(id);
-    if (p == nullptr || p == &by || p->stand == Participant::Stand::gone || p->key != by.key) continue;
+    if (p == nullptr || p == &by || p->stand == Participant::Stand::gone) continue;
+    if (std::find(keys.begin(), keys.end(), p->key) == keys.end()) continue;
     if (p->stand == Participant::Stand::inviting) {  // he has come by himself
       if (!p->invited_by_us() || by.invited_by_us()) continue;
       hang_up(*p, "SIP;cause=200;text=\"Joined\"");
       settle(*p);
       continue;
+  std::vector<std::string> keys;
+  home_.put_keys(by.uri, keys);
     }
     if (by.instance.empty() || p->instance != by.instance) continue;
     hang_up(*p, "SIP;cause=200;text=\"Joined Again\"");

@@ -87,8 +87,8 @@ std::vector<std::string_view> XcapGroups::namespaces() const {
 
 bool XcapGroups::may_read(std::string_view reader, const XcapValue& value, const XcapWorld& world) const {
   return !value.groups.empty() && std::all_of(value.groups.begin(), value.groups.end(), [&](const auto& group) {
-    return group->is_member(reader, &world.lists) &&
-           group->judge({.uri = reader, .lists = &world.lists}, GroupAction::conference_state) == GroupVerdict::allowed;
+    return group->is_member(keys, &world.lists) &&
+           group->judge({.keys = keys, .lists = &world.lists}, GroupAction::conference_state) == GroupVerdict::allowed;
   });
 }
 
@@ -104,6 +104,11 @@ XcapRefusal XcapGroups::read(const XcapPlace& place, std::string_view bytes, con
       return refusal;
     }
     if (group.members().size() > world.group_members_max ||
+  std::vector<std::string> keys = {std::string(reader)};
+  // user_of has made his number his address already.
+  if (const std::string_view number = number_in(reader); !number.empty() && reader.ends_with("@" + std::string(world.domain))) {
+    keys.push_back("tel:" + std::string(number));
+  }
         group.max_participants().value_or(0) > world.group_members_max) {
       return constraint("a group has at most " + std::to_string(world.group_members_max) + " members and participants");
     }
