@@ -158,6 +158,8 @@ class Focus : public UserAgent {
   [[nodiscard]] bool deposit(const sip::Received& request, sip::TransactionId server, const Deposit& what);
   // Of an INVITE of ours: whom it is for can not be reached; its outcome will say so.
   void on_unreached(core::SlotId participant, StoredCopy copy);
+  // His devices ring and have been called off since he counts as one who can not be reached. What comes of that may take long.
+  void on_given_up(core::SlotId participant, StoredCopy copy);
   // A message for `aor` goes out as INVITE (OMA-DEF-8). What has become of it next_pushed() tells, always.
   struct Push {
     core::DeferredRow row;
@@ -332,6 +334,10 @@ class Focus : public UserAgent {
   [[nodiscard]] bool join_stored(const FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends);
   [[nodiscard]] StoredLegs::Limits stored_limits() const;
   void give_up_asking(FocusSession& s);
+  // For whom nothing answers.
+  [[nodiscard]] bool may_store_for(const FocusSession& s) const {
+    return stores() && s.large_message && s.distribution && s.stored == nullptr;
+  }
   void take_overs();
   void tell_pushed(FocusSession& s, std::uint16_t status);
 
