@@ -385,14 +385,19 @@ XcapOutcome XcapService::changed(const XcapAsk& ask, const XcapRequest& request,
   XcapValue value;
   XcapRefusal refusal = ask.usage->read(ask.place, bytes, world(), value);
   if (refusal.fault == XcapFault::none) refusal = judge_others(ask, value);
-  if (refusal.fault != XcapFault::none) return conflict(refusal.fault, refusal.phrase, refusal.field);
+  const auto limited = [](XcapOutcome outcome, XcapLimit limit) {
+    outcome.limit = limit;
+    return outcome;
+  };
+  if (refusal.fault != XcapFault::none) {
+    return limited(conflict(refusal.fault, refusal.phrase, refusal.field), refusal.limit);
+  }
   const std::uint64_t before = stored == nullptr ? 0 : stored->row.body.size();
   if (stored == nullptr && count_of(ask.place.owner, {}) >= config_.documents_per_user_max) {
-    return conflict(XcapFault::constraint_failure, "the user has as many documents as he may have");
-  }
-  if (bytes_ - before + bytes.size() > config_.bytes_max ||
-      (stored == nullptr && documents_.size() >= config_.documents_max)) {
-    return answer(507);
+    return limited(conflict(XcapFault::constraint_failure, "the user has as many documents as he may have"),
+                   XcapLimit::documents_per_user);
+  if (bytes_ - before + bytes.size() > config_.bytes_max) return limited(answer(507), XcapLimit::documents_bytes);
+  if (stored == nullptr && documents_.size() >= config_.documents_max) return limited(answer(507), XcapLimit::documents);
   }
   XcapOutcome outcome = answer(created ? 201 : 200);
   outcome.change = XcapChange{.row = {.auid = ask.place.auid,

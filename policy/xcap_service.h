@@ -77,6 +77,7 @@ struct XcapOutcome {
   std::optional<XcapChange> change{};
   // Of a computed usage: what XcapUsage::erase() is to be asked; the answer is then what it says.
   bool erases = false;
+  XcapLimit limit = XcapLimit::none;  // why it is refused
 };
 
 class XcapService {

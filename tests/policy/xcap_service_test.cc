@@ -66,6 +66,7 @@ struct Said {
   std::string etag{};
   std::string type{};
   std::string allow{};
+  std::string limit{};
 };
 
 struct Extra {
@@ -144,7 +145,7 @@ class XcapServiceTest : public testing::Test {
     if (outcome.change) snapshot_ = service_->apply(*std::move(outcome.change));
     if (outcome.erases) outcome.answer.status = service_->erase(asked, computed);
     return {outcome.answer.status, outcome.answer.body, outcome.answer.etag, outcome.answer.type,
-            std::string(outcome.answer.allow)};
+            std::string(outcome.answer.allow), std::string(to_string(outcome.limit))};
   }
   // The element of a conflict report; "" when it is none.
   static std::string fault(const Said& said) {
@@ -300,6 +301,7 @@ TEST_F(XcapServiceTest, RFC4826_3_1_HowManyListsOneDocumentMayName) {
   const Said said = ask(alice, "PUT", index, rules(32, 33));
   EXPECT_EQ(fault(said), "constraint-failure");
   EXPECT_NE(said.body.find("names more than 64 lists"), said.body.npos) << said.body;
+  EXPECT_EQ(said.limit, "anchors");
   const auto group_naming = [&](int listed, int ruled) {
     std::string text = group_of("sip:team@example.org", anchors(listed, "external", "anchor"));
     return text.insert(text.find("</list>") + 7, rules(ruled, 0));
@@ -324,9 +326,11 @@ TEST_F(XcapServiceTest, RFC4826_3_2_HowMuchADocumentMayHold) {
   Said said = ask(alice, "PUT", index, nested(13, 256, 10'000 - 12));
   EXPECT_EQ(fault(said), "constraint-failure");
   EXPECT_NE(said.body.find("more than 10000 lists and entries"), said.body.npos) << said.body;
+  EXPECT_EQ(said.limit, "list_entries");
   said = ask(alice, "PUT", index, nested(1, 257, 0));
   EXPECT_EQ(fault(said), "constraint-failure");
   EXPECT_NE(said.body.find("at most 256 bytes"), said.body.npos) << said.body;
+  EXPECT_EQ(said.limit, "list_name");
   EXPECT_EQ(fault(ask(alice, "PUT", "resource-lists/users/sip:alice@example.org/another", nested(1, 257, 0))), "constraint-failure");
   // What an earlier process took is told of and means nothing.
   begin({});
@@ -551,8 +555,10 @@ TEST_F(XcapServiceTest, OMA_GRP_1_GroupsHoldAtOnceAndAlone) {
   std::string many;
   for (int i = 0; i < 500; ++i) many += "<entry uri='sip:u" + std::to_string(i) + "@elsewhere.org'/>";
   EXPECT_EQ(fault(ask(bob, "PUT", bobs, group_of("sip:g@example.org", many))), "constraint-failure");
-  EXPECT_EQ(fault(ask(bob, "PUT", bobs, group("sip:g@example.org", "<max-participant-count>501</max-participant-count>"))),
-            "constraint-failure");
+  const Said more = ask(bob, "PUT", bobs, group("sip:g@example.org", "<max-participant-count>501</max-participant-count>"));
+  EXPECT_EQ(fault(more), "constraint-failure");
+  EXPECT_EQ(more.limit, "group_members");
+  EXPECT_EQ(said.limit, "") << "what is refused for another reason";
   // With the new URI goes the old one.
   ASSERT_EQ(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/@uri", "'sip:crew@example.org'").status, 200);
   EXPECT_EQ(snapshot_->groups.find("sip:team@example.org"), nullptr);
@@ -685,17 +691,23 @@ TEST_F(XcapServiceTest, LimitsAreKept) {
   };
   EXPECT_EQ(ask(alice, "PUT", place(alice, 1), "<a/>").status, 201);
   EXPECT_EQ(ask(alice, "PUT", place(alice, 2), "<a/>").status, 201);
-  EXPECT_EQ(fault(ask(alice, "PUT", place(alice, 3), "<a/>")), "constraint-failure");
+  const Said third = ask(alice, "PUT", place(alice, 3), "<a/>");
+  EXPECT_EQ(fault(third), "constraint-failure");
+  EXPECT_EQ(third.limit, "documents_per_user");
   EXPECT_EQ(ask(alice, "PUT", place(alice, 2), "<b/>").status, 200);
   EXPECT_EQ(ask(bob, "PUT", place(bob, 3), "<a/>").status, 201);
   begin({.documents_max = 1});
   EXPECT_EQ(ask(alice, "PUT", place(alice, 1), "<a/>").status, 201);
-  EXPECT_EQ(ask(bob, "PUT", place(bob, 1), "<a/>").status, 507);
+  const Said one_more = ask(bob, "PUT", place(bob, 1), "<a/>");
+  EXPECT_EQ(one_more.status, 507);
+  EXPECT_EQ(one_more.limit, "documents");
   EXPECT_EQ(ask(alice, "PUT", place(alice, 1), "<abc/>").status, 200);
   begin({.bytes_max = 10});
   EXPECT_EQ(ask(alice, "PUT", place(alice, 1), "<a>123</a>").status, 201);
   EXPECT_EQ(service_->bytes(), 10U);
-  EXPECT_EQ(ask(alice, "PUT", place(alice, 1), "<a>1234</a>").status, 507);
+  const Said longer = ask(alice, "PUT", place(alice, 1), "<a>1234</a>");
+  EXPECT_EQ(longer.status, 507);
+  EXPECT_EQ(longer.limit, "documents_bytes");
   EXPECT_EQ(ask(bob, "PUT", place(bob, 1), "<a/>").status, 507);
   EXPECT_EQ(ask(alice, "PUT", place(alice, 1), "<a/>").status, 200);
   EXPECT_EQ(ask(bob, "PUT", place(bob, 1), "<a/>").status, 201);
