@@ -48,7 +48,8 @@ ListMessageFacts Exploder::facts_of(const Received& request, const To& to, const
     sip::add_options(line->value.of(request.bytes), required);
   }
   facts.list_required = required.has(sip::OptionTag::recipient_list_message);
-  const std::string key = user_key(to.identity);
+  std::vector<std::string> keys;
+  home_.put_keys(to.identity, keys);
   if (to.group == nullptr) {
     std::vector<ResourceList> lists;
     for (const std::string_view list : message.lists) {
@@ -56,12 +57,12 @@ ListMessageFacts Exploder::facts_of(const Received& request, const To& to, const
       if (parse_resource_list(list, lists.back())) facts.list_wrong = true;
     }
     if (!facts.list_wrong) recipients = recipients_of(lists, config_->focus.list);
-    facts.list_too_long = recipients.left_out != 0 || recipients.count_without(key) > config_->focus.adhoc_max;
+    facts.list_too_long = recipients.left_out != 0 || recipients.count_without(keys) > config_->focus.adhoc_max;
     facts.list_useless = recipients.all_failed();
     (void)recipients.remove(user_key(config_->focus.factory));
   } else {
     const sip::Privacy privacy = sip::privacy_of(request.head, request.bytes);
-    const Group::Asker asker{.uri = to.identity,
+    const Group::Asker asker{.keys = keys,
                              .anonymous = privacy.id && !privacy.none,
                              .wall_ms = wall_ms_,
                              .lists = lists_};
@@ -71,7 +72,7 @@ ListMessageFacts Exploder::facts_of(const Received& request, const To& to, const
     facts.anonymity_disallowed = verdict == GroupVerdict::anonymity_disallowed;
     for (const GroupMember& member : to.group->members()) (void)recipients.add(member.uri, CopyControl::to);
   }
-  (void)recipients.remove(key);  // OMA-PAG-3: the sender gets no copy
+  for (const std::string& key : keys) (void)recipients.remove(key);  // OMA-PAG-3: the sender gets no copy
   facts.anybody = !recipients.list.empty();
   return facts;
 }

@@ -216,7 +216,7 @@ void Focus::leave(Participant& p) {
     end_record(s, p);
   }
   if (p.expelled_by != 0) refer_outcome(s, std::exchange(p.expelled_by, 0), 200);
-  if (p.invited_by_us() && !was_in) outcome(s, p, p.refusal == 0 ? std::uint16_t{480} : p.refusal);
+  if (p.invited_by_us() && !was_in && !p.written_off) outcome(s, p, p.refusal == 0 ? std::uint16_t{480} : p.refusal);
   if (was_in && s.distribution && !s.begun) {  // the others need wait for him no longer
     all_have_answered(s);
     if (Participant* const originator = participants_.get(s.originator)) nobody_came(s, *originator);

@@ -158,6 +158,8 @@ class Focus : public UserAgent {
   [[nodiscard]] bool deposit(const sip::Received& request, sip::TransactionId server, const Deposit& what);
   // Of an INVITE of ours: whom it is for can not be reached; its outcome will say so.
   void on_unreached(core::SlotId participant, StoredCopy copy);
+  // His devices ring and have been called off since he counts as one who can not be reached. What comes of that may take long.
+  void on_given_up(core::SlotId participant, StoredCopy copy);
   // A message for `aor` goes out as INVITE (OMA-DEF-8). What has become of it next_pushed() tells, always.
   struct Push {
     core::DeferredRow row;
@@ -285,7 +287,7 @@ class Focus : public UserAgent {
   void begin_session(FocusSession& s, Participant& originator);
   [[nodiscard]] static bool is_one_way(const Received& request, const Newcomer& who);
   void read_distribution(const Received& request, const Invitation& invitation, Newcomer& who) const;
-  [[nodiscard]] bool is_in(const FocusSession& s, std::string_view key) const;
+  [[nodiscard]] bool is_in(const FocusSession& s, std::span<const std::string> keys) const;
   void all_have_answered(FocusSession& s);
   void gather_no_longer(FocusSession& s);
   void drop_session(FocusSession& s);
@@ -332,6 +334,10 @@ class Focus : public UserAgent {
   [[nodiscard]] bool join_stored(const FocusSession& s, msrp::EndHandle end, std::string_view uri, bool sends);
   [[nodiscard]] StoredLegs::Limits stored_limits() const;
   void give_up_asking(FocusSession& s);
+  // For whom nothing answers.
+  [[nodiscard]] bool may_store_for(const FocusSession& s) const {
+    return stores() && s.large_message && s.distribution && s.stored == nullptr;
+  }
   void take_overs();
   void tell_pushed(FocusSession& s, std::uint16_t status);
 
@@ -436,7 +442,7 @@ class Focus : public UserAgent {
   // focus_store.cc
   void store(const FocusSession& s);
   void unstore(const FocusSession& s);
-  [[nodiscard]] static bool was_named(const core::SessionRow& row, std::string_view key);
+  [[nodiscard]] static bool was_named(const core::SessionRow& row, std::span<const std::string> keys);
   void take_up(FocusSession& s, const core::SessionRow& row);
 
   SessionMedia* const media_;

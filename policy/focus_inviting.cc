@@ -318,7 +318,8 @@ void Focus::all_have_answered(FocusSession& s) {
   if (Participant* const left = participants_.get(id)) settle(*left);
 }
 
-// Who has not answered gets nothing of it: the others have waited long enough.
+// Who has not answered gets nothing of it: the others have waited long enough. What becomes of our CANCEL is not waited for, which
+// may take 64*T1 (RFC 3261 section 9.1); a 2xx that crosses it is ended by BYE.
 void Focus::gather_no_longer(FocusSession& s) {
   s.gather_until = core::never;
   s.waiting.clear();
@@ -331,6 +332,14 @@ void Focus::gather_no_longer(FocusSession& s) {
     hang_up(*p, "SIP;cause=408;text=\"No Answer In Time\"");
     if (Participant* const left = participants_.get(id)) settle(*left);
   }
+  for (const core::SlotId id : all) {
+    Participant* const p = participants_.get(id);
+    if (p == nullptr || !p->invited_by_us() || p->stand != Participant::Stand::inviting || p->written_off) continue;
+    p->written_off = true;
+    if (may_store_for(s) && p->unreached.aor.empty()) p->unreached = std::move(p->given_up);  // OMA-LRG-3: he gets it later
+    outcome(s, *p, 480);
+  }
+  if (s.asking != 0 && !s.ending) s.gather_until = now_ + config_->store_answer;
   all_have_answered(s);
   if (Participant* const originator = participants_.get(s.originator)) nobody_came(s, *originator);
 }
@@ -354,10 +363,13 @@ void Focus::nobody_came(FocusSession& s, Participant& originator) {
 
 // OMA-SES-9: the same device has come again, or who is still being invited has come.
 void Focus::replace_older(FocusSession& s, const Participant& by) {
+  std::vector<std::string> keys;
+  home_.put_keys(by.uri, keys);
   const std::vector<core::SlotId> all = s.participants;
   for (const core::SlotId id : all) {
     Participant* const p = participants_.get(id);
-    if (p == nullptr || p == &by || p->stand == Participant::Stand::gone || p->key != by.key) continue;
+    if (p == nullptr || p == &by || p->stand == Participant::Stand::gone) continue;
+    if (std::find(keys.begin(), keys.end(), p->key) == keys.end()) continue;
     if (p->stand == Participant::Stand::inviting) {  // he has come by himself
       if (!p->invited_by_us() || by.invited_by_us()) continue;
       hang_up(*p, "SIP;cause=200;text=\"Joined\"");

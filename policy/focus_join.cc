@@ -61,6 +61,7 @@ std::string_view session_type(const sip::Uri& uri) {
 void Focus::read_newcomer(const Received& request, const Invitation& invitation, Newcomer& who) const {
   who.uri = invitation.identity;
   who.key = user_key(who.uri);
+  home_.put_keys(who.uri, who.keys);
   const sip::Privacy privacy = sip::privacy_of(request.head, request.bytes);
   who.anonymous = privacy.id && !privacy.none;
   // OMA-ALIAS-1: the alias of somebody anonymous, else his name.
@@ -87,7 +88,7 @@ void Focus::read_recipients(const Received& request, const Invitation& invitatio
   if (who.list_wrong) return;
   who.recipients = recipients_of(lists, config_->focus.list);
   // T-51: neither himself nor us.
-  (void)who.recipients.remove(who.key);
+  for (const std::string& key : who.keys) (void)who.recipients.remove(key);
   (void)who.recipients.remove(user_key(config_->focus.factory));
   sip::Uri to;
   const bool other = who.body.lists.empty() && sip::parse_uri(request.essentials.to.uri, to) &&
@@ -98,7 +99,7 @@ void Focus::read_recipients(const Received& request, const Invitation& invitatio
 void Focus::judge_group(const Invitation& invitation, Newcomer& who, JoinFacts& facts) const {
   const Group& group = *invitation.group;
   const Group::Asker asker{
-      .uri = who.uri, .anonymous = who.anonymous, .wall_ms = wall_ms_, .lists = lists_};
+      .keys = who.keys, .anonymous = who.anonymous, .wall_ms = wall_ms_, .lists = lists_};
   facts.understood = group.not_understood().empty();
   const GroupVerdict join = group.judge(asker, GroupAction::join);
   facts.member = join != GroupVerdict::forbidden;
@@ -182,20 +183,20 @@ JoinFacts Focus::facts_of(const Received& request, const Invitation& invitation,
     of_group.group = group;
     judge_group(of_group, who, facts);
     facts.active = facts.active || who.distribution;  // it begins no session of the group
-    facts.member = facts.member || (who.among != nullptr && is_in(*who.among, who.key));
+    facts.member = facts.member || (who.among != nullptr && is_in(*who.among, who.keys));
   } else if (who.among != nullptr) {  // OMA-PAG-3
-    facts.member = is_in(*who.among, who.key);
+    facts.member = is_in(*who.among, who.keys);
   } else if (who.left != nullptr) {
-    facts.member = was_named(*who.left, who.key);
+    facts.member = was_named(*who.left, who.keys);
   } else if (who.session != nullptr) {  // OMA-SES-9: who was in it, or was to be
     FocusSession& s = *who.session;
     const auto& list = s.recipients.list;
-    facts.member = who.key == user_key(s.originator_uri) ||
-                   std::any_of(list.begin(), list.end(), [&](const Recipient& r) { return r.key == who.key; });
+    facts.member = who.is(user_key(s.originator_uri)) ||
+                   std::any_of(list.begin(), list.end(), [&](const Recipient& r) { return who.is(r.key); });
   }
   if (who.session != nullptr) {
     FocusSession& s = *who.session;
-    const bool there = is_in(s, who.key);
+    const bool there = is_in(s, who.keys);
     const std::uint32_t max = s.group == nullptr ? config_->focus.participants_per_session_max
                                                  : s.group->max_participants().value_or(
                                                        config_->focus.participants_per_session_max);
@@ -205,10 +206,11 @@ JoinFacts Focus::facts_of(const Received& request, const Invitation& invitation,
   return facts;
 }
 
-bool Focus::is_in(const FocusSession& s, std::string_view key) const {
+bool Focus::is_in(const FocusSession& s, std::span<const std::string> keys) const {
   return std::any_of(s.participants.begin(), s.participants.end(), [&](core::SlotId id) {
     const Participant* const p = participants_.get(id);
-    return p != nullptr && p->stand == Participant::Stand::in && p->key == key;
+    return p != nullptr && p->stand == Participant::Stand::in &&
+           std::find(keys.begin(), keys.end(), p->key) != keys.end();
   });
 }
 
@@ -232,14 +234,14 @@ void Focus::read_distribution(const Received& request, const Invitation& invitat
   // Who is invited by his group need not be in its session. A room that everybody enters by himself has nobody else.
   if (invitation.group != nullptr && invitation.group->invites_members()) {
     for (const GroupMember& member : invitation.group->members()) {
-      if (member.key != who.key) (void)who.recipients.add(member.uri, CopyControl::bcc);  // nobody is told who is in it
+      if (!who.is(member.key)) (void)who.recipients.add(member.uri, CopyControl::bcc);  // nobody is told who is in it
     }
     return;
   }
   if (who.among == nullptr) return;
   for (const core::SlotId id : who.among->participants) {
     const Participant* const p = participants_.get(id);
-    if (p == nullptr || p->stand != Participant::Stand::in || p->key == who.key) continue;
+    if (p == nullptr || p->stand != Participant::Stand::in || who.is(p->key)) continue;
     (void)who.recipients.add(p->uri, CopyControl::bcc);  // OMA-ALIAS-4: some of them may be anonymous
   }
 }
@@ -255,7 +257,7 @@ void Focus::find_named(const Received& request, Newcomer& who) {
     Participant* const p =
         name && name->kind == NameKind::participant && name->shard == shard_ ? participants_.get(name->call) : nullptr;
     const bool his = p != nullptr && p->session == who.session->self && p->stand == Participant::Stand::in &&
-                     p->dialog->is(named.call_id, named.to_tag, named.from_tag) && p->key == who.key;
+                     p->dialog->is(named.call_id, named.to_tag, named.from_tag) && who.is(p->key);
     if (!his) {
       who.named_unknown = true;
     } else if (id == HeaderId::replaces) {
@@ -450,7 +452,7 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
     if (policy.max_duration_seconds) s.ends = now_ + std::chrono::seconds(*policy.max_duration_seconds);
     if (s.group->invites_members()) {
       for (const GroupMember& member : s.group->members()) {
-        if (member.key == who.key) continue;
+        if (who.is(member.key)) continue;
         (void)s.recipients.add(member.uri, CopyControl::bcc);  // nobody is told who is in it
         s.waiting.push_back({.uri = member.uri, .key = member.key, .display = member.display_name});
       }

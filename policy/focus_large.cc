@@ -115,9 +115,12 @@ bool Focus::deposit(const Received& request, sip::TransactionId server, const De
 
 void Focus::on_unreached(core::SlotId participant, StoredCopy copy) {
   Participant* const p = participants_.get(participant);
-  if (p == nullptr || !stores()) return;
-  const FocusSession& s = session_of(*p);
-  if (s.large_message && s.distribution && s.stored == nullptr) p->unreached = std::move(copy);
+  if (p == nullptr) return;
+  if (may_store_for(session_of(*p))) p->unreached = std::move(copy);
+}
+
+void Focus::on_given_up(core::SlotId participant, StoredCopy copy) {
+  if (Participant* const p = participants_.get(participant)) p->given_up = std::move(copy);
 }
 
 // OMA-DEF-5: how much of it there may be is known before anything is read.

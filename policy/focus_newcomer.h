@@ -1,8 +1,11 @@
 // policy/focus_newcomer.h - who sends an INVITE to the focus, and what he wants: as it is read, before anything begins.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "policy/focus.h"
 
@@ -25,12 +28,15 @@ struct Focus::Newcomer {
   Participant* replaced = nullptr;      // by Replaces
   bool named_unknown = false;           // Replaces or Join: no such dialog
   std::string uri;
-  std::string key;
+  std::string key;                // user_key(uri)
+  std::vector<std::string> keys;  // of him, that one first: Home::put_keys
   std::string display;
   std::string instance;
   bool anonymous = false;
   bool oma_client = false;
   std::string recorder;
+
+  [[nodiscard]] bool is(std::string_view other) const { return std::find(keys.begin(), keys.end(), other) != keys.end(); }
 };
 
 }  // namespace parley::policy

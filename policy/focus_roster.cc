@@ -77,7 +77,9 @@ bool Focus::may_watch(const FocusSession& s, std::string_view key, std::string_v
 
 bool Focus::group_lets(const FocusSession& s, std::string_view uri, bool anonymous, GroupAction action) const {
   if (s.group == nullptr) return false;
-  const Group::Asker asker{.uri = uri,
+  std::vector<std::string> keys;
+  home_.put_keys(uri, keys);
+  const Group::Asker asker{.keys = keys,
                            .anonymous = anonymous,
                            .wall_ms = wall_ms_,
                            .lists = lists_};

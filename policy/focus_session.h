@@ -177,6 +177,8 @@ struct Participant {
   bool lost = false;          // neither he nor the session ends his dialog: his place in the room is kept
   std::uint16_t refusal = 0;  // why he did not come in
   StoredCopy unreached;       // with an aor: he can not be reached, and his copy may be stored
+  StoredCopy given_up;        // likewise once the others are waited for no longer: his devices have been called off
+  bool written_off = false;   // the others go on without him, whatever comes of our INVITE
   std::string reason;         // value of Reason for our BYE
   RosterPlace place;
 

@@ -39,12 +39,13 @@ const LeftSession* Focus::left(std::string_view name) const {
 }
 
 // OMA-SES-9: who was in it, or was to be.
-bool Focus::was_named(const core::SessionRow& row, std::string_view key) {
-  if (key == user_key(row.originator)) return true;
+bool Focus::was_named(const core::SessionRow& row, std::span<const std::string> keys) {
+  const auto is_he = [keys](std::string_view uri) { return std::find(keys.begin(), keys.end(), user_key(uri)) != keys.end(); };
+  if (is_he(row.originator)) return true;
   std::string_view rest = row.members;
   while (!rest.empty()) {
     const std::size_t end = rest.find('\n');
-    if (key == user_key(rest.substr(0, end))) return true;
+    if (is_he(rest.substr(0, end))) return true;
     rest.remove_prefix(std::min(end == std::string_view::npos ? end : end + 1, rest.size()));
   }
   return false;

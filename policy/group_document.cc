@@ -3,6 +3,7 @@
 #include "policy/group_document.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "policy/user_key.h"
@@ -104,22 +105,27 @@ const GroupMember* Group::by_key(std::string_view key) const {
 
 const GroupMember* Group::member(std::string_view uri) const { return by_key(user_key(uri)); }
 
-bool Group::lists(std::string_view key, const ExternalLists* external) const {
-  if (key.empty()) return false;
-  if (by_key(key) != nullptr) return true;
-  return external != nullptr && std::any_of(spec_.external_lists.begin(), spec_.external_lists.end(),
-                                            [&](const ListAnchor& anchor) { return external->contains(anchor, key); });
+bool Group::is_member(std::span<const std::string> keys, const ExternalLists* external) const {
+  return std::any_of(keys.begin(), keys.end(), [&](const std::string& key) {
+    if (key.empty()) return false;
+    if (by_key(key) != nullptr) return true;
+    return external != nullptr && std::any_of(spec_.external_lists.begin(), spec_.external_lists.end(),
+                                              [&](const ListAnchor& anchor) { return external->contains(anchor, key); });
+  });
 }
 
 bool Group::is_member(std::string_view uri, const ExternalLists* external) const {
-  return lists(user_key(uri), external);
+  const std::string key = user_key(uri);
+  return is_member(std::span(&key, 1), external);
 }
 
-bool Group::has(const Asker& asker, std::string_view key, GroupAction action) const {
-  const bool listed = lists(key, asker.lists);
+bool Group::has(const Asker& asker, GroupAction action) const {
+  const bool listed = is_member(asker.keys, asker.lists);
   if (!spec_.rules) return listed && member_may_by_default(action);
-  const std::array<std::string_view, 1> keys = {key};
-  const auto matching = matching_rules(*spec_.rules, {.keys = std::span(keys).first(key.empty() ? 0 : 1),
+  std::vector<std::string_view> keys;
+  std::copy_if(asker.keys.begin(), asker.keys.end(), std::back_inserter(keys),
+               [](const std::string& key) { return !key.empty(); });
+  const auto matching = matching_rules(*spec_.rules, {.keys = keys,
                                                       .anonymous = asker.anonymous,
                                                       .list_member = listed,
                                                       .identity_in_spite = true,
@@ -133,11 +139,14 @@ bool Group::has(const Asker& asker, std::string_view key, GroupAction action) co
 }
 
 GroupVerdict Group::judge(const Asker& asker, GroupAction action) const {
-  const std::string key = user_key(asker.uri);
-  if (!has(asker, key, action)) return GroupVerdict::forbidden;
-  if (asker.anonymous && !has(asker, key, GroupAction::anonymity))
-    return GroupVerdict::anonymity_disallowed;  // OMA-GRP-9
+  if (!has(asker, action)) return GroupVerdict::forbidden;
+  if (asker.anonymous && !has(asker, GroupAction::anonymity)) return GroupVerdict::anonymity_disallowed;  // OMA-GRP-9
   return GroupVerdict::allowed;
+}
+
+bool Group::may(std::string_view uri, GroupAction action, bool anonymous) const {
+  const std::string key = user_key(uri);
+  return judge({.keys = std::span(&key, 1), .anonymous = anonymous}, action) == GroupVerdict::allowed;
 }
 
 }  // namespace parley::policy

@@ -109,25 +109,24 @@ class Group {
   [[nodiscard]] const std::string& not_understood() const { return spec_.not_understood; }
   [[nodiscard]] const GroupSpec& spec() const { return spec_; }
 
-  // On its list; `lists` are those that the document names by anchor.
+  // On its list by one of his keys (Home::put_keys); `lists` are those that the document names by anchor.
+  [[nodiscard]] bool is_member(std::span<const std::string> keys, const ExternalLists* lists = nullptr) const;
   [[nodiscard]] bool is_member(std::string_view uri, const ExternalLists* lists = nullptr) const;
   [[nodiscard]] const GroupMember* member(std::string_view uri) const;
 
   // Identity counts also when he is anonymous to the others: the server knows him.
   struct Asker {
-    std::string_view uri;
-    bool anonymous = false;  // Privacy: id
+    std::span<const std::string> keys;  // of all his identities
+    bool anonymous = false;             // Privacy: id
     std::int64_t wall_ms = 0;
     const ExternalLists* lists = nullptr;
   };
   [[nodiscard]] GroupVerdict judge(const Asker& asker, GroupAction action) const;
-  [[nodiscard]] bool may(std::string_view uri, GroupAction action, bool anonymous = false) const {
-    return judge({.uri = uri, .anonymous = anonymous}, action) == GroupVerdict::allowed;
-  }
+  // Of who has one identity.
+  [[nodiscard]] bool may(std::string_view uri, GroupAction action, bool anonymous = false) const;
 
  private:
-  [[nodiscard]] bool has(const Asker& asker, std::string_view key, GroupAction action) const;
-  [[nodiscard]] bool lists(std::string_view key, const ExternalLists* external) const;
+  [[nodiscard]] bool has(const Asker& asker, GroupAction action) const;
   [[nodiscard]] const GroupMember* by_key(std::string_view key) const;
   GroupSpec spec_;
   std::string key_;

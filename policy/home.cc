@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/text.h"
+#include "policy/user_key.h"
 #include "sip/address.h"
 #include "sip/params.h"
 #include "sip/reach.h"
@@ -123,6 +124,24 @@ std::string_view Home::user_aor(std::string_view identity, std::string& room) co
 bool Home::serves(std::string_view user) const {
   sip::Uri uri;
   return sip::parse_uri(user, uri) && (uri.host.empty() || has_domain(uri.host) || names_us(uri));
+}
+
+void Home::put_keys(std::string_view uri, std::vector<std::string>& keys) const {
+  const std::string key = user_key(uri);
+  sip::Uri parsed;
+  if (key.empty() || !sip::parse_uri(uri, parsed)) return;
+  const auto add = [&keys](std::string one) {
+    if (std::find(keys.begin(), keys.end(), one) == keys.end()) keys.push_back(std::move(one));
+  };
+  add(key);
+  const std::string_view number = number_in(key);
+  // "sip:+15550100@example.org" may have user=phone or not.
+  if (number.empty() || !(has_domain(parsed.host) || (parsed.host.empty() && config_->users.contains(number)))) return;
+  if (!key.starts_with("tel:")) {
+    add("tel:" + std::string(number));
+  } else if (!config_->domains.empty()) {
+    add("sip:" + std::string(number) + "@" + config_->domains.front());
+  }
 }
 
 bool Home::is_user(std::string_view text, const Routing& routing) const {

@@ -27,10 +27,6 @@ constexpr std::uint64_t side_bit = std::uint64_t{1} << 62;
 // Of one side, without answer.
 constexpr std::size_t nicknames_max = 8;
 
-std::uint64_t owner_of(PairId pair, Side side) {
-  return pair_bit | (side == Side::b ? side_bit : 0) | (pair.packed() & (side_bit - 1));
-}
-
 // Takes the next header line with its end off.
 std::string_view take_header_line(std::string_view& rest) {
   const std::size_t end = rest.find("\r\n");
@@ -64,6 +60,10 @@ bool distribution_count(std::string_view headers, std::uint64_t& out) {
 }  // namespace
 
 MediaPairs::~MediaPairs() = default;
+
+std::uint64_t MediaPairs::owner_of(PairId pair, Side side) {
+  return pair_bit | (side == Side::b ? side_bit : 0) | (pair.packed() & (side_bit - 1));
+}
 
 PairId MediaPairs::open(bool secure, std::uint64_t owner, std::uint64_t bytes_max) {
   const PairId id = pairs_.emplace();
@@ -166,7 +166,10 @@ bool MediaPairs::on_fact(EndFact& fact) {
     case EndFact::Kind::answered: on_answered(pair, side, fact); break;
     case EndFact::Kind::report: on_report(pair, side, fact); break;
     case EndFact::Kind::nickname: on_nickname(pair, side, fact); break;
-    case EndFact::Kind::closed: pair.leg(side).connected = false; break;  // T-69: it may come back
+    case EndFact::Kind::closed:  // T-69: it may come back
+      pair.leg(side).connected = false;
+      if (traces()) trace_lost(pair, side);
+      break;
     case EndFact::Kind::failed: fail(pair); break;
   }
   return true;
@@ -245,7 +248,7 @@ void MediaPairs::on_piece(Pair& pair, Side from, EndFact& fact) {
     tell_recorder(pair, from, fact);
     return;
   }
-  bool passed = leg.out.kept.empty() && send(pair, from, message, fact.message_id) == Result::sent;
+  bool passed = leg.out.kept.empty() && send(pair, from, message, fact.message_id, leg.out.at_hand) == Result::sent;
   if (!passed) {
     passed = keep(pair, from, message, fact.message_id);
     hold(pair, from, true);
@@ -264,18 +267,18 @@ void MediaPairs::on_piece(Pair& pair, Side from, EndFact& fact) {
 void MediaPairs::refuse(Pair& pair, Side from, EndFact& fact) {
   pair.leg(from).out.refused = true;
   forget_recorded(pair, from, fact.message_id);
-  if (traces()) trace_refused(pair.leg(from).out, fact.message_id, 413);
+  if (traces()) trace_refused(pair, from, fact.message_id, 413);
   ends_.answer(fact.token, 413);
   abort(pair, from, fact.message_id, fact.start);
 }
 
-Result MediaPairs::send(Pair& pair, Side from, const EndSend& message, std::string_view message_id) {
+Result MediaPairs::send(Pair& pair, Side from, const EndSend& message, std::string_view message_id, std::uint64_t trace) {
   const Leg& to = pair.leg(other(from));
   if (!to.connected) return Result::gone;
   const Result result = ends_.send(to.end, message);
   Direction& way = pair.leg(from).out;
   if (result != Result::sent) return result;
-  const std::uint64_t trace = traces() ? trace_sent(pair, from, message, message_id) : 0;
+  if (traces()) trace_sent(pair, from, message, trace);
   if (message.failure != msrp::FailureReport::no) {
     if (way.sent.size() >= config_.reports_max) way.sent.pop_front();
     way.sent.push_back({.mark = message.mark,
@@ -283,8 +286,7 @@ Result MediaPairs::send(Pair& pair, Side from, const EndSend& message, std::stri
                         .start = message.start,
                         .bytes = message.body.length + message.prefix.size(),
                         .last = message.flag == Flag::end,
-                        .trace = trace,
-                        .silence_is_good = message.failure == msrp::FailureReport::partial});
+                        .trace = trace});
   }
   return result;
 }
@@ -302,7 +304,8 @@ bool MediaPairs::keep(Pair& pair, Side from, const EndSend& message, std::string
             .start = message.start,
             .total = message.total,
             .flag = message.flag,
-            .has_body = message.has_body};
+            .has_body = message.has_body,
+            .trace = way.at_hand};
   kept.body = message.prefix;
   if (message.body.length != 0) kept.body += pool_.view(message.body);
   way.kept.push_back(std::move(kept));
@@ -346,7 +349,7 @@ void MediaPairs::flush(Pair& pair, Side from) {
                           .total = kept.total,
                           .prefix = kept.body,
                           .flag = kept.flag};
-    if (send(pair, from, message, kept.message_id) != Result::sent) return;
+    if (send(pair, from, message, kept.message_id, kept.trace) != Result::sent) return;
     way.kept_bytes -= kept.body.size() + kept.headers.size();
     way.kept.pop_front();
   }
@@ -360,7 +363,7 @@ void MediaPairs::abort(Pair& pair, Side from, std::string_view message_id, std::
   const std::string headers = "Message-ID: " + std::string(message_id) + "\r\n";
   (void)send(pair, from,
              {.headers = headers, .mark = ++pair.marks, .has_body = false, .start = start, .flag = Flag::abort},
-             message_id);
+             message_id, pair.leg(from).out.at_hand);
 }
 
 // A 200 was given to its sender when it came; what is wrong with it is reported.
@@ -388,7 +391,7 @@ void MediaPairs::on_answered(Pair& pair, Side by, const EndFact& fact) {
 // SEED4-6.1.1.2.2-10 to SEED4-6.1.1.2.2-12.
 void MediaPairs::on_report(Pair& pair, Side by, const EndFact& fact) {
   const Side to = other(by);
-  if (traces()) trace_reported(pair.leg(to).out, fact);
+  if (traces()) trace_reported(pair, to, fact);
   if (to == Side::a && pair.counts) {
     const auto asked = std::find_if(pair.asked.begin(), pair.asked.end(),
                                     [&](const Asked& a) { return a.message_id == fact.message_id; });

@@ -102,6 +102,7 @@ class MediaPairs {
     std::uint64_t total = msrp::ByteRange::unknown;
     msrp::Flag flag = msrp::Flag::end;
     bool has_body = true;
+    std::uint64_t trace = 0;  // its record in trace_
     std::string body{};
   };
   // A SEND of ours that the other side has not answered.
@@ -112,7 +113,6 @@ class MediaPairs {
     std::uint64_t bytes = 0;
     bool last = false;  // of its message
     std::uint64_t trace = 0;  // its record in trace_
-    bool silence_is_good = false;  // Failure-Report: partial
   };
   struct Asked {  // a message whose report comes with a count
     std::string message_id;
@@ -141,8 +141,8 @@ class MediaPairs {
     std::string head;
     std::deque<Shifted> shifted;   // at most reports_max
     std::vector<Nickname> nicknames;
-    std::array<std::uint64_t, 8> traced{};  // the last ones, in trace_
-    std::uint8_t next_traced = 0;
+    std::uint64_t traced = 0;      // the last one, in trace_,
+    std::uint64_t at_hand = 0;     // and that of which the last piece was
   };
   struct Leg {
     msrp::EndHandle end{};
@@ -165,6 +165,8 @@ class MediaPairs {
     [[nodiscard]] const Leg& leg(Side side) const { return legs[side == Side::a ? 0 : 1]; }
   };
 
+  // Of its session with msrp::Ends.
+  [[nodiscard]] static std::uint64_t owner_of(PairId pair, Side side);
   void on_piece(Pair& pair, Side from, msrp::EndFact& fact);
   void put_headers(Pair& pair, Side from, const msrp::EndFact& fact);
   // media_pair_names.cc
@@ -174,7 +176,9 @@ class MediaPairs {
                                                msrp::ByteRange range);
   void on_answered(Pair& pair, Side by, const msrp::EndFact& fact);
   void on_report(Pair& pair, Side by, const msrp::EndFact& fact);
-  [[nodiscard]] msrp::Ends::Sent send(Pair& pair, Side from, const msrp::EndSend& message, std::string_view message_id);
+  // `trace` is the record of the message.
+  [[nodiscard]] msrp::Ends::Sent send(Pair& pair, Side from, const msrp::EndSend& message, std::string_view message_id,
+                                      std::uint64_t trace);
   [[nodiscard]] bool keep(Pair& pair, Side from, const msrp::EndSend& message, std::string_view message_id);
   void flush(Pair& pair, Side from);
   void on_nickname(Pair& pair, Side from, msrp::EndFact& fact);
@@ -187,12 +191,13 @@ class MediaPairs {
   void forget_recorded(const Pair& pair, Side from, std::string_view message_id);
   // media_pair_trace.cc
   [[nodiscard]] bool traces() const { return trace_ != nullptr && trace_->on(); }
-  [[nodiscard]] std::uint64_t traced(const Direction& way, std::string_view message_id) const;
+  [[nodiscard]] std::uint64_t traced(const Pair& pair, Side from, std::string_view message_id) const;
   void trace_piece(Pair& pair, Side from, const msrp::EndFact& fact);
-  std::uint64_t trace_sent(const Pair& pair, Side from, const msrp::EndSend& message, std::string_view message_id);
+  void trace_sent(const Pair& pair, Side from, const msrp::EndSend& message, std::uint64_t number);
   void trace_answered(const Sent& sent, std::uint16_t status);
-  void trace_reported(const Direction& way, const msrp::EndFact& fact);
-  void trace_refused(const Direction& way, std::string_view message_id, std::uint16_t status);
+  void trace_reported(const Pair& pair, Side from, const msrp::EndFact& fact);
+  void trace_refused(const Pair& pair, Side from, std::string_view message_id, std::uint16_t status);
+  void trace_lost(const Pair& pair, Side from);
   void trace_closed(const Pair& pair);
 
   const MediaConfig config_;

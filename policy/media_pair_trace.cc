@@ -1,6 +1,6 @@
 // policy/media_pair_trace.cc - what operators can find of the messages that pairs have passed. See media_pair.h.
 //
-// A message is remembered with its first byte, and what comes of it by its Message-ID among the last ones of its direction:
+// A message is remembered with its first byte, and what comes of it by its Message-ID among all of its direction that are remembered:
 // later chunks, the answer to its last one, and reports. None of this is done where nothing is remembered.
 #include "policy/imdn.h"
 #include "policy/media_pair.h"
@@ -16,36 +16,41 @@ void MediaPairs::tell_parties(PairId id, const Parties& parties) {
   if (Pair* const pair = pairs_.get(id)) pair->parties = parties;
 }
 
-std::uint64_t MediaPairs::traced(const Direction& way, std::string_view message_id) const {
-  for (std::size_t i = 1; i <= way.traced.size(); ++i) {
-    const std::uint64_t number = way.traced[(way.next_traced + way.traced.size() - i) % way.traced.size()];
-    if (trace_->is(number, message_id)) return number;
-  }
-  return 0;
+std::uint64_t MediaPairs::traced(const Pair& pair, Side from, std::string_view message_id) const {
+  return trace_->number_of(owner_of(pair.self, from), message_id);
 }
 
 void MediaPairs::trace_piece(Pair& pair, Side from, const EndFact& fact) {
+  using Came = TracedPager::Came;
   Direction& way = pair.leg(from).out;
   const std::uint64_t bytes = fact.total == ByteRange::unknown ? fact.start - 1 + fact.body.length : fact.total;
-  if (!fact.first || fact.start != 1) {
-    trace_->has_bytes(traced(way, fact.message_id), bytes);
+  const Came came = !fact.last || fact.flag == Flag::more ? Came::part
+                    : fact.flag == Flag::abort            ? Came::broken_off
+                                                          : Came::whole;
+  const bool says_only_that = came == Came::broken_off && fact.body.length == 0;
+  if (!fact.first || fact.start != 1 || says_only_that) {
+    if (fact.first) way.at_hand = traced(pair, from, fact.message_id);
+    trace_->has_bytes(way.at_hand, bytes);
+    trace_->has_come(way.at_hand, came, wall_ms_);
     return;
   }
+  way.at_hand = 0;
   const std::string_view body = fact.body.length == 0 ? std::string_view{} : pool_.view(fact.body);
   if (is_composing(fact(fact.head->content_type), body)) return;
   const bool from_a = from == Side::a;
-  way.traced[way.next_traced] = trace_->add({.message_id = fact.message_id, .call_id = pair.parties.call_id},
-                                            {.way = TracedPager::Way::carried,
-                                             .sender = from_a ? pair.parties.a : pair.parties.b,
-                                             .recipient = from_a ? pair.parties.b : pair.parties.a,
-                                             .bytes = bytes,
-                                             .wall_ms = wall_ms_});
-  way.next_traced = static_cast<std::uint8_t>((way.next_traced + 1) % way.traced.size());
+  way.at_hand = way.traced = trace_->add(
+      {.message_id = fact.message_id, .call_id = pair.parties.call_id, .whose = owner_of(pair.self, from)},
+      {.way = TracedPager::Way::carried,
+       .sender = from_a ? pair.parties.a : pair.parties.b,
+       .recipient = from_a ? pair.parties.b : pair.parties.a,
+       .bytes = bytes,
+       .wall_ms = wall_ms_,
+       .came = came,
+       .previous = way.traced});
 }
 
-std::uint64_t MediaPairs::trace_sent(const Pair& pair, Side from, const EndSend& message, std::string_view message_id) {
-  const std::uint64_t number = traced(pair.leg(from).out, message_id);
-  if (number == 0) return 0;
+void MediaPairs::trace_sent(const Pair& pair, Side from, const EndSend& message, std::uint64_t number) {
+  if (number == 0) return;
   if (message.start == 1) {
     const msrp::Ends::Remote remote = ends_.remote(pair.leg(other(from)).end);
     trace_->sent(number, 0, remote.transport, remote.address, wall_ms_);
@@ -54,7 +59,6 @@ std::uint64_t MediaPairs::trace_sent(const Pair& pair, Side from, const EndSend&
   if (message.failure != msrp::FailureReport::yes && message.flag == Flag::end) {
     trace_->heard(number, 0, TracedHop::Result::unawaited, 0, wall_ms_);
   }
-  return number;
 }
 
 void MediaPairs::trace_answered(const Sent& sent, std::uint16_t status) {
@@ -64,23 +68,24 @@ void MediaPairs::trace_answered(const Sent& sent, std::uint16_t status) {
 }
 
 // A report of success about a part says nothing of the rest.
-void MediaPairs::trace_reported(const Direction& way, const EndFact& fact) {
+void MediaPairs::trace_reported(const Pair& pair, Side from, const EndFact& fact) {
   const bool whole = fact.range.start == 1 && fact.range.end == fact.range.total;
-  if (fact.status >= 300 || whole) trace_->reported(traced(way, fact.message_id), fact.status, wall_ms_);
+  if (fact.status >= 300 || whole) trace_->reported(traced(pair, from, fact.message_id), fact.status, wall_ms_);
 }
 
-void MediaPairs::trace_refused(const Direction& way, std::string_view message_id, std::uint16_t status) {
-  trace_->answered(traced(way, message_id), status, false, wall_ms_);
+void MediaPairs::trace_refused(const Pair& pair, Side from, std::string_view message_id, std::uint16_t status) {
+  trace_->answered(traced(pair, from, message_id), status, false, wall_ms_);
+}
+
+// Between two chunks; what was lost in one has come as aborted.
+void MediaPairs::trace_lost(const Pair& pair, Side from) {
+  constexpr std::uint32_t at_one_time = 32;  // messages that a client sends in turns; the end of its session knows all
+  trace_->break_off(pair.leg(from).out.traced, at_one_time, wall_ms_);
 }
 
 // What has not come to its end by now does not: its session is no more.
 void MediaPairs::trace_closed(const Pair& pair) {
-  for (const Leg& leg : pair.legs) {
-    for (const Kept& kept : leg.out.kept) trace_refused(leg.out, kept.message_id, 481);
-    for (const Sent& sent : leg.out.sent) {
-      if (!sent.silence_is_good) trace_->answered(sent.trace, 481, false, wall_ms_);
-    }
-  }
+  for (const Leg& leg : pair.legs) trace_->end(leg.out.traced, 481, wall_ms_);
 }
 
 }  // namespace parley::policy

@@ -53,6 +53,7 @@ std::string_view to_string(TracedPager::Way way) {
 std::string_view outcome_of(const TracedPager& message) {
   if (message.status == 0) {
     const bool forgotten = message.hops != 0 && message.hop[0].result == TracedHop::Result::unawaited;
+    if (message.came == TracedPager::Came::broken_off) return "broken off";
     return forgotten ? "passed on" : "under way";
   }
   if (message.status >= 300) return "failed";

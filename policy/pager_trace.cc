@@ -1,6 +1,8 @@
 // policy/pager_trace.cc - see pager_trace.h.
 #include "policy/pager_trace.h"
 
+#include <utility>
+
 namespace parley::policy {
 namespace {
 
@@ -13,17 +15,25 @@ std::uint32_t since(const TracedPager& message, std::int64_t wall_ms) {
 void PagerTrace::set_capacity(std::uint32_t capacity) {
   if (capacity == records_.size()) return;
   records_.assign(capacity, {});
+  heads_.assign(capacity, none);
   records_.shrink_to_fit();  // numbers go on, so what refers to those that are forgotten finds nothing
+  heads_.shrink_to_fit();
 }
 
 std::uint64_t PagerTrace::add(const Names& names, const About& about) {
   if (!on()) return 0;
   const std::uint64_t number = ++last_;
-  Record& record = records_[number % records_.size()];
+  const auto index = static_cast<std::uint32_t>(number % records_.size());
+  Record& record = records_[index];
+  unlink(index);
+  record.place = place_of(names.whose, names.message_id);
+  record.previous = about.previous;
+  if (record.place != 0) record.next = std::exchange(heads_[head_of(record.place)], index);
   record.names = {hash(names.message_id), hash(names.call_id), hash(names.leg_call_id)};
   TracedPager& message = record.message;
   message.number = number;
   message.way = about.way;
+  message.came = about.came;
   message.kept = false;
   message.status = 0;
   message.answered_ms = message.hops = message.taken = message.failed = 0;
@@ -37,10 +47,18 @@ std::uint64_t PagerTrace::add(const Names& names, const About& about) {
   return number;
 }
 
-TracedPager* PagerTrace::find(std::uint64_t number) {
+void PagerTrace::unlink(std::uint32_t index) {
+  const Record& record = records_[index];
+  if (record.place == 0) return;
+  std::uint32_t* link = &heads_[head_of(record.place)];
+  while (*link != index) link = &records_[*link].next;
+  *link = record.next;
+}
+
+PagerTrace::Record* PagerTrace::record_of(std::uint64_t number) {
   if (number == 0 || !on()) return nullptr;
-  TracedPager& message = records_[number % records_.size()].message;
-  return message.number == number ? &message : nullptr;
+  Record& record = records_[number % records_.size()];
+  return record.message.number == number ? &record : nullptr;
 }
 
 void PagerTrace::sent(std::uint64_t number, unsigned branch, core::Transport transport, const core::Address& remote,
@@ -88,10 +106,35 @@ void PagerTrace::has_bytes(std::uint64_t number, std::uint64_t bytes) {
   if (message != nullptr) message->bytes = std::max(message->bytes, bytes);
 }
 
-bool PagerTrace::is(std::uint64_t number, std::string_view message_id) const {
-  if (number == 0 || !on()) return false;
-  const Record& record = records_[number % records_.size()];
-  return record.message.number == number && record.names[0] == hash(message_id);
+void PagerTrace::has_come(std::uint64_t number, TracedPager::Came came, std::int64_t wall_ms) {
+  TracedPager* const message = find(number);
+  if (message == nullptr || message->came == TracedPager::Came::whole) return;
+  message->came = came;
+  if (came == TracedPager::Came::broken_off) message->answered_ms = since(*message, wall_ms);
+}
+
+std::uint64_t PagerTrace::number_of(std::uint64_t whose, std::string_view message_id) const {
+  if (!on()) return 0;
+  const std::uint64_t place = place_of(whose, message_id);
+  for (std::uint32_t at = heads_[head_of(place)]; at != none; at = records_[at].next) {
+    if (records_[at].place == place) return records_[at].message.number;
+  }
+  return 0;
+}
+
+void PagerTrace::break_off(std::uint64_t last, std::uint32_t count, std::int64_t wall_ms) {
+  for (Record* at = record_of(last); at != nullptr && count != 0; at = record_of(at->previous), --count) {
+    has_come(at->message.number, TracedPager::Came::broken_off, wall_ms);
+  }
+}
+
+void PagerTrace::end(std::uint64_t last, std::uint16_t status, std::int64_t wall_ms) {
+  for (Record* at = record_of(last); at != nullptr; at = record_of(at->previous)) {
+    const TracedPager& message = at->message;
+    const bool passed_on = message.hops != 0 && message.hop[0].result == TracedHop::Result::unawaited;
+    if (message.came == TracedPager::Came::broken_off || passed_on) continue;
+    answered(message.number, status, false, wall_ms);
+  }
 }
 
 void PagerTrace::copy_over(std::uint64_t number, bool taken) {

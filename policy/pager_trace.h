@@ -2,8 +2,8 @@
 // of it, never what it says. Another one has the last messages of MSRP that media pairs have passed (media_pair.h).
 //
 // A circle of `capacity` records, about 600 bytes each; the oldest makes room for a new one. A message costs one record, where what
-// names it is hashed, and a store into it for each hop, answer and end: records are found by their number. Looking for one compares
-// the hashes of all of them. Core-local.
+// names it is hashed, and a store into it for each hop, answer and end: records are found by their number, and by their Message-ID
+// where it is said whose that is. Operators' looking for one compares the hashes of all of them. Core-local.
 #pragma once
 
 #include <algorithm>
@@ -58,10 +58,17 @@ struct TracedPager {
     notice,   // ours about another
     carried,  // by MSRP, in a session that goes through here leg to leg
   };
+  // Of what is carried: how much of it its sender has sent.
+  enum class Came : std::uint8_t {
+    whole,
+    part,        // and more may follow
+    broken_off,  // he has aborted it, or his connection was lost in it; he may go on with it
+  };
   static constexpr std::size_t hops_max = 4;
 
   std::uint64_t number = 0;
   Way way = Way::direct;
+  Came came = Came::whole;
   bool kept = false;  // its user was not reached: it waits for him
   std::uint16_t status = 0;  // what its sender was answered; 0: nothing so far
   std::uint32_t answered_ms = 0;
@@ -92,6 +99,7 @@ class PagerTrace {
     std::string_view message_id{};
     std::string_view call_id{};
     std::string_view leg_call_id{};  // of the request that went on under another
+    std::uint64_t whose = 0;         // who gives Message-IDs out, for number_of()
   };
   struct About {
     TracedPager::Way way = TracedPager::Way::direct;
@@ -100,6 +108,8 @@ class PagerTrace {
     std::uint64_t bytes = 0;
     std::int64_t wall_ms = 0;
     std::uint32_t copies = 0;
+    TracedPager::Came came = TracedPager::Came::whole;
+    std::uint64_t previous = 0;  // number of the one before from him: see break_off()
   };
   // Its number; 0: nothing is kept.
   std::uint64_t add(const Names& names, const About& about);
@@ -113,7 +123,14 @@ class PagerTrace {
   void reported(std::uint64_t number, std::uint16_t status, std::int64_t wall_ms);
   void has_bytes(std::uint64_t number, std::uint64_t bytes);
   void copy_over(std::uint64_t number, bool taken);
-  [[nodiscard]] bool is(std::uint64_t number, std::string_view message_id) const;
+  // What is whole stays so.
+  void has_come(std::uint64_t number, TracedPager::Came came, std::int64_t wall_ms);
+  // The newest with that Message-ID among all that are kept; 0: none.
+  [[nodiscard]] std::uint64_t number_of(std::uint64_t whose, std::string_view message_id) const;
+  // Of the last `count` from one sender, of which that is the last, what has come in part is broken off.
+  void break_off(std::uint64_t last, std::uint32_t count, std::int64_t wall_ms);
+  // None of those from him comes to an end any more: all that are under way get that status.
+  void end(std::uint64_t last, std::uint16_t status, std::int64_t wall_ms);
 
   // Those with that Message-ID or Call-ID, the newest first.
   template <typename Visit>
@@ -127,17 +144,31 @@ class PagerTrace {
   }
 
  private:
+  static constexpr std::uint32_t none = 0xffffffffU;
   struct Record {
     std::array<core::Hash128, 3> names{};
     TracedPager message;
+    std::uint64_t previous = 0;
+    std::uint64_t place = 0;    // its place_of(); 0: nobody looks for it so
+    std::uint32_t next = none;  // index of one with the same head
   };
-  [[nodiscard]] TracedPager* find(std::uint64_t number);
+  [[nodiscard]] Record* record_of(std::uint64_t number);
+  [[nodiscard]] TracedPager* find(std::uint64_t number) {
+    Record* const found = record_of(number);
+    return found == nullptr ? nullptr : &found->message;
+  }
+  [[nodiscard]] std::uint64_t place_of(std::uint64_t whose, std::string_view message_id) const {
+    return whose == 0 ? 0 : core::KeyedHash(key_).add(message_id).add(whose).finish().low | 1;
+  }
+  [[nodiscard]] std::size_t head_of(std::uint64_t place) const { return (place >> 1) % heads_.size(); }
+  void unlink(std::uint32_t index);
   [[nodiscard]] core::Hash128 hash(std::string_view name) const {
     return name.empty() ? core::Hash128{} : core::KeyedHash(key_).add(name).finish();
   }
 
   const core::HashKey key_;
-  std::vector<Record> records_;  // by number
+  std::vector<Record> records_;       // by number
+  std::vector<std::uint32_t> heads_;  // indexes of the newest, by what number_of() asks for
   std::uint64_t last_ = 0;
 };
 

@@ -35,12 +35,6 @@ std::optional<RatedMethod> rated(Method method) {
   }
 }
 
-// "+15550100": whoever has that as his name with us has that number.
-bool is_number(std::string_view user) {
-  return user.size() > 1 && user.front() == '+' &&
-         std::all_of(user.begin() + 1, user.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 // DEC-14: by Date if that is to be believed, else from its arrival on, when it can not be over yet.
 bool is_expired(const sip::Received& request, std::int64_t wall_ms) {
   std::uint32_t expires = 0;
@@ -77,27 +71,10 @@ std::optional<ImKind> Participating::im_request(const sip::Received& request, bo
   return im_kind(request);
 }
 
-void Participating::put_sender(std::string_view uri, std::vector<std::string>& keys) const {
-  std::string key = user_key(uri);
-  if (key.empty()) return;
-  const auto add = [&keys](std::string&& one) {
-    if (std::find(keys.begin(), keys.end(), one) == keys.end()) keys.push_back(std::move(one));
-  };
-  sip::Uri parsed;
-  std::string other;
-  const std::string number = key.substr(4, key.find('@') - 4);
-  if (sip::parse_uri(uri, parsed) && home_.has_domain(parsed.host) && is_number(number)) {
-    // Whether it has user=phone or not.
-    other = key.starts_with("tel:") ? user_key("sip:" + number + "@" + config_->domains.front()) : "tel:" + number;
-  }
-  add(std::move(key));
-  if (!other.empty()) add(std::move(other));
-}
-
 void Participating::senders_of(const sip::Received& request, std::string_view user, bool asserted,
                                std::vector<std::string>& keys) const {
   keys.clear();
-  const auto add = [&](std::string_view uri) { put_sender(uri, keys); };
+  const auto add = [&](std::string_view uri) { home_.put_keys(uri, keys); };
   if (!user.empty() && !config_->domains.empty()) {
     add("sip:" + std::string(user) + "@" + config_->domains.front());
     return;

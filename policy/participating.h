@@ -55,12 +55,9 @@ class Participating {
   // Whether it is one for the participating functions: outside any dialog that was let in, and of the IM service. A
   // MESSAGE can be read without any dialog, so its To tag proves nothing.
   [[nodiscard]] std::optional<ImKind> im_request(const sip::Received& request, bool let_in = false) const;
-  // Who sends it, by user_key of what is proven or asserted: at most a SIP address and a number of each. A user of ours
-  // whose name is a number is that number, too.
+  // Who sends it, by the keys of what is proven or asserted: at most a SIP address and a number of each (Home::put_keys).
   void senders_of(const sip::Received& request, std::string_view user, bool asserted,
                   std::vector<std::string>& keys) const;
-  // The keys of one identity, appended.
-  void put_sender(std::string_view uri, std::vector<std::string>& keys) const;
   [[nodiscard]] UserPolicy policy_of(std::string_view user) const;
   [[nodiscard]] OverdueAnswers& overdue_answers() { return overdue_answers_; }
   // Whether one of its senders does, by whichever of our names he goes (SEED4-6.1.1.1-2, OMA-SYS-5).

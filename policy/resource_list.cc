@@ -167,9 +167,10 @@ Recipients recipients_of(std::span<const ResourceList> lists, const ListRules& r
   return out;
 }
 
-std::size_t Recipients::count_without(std::string_view key) const {
-  return static_cast<std::size_t>(
-      std::count_if(list.begin(), list.end(), [key](const Recipient& r) { return r.key != key; }));
+std::size_t Recipients::count_without(std::span<const std::string> keys) const {
+  return static_cast<std::size_t>(std::count_if(list.begin(), list.end(), [keys](const Recipient& r) {
+    return std::find(keys.begin(), keys.end(), r.key) == keys.end();
+  }));
 }
 
 bool Recipients::remove(std::string_view key) {

@@ -72,8 +72,8 @@ struct Recipients {
   std::size_t duplicates = 0;  // entries that were there already
   std::size_t left_out = 0;    // beyond list_entries_max, of one list or of all together: then the request is refused
   [[nodiscard]] bool all_failed() const { return list.empty() && !failed.empty(); }
-  // How many there are besides the user `key` (OMA-GRP-5: the inviter does not count).
-  [[nodiscard]] std::size_t count_without(std::string_view key) const;
+  // How many there are besides the user of these keys (OMA-GRP-5: the inviter does not count).
+  [[nodiscard]] std::size_t count_without(std::span<const std::string> keys) const;
   // Takes a user out, however often the list has him; true when it had.
   bool remove(std::string_view key);
   // Brings one in, as the target of a REFER that is no list; false when he was there.

@@ -22,7 +22,7 @@ bool SipService::may_begin_file(const CallName& name, const Received& request, c
   Routing routing;
   const bool served = !from_trusted || (home_.read_routing(request, routing) && routing.originating);
   senders_.clear();
-  participating_.put_sender(from->uri, senders_);
+  home_.put_keys(from->uri, senders_);
   if (senders_.empty()) {
     participating_.senders_of(request, from->user, from_trusted, senders_);
   }

@@ -19,15 +19,20 @@ bool SipService::may_store_large(const Proxied& p) const {
            (p.errand->client == Errand::Client::participant || p.errand->client == Errand::Client::calls)));
 }
 
-// True: it is not `p`'s any more. What we invited him to ourselves is told that he can not be reached, and goes on.
-bool SipService::store_large(Proxied& p, bool tried) {
-  const Received* const request = p.message_id == 0 ? nullptr : request_of(p);
-  if (request == nullptr || !may_store_large(p)) return false;
+StoredCopy SipService::copy_for(const Proxied& p, bool tried) {
   StoredCopy copy;
   copy.aor = p.aor;
   copy.id = p.message_id;
   copy.arrived_ms = p.message_ms;
   copy.tried = tried;
+  return copy;
+}
+
+// True: it is not `p`'s any more. What we invited him to ourselves is told that he can not be reached, and goes on.
+bool SipService::store_large(Proxied& p, bool tried) {
+  const Received* const request = p.message_id == 0 ? nullptr : request_of(p);
+  if (request == nullptr || !may_store_large(p)) return false;
+  StoredCopy copy = copy_for(p, tried);
   if (p.errand != nullptr && p.errand->client == Errand::Client::participant) {
     focus_.on_unreached(p.errand->call, std::move(copy));
     return false;
@@ -76,9 +81,12 @@ void SipService::give_up_devices(Proxied& p) {
     if (left == nullptr) return;
     if (left->fork.running().has(index) && !left->fork.unwanted(index)) on_timer_c(*left, index);
   }
+  Proxied* const left = proxied_.get(self);
+  if (left == nullptr || left->answered || left->fork.running().empty()) return;
   // Those of less preference have a time of their own.
-  if (Proxied* const left = proxied_.get(self); left != nullptr && !left->answered && !left->fork.running().empty()) {
-    wheel_.arm(left->answer_timer, now_.mono + config_->im.deferred.answer_max);
+  wheel_.arm(left->answer_timer, now_.mono + config_->im.deferred.answer_max);
+  if (left->errand != nullptr && left->errand->client == Errand::Client::participant && may_store_large(*left)) {
+    focus_.on_given_up(left->errand->call, copy_for(*left, true));
   }
 }
 

@@ -163,6 +163,7 @@ UserAgent::Parts SipService::agent(const Parts& parts, UserSessions* users) {
           .name_key = owner_key_,
           .transactions = transactions_,
           .transport = transport_,
+          .home = home_,
           .users = users,
           .config = parts.config};
 }

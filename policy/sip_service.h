@@ -268,6 +268,7 @@ class SipService {
   [[nodiscard]] bool may_store_large(const Proxied& p) const;
   [[nodiscard]] bool store_large(Proxied& p, bool tried);
   void give_up_devices(Proxied& p);
+  [[nodiscard]] static StoredCopy copy_for(const Proxied& p, bool tried);
   void pass_large();
   [[nodiscard]] bool fetch_stored(const Received& request, const sip::RequestMatch& match, const Routing& routing,
                                   const Sender& sender);

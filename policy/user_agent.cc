@@ -25,6 +25,7 @@ UserAgent::UserAgent(const Parts& parts)
       name_key_(parts.name_key),
       transactions_(parts.transactions),
       transport_(parts.transport),
+      home_(parts.home),
       users_(parts.users),
       config_(parts.config),
       invite_config_{.t1 = parts.config->transactions.t1, .t2 = parts.config->transactions.t2},

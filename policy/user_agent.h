@@ -20,6 +20,7 @@
 #include "core/random.h"
 #include "policy/call_name.h"
 #include "policy/errand.h"
+#include "policy/home.h"
 #include "policy/message_reader.h"
 #include "policy/own_message.h"
 #include "policy/sip_config.h"
@@ -45,6 +46,7 @@ class UserAgent {
     core::HashKey name_key;  // the same for all shards of the process
     sip::Transactions& transactions;
     sip::Transport& transport;
+    const Home& home;
     UserSessions* users = nullptr;  // who is in a session of ours
     std::shared_ptr<const SipConfig> config;
   };
@@ -123,6 +125,7 @@ class UserAgent {
   const core::HashKey name_key_;
   sip::Transactions& transactions_;
   sip::Transport& transport_;
+  const Home& home_;
   UserSessions* const users_;
   std::shared_ptr<const SipConfig> config_;
   sip::InviteConfig invite_config_;

@@ -26,4 +26,12 @@ std::string user_key(std::string_view text) {
   return "tel:" + std::string(key.substr(4, key.find('@') - 4));
 }
 
+std::string_view number_in(std::string_view key) {
+  if (key.size() < 4) return {};
+  const std::string_view name = key.substr(4, key.find('@') - 4);
+  const bool is_number = name.size() > 1 && name.front() == '+' &&
+                         std::all_of(name.begin() + 1, name.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return is_number ? name : std::string_view{};
+}
+
 }  // namespace parley::policy

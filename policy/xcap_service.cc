@@ -24,7 +24,6 @@ constexpr std::string_view all_methods = "GET, HEAD, PUT, DELETE";
 std::string key_of(std::string_view owner, std::string_view auid, std::string_view name) {
   return std::string(owner).append("\n").append(auid).append("\n").append(name);
 }
-std::string key_of(const core::XcapRow& row) { return key_of(row.owner, row.auid, row.name); }
 
 XcapOutcome answer(std::uint16_t status) {
   XcapOutcome outcome;
@@ -385,18 +384,23 @@ XcapOutcome XcapService::changed(const XcapAsk& ask, const XcapRequest& request,
   XcapValue value;
   XcapRefusal refusal = ask.usage->read(ask.place, bytes, world(), value);
   if (refusal.fault == XcapFault::none) refusal = judge_others(ask, value);
-  if (refusal.fault != XcapFault::none) return conflict(refusal.fault, refusal.phrase, refusal.field);
+  const auto limited = [](XcapOutcome outcome, XcapLimit limit) {
+    outcome.limit = limit;
+    return outcome;
+  };
+  if (refusal.fault != XcapFault::none) {
+    return limited(conflict(refusal.fault, refusal.phrase, refusal.field), refusal.limit);
+  }
   const std::uint64_t before = stored == nullptr ? 0 : stored->row.body.size();
   if (stored == nullptr && count_of(ask.place.owner, {}) >= config_.documents_per_user_max) {
-    return conflict(XcapFault::constraint_failure, "the user has as many documents as he may have");
+    return limited(conflict(XcapFault::constraint_failure, "the user has as many documents as he may have"),
+                   XcapLimit::documents_per_user);
   }
-  if (bytes_ - before + bytes.size() > config_.bytes_max ||
-      (stored == nullptr && documents_.size() >= config_.documents_max)) {
-    return answer(507);
-  }
+  if (bytes_ - before + bytes.size() > config_.bytes_max) return limited(answer(507), XcapLimit::documents_bytes);
+  if (stored == nullptr && documents_.size() >= config_.documents_max) return limited(answer(507), XcapLimit::documents);
   XcapOutcome outcome = answer(created ? 201 : 200);
   outcome.change = XcapChange{.row = {.auid = ask.place.auid,
-                                      .owner = ask.place.owner,
+                                      .owner = stored == nullptr ? ask.place.owner : stored->row.owner,
                                       .name = ask.place.document,
                                       .etag = etag_text(request.random),
                                       .body = std::move(bytes),
@@ -434,16 +438,19 @@ std::size_t XcapService::count_of(std::string_view owner, std::string_view auid)
 
 // What the operator has of the same name hides it where it is looked up (user_documents.h).
 void XcapService::show(const Stored& stored, UserDocuments& out) {
-  const std::string key = key_of(stored.row);
+  const std::string key = kept_under(stored);
   for (const auto& group : stored.value.groups) {
     out.groups.put(group->key(), group);
     group_of_.insert_or_assign(group->key(), key);
   }
-  if (stored.value.access_rules != nullptr) out.access_rules.put(stored.row.owner, stored.value.access_rules);
-  if (stored.value.lists != nullptr) out.lists.put(stored.row.owner, stored.value.lists);
-  if (stored.value.settings) {
-    out.settings.put(stored.row.owner,
-                     std::make_shared<const ImSettings>(settled(operators_->user_defaults, *stored.value.settings)));
+  for (const std::string* const owner : {&stored.owner, &stored.row.owner}) {  // by both he may be asked for
+    if (stored.value.access_rules != nullptr) out.access_rules.put(*owner, stored.value.access_rules);
+    if (stored.value.lists != nullptr) out.lists.put(*owner, stored.value.lists);
+    if (stored.value.settings) {
+      out.settings.put(*owner,
+                       std::make_shared<const ImSettings>(settled(operators_->user_defaults, *stored.value.settings)));
+    }
+    if (stored.row.owner == stored.owner) break;
   }
 }
 
@@ -452,9 +459,11 @@ void XcapService::hide(const Stored& stored, UserDocuments& out) {
     out.groups.erase(group->key());
     group_of_.erase(group->key());
   }
-  if (stored.value.access_rules != nullptr) out.access_rules.erase(stored.row.owner);
-  if (stored.value.lists != nullptr) out.lists.erase(stored.row.owner);
-  if (stored.value.settings) out.settings.erase(stored.row.owner);
+  for (const std::string* const owner : {&stored.owner, &stored.row.owner}) {
+    if (stored.value.access_rules != nullptr) out.access_rules.erase(*owner);
+    if (stored.value.lists != nullptr) out.lists.erase(*owner);
+    if (stored.value.settings) out.settings.erase(*owner);
+  }
 }
 
 void XcapService::list_owned(std::string_view owner, UserDocuments& out) const {
@@ -462,7 +471,7 @@ void XcapService::list_owned(std::string_view owner, UserDocuments& out) const {
   auto list = std::make_shared<std::vector<OwnedDocument>>();
   for (auto at = documents_.lower_bound(prefix); at != documents_.end() && at->first.starts_with(prefix); ++at) {
     const core::XcapRow& row = at->second.row;
-    list->push_back({xcap_selector(row.auid, row.owner, row.name), row.etag});
+    list->push_back({xcap_selector(row.auid, owner, row.name), row.etag});
   }
   if (list->empty()) {
     out.owned.erase(owner);
@@ -479,19 +488,20 @@ std::shared_ptr<const UserDocuments> XcapService::hold(std::shared_ptr<UserDocum
 
 std::shared_ptr<const UserDocuments> XcapService::apply(XcapChange change) {
   auto next = std::make_shared<UserDocuments>(*snapshot_);
-  const std::string key = key_of(change.row);
+  const std::string owner = user_of(change.row.owner);
+  const std::string key = key_of(owner, change.row.auid, change.row.name);
   if (const auto old = documents_.find(key); old != documents_.end()) {
     hide(old->second, *next);
     bytes_ -= old->second.row.body.size();
     documents_.erase(old);
   }
-  next->changed_owner = change.row.owner;
-  next->changed_selector = xcap_selector(change.row.auid, change.row.owner, change.row.name);
+  next->changed_owner = owner;
+  next->changed_selector = xcap_selector(change.row.auid, owner, change.row.name);
   next->previous_etag = std::move(change.previous_etag);
   next->new_etag = change.removes ? std::string() : change.row.etag;
   if (!change.removes) {
     bytes_ += change.row.body.size();
-    const auto [stored, fresh] = documents_.emplace(key, Stored{std::move(change.row), std::move(change.value)});
+    const auto [stored, fresh] = documents_.emplace(key, Stored{std::move(change.row), owner, std::move(change.value)});
     (void)fresh;
     show(stored->second, *next);
   }
@@ -505,8 +515,10 @@ std::shared_ptr<const UserDocuments> XcapService::set_operators(std::shared_ptr<
   lists_ = operators_->lists;
   auto next = std::make_shared<UserDocuments>(*snapshot_);
   next->changed_owner.clear();
+  give_to_owners(*next, warnings);
+  std::vector<std::string> told_before;
   for (auto& [key, stored] : documents_) {
-    if (stored.refused && read_again(stored).fault == XcapFault::none) show(stored, *next);
+    if (stored.refused && read_again(stored, told_before).fault == XcapFault::none) show(stored, *next);
     if (stored.value.settings) show(stored, *next);  // they are settled over the operator's
     const std::string name = xcap_selector(stored.row.auid, stored.row.owner, stored.row.name);
     for (const auto& group : stored.value.groups) {
@@ -519,40 +531,71 @@ std::shared_ptr<const UserDocuments> XcapService::set_operators(std::shared_ptr<
         warnings.push_back(name + ": the group " + group->uri() + " does not hold: " + refusal.phrase);
       }
     }
-    if (stored.value.access_rules != nullptr && operators_->rules_of(stored.row.owner) != nullptr) {
+    if (stored.value.access_rules != nullptr && operators_->rules_of(stored.owner) != nullptr) {
       warnings.push_back(name + ": the operator has rules of that user, too; those hold");
     }
   }
   return hold(std::move(next));
 }
 
-XcapRefusal XcapService::read_again(Stored& stored) const {
-  const XcapAsk ask = this->ask(config_.root + "/" + xcap_selector(stored.row.auid, stored.row.owner, stored.row.name));
+std::string XcapService::kept_under(const Stored& stored) {
+  return key_of(stored.owner, stored.row.auid, stored.row.name);
+}
+
+// Accounts come and go.
+void XcapService::give_to_owners(UserDocuments& next, std::vector<std::string>& warnings) {
+  std::vector<std::string> moving;
+  for (const auto& [key, stored] : documents_) {
+    if (user_of(stored.row.owner) != stored.owner) moving.push_back(key);
+  }
+  for (const std::string& key : moving) {
+    Map::node_type node = documents_.extract(key);
+    Stored& stored = node.mapped();
+    const std::string before = stored.owner;
+    hide(stored, next);
+    stored.refused = true;
+    stored.owner = user_of(stored.row.owner);
+    if (documents_.contains(kept_under(stored))) stored.owner = stored.row.owner;
+    node.key() = kept_under(stored);
+    const Map::iterator there = documents_.insert(std::move(node)).position;
+    if (read_again(there->second, warnings).fault == XcapFault::none) show(there->second, next);
+    list_owned(before, next);
+    list_owned(there->second.owner, next);
+  }
+}
+
+// What does not hold stays what its user has written: he can read, replace and delete it.
+XcapRefusal XcapService::read_again(Stored& stored, std::vector<std::string>& warnings) const {
+  const std::string name = xcap_selector(stored.row.auid, stored.row.owner, stored.row.name);
+  const XcapAsk ask = this->ask(config_.root + "/" + name);
   XcapRefusal refusal{XcapFault::constraint_failure, "no such document can be here", {}};
   stored.value = {};
   if (ask.status == 200 && !ask.usage->computed()) {
     refusal = ask.usage->read(ask.place, stored.row.body, world(), stored.value);
   }
+  if (ask.status == 200 && ask.place.owner != stored.owner) {
+    refusal = {XcapFault::uniqueness_failure, "its user has one of that name himself", {}};
+  }
   if (refusal.fault == XcapFault::none) refusal = judge_others(ask, stored.value);
   stored.refused = refusal.fault != XcapFault::none;
-  if (stored.refused) stored.value = {};
+  if (!stored.refused) return refusal;
+  stored.value = {};
+  warnings.push_back(name + ": does not hold: " + refusal.phrase);
   return refusal;
 }
 
 std::shared_ptr<const UserDocuments> XcapService::restore(std::vector<core::XcapRow>&& rows,
                                                           std::vector<std::string>& warnings) {
   auto next = std::make_shared<UserDocuments>(*snapshot_);
+  std::stable_partition(rows.begin(), rows.end(), [this](const core::XcapRow& row) { return user_of(row.owner) == row.owner; });
   for (core::XcapRow& row : rows) {
-    Stored stored{std::move(row), {}};
-    const XcapRefusal refusal = read_again(stored);
-    if (stored.refused) {
-      // It stays what its user has written, and can be read, replaced and deleted.
-      warnings.push_back(xcap_selector(stored.row.auid, stored.row.owner, stored.row.name) +
-                         ": does not hold: " + refusal.phrase);
-    }
+    std::string whose = user_of(row.owner);
+    Stored stored{std::move(row), std::move(whose), {}};
+    if (documents_.contains(kept_under(stored))) stored.owner = stored.row.owner;
+    (void)read_again(stored, warnings);
     bytes_ += stored.row.body.size();
-    const std::string owner = stored.row.owner;
-    const auto [there, fresh] = documents_.emplace(key_of(stored.row), std::move(stored));
+    const std::string owner = stored.owner;
+    const auto [there, fresh] = documents_.emplace(kept_under(stored), std::move(stored));
     (void)fresh;
     show(there->second, *next);
     list_owned(owner, *next);

@@ -77,6 +77,7 @@ struct XcapOutcome {
   std::optional<XcapChange> change{};
   // Of a computed usage: what XcapUsage::erase() is to be asked; the answer is then what it says.
   bool erases = false;
+  XcapLimit limit = XcapLimit::none;  // why it is refused
 };
 
 class XcapService {
@@ -90,7 +91,8 @@ class XcapService {
   [[nodiscard]] std::shared_ptr<const UserDocuments> set_operators(std::shared_ptr<const Documents> operators,
                                                                    std::vector<std::string>& warnings);
   // What an earlier process has stored, after set_operators(). What is not valid any more stays its user's and means nothing
-  // until a later set_operators() makes it valid.
+  // until a later set_operators() makes it valid. What was written for a number before there was an account of that name is that
+  // user's while there is one.
   [[nodiscard]] std::shared_ptr<const UserDocuments> restore(std::vector<core::XcapRow>&& rows,
                                                              std::vector<std::string>& warnings);
 
@@ -115,7 +117,8 @@ class XcapService {
 
  private:
   struct Stored {
-    core::XcapRow row;
+    core::XcapRow row;     // its owner: under whom the store has it
+    std::string owner;     // whose it is: user_of() that one, unless he has one of that name himself
     XcapValue value;       // empty while it means nothing
     bool refused = false;  // what an earlier process has stored, and means nothing now
   };
@@ -132,7 +135,9 @@ class XcapService {
   [[nodiscard]] XcapOutcome changed(const XcapAsk& ask, const XcapRequest& request, const Stored* stored,
                                     std::string&& bytes, bool created) const;
   [[nodiscard]] XcapRefusal judge_others(const XcapAsk& ask, const XcapValue& value) const;
-  [[nodiscard]] XcapRefusal read_again(Stored& stored) const;
+  [[nodiscard]] static std::string kept_under(const Stored& stored);  // key in documents_
+  [[nodiscard]] XcapRefusal read_again(Stored& stored, std::vector<std::string>& warnings) const;
+  void give_to_owners(UserDocuments& next, std::vector<std::string>& warnings);
   [[nodiscard]] const Stored* find(const XcapPlace& place) const;
   [[nodiscard]] std::size_t count_of(std::string_view owner, std::string_view auid) const;
   // Into and out of a snapshot that is being made.

@@ -6,6 +6,7 @@
 // entries of it deleted. A usage has no state that changes: any thread may ask it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -54,10 +55,26 @@ struct XcapWorld {
   [[nodiscard]] std::string user_of(std::string_view name) const;
 };
 
+// Of what users write there may be so much; each is counted where it refuses something.
+enum class XcapLimit : std::uint8_t {
+  none,
+  list_entries,        // lists and entries of a resource-lists document
+  list_name,           // bytes of a list's name
+  anchors,             // lists that a user's rules, or a group, name
+  group_members,       // --xcap-group-members-max
+  documents_per_user,  // --xcap-documents-per-user-max
+  documents,           // --xcap-documents-max
+  documents_bytes,     // --xcap-documents-bytes-max
+};
+inline constexpr std::size_t xcap_limits = 8;
+// The name under which it is counted.
+[[nodiscard]] std::string_view to_string(XcapLimit limit);
+
 struct XcapRefusal {
   XcapFault fault = XcapFault::none;
   std::string phrase{};
   std::string field{};  // uniqueness_failure: a node selector, percent-encoded
+  XcapLimit limit = XcapLimit::none;
 };
 
 // A document of a computed usage.

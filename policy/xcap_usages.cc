@@ -22,6 +22,9 @@ constexpr std::string_view group_uri_field = "group/list-service/@uri";
 XcapRefusal refused(XcapFault fault, std::string phrase) { return {fault, std::move(phrase), {}}; }
 XcapRefusal invalid(const XmlError& error) { return refused(XcapFault::schema_validation_error, to_string(error)); }
 XcapRefusal constraint(std::string phrase) { return refused(XcapFault::constraint_failure, std::move(phrase)); }
+XcapRefusal too_much(XcapLimit limit, std::string phrase) {
+  return {XcapFault::constraint_failure, std::move(phrase), {}, limit};
+}
 
 // The service has judged its length.
 XmlLimits limits_of(std::string_view bytes) { return {.bytes_max = bytes.size(), .elements_max = 20'000}; }
@@ -43,7 +46,8 @@ XcapRefusal judge_anchors(std::span<const ListAnchor> listed, std::span<const Ru
   };
   std::size_t count = listed.size();
   for (const Rule& rule : rules) count += rule.conditions.external_list.size();
-  if (count > anchors_max) return constraint("names more than " + std::to_string(anchors_max) + " lists");
+  if (count > anchors_max)
+    return too_much(XcapLimit::anchors, "names more than " + std::to_string(anchors_max) + " lists");
   if (!are_his(listed) || !std::all_of(rules.begin(), rules.end(), [&](const Rule& rule) {
         return are_his(rule.conditions.external_list);
       })) {
@@ -53,6 +57,20 @@ XcapRefusal judge_anchors(std::span<const ListAnchor> listed, std::span<const Ru
 }
 
 }  // namespace
+
+std::string_view to_string(XcapLimit limit) {
+  switch (limit) {
+    case XcapLimit::none: break;
+    case XcapLimit::list_entries: return "list_entries";
+    case XcapLimit::list_name: return "list_name";
+    case XcapLimit::anchors: return "anchors";
+    case XcapLimit::group_members: return "group_members";
+    case XcapLimit::documents_per_user: return "documents_per_user";
+    case XcapLimit::documents: return "documents";
+    case XcapLimit::documents_bytes: return "documents_bytes";
+  }
+  return "";
+}
 
 std::string XcapWorld::user_of(std::string_view name) const {
   std::string key = user_key(completed_uri(name, domain));
@@ -86,9 +104,14 @@ std::vector<std::string_view> XcapGroups::namespaces() const {
 }
 
 bool XcapGroups::may_read(std::string_view reader, const XcapValue& value, const XcapWorld& world) const {
+  std::vector<std::string> keys = {std::string(reader)};
+  // user_of has made his number his address already.
+  if (const std::string_view number = number_in(reader); !number.empty() && reader.ends_with("@" + std::string(world.domain))) {
+    keys.push_back("tel:" + std::string(number));
+  }
   return !value.groups.empty() && std::all_of(value.groups.begin(), value.groups.end(), [&](const auto& group) {
-    return group->is_member(reader, &world.lists) &&
-           group->judge({.uri = reader, .lists = &world.lists}, GroupAction::conference_state) == GroupVerdict::allowed;
+    return group->is_member(keys, &world.lists) &&
+           group->judge({.keys = keys, .lists = &world.lists}, GroupAction::conference_state) == GroupVerdict::allowed;
   });
 }
 
@@ -105,7 +128,8 @@ XcapRefusal XcapGroups::read(const XcapPlace& place, std::string_view bytes, con
     }
     if (group.members().size() > world.group_members_max ||
         group.max_participants().value_or(0) > world.group_members_max) {
-      return constraint("a group has at most " + std::to_string(world.group_members_max) + " members and participants");
+      return too_much(XcapLimit::group_members,
+                      "a group has at most " + std::to_string(world.group_members_max) + " members and participants");
     }
     out.groups.push_back(std::make_shared<const Group>(std::move(group)));
   }
@@ -169,7 +193,8 @@ class ListsReader {
           std::find_if(std::begin(kinds), std::end(kinds), [&](const Kind& k) { return k.name == child.name(); });
       if (kind == std::end(kinds) || (is_root && kind != kinds)) return invalid(bad(child, "can not stand there"));
       if (++count_ > lists_and_entries_max) {
-        return constraint("has more than " + std::to_string(lists_and_entries_max) + " lists and entries");
+        return too_much(XcapLimit::list_entries,
+                        "has more than " + std::to_string(lists_and_entries_max) + " lists and entries");
       }
       const auto number = static_cast<std::size_t>(kind - kinds);
       const std::string here =
@@ -181,7 +206,8 @@ class ListsReader {
       }
       if (kind != kinds) continue;
       if (value && value->size() > list_name_bytes_max) {
-        return constraint("a list has a name of at most " + std::to_string(list_name_bytes_max) + " bytes");
+        return too_much(XcapLimit::list_name,
+                        "a list has a name of at most " + std::to_string(list_name_bytes_max) + " bytes");
       }
       if (XcapRefusal refusal = read(child, here, false); refusal.fault != XcapFault::none) return refusal;
     }

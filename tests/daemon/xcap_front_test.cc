@@ -96,6 +96,20 @@ TEST_F(XcapFrontTest, WhatIsStoredHolds) {
   EXPECT_EQ(front_->counts().changes, 2U);
 }
 
+TEST_F(XcapFrontTest, WhatALimitRefusesIsCountedUnderIt) {
+  const std::string group =
+      "<group xmlns='urn:oma:xml:poc:list-service'><list-service uri='sip:team@example.org'>"
+      "<max-participant-count>501</max-participant-count></list-service></group>";
+  EXPECT_EQ(ask("PUT", group).status, 409);
+  EXPECT_EQ(ask("PUT", "<group/>").status, 409) << "for another reason";
+  EXPECT_EQ(put("team"), 201);
+  const XcapCounts counts = front_->counts();
+  for (std::size_t n = 0; n < counts.limits.size(); ++n) {
+    const bool hit = n == static_cast<std::size_t>(policy::XcapLimit::group_members);
+    EXPECT_EQ(counts.limits[n], hit ? 1U : 0U) << n;
+  }
+}
+
 TEST_F(XcapFrontTest, WhatTheStoreRefusesHasNotHappened) {
   store_.now = Status::refused;
   EXPECT_EQ(put("team"), 503);

@@ -110,6 +110,10 @@ class Media(SipCase):
             self.assertEqual((passed["from"], passed["to"]), ("sip:alice@example.org", "sip:bob@example.org"))
             self.assertRegex(passed["hops"][0]["to"], r"^tcp:127\.0\.0\.1:\d+$")
             self.assertNotIn("where is it", text)
+        tid, mid = a.send([to_alice], b"never mi", byte_range="1-8/10", flag="#")
+        self.assertEqual(a.take_response(tid).code, 200)
+        passed = json.loads(self.server.http("GET", f"/api/v1/where?message-id={mid}")[1])["passed"][0]
+        self.assertEqual((passed["outcome"], passed["status"]), ("broken off", 0))
         dialog.bye()
         bob.take_request("BYE")
 

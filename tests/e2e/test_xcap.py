@@ -199,6 +199,7 @@ class Documents(XcapMixin, SipCase):
             self.status(client.put(GROUPS, f"n{n}", group(f"sip:n{n}@example.org", ["alice"])), 201)
         self.assertEqual(self.fault(client.put(GROUPS, "team", group(TEAM, ["alice"]))), "constraint-failure")
         self.assertEqual(self.server.metric("parley_xcap_documents"), 4)
+        self.assertGreaterEqual(self.server.metric("parley_xcap_limit_hits_total", limit="documents_per_user"), 1)
         self.assertGreaterEqual(self.server.metric("parley_xcap_limit_hits_total", limit="body"), 1)
 
     def test_curl_is_served(self):

@@ -77,7 +77,8 @@ TEST(GroupDocument, OMA_GRP_1_lists_named_by_anchor) {
   EXPECT_FALSE(group.is_member("sip:b@x"));
   EXPECT_TRUE(group.is_member("sip:b@x", &lists));
   EXPECT_TRUE(group.is_member("sip:a@x", &lists));
-  EXPECT_EQ(group.judge({.uri = "sip:b@x", .lists = &lists}, GroupAction::join), GroupVerdict::allowed);
+  const std::vector<std::string> b = {"sip:b@x"};
+  EXPECT_EQ(group.judge({.keys = b, .lists = &lists}, GroupAction::join), GroupVerdict::allowed);
 }
 
 TEST(GroupDocument, OMA_GRP_2_invite_members_makes_a_pre_arranged_group) {
@@ -194,21 +195,43 @@ TEST(GroupDocument, OMA_ACC_6_a_room_open_to_a_domain) {
   EXPECT_FALSE(group.may("sip:x@example.net", GroupAction::conference_state));
 }
 
+TEST(GroupDocument, OMA_GRP_4_who_has_an_address_and_a_number_is_judged_by_both) {
+  const std::vector<std::string> both = {"sip:+15551234@example.org", "tel:+15551234"};
+  const std::vector<std::string> address = {both[0]};
+  const std::string join = "<join-handling>true</join-handling>";
+  const auto lets = [](const Group& group, const std::vector<std::string>& keys) {
+    return group.judge({.keys = keys}, GroupAction::join) == GroupVerdict::allowed;
+  };
+  for (const std::string& inside :
+       {three, rules(rule("<is-list-member/>", join)), rules(rule("<cr:identity><cr:one id='tel:+15551234'/></cr:identity>", join))}) {
+    EXPECT_TRUE(lets(group_of(inside), both)) << inside;
+    EXPECT_FALSE(lets(group_of(inside), address)) << inside;
+  }
+  const Group excepted = group_of(
+      rules(rule("<cr:identity><cr:many domain='example.org'><cr:except id='tel:+15551234'/></cr:many></cr:identity>", join)));
+  EXPECT_TRUE(lets(excepted, address));
+  EXPECT_FALSE(lets(excepted, both));
+  EXPECT_FALSE(lets(group_of(three), {}));
+  EXPECT_FALSE(lets(group_of(three), {""}));
+}
+
 TEST(GroupDocument, OMA_GRP_9_who_is_refused_only_for_his_anonymity_is_told_so) {
   const std::string join = "<join-handling>true</join-handling>";
+  const std::vector<std::string> bob = {"sip:bob@example.org"};
+  const std::vector<std::string> carol = {"sip:carol@example.org"};
   const Group named = group_of(rules(rule("<is-list-member/>", join + "<allow-anonymity>false</allow-anonymity>")));
-  EXPECT_EQ(named.judge({.uri = "sip:bob@example.org"}, GroupAction::join), GroupVerdict::allowed);
-  EXPECT_EQ(named.judge({.uri = "sip:bob@example.org", .anonymous = true}, GroupAction::join),
+  EXPECT_EQ(named.judge({.keys = bob}, GroupAction::join), GroupVerdict::allowed);
+  EXPECT_EQ(named.judge({.keys = bob, .anonymous = true}, GroupAction::join),
             GroupVerdict::anonymity_disallowed);
-  EXPECT_EQ(named.judge({.uri = "sip:carol@example.org", .anonymous = true}, GroupAction::join),
+  EXPECT_EQ(named.judge({.keys = carol, .anonymous = true}, GroupAction::join),
             GroupVerdict::forbidden);
-  EXPECT_EQ(named.judge({.uri = "sip:bob@example.org", .anonymous = true}, GroupAction::expelling),
+  EXPECT_EQ(named.judge({.keys = bob, .anonymous = true}, GroupAction::expelling),
             GroupVerdict::forbidden);
   // Membership counts in spite of Privacy: the server knows him.
   const Group open = group_of(rules(rule("<is-list-member/>", join + "<allow-anonymity>true</allow-anonymity>")));
   EXPECT_TRUE(open.may("sip:bob@example.org", GroupAction::join, true));
   EXPECT_FALSE(open.may("sip:carol@example.org", GroupAction::join, true));
-  EXPECT_EQ(group_of(three).judge({.uri = "sip:bob@example.org", .anonymous = true}, GroupAction::join),
+  EXPECT_EQ(group_of(three).judge({.keys = bob, .anonymous = true}, GroupAction::join),
             GroupVerdict::anonymity_disallowed);
   const Group by_rule =
       group_of(rules(rule("<ocr:anonymous-request/>", join + "<allow-anonymity>true</allow-anonymity>")));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace parley::tests {
@@ -103,6 +104,57 @@ TEST_F(Tracing, LongTextsAreCutAndFoundWhole) {
   EXPECT_EQ(numbers(id).size(), 1U);
   EXPECT_EQ(numbers(id.substr(0, 64)).size(), 0U);
   EXPECT_EQ(only(id).message_id.view(), id.substr(0, 64));
+}
+
+TEST_F(Tracing, WhoseItIsAndItsMessageIdFindTheNewestOfThoseThatAreKept) {
+  trace.set_capacity(7);
+  std::vector<std::pair<std::uint64_t, std::string>> added;  // whose, which
+  std::uint64_t state = 1;
+  const auto draw = [&state](std::uint64_t below) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (state >> 33) % below;
+  };
+  for (int n = 0; n < 2000; ++n) {
+    const std::uint64_t whose = draw(4);  // 0: nobody looks for it so
+    const std::string id = "m" + std::to_string(draw(5));
+    ASSERT_EQ(trace.add({.message_id = id, .whose = whose}, {.sender = {}, .recipient = {}, .wall_ms = begin_ms}), added.size() + 1);
+    added.emplace_back(whose, id);
+    for (std::uint64_t w = 1; w < 4; ++w) {
+      for (int m = 0; m < 5; ++m) {
+        const std::pair<std::uint64_t, std::string> wanted(w, "m" + std::to_string(m));
+        std::uint64_t newest = 0;
+        for (std::size_t at = added.size(); newest == 0 && at > 0 && at + 7 > added.size(); --at) {
+          if (added[at - 1] == wanted) newest = at;
+        }
+        ASSERT_EQ(trace.number_of(wanted.first, wanted.second), newest) << n;
+      }
+    }
+  }
+}
+
+TEST_F(Tracing, WhatOneSenderHasSentInPartEndsWithHim) {
+  using Came = TracedPager::Came;
+  trace.set_capacity(10);
+  std::uint64_t last = 0;
+  std::uint64_t first = 0;
+  for (const char* id : {"m1", "m2", "m3"}) {
+    last = trace.add({.message_id = id, .whose = 1}, {.sender = {}, .recipient = {}, .wall_ms = begin_ms, .came = Came::part, .previous = last});
+    if (first == 0) first = last;
+    add("other", id);
+  }
+  trace.has_come(first, Came::whole, begin_ms);
+  trace.has_come(first, Came::part, begin_ms);
+  trace.break_off(last, 1, begin_ms + 3);
+  EXPECT_EQ(only("m3").came, Came::broken_off);
+  trace.end(last, 481, begin_ms + 4);
+  EXPECT_EQ(only("m1").status, 481) << "it was whole, and nobody has said anything of it";
+  EXPECT_EQ(only("m2").status, 481);
+  EXPECT_EQ(only("m3").status, 0);
+  trace.for_each("other", [](const TracedPager& each) { EXPECT_EQ(each.status, 0); });
+  trace.set_capacity(0);
+  trace.end(last, 481, begin_ms);
+  trace.break_off(last, 9, begin_ms);
+  EXPECT_EQ(trace.number_of(1, "m1"), 0U);
 }
 
 TEST_F(Tracing, OffItKeepsNothing) {

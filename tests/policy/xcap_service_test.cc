@@ -66,6 +66,7 @@ struct Said {
   std::string etag{};
   std::string type{};
   std::string allow{};
+  std::string limit{};
 };
 
 struct Extra {
@@ -144,7 +145,7 @@ class XcapServiceTest : public testing::Test {
     if (outcome.change) snapshot_ = service_->apply(*std::move(outcome.change));
     if (outcome.erases) outcome.answer.status = service_->erase(asked, computed);
     return {outcome.answer.status, outcome.answer.body, outcome.answer.etag, outcome.answer.type,
-            std::string(outcome.answer.allow)};
+            std::string(outcome.answer.allow), std::string(to_string(outcome.limit))};
   }
   // The element of a conflict report; "" when it is none.
   static std::string fault(const Said& said) {
@@ -300,6 +301,7 @@ TEST_F(XcapServiceTest, RFC4826_3_1_HowManyListsOneDocumentMayName) {
   const Said said = ask(alice, "PUT", index, rules(32, 33));
   EXPECT_EQ(fault(said), "constraint-failure");
   EXPECT_NE(said.body.find("names more than 64 lists"), said.body.npos) << said.body;
+  EXPECT_EQ(said.limit, "anchors");
   const auto group_naming = [&](int listed, int ruled) {
     std::string text = group_of("sip:team@example.org", anchors(listed, "external", "anchor"));
     return text.insert(text.find("</list>") + 7, rules(ruled, 0));
@@ -324,9 +326,11 @@ TEST_F(XcapServiceTest, RFC4826_3_2_HowMuchADocumentMayHold) {
   Said said = ask(alice, "PUT", index, nested(13, 256, 10'000 - 12));
   EXPECT_EQ(fault(said), "constraint-failure");
   EXPECT_NE(said.body.find("more than 10000 lists and entries"), said.body.npos) << said.body;
+  EXPECT_EQ(said.limit, "list_entries");
   said = ask(alice, "PUT", index, nested(1, 257, 0));
   EXPECT_EQ(fault(said), "constraint-failure");
   EXPECT_NE(said.body.find("at most 256 bytes"), said.body.npos) << said.body;
+  EXPECT_EQ(said.limit, "list_name");
   EXPECT_EQ(fault(ask(alice, "PUT", "resource-lists/users/sip:alice@example.org/another", nested(1, 257, 0))), "constraint-failure");
   // What an earlier process took is told of and means nothing.
   begin({});
@@ -375,6 +379,98 @@ TEST_F(XcapServiceTest, RFC4825_6_2_HisListsAreHisByHisNumberToo) {
     lists.use(snapshot_);
     EXPECT_TRUE(snapshot_->groups.find("sip:team@example.org")->is_member(bob, &lists)) << user;
   }
+}
+
+// Whom a proxy says to be a number may have an account of that name some day.
+TEST_F(XcapServiceTest, RFC4825_6_2_WhatWasWrittenForANumberIsTheUsersOfThatName) {
+  const std::string number = "tel:+15550100";
+  const std::string his = "sip:+15550100@example.org";
+  const std::string auid = "org.openmobilealliance.access-rules/users/";
+  const std::string by_number = auid + number + "/index";
+  const std::string by_address = auid + his + "/index";
+  const auto enrol = [&](bool has_account) {
+    auto accounts = std::make_shared<core::Credentials>();
+    (*accounts)["alice"] = {};
+    if (has_account) (*accounts)["+15550100"] = {};
+    service_->set_accounts(accounts);
+    set_operators("");
+  };
+  ASSERT_EQ(ask(number, "PUT", by_number, rules("reject")).status, 201);
+  ASSERT_EQ(ask(number, "PUT", "org.openmobilealliance.groups/users/" + number + "/team", group("sip:team@example.org")).status, 201);
+  enrol(true);
+  EXPECT_EQ(warnings_.size(), 0U);
+  for (const std::string& path : {by_number, by_address}) EXPECT_EQ(ask(his, "GET", path).body, rules("reject")) << path;
+  EXPECT_NE(snapshot_->access_rules.find(his), nullptr);
+  EXPECT_NE(snapshot_->access_rules.find(number), nullptr) << "it has held for the number, and does";
+  EXPECT_EQ(snapshot_->owned.find(number), nullptr);
+  ASSERT_EQ(snapshot_->owned.find(his)->size(), 2U);
+  EXPECT_EQ(snapshot_->owned.find(his)->front().selector, by_address);
+  EXPECT_NE(snapshot_->groups.find("sip:team@example.org"), nullptr);
+  // It stays where the store has it.
+  const XcapAsk asked = service_->ask("/xcap-root/" + by_address);
+  const std::vector<std::string> users = {his};
+  const std::string text = rules("accept");
+  XcapOutcome outcome = service_->judge(
+      asked, {.method = "PUT", .users = users, .content_type = asked.usage->type(), .body = text, .random = 77});
+  ASSERT_TRUE(outcome.change);
+  EXPECT_EQ(outcome.change->row.owner, number);
+  snapshot_ = service_->apply(*std::move(outcome.change));
+  EXPECT_EQ(snapshot_->changed_owner, his);
+  EXPECT_EQ(snapshot_->changed_selector, by_address);
+  EXPECT_EQ(service_->documents(), 2U);
+  EXPECT_EQ(ask(his, "GET", by_number).body, text);
+  EXPECT_EQ(ask(alice, "GET", by_number).status, 403);
+  enrol(false);
+  EXPECT_EQ(ask(number, "GET", by_number).body, text);
+  EXPECT_EQ(snapshot_->access_rules.find(his), nullptr);
+  enrol(true);
+  ASSERT_EQ(ask(his, "DELETE", by_address).status, 200);
+  EXPECT_EQ(ask(his, "GET", by_number).status, 404);
+  EXPECT_EQ(snapshot_->access_rules.find(his), nullptr);
+  EXPECT_EQ(snapshot_->access_rules.find(number), nullptr);
+  EXPECT_EQ(ask(his, "DELETE", "org.openmobilealliance.groups/users/" + his + "/team").status, 200);
+  EXPECT_EQ(service_->documents(), 0U);
+  EXPECT_EQ(service_->bytes(), 0U);
+}
+
+TEST_F(XcapServiceTest, RFC4825_6_2_WhatHeHasWrittenHimselfGoesBeforeWhatWasWrittenForHisNumber) {
+  const std::string number = "tel:+15550100";
+  const std::string his = "sip:+15550100@example.org";
+  const std::string path = "org.openmobilealliance.access-rules/users/" + his + "/index";
+  const auto accounts = std::make_shared<core::Credentials>();
+  (*accounts)["+15550100"] = {};
+  service_->set_accounts(accounts);
+  snapshot_ = service_->restore({{std::string(xcap_access_rules_auid), number, "index", "e1", rules("reject"), 1},
+                                 {std::string(xcap_access_rules_auid), his, "index", "e2", rules("accept"), 1},
+                                 {"anything", number, "a", "e3", "<a/>", 1}},
+                                warnings_);
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_EQ(warnings_[0],
+            "org.openmobilealliance.access-rules/users/tel:+15550100/index: does not hold: its user has one of that name himself");
+  EXPECT_EQ(ask(his, "GET", path).body, rules("accept"));
+  EXPECT_EQ(snapshot_->access_rules.find(number), nullptr);
+  EXPECT_EQ(ask(his, "GET", "anything/users/" + his + "/a").body, "<a/>");
+  EXPECT_EQ(service_->documents(), 3U);
+  set_operators("");
+  EXPECT_EQ(warnings_.size(), 1U) << "each time";
+  EXPECT_EQ(ask(his, "GET", path).body, rules("accept"));
+  ASSERT_EQ(ask(his, "DELETE", path).status, 200);
+  EXPECT_EQ(ask(his, "GET", path).status, 404);
+  set_operators("");
+  EXPECT_TRUE(warnings_.empty());
+  EXPECT_EQ(ask(his, "GET", path).body, rules("reject"));
+  EXPECT_NE(snapshot_->access_rules.find(his), nullptr);
+}
+
+// A member by his number reads his group's document.
+TEST_F(XcapServiceTest, OMA_GRP_1_AMemberByHisNumberReadsTheDocument) {
+  auto accounts = std::make_shared<core::Credentials>();
+  for (const char* const name : {"alice", "+15550100", "+15550199"}) (*accounts)[name] = {};
+  service_->set_accounts(accounts);
+  ASSERT_EQ(ask(alice, "PUT", team, group_of("sip:team@example.org", "<entry uri='tel:+1-555-0100'/>")).status, 201);
+  EXPECT_EQ(ask("sip:+15550100@example.org", "GET", team).status, 200);
+  EXPECT_EQ(ask("sip:+15550199@example.org", "GET", team).status, 403);
+  EXPECT_EQ(ask("sip:+15550100@elsewhere.example", "GET", team).status, 403);
 }
 
 TEST_F(XcapServiceTest, RFC4825_6_2_AUserIsKnownByHisNumberToo) {
@@ -551,8 +647,10 @@ TEST_F(XcapServiceTest, OMA_GRP_1_GroupsHoldAtOnceAndAlone) {
   std::string many;
   for (int i = 0; i < 500; ++i) many += "<entry uri='sip:u" + std::to_string(i) + "@elsewhere.org'/>";
   EXPECT_EQ(fault(ask(bob, "PUT", bobs, group_of("sip:g@example.org", many))), "constraint-failure");
-  EXPECT_EQ(fault(ask(bob, "PUT", bobs, group("sip:g@example.org", "<max-participant-count>501</max-participant-count>"))),
-            "constraint-failure");
+  const Said more = ask(bob, "PUT", bobs, group("sip:g@example.org", "<max-participant-count>501</max-participant-count>"));
+  EXPECT_EQ(fault(more), "constraint-failure");
+  EXPECT_EQ(more.limit, "group_members");
+  EXPECT_EQ(said.limit, "") << "what is refused for another reason";
   // With the new URI goes the old one.
   ASSERT_EQ(ask(alice, "PUT", std::string(team) + "/~~/group/list-service/@uri", "'sip:crew@example.org'").status, 200);
   EXPECT_EQ(snapshot_->groups.find("sip:team@example.org"), nullptr);
@@ -685,17 +783,23 @@ TEST_F(XcapServiceTest, LimitsAreKept) {
   };
   EXPECT_EQ(ask(alice, "PUT", place(alice, 1), "<a/>").status, 201);
   EXPECT_EQ(ask(alice, "PUT", place(alice, 2), "<a/>").status, 201);
-  EXPECT_EQ(fault(ask(alice, "PUT", place(alice, 3), "<a/>")), "constraint-failure");
+  const Said third = ask(alice, "PUT", place(alice, 3), "<a/>");
+  EXPECT_EQ(fault(third), "constraint-failure");
+  EXPECT_EQ(third.limit, "documents_per_user");
   EXPECT_EQ(ask(alice, "PUT", place(alice, 2), "<b/>").status, 200);
   EXPECT_EQ(ask(bob, "PUT", place(bob, 3), "<a/>").status, 201);
   begin({.documents_max = 1});
   EXPECT_EQ(ask(alice, "PUT", place(alice, 1), "<a/>").status, 201);
-  EXPECT_EQ(ask(bob, "PUT", place(bob, 1), "<a/>").status, 507);
+  const Said one_more = ask(bob, "PUT", place(bob, 1), "<a/>");
+  EXPECT_EQ(one_more.status, 507);
+  EXPECT_EQ(one_more.limit, "documents");
   EXPECT_EQ(ask(alice, "PUT", place(alice, 1), "<abc/>").status, 200);
   begin({.bytes_max = 10});
   EXPECT_EQ(ask(alice, "PUT", place(alice, 1), "<a>123</a>").status, 201);
   EXPECT_EQ(service_->bytes(), 10U);
-  EXPECT_EQ(ask(alice, "PUT", place(alice, 1), "<a>1234</a>").status, 507);
+  const Said longer = ask(alice, "PUT", place(alice, 1), "<a>1234</a>");
+  EXPECT_EQ(longer.status, 507);
+  EXPECT_EQ(longer.limit, "documents_bytes");
   EXPECT_EQ(ask(bob, "PUT", place(bob, 1), "<a/>").status, 507);
   EXPECT_EQ(ask(alice, "PUT", place(alice, 1), "<a/>").status, 200);
   EXPECT_EQ(ask(bob, "PUT", place(bob, 1), "<a/>").status, 201);

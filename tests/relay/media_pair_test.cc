@@ -371,6 +371,85 @@ TEST_F(PairTraceTest, ChunksAreOneMessage) {
   EXPECT_EQ(only("m1").status, 200);
 }
 
+TEST_F(PairTraceTest, WhatItsSenderAbortsIsBrokenOffUntilHeGoesOnWithIt) {
+  using Came = policy::TracedPager::Came;
+  const std::string head = "Message-ID: m1\r\nByte-Range: ";
+  const std::string type = "/*\r\nContent-Type: text/plain\r\n";
+  begin();
+  join();
+  send(a, "tid1", head + "1-5" + type, "hello", '+');
+  answer(b, tid_of(relay.take(b.conn)));
+  EXPECT_EQ(only("m1").came, Came::part);
+  taker.act([](policy::MediaPairs& pairs) { pairs.begin({.mono = {}, .wall_ms = 5070}); });
+  send(a, "tid2", head + "6-8" + type, "wor", '#');
+  answer(b, tid_of(relay.take(b.conn)));
+  EXPECT_EQ(only("m1").came, Came::broken_off);
+  EXPECT_EQ(only("m1").answered_ms, 70U);
+  EXPECT_EQ(only("m1").status, 0);
+  send(a, "tid3", head + "9-10" + type, "ld", '+');
+  EXPECT_EQ(only("m1").came, Came::part);
+  // Without a body, and of what nobody has heard.
+  for (const char* id : {"m1", "m2"}) {
+    relay.send(a.conn, "MSRP tidx SEND\r\nTo-Path: " + a.ours + "\r\nFrom-Path: " + a.own + "\r\nMessage-ID: " + id +
+                           "\r\n-------tidx#\r\n");
+  }
+  EXPECT_EQ(only("m1").came, Came::broken_off);
+  trace.for_each("m2", [](const policy::TracedPager&) { ADD_FAILURE(); });
+  taker.act([&](policy::MediaPairs& pairs) { pairs.close(pair); });
+  EXPECT_EQ(only("m1").status, 0) << "that is what it came to";
+}
+
+TEST_F(PairTraceTest, WhatItsSenderIsLostInIsBrokenOff) {
+  using Came = policy::TracedPager::Came;
+  begin();
+  join();
+  send(a, "tid1", plain("m1"), "hello");
+  send(a, "tid2", "Message-ID: m2\r\nByte-Range: 1-5/10\r\nContent-Type: text/plain\r\n", "hello", '+');
+  relay.send(a.conn, "MSRP tid3 SEND\r\nTo-Path: " + a.ours + "\r\nFrom-Path: " + a.own +
+                         "\r\nMessage-ID: m3\r\nByte-Range: 1-*/99\r\nContent-Type: text/plain\r\n\r\nhalf of it");
+  EXPECT_EQ(only("m3").came, Came::part);
+  relay.close(a.conn);
+  EXPECT_EQ(only("m1").came, Came::whole);
+  EXPECT_EQ(only("m2").came, Came::broken_off) << "between two chunks";
+  EXPECT_EQ(only("m3").came, Came::broken_off) << "in one";
+}
+
+TEST_F(PairTraceTest, WhatHasComeInPartWhenItsSessionEndsHasFailed) {
+  begin();
+  join();
+  send(a, "tid1", "Message-ID: m1\r\nByte-Range: 1-5/10\r\nFailure-Report: no\r\nContent-Type: text/plain\r\n", "hello", '+');
+  send(a, "tid2", plain("m2", "Failure-Report: no\r\n"), "hello");
+  send(b, "tid3", plain("m3"), "hello");
+  taker.act([&](policy::MediaPairs& pairs) { pairs.close(pair); });
+  EXPECT_EQ(only("m1").status, 481);
+  EXPECT_EQ(only("m2").status, 0) << "nobody hears what comes of it";
+  EXPECT_EQ(only("m3").status, 481);
+}
+
+// Among all that are remembered, however many have gone since; of its own sender.
+TEST_F(PairTraceTest, AReportFindsItsMessageBehindManyOthers) {
+  begin();
+  join();
+  send(b, "tid0", plain("m0"), "hello");
+  for (int i = 0; i < 14; ++i) {
+    send(a, "tid" + std::to_string(i), plain("m" + std::to_string(i), "Failure-Report: no\r\n"), "hello");
+  }
+  report(b, "Message-ID: m0\r\nByte-Range: 1-5/5\r\nStatus: 000 408 Late\r\n");
+  report(b, "Message-ID: m1\r\nByte-Range: 1-5/5\r\nStatus: 000 200 OK\r\n");
+  EXPECT_EQ(only("m1").status, 200);
+  int seen = 0;
+  trace.for_each("m0", [&](const policy::TracedPager& each) {
+    EXPECT_EQ(each.status, each.sender.view() == "sip:alice@example.org" ? 408 : 0) << "bob's has the same name";
+    ++seen;
+  });
+  EXPECT_EQ(seen, 2);
+  for (int i = 14; i < 18; ++i) {
+    send(a, "tid" + std::to_string(i), plain("m" + std::to_string(i), "Failure-Report: no\r\n"), "hello");
+  }
+  report(b, "Message-ID: m1\r\nByte-Range: 1-5/5\r\nStatus: 000 408 Late\r\n");
+  for (int i = 2; i < 18; ++i) EXPECT_EQ(only("m" + std::to_string(i)).status, 0) << "it is forgotten, and no other's";
+}
+
 TEST_F(PairTraceTest, WhatWaitsIsUnderWayUntilItIsSentOrItsSessionEnds) {
   begin();
   send(a, "tid1", plain("m1"), "hello");

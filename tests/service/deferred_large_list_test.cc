@@ -37,6 +37,50 @@ TEST_F(Large, OMA_LRG_3_OfAListWhoIsThereGetsItAtOnceAndTheOthersLater) {
   at_rest();
 }
 
+// bob's device rings, and says nothing to its CANCEL. The others begin after --distribution-wait, and he gets it later.
+TEST_F(Large, OMA_LRG_3_OfAListWhoAnswersNotEvenHisCancelGetsItLater) {
+  for (const bool late : {false, true}) {
+    start([](policy::SipConfig& c) { c.focus.distribution_wait = 15100ms; });
+    alice->invite_uri("sip:factory@example.org;sessiontype=adhoc",
+                      mixed(msrp_sdp("alice", gives, "*"), resource_list({"bob", "carol"})),
+                      large + "User-Agent: IM-client/OMA1.0 test\r\nRequire: recipient-list-invite\r\n", mixed_type);
+    const std::string to_bob = bob->want("INVITE");
+    bob->respond(to_bob, 180);
+    const std::string to_carol = carol->want("INVITE");
+    carol->call_id.clear();
+    carol->respond(to_carol, 200, msrp_sdp("carol", takes_it, "*"));
+    carol->want("ACK");
+    alice->want("180 INVITE");
+    line->pass(10050ms);
+    bob->want("CANCEL");
+    alice->quiet();
+    line->pass(5100ms);
+    const std::string path = path_of(answered());
+    writes(path, "to all");
+    Got got;
+    read(path_of(to_carol), got);
+    EXPECT_EQ(got.body, "to all");
+    EXPECT_EQ(reports(path).at(0).status, 200);
+    leaves(*alice);
+    ended(*carol);
+    ASSERT_EQ(world->store.deferred.size(), 1U);
+    EXPECT_EQ(row().aor, "sip:bob@example.org");
+    line->boxes[bob->address()].clear();
+    if (late) {
+      bob->call_id.clear();
+      bob->respond(to_bob, 200, msrp_sdp("bob", takes_it, "*"));
+      bob->want("ACK");
+      ended(*bob);
+    }
+    line->pass(40s);
+    std::deque<std::string>& box = line->boxes[bob->address()];
+    std::erase_if(box, [](const std::string& text) { return Phone::kind(text) == "CANCEL"; });
+    EXPECT_EQ(receives(*bob).body, "to all");
+    ended(*bob);
+    at_rest();
+  }
+}
+
 // To carol, who is there, and bob, for whom it is not kept.
 struct Lost : Large {
   static std::string wrapped(const std::string& wants, std::size_t bytes) {

@@ -85,6 +85,34 @@ TEST_F(Files, OMA_FT_7_WhoDoesNotAnswerInTimeGetsNothing) {
   at_rest();
 }
 
+// A CANCEL may be answered as late as 64*T1 (RFC 3261 section 9.1).
+TEST_F(Files, OMA_FT_7_WhoAnswersNotEvenHisCancelIsNotWaitedFor) {
+  for (const bool late : {false, true}) {
+    make(focus_config());
+    line->world.media().binds = true;
+    send_to_list(*alice, {"bob", "carol"});
+    takes(*bob);
+    const std::string to_carol = carol->want("INVITE");
+    carol->respond(to_carol, 180);
+    EXPECT_EQ(code(alice->want("180 INVITE")), "180");
+    line->pass(60050ms);
+    carol->want("CANCEL");
+    begins(*alice);
+    EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 2U);
+    if (late) {
+      line->boxes[carol->address()].clear();
+      carol->call_id.clear();
+      carol->respond(to_carol, 200, msrp_sdp("carol", "a=recvonly\r\na=setup:active\r\n", "*"));
+      carol->want("ACK");
+      ended(*carol);
+      EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 2U);
+    }
+    leaves(*alice);
+    ended(*bob);
+    at_rest();
+  }
+}
+
 // RFC 4975 section 5.4: her first SEND may have the first bytes, so everybody is to be there before her 200.
 TEST_F(Files, OMA_FT_7_ItBeginsWhenAllAreBound) {
   line->world.media().binds = false;

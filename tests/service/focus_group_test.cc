@@ -107,6 +107,91 @@ TEST_F(Groups, OMA_GRP_4_WhatAUserWritesOfHisGroupHoldsForTheSessionThatIsOn) {
   at_rest();
 }
 
+// --- whose name is a number
+
+struct NumberedGroups : Groups {
+  void SetUp() override {}
+  void make_numbered(const std::string& member, bool invite_members = false, bool by_rule = false) {
+    policy::GroupSpec spec = team(invite_members);
+    if (by_rule) {
+      policy::Rule rule = member_rule("x", {"join-handling", "allow-initiate-conference"});
+      rule.conditions.one = {policy::user_key(member)};
+      spec.rules = std::vector<policy::Rule>{rule};
+    } else {
+      spec.members.push_back({.uri = member, .key = {}, .display_name = {}});
+    }
+    auto config = group_config(spec);
+    config->users.emplace("+15550100", config->users.at("bob"));
+    make(config);
+    number = phone("+15550100", 5, 0);
+    other = phone("+15550199", 6, 0);
+  }
+  bool joins(Phone& who, const std::string& asserted = {}) {
+    call_team(who, asserted.empty() ? std::string() : "P-Asserted-Identity: <" + asserted + ">\r\n");
+    const std::string response = who.next();
+    if (code(response) != "200") {
+      EXPECT_EQ(code(response), "403");
+      who.ack_refused(response);
+      return false;
+    }
+    who.take(response);
+    who.ack();
+    leaves(who);
+    return true;
+  }
+  std::unique_ptr<Phone> number;
+  std::unique_ptr<Phone> other;
+};
+
+TEST_F(NumberedGroups, OMA_GRP_4_AMemberByHisNumberIsTheUserOfThatName) {
+  for (const bool by_rule : {false, true}) {
+    make_numbered("tel:+1-555-0100", false, by_rule);
+    EXPECT_TRUE(joins(*number));
+    EXPECT_TRUE(joins(*number, "sip:+15550100@example.org;user=phone"));
+    EXPECT_TRUE(joins(*number, "tel:+15550100"));
+    EXPECT_FALSE(joins(*other));
+    EXPECT_FALSE(joins(*other, "sip:+15550100@elsewhere.example")) << "a name there is anything";
+    at_rest();
+  }
+}
+
+TEST_F(NumberedGroups, OMA_GRP_4_AMemberByHisAddressIsTheNumberOfThatName) {
+  for (const bool by_rule : {false, true}) {
+    make_numbered("sip:+15550100@example.org", false, by_rule);
+    EXPECT_TRUE(joins(*number));
+    EXPECT_TRUE(joins(*other, "tel:+15550100"));
+    EXPECT_TRUE(joins(*other, "sip:+15550100@example.org;user=phone"));
+    EXPECT_FALSE(joins(*other, "tel:+15550199"));
+    at_rest();
+  }
+  make_numbered("sip:+15550199@example.org");
+  EXPECT_FALSE(joins(*other, "tel:+15550199")) << "a number without account is nobody of this domain";
+}
+
+TEST_F(NumberedGroups, OMA_GRP_2_WhoBeginsASessionIsNotInvitedToItByHisNumber) {
+  make_numbered("tel:+15550100", true);
+  call_team(*number);
+  EXPECT_EQ(line->world.metric(Metric::sip_session_invites), 3U) << "to the others";
+  join(*bob);
+  const std::string ok = number->want("200 INVITE");
+  number->take(ok);
+  number->ack();
+}
+
+TEST_F(NumberedGroups, OMA_PAG_3_WhoWritesToItGetsNoCopyByHisNumber) {
+  make_numbered("tel:+15550100");
+  number->call_id = "m1";
+  number->local = "<sip:+15550100@example.org>;tag=m1";
+  number->remote = "<sip:team@example.org>";
+  number->target = "sip:team@example.org";
+  number->send_typed("MESSAGE", "text/plain", "hello", "Accept-Contact: *;+g.oma.sip-im\r\n");
+  number->want("202 MESSAGE");
+  for (Phone* who : {alice.get(), bob.get(), carol.get()}) who->respond(who->want("MESSAGE"), 200);
+  line->pass(40s);
+  EXPECT_EQ(line->world.metric(Metric::im_list_copies), 3U);
+  EXPECT_EQ(line->world.metric(Metric::im_list_copies_failed), 0U);
+}
+
 TEST_F(Groups, SEED2_7_2_1_1_5b_ProvisionalResponsesNameTheGroup) {
   call_team(*alice);
   bob->respond(bob->want("INVITE"), 180);

@@ -1,5 +1,7 @@
 // tests/service/history_lists_test.cc - a user's records are listed and deleted (OMA-HIS-1, -2, -5, -7), as OMA-DEF-14 says for whom.
+#include <algorithm>
 #include <functional>
+#include <memory>
 
 #include "tests/service/recorded.h"
 
@@ -94,6 +96,29 @@ TEST_F(Recorded, OMA_HIS_1_AListOfTwoTimesIsForWhoHasAskedAlone) {
   EXPECT_EQ(torn.find("changed"), std::string::npos) << "that page was read before";
   world->store.on_answer = nullptr;
   EXPECT_NE(listed().find("changed"), std::string::npos);
+}
+
+// References of one list have one domain, whatever the configuration has become while it was read.
+TEST_F(Recorded, OMA_HIS_1_AListThatIsBeingReadKeepsItsDomainOverAReload) {
+  for (std::uint64_t id = 1; id <= 250; ++id) record(id);
+  const auto references = [](const std::string& xml, const std::string& domain) {
+    std::size_t count = 0;
+    for (std::size_t at = 0; (at = xml.find("@" + domain + "</history-reference>", at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  auto next = std::make_shared<policy::SipConfig>(*config);
+  next->domains = {"second.example", "example.org"};
+  world->store.on_answer = [&, answers = 0](const core::StoreResult&) mutable {
+    if (++answers != 1) return;
+    world->service().reload(next);
+    std::string& before = config->domains.front();
+    std::fill(before.begin(), before.end(), 'x');  // as good as gone
+  };
+  EXPECT_EQ(references(listed(), "example.org"), 250U);
+  world->store.on_answer = nullptr;
+  // Of the same records under his new name.
+  for (auto& [id, row] : world->store.histories) row.aor = "sip:bob@second.example";
+  EXPECT_EQ(references(listed(), "second.example"), 250U);
 }
 
 TEST_F(Recorded, OMA_HIS_1_TheListsThatAreKeptAreBounded) {

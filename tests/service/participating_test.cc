@@ -322,9 +322,13 @@ TEST_F(Participating, OMA_ACC_3_WhoseNameIsANumberIsThatNumberToo) {
     EXPECT_EQ(sent_by("sip:+15550100@example.org"), "barred"s) << number;
     EXPECT_EQ(sent_by("sip:%2B15550100@example.org"), "barred"s) << number;
     EXPECT_EQ(sent_by("sip:+15550100@example.org;user=phone"), "barred"s) << number;
+    EXPECT_EQ(sent_by("tel:+15550100"), "barred"s) << number;
     EXPECT_EQ(sent_by("sip:+15550199@example.org"), "passed"s) << number;
     EXPECT_EQ(sent_by("sip:+15550100@elsewhere.example"), "passed"s) << "a name there is anything";
   }
+  allow(rule("<identity><many domain=\"example.org\"/></identity>", "reject"));
+  EXPECT_EQ(sent_by("tel:+15550100"), "barred"s) << "there is an account of that name";
+  EXPECT_EQ(sent_by("tel:+15550199"), "passed"s) << "a number is nobody of a domain";
   allow(rule("<identity><one id=\"tel:+alice\"/></identity>", "reject"));
   EXPECT_EQ(sent_by("sip:+alice@example.org"), "passed"s);
   allow(rule("<identity><one id=\"tel:+15550100\"/></identity>", "reject"));

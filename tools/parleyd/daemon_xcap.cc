@@ -136,10 +136,14 @@ void Daemon::put_xcap_facts(std::vector<ProcessSample>& facts) const {
                                                           {"head", http.refused_head},
                                                           {"time", http.timeouts},
                                                           {"nonces", auth.nonces_limit}};
-  help = "Limits of --xcap-... that were hit: connections closed, requests refused, nonces forgotten early.";
+  help = "Limits of XCAP that were hit: connections closed, requests and documents refused, nonces forgotten early.";
   for (const auto& [limit, count] : limits) {
     fact("parley_xcap_limit_hits_total", MetricType::counter, help, {{"limit", limit}}, count);
     help = "";
+  }
+  for (std::size_t n = 1; n < policy::xcap_limits; ++n) {
+    fact("parley_xcap_limit_hits_total", MetricType::counter, help,
+         {{"limit", std::string(to_string(static_cast<policy::XcapLimit>(n)))}}, counts.limits[n]);
   }
   fact("parley_xcap_bad_requests_total", MetricType::counter, "What came to an XCAP listener and is not HTTP.", {},
        http.bad);

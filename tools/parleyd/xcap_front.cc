@@ -213,6 +213,7 @@ policy::XcapAnswer XcapFront::change(const policy::XcapAsk& ask, const policy::X
     const std::shared_lock lock(state_mutex_);
     outcome = service_.judge(ask, request);
   }
+  if (outcome.limit != policy::XcapLimit::none) limits_[static_cast<std::size_t>(outcome.limit)].fetch_add(1);
   if (!outcome.change) return std::move(outcome.answer);
   if (draining_() || unsettled_ || !commit(*outcome.change)) {
     if (!draining_()) unstored_.fetch_add(1);
@@ -285,6 +286,7 @@ XcapCounts XcapFront::counts() const {
   counts.changes = changes_.load();
   counts.unstored = unstored_.load();
   for (std::size_t n = 0; n < counts.answers.size(); ++n) counts.answers[n] = answers_[n].load();
+  for (std::size_t n = 0; n < counts.limits.size(); ++n) counts.limits[n] = limits_[n].load();
   return counts;
 }
 

@@ -44,6 +44,7 @@ struct XcapCounts {
   std::uint64_t changes = 0;
   std::uint64_t unstored = 0;              // changes that the store refused, or did not take in time: 503
   std::array<std::uint64_t, 6> answers{};  // by the first digit of their status
+  std::array<std::uint64_t, policy::xcap_limits> limits{};  // changes that were refused, by XcapLimit
 };
 
 class XcapFront {
@@ -116,6 +117,7 @@ class XcapFront {
   std::atomic<std::uint64_t> changes_{0};
   std::atomic<std::uint64_t> unstored_{0};
   std::array<std::atomic<std::uint64_t>, 6> answers_{};
+  std::array<std::atomic<std::uint64_t>, policy::xcap_limits> limits_{};
 };
 
 // The URIs in X-3GPP-Asserted-Identity: "sip:a@x", "tel:+1".
