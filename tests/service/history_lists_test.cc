@@ -121,6 +121,28 @@ TEST_F(Recorded, OMA_HIS_1_AListThatIsBeingReadKeepsItsDomainOverAReload) {
   EXPECT_EQ(references(listed(), "second.example"), 250U);
 }
 
+// Lists that are kept go with a reload; one that is being read meanwhile comes behind it.
+TEST_F(Recorded, OMA_HIS_1_AListThatIsKeptIsOfTheDomainThatItWasReadFor) {
+  record(7).aor = "sip:bob@127.0.0.1";  // by where we listen: the same user whatever we are called
+  const auto call = [this](const std::string& name) {
+    auto next = std::make_shared<policy::SipConfig>(*config);
+    next->domains.clear();
+    next->realm = name;
+    world->service().reload(next);
+  };
+  const auto names = [this](const std::string& domain) {
+    return listed("sip:bob@127.0.0.1").find("@" + domain + "</history-reference>") != std::string::npos;
+  };
+  call("one.example");
+  world->store.on_answer = [&](const core::StoreResult&) { call("two.example"); };
+  EXPECT_TRUE(names("one.example"));
+  world->store.on_answer = nullptr;
+  EXPECT_TRUE(names("two.example"));
+  EXPECT_EQ(world->metric(Metric::history_lists_kept), 0U);
+  EXPECT_TRUE(names("two.example"));
+  EXPECT_EQ(world->metric(Metric::history_lists_kept), 1U);
+}
+
 TEST_F(Recorded, OMA_HIS_1_TheListsThatAreKeptAreBounded) {
   for (const std::uint64_t most : {std::uint64_t{0}, std::uint64_t{3000}}) {
     start_recorded([&](policy::SipConfig& c) { c.im.history_access.list_cache_bytes_max = most; });
