@@ -127,6 +127,19 @@ TEST(Chat, each_mark_of_a_message_is_shown_once) {
   EXPECT_EQ(mark(6, "failed", "imdn"), "  [not delivered: failed, sip:b@x]\n");
 }
 
+TEST(Chat, a_roster_is_shown_when_somebody_has_come_or_gone) {
+  Chatting world;
+  (void)world.called();
+  (void)world.job->take_output();
+  const auto shown = [&](std::vector<std::string> users) {
+    world.hear_of(Event("roster").number("session", 1).list("users", std::move(users)));
+    return world.job->take_output();
+  };
+  EXPECT_EQ(shown({"sip:a@x", "sip:b@x"}), "* in session 1: sip:a@x sip:b@x\n");
+  EXPECT_EQ(shown({"sip:a@x", "sip:b@x"}), "");
+  EXPECT_EQ(shown({"sip:a@x"}), "* in session 1: sip:a@x\n");
+}
+
 TEST(Chat, without_a_server_the_end_of_all_lines_is_the_end) {
   for (const bool before : {true, false}) {
     Chatting world({"sip:bob@example.org"}, false);

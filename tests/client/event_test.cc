@@ -64,6 +64,10 @@ TEST(PlainText, what_happens_is_said_in_words) {
   EXPECT_EQ(line(Event("registered").text("user", "sip:a@x").number("expires", 60)), "* registered as sip:a@x");
   EXPECT_EQ(line(Event("register_failed").text("user", "sip:a@x").number("status", 403)),
             "* not registered: 403 Forbidden");
+  EXPECT_EQ(line(Event("register_failed").text("user", "sip:a@x").number("status", 401)),
+            "* not registered: 401, the password is refused");
+  EXPECT_EQ(line(Event("register_failed").text("user", "sip:a@x").number("status", 503)),
+            "* not registered: 503 Service Unavailable; it is tried again");
   EXPECT_EQ(
       line(Event("session").number("session", 1).text("state", "ended").text("peer", "sip:b@x").text("why", "486\x1b")),
       "* session 1 with sip:b@x: ended, 486?");

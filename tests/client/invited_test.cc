@@ -254,6 +254,7 @@ TEST(Invited, SEED0_8_2_2_1_1_a_file_that_nobody_takes_is_refused) {
   world.receive(invite_text({.sdp = chat_sdp("a=setup:actpass\r\na=sendonly\r\na=file-selector:name:\"x\" "
                                              "type:text/plain size:3\r\na=file-transfer-id:1\r\n")}));
   EXPECT_NE(world.next("SIP/2.0 603"), "");
+  EXPECT_EQ(world.event("session").get("why"), "603 a file for which --files names no place");
 }
 
 TEST(Invited, OMA_FT_5_a_file_that_is_too_long_is_488) {

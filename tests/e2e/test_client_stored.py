@@ -121,7 +121,7 @@ class Stored(HistoryCase):
 
         number, = waiting()
         with tempfile.TemporaryDirectory() as place:
-            for how in (("--files", f"{place}/none"), ("--files", f"{place}/none", "--json")):
+            for how in (("--files", "/proc"), ("--files", "/proc", "--json")):  # where nobody makes files
                 failed = self.done("bob", "deferred", "get", number, *how, status=2)
                 self.assertIn("parley: a message is not saved: its file can not be opened", failed.errors)
                 self.assertEqual(waiting(), [number])

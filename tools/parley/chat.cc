@@ -33,9 +33,15 @@ class ChatJob final : public Job {
   void start(Client& client, core::Instant) override { client.enrol(); }
 
   void on_event(Client& client, const Event& event) override {
+    bool news = true;  // a roster is told again when nobody has come or gone
+    if (event.name == "roster" && event.number_of("session") == current_) {
+      for (const Event::Field& field : event.fields) {
+        if (field.key == "users") news = std::exchange(roster_, field.items) != field.items;
+      }
+    }
     if (settings_.json) {
       show(to_json(event));
-    } else {
+    } else if (news) {
       show_plain(event);
     }
     if (event.name == "registered") {
@@ -54,11 +60,6 @@ class ChatJob final : public Job {
     }
     if (event.name == "entry") {
       listed_[std::string(event.get("id"))] = event.get("of") == to_string(Stored::history) ? Stored::history : Stored::deferred;
-    }
-    if (event.name == "roster" && event.number_of("session") == current_) {
-      for (const Event::Field& field : event.fields) {
-        if (field.key == "users") roster_ = field.items;
-      }
     }
     if (event.name == "session" && event.get("state") == "open" && event.number_of("session") == current_) {
       for (const std::string& line : std::exchange(early_, {})) say(client, line);

@@ -223,7 +223,7 @@ class Client {
   void on_invite(const UaFact& fact);
   [[nodiscard]] bool is_deferred_function(const Received& invite) const;
   void answer_invite(ImSession& session);
-  void refuse_invite(ImSession& session, std::uint16_t status);
+  void refuse_invite(ImSession& session, std::uint16_t status, std::string_view why = {});
 
   // client_dialog.cc
   void carry_out(ImSession& session, std::uint32_t actions, const UaFact* fact);

@@ -127,9 +127,12 @@ void Client::on_invite(const UaFact& fact) {
 
   if (view && view->file) {
     session.file = view->file;
-    if (view->file->size > config_.file_bytes_max) return refuse_invite(session, 488);  // OMA-FT-5
+    if (view->file->size > config_.file_bytes_max)
+      return refuse_invite(session, 488, "a file that is too long");  // OMA-FT-5
     if (const std::uint16_t status = files_.begin(session.number, *view->file); status != 0) {
-      return refuse_invite(session, status);
+      const bool no_place = status == FileStore::no_place;
+      return refuse_invite(session, status,
+                           no_place ? "a file for which --files names no place" : "its file can not be opened");
     }
     session.file_begun = true;
   }
@@ -189,8 +192,9 @@ void Client::answer_invite(ImSession& session) {
   carry_out(session, session.usage.on(InviteEvent::answer, now_.mono), nullptr);
 }
 
-void Client::refuse_invite(ImSession& session, std::uint16_t status) {
+void Client::refuse_invite(ImSession& session, std::uint16_t status, std::string_view why) {
   session.failure = std::to_string(status);
+  if (!why.empty()) session.failure.append(" ").append(why);
   (void)agent_.respond(session.server, status, invite_answer(self(), status, session.kind, {}, {}), session.local_tag);
   carry_out(session, session.usage.on(InviteEvent::refuse, now_.mono) & ~sip::invite_do::send_final, nullptr);
 }

@@ -43,9 +43,8 @@ int main(int argc, char** argv) {
     return complain("--password-file: " + settings.password_file + " cannot be read", exit_usage);
   }
   struct stat place {};
-  if (!settings.directory.empty() && (::stat(settings.directory.c_str(), &place) != 0 || !S_ISDIR(place.st_mode) ||
-                                      ::access(settings.directory.c_str(), W_OK) != 0)) {
-    return complain("--files: " + settings.directory + " is no directory that can be written to", exit_usage);
+  if (!settings.directory.empty() && (::stat(settings.directory.c_str(), &place) != 0 || !S_ISDIR(place.st_mode))) {
+    return complain("--files: " + settings.directory + " is no directory", exit_usage);
   }
   std::shared_ptr<const ByteSource> body;
   std::optional<FileOffer> file;

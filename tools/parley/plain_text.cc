@@ -47,6 +47,7 @@ std::string harmless(std::string_view text, bool keep_lines) {
 }
 
 std::string status_text(std::uint64_t status) {
+  if (status == 401 || status == 407) return std::to_string(status) + ", the password is refused";
   const bool known = status >= 100 && status < 700;
   return std::to_string(status) +
          (known ? " " + std::string(sip::reason_phrase(static_cast<std::uint16_t>(status))) : "");
