@@ -11,18 +11,6 @@ namespace {
 using core::Transport;
 using Lines = std::vector<std::string>;
 
-std::string name_of(Transport transport) {
-  switch (transport) {
-    case Transport::tcp: return "tcp";
-    case Transport::tls: return "tls";
-    case Transport::ws: return "ws";
-    case Transport::wss: return "wss";
-    case Transport::udp: return "udp";
-    case Transport::pipe: break;
-  }
-  return "?";
-}
-
 struct Hop {
   std::uint16_t port = 0;
   bool secure = false;
@@ -47,7 +35,7 @@ class ResolverSip : public ResolverTest {
                                               .websocket = hop.websocket});
     Lines lines;
     for (const core::ResolvedAddress& each : found.addresses) {
-      lines.push_back(name_of(each.transport) + " " + core::to_string(each.address));
+      lines.push_back(std::string(name_of(each.transport)) + " " + core::to_string(each.address));
       EXPECT_EQ(each.target, host) << "a certificate has to match what was asked for";
     }
     return lines;
