@@ -207,6 +207,22 @@ TEST(Chat, a_roster_is_shown_when_somebody_has_come_or_gone) {
   EXPECT_EQ(shown({"sip:a@x"}), "* in session 1: sip:a@x\n");
 }
 
+TEST(Chat, with_the_last_line_and_the_last_session_it_is_over) {
+  Chatting world;
+  world.receive(invite_text());
+  world.hear();
+  const std::string ok = world.next("SIP/2.0 200");
+  world.receive(in_dialog(ok, "ACK", 1));
+  world.hear();
+  world.type("hello");
+  world.type(std::nullopt);
+  EXPECT_FALSE(world.job->status()) << "it waits for the session";
+  world.receive(in_dialog(ok, "BYE", 2));
+  world.hear();
+  EXPECT_EQ(world.job->take_complaint(), "parley: 1 line not sent\n");
+  EXPECT_EQ(world.job->status(), exit_done);
+}
+
 TEST(Chat, without_a_server_the_end_of_all_lines_is_the_end) {
   for (const bool before : {true, false}) {
     Chatting world({"sip:bob@example.org"}, false);

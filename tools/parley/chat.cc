@@ -80,6 +80,8 @@ class ChatJob final : public Job {
         const std::string_view why = event.get("why");
         (void)std::from_chars(why.data(), why.data() + why.size(), status);
         finish(status == 0 ? exit_done : exit_of(status));
+      } else if (no_more_lines_) {
+        leave_when_sent(client);
       }
     }
   }
