@@ -223,6 +223,32 @@ TEST(Chat, with_the_last_line_and_the_last_session_it_is_over) {
   EXPECT_EQ(world.job->status(), exit_done);
 }
 
+TEST(Chat, a_registration_that_is_not_refreshed_takes_no_message_away) {
+  for (const bool last_line_first : {true, false}) {
+    Chatting world({"sip:bob@example.org"});
+    world.respond(world.next("INVITE"), "200 OK",
+                  "Contact: <sip:bob@127.0.0.1:7000>\r\nAllow: INVITE, BYE\r\nContent-Type: application/sdp\r\n",
+                  chat_sdp());
+    const core::ConnId conn = world.media_up();
+    world.hear();
+    world.pass(79s);
+    world.type("hello");
+    const std::string said = world.written(conn);
+    if (last_line_first) world.type(std::nullopt);
+    world.pass(2s);
+    world.respond(world.next("REGISTER"), "503 Away");
+    world.hear();
+    if (!last_line_first) world.type(std::nullopt);
+    EXPECT_FALSE(world.job->status()) << "its message is under way";
+    const std::string tid = said.substr(5, said.find(' ', 5) - 5);
+    world.bytes(conn, "MSRP " + tid + " 200 OK\r\nTo-Path: " + field(said, "From-Path") +
+                          "\r\nFrom-Path: " + field(said, "To-Path") + "\r\n-------" + tid + "$\r\n");
+    world.hear();
+    EXPECT_NE(world.next("BYE"), "");
+    EXPECT_EQ(world.job->status(), exit_done);
+  }
+}
+
 TEST(Chat, without_a_server_the_end_of_all_lines_is_the_end) {
   for (const bool before : {true, false}) {
     Chatting world({"sip:bob@example.org"}, false);

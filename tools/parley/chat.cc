@@ -51,7 +51,8 @@ class ChatJob final : public Job {
     if (event.name == "register_failed") {
       const int status = exit_of(event.number_of("status"));
       away_ = status == exit_unreachable;
-      if (!away_ || no_more_lines_) finish(status);
+      if (!away_) finish(status);
+      if (no_more_lines_) leave_when_sent(client);
     }
     if (event.name == "invited" && (event.get("kind") == "chat" || event.get("kind") == "group")) {
       // What is typed before the first session is for whom the user has named.
@@ -89,7 +90,6 @@ class ChatJob final : public Job {
   void on_line(Client& client, const std::optional<std::string>& line) override {
     if (!line) {
       no_more_lines_ = true;
-      if (away_) return finish(exit_unreachable);
       leave_when_sent(client);
       return;
     }
@@ -152,9 +152,11 @@ class ChatJob final : public Job {
   }
 
   void leave_when_sent(Client& client) {
-    if (waiting_ != 0 || !early_.empty()) return;
+    if (waiting_ != 0) return;
     if (client.session(current_) != nullptr) {
-      client.leave(current_);
+      if (early_.empty()) client.leave(current_);
+    } else if (away_) {  // sessions and messages have their own ways and times
+      finish(exit_unreachable);
     } else if (opened_ || settings_.to.empty()) {
       finish(exit_done);
     }
