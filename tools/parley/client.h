@@ -186,7 +186,7 @@ class Client {
   // Where what is no text goes.
   struct Place {
     FileStore& store;
-    std::uint32_t session;  // 0: it came outside of sessions
+    std::uint32_t session;  // it came in; 0: outside of sessions
     std::string_view stem;  // of its file's name
   };
   struct Erasing {

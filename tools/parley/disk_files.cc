@@ -119,6 +119,7 @@ DiskFiles::~DiskFiles() {
 
 std::uint16_t DiskFiles::begin(std::uint32_t session, const FileOffer& offer) {
   if (directory_.empty()) return no_place;
+  if (files_.contains(session)) return 480;
   const std::string name = safe_name(offer.name);
   constexpr int names_max = 1000;
   for (int i = 0; i < names_max; ++i) {

@@ -15,7 +15,8 @@ class FileStore {
   // Of a store that keeps nothing.
   static constexpr std::uint16_t no_place = 603;
   // Whether that file may come: 0, or the status of the refusal. What it is called here is the store's matter: a
-  // peer's name chooses no directory and replaces nothing.
+  // peer's name chooses no directory and replaces nothing. Each session has one file at a time, and messages, which
+  // are session 0.
   [[nodiscard]] virtual std::uint16_t begin(std::uint32_t session, const FileOffer& offer) = 0;
   // Bytes from `start`, counted from 1. False: they cannot be kept.
   [[nodiscard]] virtual bool write(std::uint32_t session, std::uint64_t start, std::string_view bytes) = 0;

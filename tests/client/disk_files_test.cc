@@ -1,0 +1,52 @@
+// Files of others on a disk.
+#include "tools/parley/disk_files.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace parley::tests {
+namespace {
+
+using namespace client;
+
+constexpr std::uint32_t of_message = 0;
+
+struct OnDisk : ::testing::Test {
+  OnDisk() {
+    std::string pattern = std::filesystem::temp_directory_path() / "parley-files-XXXXXX";
+    place = ::mkdtemp(pattern.data());
+  }
+  ~OnDisk() override { std::filesystem::remove_all(place); }
+  [[nodiscard]] std::string read(const std::string& name) const {
+    std::ifstream file(place + "/" + name);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void put(const std::string& name, const std::string& bytes) const { std::ofstream(place + "/" + name) << bytes; }
+  [[nodiscard]] std::size_t count() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(place), {}));
+  }
+  std::string place;
+};
+
+TEST_F(OnDisk, T_46_each_session_has_one_file_at_a_time) {
+  DiskFiles files(place);
+  const FileOffer offer{.name = "a", .type = "text/plain", .size = 3};
+  ASSERT_EQ(files.begin(7, offer), 0);
+  EXPECT_NE(files.begin(7, offer), 0);
+  ASSERT_EQ(files.begin(of_message, offer), 0) << "under another name";
+  ASSERT_TRUE(files.write(7, 1, "abc"));
+  ASSERT_TRUE(files.write(of_message, 1, "def"));
+  EXPECT_EQ(files.end(of_message, true).path, place + "/1-a");
+  const FileStore::Result result = files.end(7, true);
+  EXPECT_TRUE(result.good) << result.why;
+  EXPECT_EQ(read("a"), "abc");
+  EXPECT_EQ(read("1-a"), "def");
+  EXPECT_EQ(count(), 2U);
+}
+
+}  // namespace
+}  // namespace parley::tests
