@@ -13,7 +13,7 @@ namespace {
 
 using namespace client;
 
-constexpr std::uint32_t of_message = 0;
+constexpr std::uint32_t of_message = FileStore::of_message;
 
 struct OnDisk : ::testing::Test {
   OnDisk() {
@@ -46,6 +46,33 @@ TEST_F(OnDisk, T_46_each_session_has_one_file_at_a_time) {
   EXPECT_EQ(read("a"), "abc");
   EXPECT_EQ(read("1-a"), "def");
   EXPECT_EQ(count(), 2U);
+}
+
+TEST_F(OnDisk, T_46_what_others_make_meanwhile_is_not_replaced) {
+  DiskFiles files(place);
+  ASSERT_EQ(files.begin(7, {.name = "a", .type = "text/plain", .size = 3}), 0);
+  ASSERT_TRUE(files.write(7, 1, "abc"));
+  put("a", "mine");
+  put("1-a", "mine too");
+  const FileStore::Result result = files.end(7, true);
+  EXPECT_TRUE(result.good) << result.why;
+  EXPECT_EQ(result.path, place + "/2-a");
+  EXPECT_EQ(read("a"), "mine");
+  EXPECT_EQ(read("1-a"), "mine too");
+  EXPECT_EQ(read("2-a"), "abc");
+  EXPECT_EQ(count(), 3U);
+}
+
+TEST_F(OnDisk, nothing_is_left_of_a_message_that_can_not_be_saved) {
+  DiskFiles files(place);
+  for (const std::uint32_t session : {of_message, 7U}) {
+    ASSERT_EQ(files.begin(session, {.name = "a", .type = "text/plain", .size = 3}), 0);
+    ASSERT_TRUE(files.write(session, 1, "ab"));
+    const FileStore::Result result = files.end(session, false);
+    EXPECT_FALSE(result.good);
+    EXPECT_EQ(result.path, session == of_message ? "" : place + "/a.part");
+    EXPECT_EQ(count(), session == of_message ? 0U : 1U);
+  }
 }
 
 }  // namespace

@@ -11,9 +11,6 @@ namespace parley::client {
 
 namespace {
 
-// A message's file is begun and ended in one call, also in a session that has a file under way.
-constexpr std::uint32_t of_message = 0;
-
 bool is_utf8(std::string_view text) {
   core::Utf8Check check;
   return check.take(text) && check.whole();
@@ -64,16 +61,17 @@ Client::Kept Client::keep(const ContentPart& part, const Place& place, Event& ev
     return Kept::yes;
   }
   const FileOffer file{.name = file_name(place.stem, part.type), .type = part.type, .size = part.body.size()};
-  const std::uint16_t refused = place.store.begin(of_message, file);
+  const std::uint16_t refused = place.store.begin(FileStore::of_message, file);
   if (refused == FileStore::no_place) {
     if (!config_.tells_bytes) return lost(Kept::no_place, "--files names no place for it");
     event.text("base64", base64(part.body));
     return Kept::yes;
   }
   if (refused != 0) return lost(Kept::failed, "its file can not be opened");
-  const bool written = place.store.write(of_message, 1, part.body);
-  const FileStore::Result result = place.store.end(of_message, written);
-  event.text("path", result.path);
+  // Begun and ended in one call, also in a session that has a file under way.
+  const bool written = place.store.write(FileStore::of_message, 1, part.body);
+  const FileStore::Result result = place.store.end(FileStore::of_message, written);
+  event.if_any("path", result.path);
   if (!result.good) return lost(Kept::failed, written ? result.why : "its file can not be written");
   event.flag("good", true);
   return Kept::yes;

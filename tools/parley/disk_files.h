@@ -18,8 +18,8 @@ struct OpenedFile {
 [[nodiscard]] OpenedFile open_file(const std::string& path, const std::string& type);
 
 // Files go into `directory` under the last part of the name they were offered by; one that is there already is left
-// alone, and the new one gets a number. Until it is complete a file is called NAME.part. An empty directory refuses
-// all.
+// alone, and the new one gets a number. Until it is complete a file is called NAME.part, and stays that when it is cut
+// off. An empty directory refuses all.
 class DiskFiles final : public FileStore {
  public:
   explicit DiskFiles(std::string directory) : directory_(std::move(directory)) {}
@@ -31,9 +31,12 @@ class DiskFiles final : public FileStore {
  private:
   struct File {
     int fd = -1;
-    std::string path{};
+    std::string name{};
+    int number = 0;  // before the name, where it is not 0
     FileOffer offer;
   };
+  [[nodiscard]] std::string path_of(const std::string& name, int number) const;
+
   std::string directory_;
   std::map<std::uint32_t, File> files_;
 };
