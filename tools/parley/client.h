@@ -283,9 +283,8 @@ class Client {
   Arrived show_stored(ImSession& session, const MsrpFact& fact);
 
   // client_content.cc
-  // `event` says who and when. A part that is not kept is told with its reason.
+  // `event` says who and when. Of a message of which a part is not kept that is told, with its reason, and nothing else.
   Arrived tell_message(Event event, const Content& content, const Place& place);
-  void tell_part(Event event, const ContentPart& part, const Place& place, Arrived& arrived);
   [[nodiscard]] Kept keep(const ContentPart& part, const Place& place, Event& event);
 
   core::Random random_;

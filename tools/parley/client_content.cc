@@ -1,8 +1,10 @@
 // tools/parley/client_content.cc - what a message has brought: text is told as it is, what is none goes into a file
-// where there is a place for files. Nobody is told that his message has arrived which the user does not have. See
+// where there is a place for files. A message of several parts is taken whole or not at all: nobody is told that his
+// message has arrived of which the user lacks a part, and what is refused, and may come again, shows nothing twice. See
 // client.h.
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "core/utf8.h"
 #include "tools/parley/client.h"
@@ -26,29 +28,31 @@ std::string file_name(std::string_view stem, std::string_view type) {
 
 Client::Arrived Client::tell_message(Event event, const Content& content, const Place& place) {
   Arrived arrived;
+  std::vector<Event> parts;
+  for (std::size_t i = 0; i <= content.more.size(); ++i) {
+    const ContentPart& part = i == 0 ? content : content.more[i - 1];
+    Event& told = parts.emplace_back("part");
+    arrived.kept = keep(part, place, told);
+    if (arrived.kept != Kept::yes) break;
+    arrived.seen = arrived.seen && told.get("path").empty();
+  }
+  if (arrived.kept != Kept::yes) {  // the user hears of that part alone, and the sender that nothing has arrived
+    for (const Event& part : parts) {
+      if (part.get("good") == "true") place.store.remove(std::string(part.get("path")));
+    }
+    parts.erase(parts.begin(), parts.end() - 1);
+  }
   const std::string from(event.get("from"));
-  tell_part(std::move(event), content, place, arrived);
-  for (const ContentPart& part : content.more) {
-    Event another("part");
-    another.text("from", from);
-    if (place.session != 0) another.number("session", place.session);
-    tell_part(std::move(another), part, place, arrived);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    Event told = i == 0 ? event : Event("part");
+    if (i != 0) {
+      told.text("from", from);
+      if (place.session != 0) told.number("session", place.session);
+    }
+    told.fields.insert(told.fields.end(), parts[i].fields.begin(), parts[i].fields.end());
+    tell(std::move(told));
   }
   return arrived;
-}
-
-void Client::tell_part(Event event, const ContentPart& part, const Place& place, Arrived& arrived) {
-  event.text("type", part.type);
-  if (part.type.starts_with("text/")) {
-    event.text("text", part.body);
-    if (config_.tells_bytes && !is_utf8(part.body)) event.text("base64", base64(part.body));
-  } else {
-    event.number("size", part.body.size());
-    const Kept kept = keep(part, place, event);
-    if (kept != Kept::yes) arrived.kept = kept;
-    arrived.seen = arrived.seen && event.get("path").empty();
-  }
-  tell(std::move(event));
 }
 
 Client::Kept Client::keep(const ContentPart& part, const Place& place, Event& event) {
@@ -56,6 +60,13 @@ Client::Kept Client::keep(const ContentPart& part, const Place& place, Event& ev
     event.flag("good", false).text("why", why);
     return kept;
   };
+  event.text("type", part.type);
+  if (part.type.starts_with("text/")) {
+    event.text("text", part.body);
+    if (config_.tells_bytes && !is_utf8(part.body)) event.text("base64", base64(part.body));
+    return Kept::yes;
+  }
+  event.number("size", part.body.size());
   if (part.body.empty()) {
     event.text("base64", {});
     return Kept::yes;

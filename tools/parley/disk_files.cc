@@ -197,4 +197,6 @@ FileStore::Result DiskFiles::end(std::uint32_t session, bool whole) {
   return result;
 }
 
+void DiskFiles::remove(const std::string& path) { (void)::unlink(path.c_str()); }
+
 }  // namespace parley::client

@@ -27,6 +27,7 @@ class DiskFiles final : public FileStore {
   [[nodiscard]] std::uint16_t begin(std::uint32_t session, const FileOffer& offer) override;
   [[nodiscard]] bool write(std::uint32_t session, std::uint64_t start, std::string_view bytes) override;
   Result end(std::uint32_t session, bool whole) override;
+  void remove(const std::string& path) override;
 
  private:
   struct File {

@@ -28,6 +28,8 @@ class FileStore {
   };
   // No more comes. `whole`: as far as the sender says.
   virtual Result end(std::uint32_t session, bool whole) = 0;
+  // What a Result has named is not wanted after all.
+  virtual void remove(const std::string& path) = 0;
 };
 
 }  // namespace parley::client

@@ -91,7 +91,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   receive->add_flag("--json", s.json, "one JSON object a line and event");
   receive->add_option("--count", s.count, "end after so many messages and files");
   receive->add_option("--files", s.directory,
-                      "take files, and what is no text, into this directory (default: they are refused)");
+                      "take files, and what is no text, into this directory (default: they are refused, "
+                      "also a text that such a part comes with)");
   receive->add_flag("--displayed", s.display, "tell senders who ask that their message was shown");
 
   CLI::App* const chat = app.add_subcommand("chat", "talk to a user or a group");
@@ -101,7 +102,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   chat->add_flag("--group", group, "it is a group or a session of several");
   chat->add_option("--subject", s.subject, "what about");
   chat->add_option("--files", s.directory,
-                   "take files, and what is no text, into this directory (default: they are refused)");
+                   "take files, and what is no text, into this directory (default: they are refused, "
+                   "also a text that such a part comes with)");
   chat->add_flag("--ask", s.ask, "invitations wait for /accept or /decline");
   chat->add_flag("--json", s.json, "events as lines of JSON; lines of standard input are messages and commands");
 
