@@ -295,6 +295,22 @@ TEST(Received, T_90_a_message_of_several_parts_is_taken_whole_or_not_at_all) {
   EXPECT_EQ(world.files.removed.size(), 1U);
 }
 
+TEST(Received, so_much_is_saved_and_no_more) {
+  ClientWorld world([](ClientConfig& config) { config.saved_bytes_max = 3 * 4096; });
+  const auto status = [&](const std::string& call, const std::string& content) {
+    world.receive(message("Content-Type: image/png\r\n", content, call));
+    return world.next("SIP/2.0 ").substr(8, 3);
+  };
+  EXPECT_EQ(status("m1", "x"), "200");
+  EXPECT_EQ(status("m2", std::string(5000, 'x')), "200");
+  world.events.clear();
+  EXPECT_EQ(status("m3", "x"), "500");
+  EXPECT_FALSE(world.files.ended[FileStore::of_message]) << "nothing of it is left";
+  EXPECT_EQ(world.event("message").get("why"), "--saved-bytes-max is reached");
+  world.receive(message("Content-Type: text/plain\r\n", "hi", "m4"));
+  EXPECT_NE(world.next("SIP/2.0 200"), "") << "a text takes no disk";
+}
+
 TEST(Received, OMA_DEF_12_what_waits_is_told_as_a_list) {
   ClientWorld world;
   const std::string list =

@@ -13,6 +13,8 @@ namespace parley::client {
 
 namespace {
 
+constexpr std::uint64_t file_cost = 4096;  // what the smallest file takes of a disk
+
 bool is_utf8(std::string_view text) {
   core::Utf8Check check;
   return check.take(text) && check.whole();
@@ -29,6 +31,7 @@ std::string file_name(std::string_view stem, std::string_view type) {
 Client::Arrived Client::tell_message(Event event, const Content& content, const Place& place) {
   Arrived arrived;
   std::vector<Event> parts;
+  const std::uint64_t saved_before = saved_bytes_;
   for (std::size_t i = 0; i <= content.more.size(); ++i) {
     const ContentPart& part = i == 0 ? content : content.more[i - 1];
     Event& told = parts.emplace_back("part");
@@ -40,6 +43,7 @@ Client::Arrived Client::tell_message(Event event, const Content& content, const 
     for (const Event& part : parts) {
       if (part.get("good") == "true") place.store.remove(std::string(part.get("path")));
     }
+    saved_bytes_ = saved_before;
     parts.erase(parts.begin(), parts.end() - 1);
   }
   const std::string from(event.get("from"));
@@ -72,6 +76,8 @@ Client::Kept Client::keep(const ContentPart& part, const Place& place, Event& ev
     return Kept::yes;
   }
   const FileOffer file{.name = file_name(place.stem, part.type), .type = part.type, .size = part.body.size()};
+  // Others may send as often as they like; what the user fetches he has asked for.
+  const std::uint64_t cost = &place.store == &files_ ? std::max<std::uint64_t>(part.body.size(), file_cost) : 0;
   const std::uint16_t refused = place.store.begin(FileStore::of_message, file);
   if (refused == FileStore::no_place) {
     if (!config_.tells_bytes) return lost(Kept::no_place, "--files names no place for it");
@@ -80,10 +86,13 @@ Client::Kept Client::keep(const ContentPart& part, const Place& place, Event& ev
   }
   if (refused != 0) return lost(Kept::failed, "its file can not be opened");
   // Begun and ended in one call, also in a session that has a file under way.
-  const bool written = place.store.write(FileStore::of_message, 1, part.body);
+  const bool room = cost <= config_.saved_bytes_max - saved_bytes_;
+  const bool written = room && place.store.write(FileStore::of_message, 1, part.body);
   const FileStore::Result result = place.store.end(FileStore::of_message, written);
   event.if_any("path", result.path);
+  if (!room) return lost(Kept::failed, "--saved-bytes-max is reached");
   if (!result.good) return lost(Kept::failed, written ? result.why : "its file can not be written");
+  saved_bytes_ += cost;
   event.flag("good", true);
   return Kept::yes;
 }

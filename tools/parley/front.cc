@@ -229,6 +229,7 @@ bool configure(const Settings& settings, const Network& network, const std::stri
                             settings.command == Settings::Command::group_create;
   config.sessions_max = settings.sessions_max;
   config.file_bytes_max = settings.file_bytes_max;
+  config.saved_bytes_max = settings.saved_bytes_max;
   return true;
 }
 

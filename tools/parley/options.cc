@@ -62,6 +62,9 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
       ->capture_default_str();
   app.add_option("--file-bytes-max", s.file_bytes_max, "bytes of a file received; more is answered 488")
       ->capture_default_str();
+  app.add_option("--saved-bytes-max", s.saved_bytes_max,
+                 "bytes of messages that one run saves in --files, at least 4096 for each; more is refused")
+      ->capture_default_str();
   app.add_option("--chunk-bytes", s.chunk_bytes, "bytes of a message in one MSRP chunk")
       ->check(CLI::Range(16, 65'536))
       ->capture_default_str();
