@@ -35,8 +35,9 @@ class ChatJob final : public Job {
   void on_event(Client& client, const Event& event) override {
     bool news = true;  // a roster is told again when nobody has come or gone
     if (event.name == "roster") {
+      std::vector<std::string>& users = rosters_[event.number_of("session")];
       for (const Event::Field& field : event.fields) {
-        if (field.key == "users") news = std::exchange(rosters_[event.number_of("session")], field.items) != field.items;
+        if (field.key == "users") news = std::exchange(users, field.items) != field.items;
       }
     }
     if (settings_.json) {

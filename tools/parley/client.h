@@ -284,7 +284,7 @@ class Client {
   Arrived show_stored(ImSession& session, const MsrpFact& fact);
 
   // client_content.cc
-  // `event` says who and when. Of a message of which a part is not kept that is told, with its reason, and nothing else.
+  // `event` says who and when. A part that can not be kept is told alone, with its reason.
   Arrived tell_message(Event event, const Content& content, const Place& place);
   [[nodiscard]] Kept keep(const ContentPart& part, const Place& place, Event& event);
 

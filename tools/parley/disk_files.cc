@@ -17,7 +17,7 @@ namespace parley::client {
 namespace {
 
 constexpr std::size_t read_bytes = 256 * 1024;
-constexpr int names_max = 1000;  // NAME, 1-NAME and so on that are tried
+constexpr int names_max = 1000;              // NAME, 1-NAME and so on that are tried
 constexpr std::size_t name_bytes_max = 200;  // below what file systems allow, with room for ".part" and a number
 
 class FileSource final : public ByteSource {

@@ -69,7 +69,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
       ->check(CLI::Range(16, 65'536))
       ->capture_default_str();
   double seconds = 40;
-  app.add_option("--timeout", seconds, "seconds that send, settings, history, deferred and register --once wait for their answer")
+  app.add_option("--timeout", seconds,
+                 "seconds that send, settings, history, deferred and register --once wait for their answer")
       ->check(CLI::Range(0.1, 86'400.0))
       ->capture_default_str();
   const std::map<std::string, core::LoopKind> loops{
@@ -134,7 +135,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     CLI::App* const list = kept->add_subcommand("list", "what there is");
     CLI::App* const fetch = kept->add_subcommand("get", "fetch one and show it");
     fetch->add_option("--files", s.directory,
-                      "save what is no text in this directory (default: the current one; with --json it is in the events)");
+                      "save what is no text in this directory (default: the current one; with --json it is in the "
+                      "events)");
     CLI::App* const remove = kept->add_subcommand("delete", "delete one; needs --xcap");
     for (CLI::App* const one : {fetch, remove}) one->add_option("id", s.id, "as 'list' shows it")->required();
     for (CLI::App* const one : {list, fetch, remove}) one->add_flag("--json", s.json, "events as lines of JSON");
@@ -192,10 +194,14 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   if (set->parsed()) s.command = Settings::Command::settings_set;
   if (create->parsed()) s.command = Settings::Command::group_create;
   if (history->parsed()) s.stored = Stored::history;
-  if ((history->parsed() || deferred->parsed()) && !s.id.empty() && !is_stored_id(s.id)) return bad("'" + s.id + "' is no id");
+  if ((history->parsed() || deferred->parsed()) && !s.id.empty() && !is_stored_id(s.id)) {
+    return bad("'" + s.id + "' is no id");
+  }
   std::string server;
   std::string path;
-  if (!s.xcap.empty() && !split_xcap_root(s.xcap, server, path)) return bad("--xcap: '" + s.xcap + "' is no http or https URL");
+  if (!s.xcap.empty() && !split_xcap_root(s.xcap, server, path)) {
+    return bad("--xcap: '" + s.xcap + "' is no http or https URL");
+  }
   if (s.command == Settings::Command::stored_delete && s.xcap.empty()) return bad("delete: --xcap says where");
   return parsed;
 }
