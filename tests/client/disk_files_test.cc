@@ -32,7 +32,7 @@ struct OnDisk : ::testing::Test {
   std::string place;
 };
 
-TEST_F(OnDisk, T_46_each_session_has_one_file_at_a_time) {
+TEST_F(OnDisk, each_session_has_one_file_at_a_time) {
   DiskFiles files(place);
   const FileOffer offer{.name = "a", .type = "text/plain", .size = 3};
   ASSERT_EQ(files.begin(7, offer), 0);
@@ -48,7 +48,7 @@ TEST_F(OnDisk, T_46_each_session_has_one_file_at_a_time) {
   EXPECT_EQ(count(), 2U);
 }
 
-TEST_F(OnDisk, T_46_what_others_make_meanwhile_is_not_replaced) {
+TEST_F(OnDisk, what_others_make_meanwhile_is_not_replaced) {
   DiskFiles files(place);
   ASSERT_EQ(files.begin(7, {.name = "a", .type = "text/plain", .size = 3}), 0);
   ASSERT_TRUE(files.write(7, 1, "abc"));
