@@ -189,8 +189,9 @@ std::string_view sdp_in(std::string_view content_type, std::string_view body) {
   }
   for (std::size_t i = 0; i < parts.count; ++i) {
     const Part& part = parts.parts[i];
-    if (parse_content_type(part.content_type.of(body), type) && is_type(type, "application", "sdp"))
+    if (parse_content_type(part.content_type.of(body), type) && is_type(type, "application", "sdp")) {
       return part.body.of(body);
+    }
   }
   return {};
 }

@@ -53,7 +53,7 @@ TEST(Chat, lines_for_one_who_has_gone_are_for_nobody_else) {
   EXPECT_EQ(world.job->take_complaint(), "");
   world.respond(invite, "486 Busy Here");
   world.hear();
-  EXPECT_NE(world.job->take_complaint().find("1 not sent"), std::string::npos);
+  EXPECT_NE(world.job->take_complaint().find("1 line not sent"), std::string::npos);
   world.type("late");
   EXPECT_NE(world.job->take_complaint().find("there is no session"), std::string::npos);
   const core::ConnId conn = world.called();
@@ -73,6 +73,73 @@ TEST(Chat, lines_wait_for_the_session_that_is_being_made) {
   const core::ConnId conn = world.media_up();
   world.hear();
   EXPECT_NE(world.written(conn).find("hello"), std::string::npos);
+}
+
+TEST(Chat, lines_for_one_who_rings_are_not_for_who_is_called_next) {
+  Chatting world({"sip:carol@example.org"});
+  world.respond(world.next("INVITE"), "180 Ringing");
+  world.type("secret");
+  world.type("more");
+  world.type("/call sip:bob@example.org");
+  EXPECT_EQ(world.job->take_complaint(), "parley: 2 lines not sent\n");
+  world.type("hello bob");
+  world.respond(world.next("INVITE sip:bob@"), "200 OK",
+                "Contact: <sip:bob@127.0.0.1:7000>\r\nAllow: INVITE, BYE\r\nContent-Type: application/sdp\r\n",
+                chat_sdp());
+  const core::ConnId conn = world.media_up();
+  world.hear();
+  const std::string said = world.written(conn);
+  EXPECT_NE(said.find("hello bob"), std::string::npos);
+  EXPECT_EQ(said.find("secret"), std::string::npos);
+}
+
+TEST(Chat, lines_for_one_who_rings_are_not_for_who_invites) {
+  for (const char* how : {"/session 2", "/accept 2"}) {
+    Chatting world({"sip:carol@example.org"});
+    world.respond(world.next("INVITE"), "180 Ringing");
+    world.type("secret");
+    const core::ConnId conn = world.called();
+    EXPECT_EQ(world.job->take_complaint(), "");
+    world.type(how);
+    EXPECT_EQ(world.job->take_complaint(), "parley: 1 line not sent\n") << how;
+    world.type("hello bob");
+    const std::string said = world.written(conn);
+    EXPECT_NE(said.find("hello bob"), std::string::npos) << how;
+    EXPECT_EQ(said.find("secret"), std::string::npos) << how;
+  }
+}
+
+TEST(Chat, lines_before_the_registration_are_for_whom_the_user_has_named) {
+  Chatting world({"sip:carol@example.org"}, false);
+  const std::string enrol = world.next("REGISTER");
+  world.type("for carol");
+  const core::ConnId bob = world.called();
+  EXPECT_EQ(world.written(bob).find("for carol"), std::string::npos);
+  world.respond(enrol, "200 OK", "Contact: <sip:alice@192.0.2.1:40000>;expires=100\r\n");
+  world.hear();
+  world.respond(world.next("INVITE sip:carol@"), "200 OK",
+                "Contact: <sip:carol@127.0.0.1:7000>\r\nAllow: INVITE, BYE\r\nContent-Type: application/sdp\r\n",
+                chat_sdp());
+  const core::ConnId carol = world.media_up();
+  world.hear();
+  EXPECT_NE(world.written(carol).find("for carol"), std::string::npos);
+  EXPECT_EQ(world.job->take_complaint(), "");
+}
+
+TEST(Chat, who_is_in_the_session_that_is_talked_in) {
+  Chatting world({"sip:carol@example.org"});
+  (void)world.called();
+  const auto shown = [&](const std::string& line) {
+    (void)world.job->take_output();
+    world.type(line);
+    return world.job->take_output();
+  };
+  world.hear_of(Event("roster").number("session", 1).list("users", {"sip:x@example.org", "sip:carol@example.org"}));
+  EXPECT_EQ(shown("/who"), "  sip:x@example.org\n  sip:carol@example.org\n");
+  (void)shown("/session 2");
+  EXPECT_EQ(shown("/who"), "  sip:bob@example.org\n");
+  (void)shown("/session 1");
+  EXPECT_EQ(shown("/who"), "  sip:x@example.org\n  sip:carol@example.org\n");
 }
 
 TEST(Chat, nobody_talks_in_the_session_of_a_file) {
@@ -138,6 +205,48 @@ TEST(Chat, a_roster_is_shown_when_somebody_has_come_or_gone) {
   EXPECT_EQ(shown({"sip:a@x", "sip:b@x"}), "* in session 1: sip:a@x sip:b@x\n");
   EXPECT_EQ(shown({"sip:a@x", "sip:b@x"}), "");
   EXPECT_EQ(shown({"sip:a@x"}), "* in session 1: sip:a@x\n");
+}
+
+TEST(Chat, with_the_last_line_and_the_last_session_it_is_over) {
+  Chatting world;
+  world.receive(invite_text());
+  world.hear();
+  const std::string ok = world.next("SIP/2.0 200");
+  world.receive(in_dialog(ok, "ACK", 1));
+  world.hear();
+  world.type("hello");
+  world.type(std::nullopt);
+  EXPECT_FALSE(world.job->status()) << "it waits for the session";
+  world.receive(in_dialog(ok, "BYE", 2));
+  world.hear();
+  EXPECT_EQ(world.job->take_complaint(), "parley: 1 line not sent\n");
+  EXPECT_EQ(world.job->status(), exit_done);
+}
+
+TEST(Chat, a_registration_that_is_not_refreshed_takes_no_message_away) {
+  for (const bool last_line_first : {true, false}) {
+    Chatting world({"sip:bob@example.org"});
+    world.respond(world.next("INVITE"), "200 OK",
+                  "Contact: <sip:bob@127.0.0.1:7000>\r\nAllow: INVITE, BYE\r\nContent-Type: application/sdp\r\n",
+                  chat_sdp());
+    const core::ConnId conn = world.media_up();
+    world.hear();
+    world.pass(79s);
+    world.type("hello");
+    const std::string said = world.written(conn);
+    if (last_line_first) world.type(std::nullopt);
+    world.pass(2s);
+    world.respond(world.next("REGISTER"), "503 Away");
+    world.hear();
+    if (!last_line_first) world.type(std::nullopt);
+    EXPECT_FALSE(world.job->status()) << "its message is under way";
+    const std::string tid = said.substr(5, said.find(' ', 5) - 5);
+    world.bytes(conn, "MSRP " + tid + " 200 OK\r\nTo-Path: " + field(said, "From-Path") +
+                          "\r\nFrom-Path: " + field(said, "To-Path") + "\r\n-------" + tid + "$\r\n");
+    world.hear();
+    EXPECT_NE(world.next("BYE"), "");
+    EXPECT_EQ(world.job->status(), exit_done);
+  }
 }
 
 TEST(Chat, without_a_server_the_end_of_all_lines_is_the_end) {

@@ -32,20 +32,23 @@ class Files final : public client::FileStore {
     std::string& file = files[session].bytes;
     if (file.size() < start - 1 + bytes.size()) file.resize(start - 1 + bytes.size());
     file.replace(start - 1, bytes.size(), bytes);
-    return !full;
+    return !full && takes-- > 0;
   }
   Result end(std::uint32_t session, bool whole) override {
     ended[session] = whole;
     return {.good = whole && sound, .path = "/x", .why = {}};
   }
+  void remove(const std::string& path) override { removed.push_back(path); }
   struct File {
     client::FileOffer offer;
     std::string bytes;
   };
   std::map<std::uint32_t, File> files;
   std::map<std::uint32_t, bool> ended;
+  std::vector<std::string> removed;
   std::uint16_t answer = 0;
   bool full = false;
+  int takes = 1000;  // so often, then it is full
   bool sound = true;  // of what has come
 };
 

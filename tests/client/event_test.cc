@@ -39,6 +39,23 @@ TEST(PlainText, controls_are_none_in_any_form_and_letters_stay) {
   EXPECT_EQ(client::harmless("a\r\nb\tc\x7f", true), "a\nb\tc?");
 }
 
+TEST(PlainText, a_name_does_not_turn_the_sentence_that_it_stands_in) {
+  for (const char* hidden : {"\xd8\x9c", "\xe2\x80\x8b", "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaa",
+                             "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xef\xbb\xbf"}) {
+    Event event("message");
+    event.text("from", "sip:a@x").text("name", std::string("A") + hidden + "B").text("text", std::string("t") + hidden);
+    EXPECT_EQ(client::plain_text(event), std::string("A?B: t") + hidden) << "a text is its own line";
+    event = Event("file");
+    event.text("from", "sip:a@x").text("name", "n").number("size", 1).text("path", std::string("/x") + hidden + "gnp");
+    EXPECT_EQ(client::plain_text(event), "sip:a@x: [n, 1 bytes: /x?gnp]");
+  }
+  // Those next to them are letters and signs.
+  for (const char* seen : {"\xd8\x9b", "\xe2\x80\x8a", "\xe2\x80\x90", "\xe2\x80\xa7", "\xe2\x80\xaf", "\xe2\x81\x9f",
+                           "\xe2\x81\xb0", "\xd7\x90"}) {
+    EXPECT_EQ(client::harmless(seen, false), seen);
+  }
+}
+
 TEST(PlainText, what_is_not_saved_is_said) {
   Event event("message");
   event.text("from", "sip:a@x").text("type", "image/png").number("size", 7).text("path", "/x.part");

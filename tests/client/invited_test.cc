@@ -285,6 +285,26 @@ TEST(Invited, R5547_1_a_file_arrives_as_it_was_sent) {
   EXPECT_NE(world.written(conn).find("REPORT"), std::string::npos);
 }
 
+TEST(Invited, R5547_1_a_message_beside_a_file_takes_nothing_of_it) {
+  Invited world({.sdp = chat_sdp("a=setup:actpass\r\na=sendonly\r\na=file-selector:name:\"x\" type:text/plain "
+                                 "size:6\r\na=file-transfer-id:1\r\n")});
+  const core::ConnId conn = world.media_connected();
+  const std::string own = field(world.written(conn), "From-Path");
+  const auto send = [&](const std::string& tid, const std::string& range, const std::string& bytes, char flag) {
+    world.bytes(conn, "MSRP " + tid + " SEND\r\nTo-Path: " + own +
+                          "\r\nFrom-Path: msrp://127.0.0.1:3000/bob;tcp\r\nMessage-ID: f\r\nByte-Range: " + range +
+                          "\r\nContent-Type: text/plain\r\n\r\n" + bytes + "\r\n-------" + tid + flag + "\r\n");
+  };
+  send("tttt1111", "1-3/6", "abc", '+');
+  world.receive(in_dialog(world.ok, "MESSAGE", 2, "Content-Type: image/png\r\n", "\x89PNG"));
+  EXPECT_NE(world.next("SIP/2.0 200"), "");
+  EXPECT_EQ(world.event("message").number_of("session"), 1U);
+  send("tttt1112", "4-6/6", "def", '$');
+  EXPECT_EQ(world.event("file").get("good"), "true");
+  EXPECT_EQ(world.files.files[1].bytes, "abcdef");
+  EXPECT_EQ(world.files.files[0].bytes, "\x89PNG");
+}
+
 TEST(Invited, R5547_1_a_file_that_is_not_what_was_announced_is_not_reported_as_delivered) {
   Invited world({.sdp = chat_sdp("a=setup:actpass\r\na=sendonly\r\na=file-selector:name:\"x\" type:text/plain "
                                  "size:3\r\na=file-transfer-id:1\r\n")});

@@ -301,8 +301,9 @@ std::string notify_text(const std::string& subscribe, int cseq, int version, con
                         const std::string& users) {
   const std::string ours = ClientWorld::response(subscribe, "200 OK", {}, {}, "conf");
   return "NOTIFY sip:alice@127.0.0.1:40000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKn" +
-         std::to_string(cseq) + "\r\nMax-Forwards: 70\r\nFrom: " + field(ours, "To") + "\r\nTo: " + field(ours, "From") +
-         "\r\nCall-ID: " + field(ours, "Call-ID") + "\r\nCSeq: " + std::to_string(cseq) +
+         std::to_string(cseq) + "\r\nMax-Forwards: 70\r\nFrom: " + field(ours, "To") +
+         "\r\nTo: " + field(ours, "From") + "\r\nCall-ID: " + field(ours, "Call-ID") +
+         "\r\nCSeq: " + std::to_string(cseq) +
          " NOTIFY\r\nContact: <sip:conf9@127.0.0.1:7001>\r\nEvent: conference\r\nSubscription-State: "
          "active;expires=3600\r\nContent-Type: application/conference-info+xml\r\n" +
          ClientWorld::with_body(

@@ -246,7 +246,7 @@ TEST(Received, what_the_disk_does_not_take_is_not_delivered) {
   ClientWorld world;
   world.files.full = true;
   world.receive(message(in_cpim, a_picture()));
-  EXPECT_NE(world.next("SIP/2.0 480"), "");
+  EXPECT_NE(world.next("SIP/2.0 500"), "") << "what means that he is not there would hold what others send";
   EXPECT_EQ(world.event("message").get("good"), "false");
   EXPECT_EQ(world.next("MESSAGE"), "");
 }
@@ -260,6 +260,55 @@ TEST(Received, T_90_what_stands_beside_the_text_is_told_too) {
   const Event part = world.event("part");
   EXPECT_EQ(part.get("from"), "sip:bob@example.org");
   EXPECT_EQ(part.get("path"), "/x");
+}
+
+TEST(Received, T_90_a_message_of_several_parts_is_taken_whole_or_not_at_all) {
+  const std::string parts =
+      "--b\r\n\r\nlook\r\n--b\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n"
+      "--b\r\nContent-Type: image/gif\r\n\r\ngif\r\n--b--\r\n";
+  const std::string type = "Content-Type: multipart/mixed;boundary=b\r\n";
+  ClientWorld world([](ClientConfig& config) { config.tells_bytes = false; });
+  const auto nothing_but = [&](const std::string& refused, const std::string& why) {
+    const Event message = world.event("message");
+    EXPECT_EQ(message.get("from"), "sip:bob@example.org");
+    EXPECT_EQ(message.get("type"), refused);
+    EXPECT_EQ(message.get("why"), why);
+    EXPECT_TRUE(world.events.empty()) << why;
+  };
+  world.files.answer = FileStore::no_place;
+  world.receive(message(type, parts, "m1"));
+  EXPECT_NE(world.next("SIP/2.0 415"), "");
+  nothing_but("image/png", "--files names no place for it");
+  EXPECT_TRUE(world.files.removed.empty());
+  world.files.answer = 0;
+  world.files.takes = 1;
+  world.receive(message(type, parts, "m2"));
+  EXPECT_NE(world.next("SIP/2.0 500"), "");
+  nothing_but("image/gif", "its file can not be written");
+  EXPECT_EQ(world.files.removed, std::vector<std::string>{"/x"}) << "the part before it";
+  world.files.takes = 100;
+  world.receive(message(type, parts, "m3"));
+  EXPECT_NE(world.next("SIP/2.0 200"), "");
+  EXPECT_EQ(world.event("message").get("text"), "look");
+  EXPECT_EQ(world.event("part").get("type"), "image/png");
+  EXPECT_EQ(world.event("part").get("type"), "image/gif");
+  EXPECT_EQ(world.files.removed.size(), 1U);
+}
+
+TEST(Received, so_much_is_saved_and_no_more) {
+  ClientWorld world([](ClientConfig& config) { config.saved_bytes_max = 3 * 4096; });
+  const auto status = [&](const std::string& call, const std::string& content) {
+    world.receive(message("Content-Type: image/png\r\n", content, call));
+    return world.next("SIP/2.0 ").substr(8, 3);
+  };
+  EXPECT_EQ(status("m1", "x"), "200");
+  EXPECT_EQ(status("m2", std::string(5000, 'x')), "200");
+  world.events.clear();
+  EXPECT_EQ(status("m3", "x"), "500");
+  EXPECT_FALSE(world.files.ended[FileStore::of_message]) << "nothing of it is left";
+  EXPECT_EQ(world.event("message").get("why"), "--saved-bytes-max is reached");
+  world.receive(message("Content-Type: text/plain\r\n", "hi", "m4"));
+  EXPECT_NE(world.next("SIP/2.0 200"), "") << "a text takes no disk";
 }
 
 TEST(Received, OMA_DEF_12_what_waits_is_told_as_a_list) {

@@ -360,5 +360,19 @@ TEST(Names, control_characters_do_not_get_into_headers) {
   EXPECT_EQ(quoted_name(""), "");
 }
 
+TEST(CanBeCalled, what_would_go_on_in_the_next_line_of_a_request_is_no_uri) {
+  using namespace std::string_view_literals;
+  for (const std::string_view end : {"\r\n"sv, "\r"sv, "\n"sv, "\r\nRoute: <sip:x>"sv, "\0"sv}) {
+    for (const char* start : {"sip:bob@example.org", "sip:bob@example.org;a=b", "sip:bob@example.org;a", "sip:bob;c=d",
+                              "sip:bob", "tel:+49301;phone-context=example.org", "sips:bob@[2001:db8::1];a=b"}) {
+      EXPECT_TRUE(can_be_called(start)) << start;
+      const std::string text = std::string(start).append(end);
+      EXPECT_FALSE(can_be_called(text)) << text;
+      EXPECT_FALSE(can_be_called(text + "@example.org")) << text;
+    }
+  }
+  EXPECT_TRUE(can_be_called("sip:bob@example.org;a=%0d%0a")) << "escaped it stays in its line";
+}
+
 }  // namespace
 }  // namespace parley::tests

@@ -17,10 +17,12 @@ const std::string history_xml =
     "<group-uri>sip:team@example.org</group-uri></conf-list></conference></history>"
     "<history id=\"12\"><size>5</size><date>2026-11-30T08:00:00.000Z</date>"
     "<history-reference>sip:history-bb@example.org</history-reference><pager><from>sip:alice@example.org</from>"
-    "<to>sip:list@example.org</to><recipient-list><entry><uri>sip:x@example.org</uri></entry></recipient-list></pager></history>"
+    "<to>sip:list@example.org</to><recipient-list><entry><uri>sip:x@example.org</uri></entry></recipient-list></"
+    "pager></history>"
     "</history-list>";
 const std::string deferred_xml =
-    "<deferred-list xmlns=\"urn:oma:xml:im:deferred-list\"><entry id=\"7\"><from display-name=\"Bob\">sip:bob@example.org</from>"
+    "<deferred-list xmlns=\"urn:oma:xml:im:deferred-list\"><entry id=\"7\"><from "
+    "display-name=\"Bob\">sip:bob@example.org</from>"
     "<to>sip:alice@example.org</to><date>2026-11-30T07:20:55.000Z</date><expiry>2026-12-01T07:20:55.000Z</expiry>"
     "<size>5</size><mode>pager</mode><status>waiting</status><reference>sip:deferred-aa@example.org</reference></entry>"
     "</deferred-list>";
@@ -28,7 +30,8 @@ const std::string deferred_xml =
 struct Keeping : ClientWorld {
   // The SUBSCRIBE of a list, answered with that document.
   using ClientWorld::ClientWorld;
-  std::string listed(const std::string& document, const std::string& type, const std::string& state = "terminated;reason=timeout") {
+  std::string listed(const std::string& document, const std::string& type,
+                     const std::string& state = "terminated;reason=timeout") {
     const std::string subscribe = next("SUBSCRIBE");
     const std::string ok = response(subscribe, "200 OK", "Contact: <sip:srv@127.0.0.1:5060>\r\nExpires: 0\r\n");
     receive(ok);
@@ -54,19 +57,21 @@ struct Keeping : ClientWorld {
     }
     invite = next("INVITE");
     respond(invite, "200 OK",
-            "Contact: <sip:srv@127.0.0.1:5060>;+g.oma.sip-im\r\nAllow: INVITE, ACK, BYE\r\nContent-Type: application/sdp\r\n",
+            "Contact: <sip:srv@127.0.0.1:5060>;+g.oma.sip-im\r\nAllow: INVITE, ACK, BYE\r\nContent-Type: "
+            "application/sdp\r\n",
             chat_sdp("a=setup:passive\r\na=sendonly\r\n"));
     EXPECT_NE(next("ACK"), "");
     const std::size_t path = invite.find("a=path:") + 7;
     own = invite.substr(path, invite.find("\r\n", path) - path);
     return media_up();
   }
-  void comes(core::ConnId conn, const std::string& lines, const std::string& content, const std::string& answer = "200 OK") {
+  void comes(core::ConnId conn, const std::string& lines, const std::string& content,
+             const std::string& answer = "200 OK") {
     const std::string tid = "tid" + std::to_string(++tids);
     const std::string size = std::to_string(content.size());
     bytes(conn, "MSRP " + tid + " SEND\r\nTo-Path: " + own + "\r\nFrom-Path: msrp://127.0.0.1:3000/bob;tcp\r\n" +
-                    "Message-ID: hist." + std::to_string(tids) + "\r\nByte-Range: 1-" + size + "/" + size + "\r\n" + lines +
-                    "\r\n\r\n" + content + "\r\n-------" + tid + "$\r\n");
+                    "Message-ID: hist." + std::to_string(tids) + "\r\nByte-Range: 1-" + size + "/" + size + "\r\n" +
+                    lines + "\r\n\r\n" + content + "\r\n-------" + tid + "$\r\n");
     said = written(conn);
     EXPECT_NE(said.find("MSRP " + tid + " " + answer), std::string::npos) << said;
   }
@@ -155,10 +160,12 @@ TEST(Stored, OMA_HIS_5_a_record_is_fetched_by_its_reference) {
   const Event fetch = world.event("fetch");
   EXPECT_EQ(fetch.get("id"), "11");
   EXPECT_NE(fetch.number_of("session"), 0U);
-  const std::string head = "From: Bob <sip:bob@example.org>\r\nTo: <sip:alice@example.org>\r\nDateTime: 2026-11-30T07:20:55Z\r\n"
-                           "NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: i1\r\n"
-                           "imdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: ";
-  world.comes(conn, "History-Direction: received\r\nHistory-Date: 2026-11-30T07:20:55.123Z\r\nContent-Type: message/cpim",
+  const std::string head =
+      "From: Bob <sip:bob@example.org>\r\nTo: <sip:alice@example.org>\r\nDateTime: 2026-11-30T07:20:55Z\r\n"
+      "NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: i1\r\n"
+      "imdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: ";
+  world.comes(conn,
+              "History-Direction: received\r\nHistory-Date: 2026-11-30T07:20:55.123Z\r\nContent-Type: message/cpim",
               head + "text/plain\r\n\r\nhello");
   Event message = world.event("message");
   EXPECT_EQ(message.get("from"), "sip:bob@example.org");
@@ -193,14 +200,16 @@ TEST(Stored, OMA_DEF_13_a_message_that_waits_is_fetched_and_its_receipt_given) {
   EXPECT_EQ(world.next("MESSAGE"), "");
   world.comes(conn, "Content-Type: message/cpim",
               "From: <sip:bob@example.org>\r\nTo: <sip:alice@example.org>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
-              "imdn.Message-ID: i1\r\nimdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: text/plain\r\n\r\nhi");
+              "imdn.Message-ID: i1\r\nimdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: "
+              "text/plain\r\n\r\nhi");
   EXPECT_EQ(world.event("message").get("text"), "hi");
   EXPECT_NE(world.next("MESSAGE").find("<delivered/>"), std::string::npos) << "OMA-DEF-9";
 }
 
 const std::string picture =
     "From: <sip:bob@example.org>\r\nTo: <sip:alice@example.org>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
-    "imdn.Message-ID: i1\r\nimdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: image/png\r\n\r\n\x89PNG";
+    "imdn.Message-ID: i1\r\nimdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: "
+    "image/png\r\n\r\n\x89PNG";
 
 TEST(Stored, OMA_DEF_13_what_can_not_be_saved_stays_with_the_server) {
   Keeping world;
@@ -236,10 +245,11 @@ TEST(Stored, OMA_DEF_13_the_last_chunk_is_refused) {
   Keeping world;
   const core::ConnId conn = world.fetching(Stored::deferred);
   world.fetched.full = true;
-  const auto chunk = [&](const std::string& tid, const std::string& range, const std::string& bytes, const std::string& flag) {
-    world.bytes(conn, "MSRP " + tid + " SEND\r\nTo-Path: " + world.own + "\r\nFrom-Path: msrp://127.0.0.1:3000/bob;tcp\r\n" +
-                          "Message-ID: m1\r\nByte-Range: " + range + "\r\nContent-Type: image/png\r\n\r\n" + bytes + "\r\n-------" +
-                          tid + flag + "\r\n");
+  const auto chunk = [&](const std::string& tid, const std::string& range, const std::string& bytes,
+                         const std::string& flag) {
+    world.bytes(conn, "MSRP " + tid + " SEND\r\nTo-Path: " + world.own +
+                          "\r\nFrom-Path: msrp://127.0.0.1:3000/bob;tcp\r\n" + "Message-ID: m1\r\nByte-Range: " +
+                          range + "\r\nContent-Type: image/png\r\n\r\n" + bytes + "\r\n-------" + tid + flag + "\r\n");
     return world.written(conn);
   };
   EXPECT_NE(chunk("one1", "1-3/6", "abc", "+").find("MSRP one1 200 "), std::string::npos);
@@ -342,8 +352,9 @@ struct Getting : Keeping {
     for (const Event& event : std::exchange(events, {})) job->on_event(client(), event);
   }
   void ends() {
-    receive("BYE sip:alice@127.0.0.1:40000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKbye\r\nMax-Forwards: 70\r\n"
-            "From: " + field(invite, "To") + ";tag=srv\r\nTo: " + field(invite, "From") + "\r\nCall-ID: " +
+    receive("BYE sip:alice@127.0.0.1:40000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKbye\r\n"
+            "Max-Forwards: 70\r\nFrom: " +
+            field(invite, "To") + ";tag=srv\r\nTo: " + field(invite, "From") + "\r\nCall-ID: " +
             field(invite, "Call-ID") + "\r\nCSeq: 2 BYE\r\n" + with_body(""));
     hear();
   }

@@ -34,9 +34,10 @@ class ChatJob final : public Job {
 
   void on_event(Client& client, const Event& event) override {
     bool news = true;  // a roster is told again when nobody has come or gone
-    if (event.name == "roster" && event.number_of("session") == current_) {
+    if (event.name == "roster") {
+      std::vector<std::string>& users = rosters_[event.number_of("session")];
       for (const Event::Field& field : event.fields) {
-        if (field.key == "users") news = std::exchange(roster_, field.items) != field.items;
+        if (field.key == "users") news = std::exchange(users, field.items) != field.items;
       }
     }
     if (settings_.json) {
@@ -51,15 +52,19 @@ class ChatJob final : public Job {
     if (event.name == "register_failed") {
       const int status = exit_of(event.number_of("status"));
       away_ = status == exit_unreachable;
-      if (!away_ || no_more_lines_) finish(status);
+      if (!away_) finish(status);
+      if (no_more_lines_) leave_when_sent(client);
     }
     if (event.name == "invited" && (event.get("kind") == "chat" || event.get("kind") == "group")) {
-      if (current_ == 0 || client.session(current_) == nullptr) {
-        current_ = static_cast<std::uint32_t>(event.number_of("session"));
+      // What is typed before the first session is for whom the user has named.
+      const bool awaits = !opened_ && !settings_.to.empty();
+      if (!awaits && (current_ == 0 || client.session(current_) == nullptr)) {
+        talk_in(static_cast<std::uint32_t>(event.number_of("session")));
       }
     }
     if (event.name == "entry") {
-      listed_[std::string(event.get("id"))] = event.get("of") == to_string(Stored::history) ? Stored::history : Stored::deferred;
+      const bool record = event.get("of") == to_string(Stored::history);
+      listed_[std::string(event.get("id"))] = record ? Stored::history : Stored::deferred;
     }
     if (event.name == "session" && event.get("state") == "open" && event.number_of("session") == current_) {
       for (const std::string& line : std::exchange(early_, {})) say(client, line);
@@ -69,17 +74,16 @@ class ChatJob final : public Job {
       if (event.name == "sent" && waiting_ != 0) --waiting_;
       if (no_more_lines_) leave_when_sent(client);
     }
+    if (event.name == "session" && event.get("state") == "ended") rosters_.erase(event.number_of("session"));
     if (event.name == "session" && event.get("state") == "ended" && event.number_of("session") == current_) {
-      current_ = 0;
-      // They were for the one who has gone, and for nobody who comes later.
-      if (!early_.empty()) complain(std::to_string(early_.size()) + " not sent");
-      early_.clear();
-      roster_.clear();
+      talk_in(0);
       if (opened_ && (no_more_lines_ || settings_.json)) {
         std::uint64_t status = 0;
         const std::string_view why = event.get("why");
         (void)std::from_chars(why.data(), why.data() + why.size(), status);
         finish(status == 0 ? exit_done : exit_of(status));
+      } else if (no_more_lines_) {
+        leave_when_sent(client);
       }
     }
   }
@@ -87,7 +91,6 @@ class ChatJob final : public Job {
   void on_line(Client& client, const std::optional<std::string>& line) override {
     if (!line) {
       no_more_lines_ = true;
-      if (away_) return finish(exit_unreachable);
       leave_when_sent(client);
       return;
     }
@@ -114,10 +117,20 @@ class ChatJob final : public Job {
   void open(Client& client) {
     if (opened_ || settings_.to.empty()) return;
     opened_ = true;
+    if (current_ != 0) talk_in(0);  // without a session the lines that wait are for this one
     const bool list = settings_.command == Settings::Command::group_create && !settings_.joins_group;
     current_ = list ? client.open_session({}, settings_.to, settings_.subject, true)
                     : client.open_session(settings_.to.front(), {}, settings_.subject, settings_.joins_group);
     if (current_ == 0) finish(exit_refused);
+  }
+
+  // Lines that wait are for the session that they were typed in, and for nobody in the next.
+  void talk_in(std::uint32_t number) {
+    if (number == current_) return;
+    current_ = number;
+    if (early_.empty()) return;
+    complain(std::to_string(early_.size()) + (early_.size() == 1 ? " line" : " lines") + " not sent");
+    early_.clear();
   }
 
   void say(Client& client, const std::string& text) {
@@ -140,9 +153,11 @@ class ChatJob final : public Job {
   }
 
   void leave_when_sent(Client& client) {
-    if (waiting_ != 0 || !early_.empty()) return;
+    if (waiting_ != 0) return;
     if (client.session(current_) != nullptr) {
-      client.leave(current_);
+      if (early_.empty()) client.leave(current_);
+    } else if (away_) {  // sessions and messages have their own ways and times
+      finish(exit_unreachable);
     } else if (opened_ || settings_.to.empty()) {
       finish(exit_done);
     }
@@ -174,8 +189,9 @@ class ChatJob final : public Job {
     } else if (name == "leave") {
       client.leave(number);
     } else if (name == "who") {
-      const std::vector<std::string> peer = {client.session(number)->peer};
-      for (const std::string& user : roster_.empty() ? peer : roster_) show("  " + harmless(user, false));
+      std::vector<std::string> users = {client.session(number)->peer};
+      if (const auto found = rosters_.find(number); found != rosters_.end()) users = found->second;
+      for (const std::string& user : users) show("  " + harmless(user, false));
     } else if (name == "add") {
       client.add_users(number, words);
     } else if (name == "expel") {
@@ -183,9 +199,9 @@ class ChatJob final : public Job {
     } else if (name == "call") {
       const std::uint32_t called = client.open_session(words[0], {}, {}, false);
       if (called == 0) return complain("there are too many sessions");
-      current_ = called;
+      talk_in(called);
     } else if (name == "accept") {
-      current_ = number;
+      if (client.session(number)->kind == SessionKind::chat) talk_in(number);
       client.accept(number);
     } else if (name == "decline") {
       client.decline(number, 603);
@@ -202,7 +218,7 @@ class ChatJob final : public Job {
         complain("to delete needs --xcap");
       }
     } else if (name == "session") {
-      current_ = number;
+      talk_in(number);
     } else if (name == "msg") {
       const std::string text = line.substr(line.find(words[1], line.find(words[0]) + words[0].size()));
       (void)client.send({.to = {words[0]},
@@ -254,8 +270,8 @@ class ChatJob final : public Job {
   std::uint64_t marked_ = 0;  // the last ticket of which a mark was shown,
   std::uint64_t mark_ = 0;    // and which: 1 delivered, 2 displayed
   std::string partial_;
-  std::vector<std::string> early_;  // typed before the session was open
-  std::vector<std::string> roster_;
+  std::vector<std::string> early_;  // typed before the session that is talked in was open
+  std::map<std::uint64_t, std::vector<std::string>> rosters_;  // by session
   std::map<std::string, Stored, std::less<>> listed_;  // by id, since the last time
 };
 

@@ -191,7 +191,8 @@ void Client::run_timers() {
 core::Instant Client::next_deadline() const {
   core::Instant at = std::min({agent_.next_deadline(), msrp_.next_deadline(), enrol_again_, publish_again_});
   for (const auto& [number, session] : sessions_) {
-    at = std::min({at, session.usage.next_deadline(), session.timer.next_deadline(), session.leave_at, session.lost_at});
+    at =
+        std::min({at, session.usage.next_deadline(), session.timer.next_deadline(), session.leave_at, session.lost_at});
     if (session.changes) at = std::min(at, session.changes->next_deadline());
   }
   for (const auto& [number, subscription] : subscriptions_) at = std::min(at, subscription.rules.deadline());

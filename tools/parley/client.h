@@ -63,6 +63,7 @@ struct ClientConfig {
   std::uint32_t pager_bytes = 1300;         // SEED3-8.1-1, DEC-12: a MESSAGE of this size is too long
   std::uint32_t sessions_max = 16;          // at one time; more are answered 486
   std::uint64_t file_bytes_max = 1U << 30;  // of one received
+  std::uint64_t saved_bytes_max = 1U << 30;  // of messages that are saved in files
   std::uint32_t waiting_max = 256;          // messages that wait for their session, and receipts waited for
   std::uint32_t subscriptions_max = 32;
   core::Duration receipt_wait = std::chrono::minutes(5);  // SEED3-8.1.1-N3: how long an IMDN is known again
@@ -186,7 +187,7 @@ class Client {
   // Where what is no text goes.
   struct Place {
     FileStore& store;
-    std::uint32_t session;  // 0: it came outside of sessions
+    std::uint32_t session;  // it came in; 0: outside of sessions
     std::string_view stem;  // of its file's name
   };
   struct Erasing {
@@ -283,9 +284,8 @@ class Client {
   Arrived show_stored(ImSession& session, const MsrpFact& fact);
 
   // client_content.cc
-  // `event` says who and when. A part that is not kept is told with its reason.
+  // `event` says who and when. A part that can not be kept is told alone, with its reason.
   Arrived tell_message(Event event, const Content& content, const Place& place);
-  void tell_part(Event event, const ContentPart& part, const Place& place, Arrived& arrived);
   [[nodiscard]] Kept keep(const ContentPart& part, const Place& place, Event& event);
 
   core::Random random_;
@@ -304,6 +304,7 @@ class Client {
   std::map<std::uint32_t, Subscription> subscriptions_;
   std::map<std::uint32_t, Erasing> erasing_;  // by ticket
   std::deque<Waiting> receipts_;
+  std::uint64_t saved_bytes_ = 0;  // in files_, by messages
   std::deque<Event> events_;
   std::uint32_t next_number_ = 1;
 

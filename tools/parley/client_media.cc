@@ -186,7 +186,7 @@ std::uint32_t Client::send_file(std::string to, FileOffer file, std::shared_ptr<
 
 void Client::on_message(ImSession& session, const MsrpFact& fact) {
   if (session.kind == SessionKind::stored) {
-    // A message that waits is the server's as long as it is not taken; a record stays there, and its next message may come.
+    // A message that waits is the server's as long as it is not taken; a record stays there, and goes on.
     const bool refused = show_stored(session, fact).kept != Kept::yes && session.stored == Stored::deferred;
     return msrp_.judge(session.number, fact.number, refused ? 413 : 200);
   }

@@ -147,7 +147,8 @@ void Client::on_pager(const UaFact& fact, ImSession* session) {
     lines.add(HeaderId::accept, taken_types);
     return answer(fact.server, 415, lines);
   }
-  if (arrived.kept == Kept::failed) return answer(fact.server, 480);
+  // Not 480: the user is here, and what others send him may be kept.
+  if (arrived.kept == Kept::failed) return answer(fact.server, 500);
   answer(fact.server, 200);  // R3428-1: no body, no Contact
   answer_receipts(content, sender, session, arrived);
 }

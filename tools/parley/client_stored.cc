@@ -1,8 +1,8 @@
-// tools/parley/client_stored.cc - what the server keeps for the user: messages that wait for him (OMA-DEF-10, -11, -13) and records
-// of his conversations (OMA-HIS-1, -5). See client.h.
+// tools/parley/client_stored.cc - what the server keeps for the user: messages that wait for him (OMA-DEF-10, -11, -13)
+// and records of his conversations (OMA-HIS-1, -5). See client.h.
 //
-// A list is asked for by SUBSCRIBE, a fetch of one NOTIFY; what an entry names is fetched by INVITE to its reference and comes by
-// MSRP; an entry is deleted by XCAP.
+// A list is asked for by SUBSCRIBE, a fetch of one NOTIFY; what an entry names is fetched by INVITE to its reference
+// and comes by MSRP; an entry is deleted by XCAP.
 #include <algorithm>
 #include <utility>
 
@@ -88,7 +88,8 @@ void Client::open_stored(Stored what, const StoredEntry& entry) {
                   .timer = {}};
   session.envelope = new_envelope();
   tell(Event("fetch").text("of", to_string(what)).text("id", entry.id).number("session", session.number));
-  session.media_open = msrp_.open(session.number, config_.msrp.relay.starts_with("msrps:"), {.types = {"*"}, .judged = true});
+  session.media_open =
+      msrp_.open(session.number, config_.msrp.relay.starts_with("msrps:"), {.types = {"*"}, .judged = true});
   if (session.media_open) return;
   session.failure = "503";
   end_session(session);
@@ -101,7 +102,8 @@ Client::Arrived Client::show_stored(ImSession& session, const MsrpFact& fact) {
   Event event("message");
   event.text("from", sender).if_any("name", content.from_name).text("mode", to_string(session.stored));
   event.number("session", session.number).if_any("way", line_of(fact.headers, "History-Direction"));
-  const std::string_view date = content.date.empty() ? line_of(fact.headers, "History-Date") : std::string_view(content.date);
+  const std::string_view date =
+      content.date.empty() ? line_of(fact.headers, "History-Date") : std::string_view(content.date);
   event.if_any("date", date).if_any("id", content.imdn_id);
   std::string stem(to_string(session.stored));
   stem.append("-").append(session.stored_id);
@@ -126,7 +128,8 @@ bool Client::delete_stored(Stored what, std::string id) {
 void Client::on_erased(std::uint32_t ticket, std::uint16_t status) {
   const auto found = erasing_.find(ticket);
   if (found == erasing_.end()) return;
-  tell(Event("deleted").text("of", to_string(found->second.what)).text("id", found->second.id).number("status", status));
+  tell(
+      Event("deleted").text("of", to_string(found->second.what)).text("id", found->second.id).number("status", status));
   erasing_.erase(found);
 }
 

@@ -17,6 +17,7 @@ namespace parley::client {
 namespace {
 
 constexpr std::size_t read_bytes = 256 * 1024;
+constexpr int names_max = 1000;              // NAME, 1-NAME and so on that are tried
 constexpr std::size_t name_bytes_max = 200;  // below what file systems allow, with room for ".part" and a number
 
 class FileSource final : public ByteSource {
@@ -83,6 +84,16 @@ std::string type_of(const std::string& name) {
   return "application/octet-stream";
 }
 
+// False, with errno: EEXIST where something of that name is there. What another program makes meanwhile is kept, too.
+bool rename_new(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
+  if (errno != EINVAL && errno != ENOSYS) return false;
+  // A file system, or a kernel, that does not know how.
+  if (::link(from.c_str(), to.c_str()) != 0) return false;
+  (void)::unlink(from.c_str());
+  return true;
+}
+
 }  // namespace
 
 std::string safe_name(std::string_view name) {
@@ -119,18 +130,22 @@ DiskFiles::~DiskFiles() {
 
 std::uint16_t DiskFiles::begin(std::uint32_t session, const FileOffer& offer) {
   if (directory_.empty()) return no_place;
+  if (files_.contains(session)) return 480;
   const std::string name = safe_name(offer.name);
-  constexpr int names_max = 1000;
   for (int i = 0; i < names_max; ++i) {
-    const std::string path = directory_ + "/" + (i == 0 ? "" : std::to_string(i) + "-") + name;
+    const std::string path = path_of(name, i);
     if (::access(path.c_str(), F_OK) == 0) continue;
     const int fd = ::open((path + ".part").c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST) continue;
     if (fd < 0) return 480;
-    files_[session] = {.fd = fd, .path = path, .offer = offer};
+    files_[session] = {.fd = fd, .name = name, .number = i, .offer = offer};
     return 0;
   }
   return 480;
+}
+
+std::string DiskFiles::path_of(const std::string& name, int number) const {
+  return directory_ + "/" + (number == 0 ? "" : std::to_string(number) + "-") + name;
 }
 
 bool DiskFiles::write(std::uint32_t session, std::uint64_t start, std::string_view bytes) {
@@ -155,7 +170,7 @@ FileStore::Result DiskFiles::end(std::uint32_t session, bool whole) {
   files_.erase(found);
   struct stat facts {};
   (void)::fstat(file.fd, &facts);
-  const std::string part = file.path + ".part";
+  const std::string part = path_of(file.name, file.number) + ".part";
   sip::Sha1 wanted{};
   sip::Sha1 got{};
   if (!whole) {
@@ -165,14 +180,23 @@ FileStore::Result DiskFiles::end(std::uint32_t session, bool whole) {
   } else if (!file.offer.sha1.empty() && sip::decode_file_hash(file.offer.sha1, wanted) &&
              (!sip::decode_file_hash(sha1_of(file.fd), got) || got != wanted)) {
     result.why = "another hash than announced";
-  } else if (::rename(part.c_str(), file.path.c_str()) != 0) {
-    result.why = std::strerror(errno);
   } else {
-    result.good = true;
+    do {
+      result.path = path_of(file.name, file.number);
+      result.good = rename_new(part, result.path);
+    } while (!result.good && errno == EEXIST && ++file.number < names_max);
+    if (!result.good) result.why = std::strerror(errno);
   }
-  result.path = result.good ? file.path : part;
   ::close(file.fd);
+  if (result.good) return result;
+  result.path = part;
+  if (session == of_message) {  // it comes again, whole
+    (void)::unlink(part.c_str());
+    result.path.clear();
+  }
   return result;
 }
+
+void DiskFiles::remove(const std::string& path) { (void)::unlink(path.c_str()); }
 
 }  // namespace parley::client

@@ -229,6 +229,7 @@ bool configure(const Settings& settings, const Network& network, const std::stri
                             settings.command == Settings::Command::group_create;
   config.sessions_max = settings.sessions_max;
   config.file_bytes_max = settings.file_bytes_max;
+  config.saved_bytes_max = settings.saved_bytes_max;
   return true;
 }
 
@@ -277,14 +278,13 @@ int run(const Settings& settings, const std::string& password, std::shared_ptr<c
   const std::unique_ptr<Screen> screen = make_screen(lines, settings.json);
   std::unique_ptr<HttpXcap> xcap;
   if (!settings.xcap.empty()) {
-    xcap = std::make_unique<HttpXcap>(HttpXcapConfig{.root = settings.xcap,
-                                                     .user = config.agent.user,
-                                                     .password = password,
-                                                     .tls_ca = settings.tls_ca},
-                                      [&mailboxes](std::uint32_t ticket, std::uint16_t status) {
-                                        core::AdminRequest said{.id = ticket, .kind = of_xcap, .argument = std::to_string(status)};
-                                        mailboxes.post(0, {.kind = core::Post::Kind::admin, .admin = std::move(said)});
-                                      });
+    xcap = std::make_unique<HttpXcap>(
+        HttpXcapConfig{
+            .root = settings.xcap, .user = config.agent.user, .password = password, .tls_ca = settings.tls_ca},
+        [&mailboxes](std::uint32_t ticket, std::uint16_t status) {
+          core::AdminRequest said{.id = ticket, .kind = of_xcap, .argument = std::to_string(status)};
+          mailboxes.post(0, {.kind = core::Post::Kind::admin, .admin = std::move(said)});
+        });
   }
   Front front(pool, *metrics, mailboxes, std::move(config), files, fetched, xcap.get(),
               make_job(settings, std::move(body), std::move(file)), *screen);

@@ -62,11 +62,15 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
       ->capture_default_str();
   app.add_option("--file-bytes-max", s.file_bytes_max, "bytes of a file received; more is answered 488")
       ->capture_default_str();
+  app.add_option("--saved-bytes-max", s.saved_bytes_max,
+                 "bytes of messages that one run saves in --files, at least 4096 for each; more is refused")
+      ->capture_default_str();
   app.add_option("--chunk-bytes", s.chunk_bytes, "bytes of a message in one MSRP chunk")
       ->check(CLI::Range(16, 65'536))
       ->capture_default_str();
   double seconds = 40;
-  app.add_option("--timeout", seconds, "seconds that send, settings, history, deferred and register --once wait for their answer")
+  app.add_option("--timeout", seconds,
+                 "seconds that send, settings, history, deferred and register --once wait for their answer")
       ->check(CLI::Range(0.1, 86'400.0))
       ->capture_default_str();
   const std::map<std::string, core::LoopKind> loops{
@@ -91,7 +95,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   receive->add_flag("--json", s.json, "one JSON object a line and event");
   receive->add_option("--count", s.count, "end after so many messages and files");
   receive->add_option("--files", s.directory,
-                      "take files, and what is no text, into this directory (default: they are refused)");
+                      "take files, and what is no text, into this directory (default: they are refused, "
+                      "also a text that such a part comes with)");
   receive->add_flag("--displayed", s.display, "tell senders who ask that their message was shown");
 
   CLI::App* const chat = app.add_subcommand("chat", "talk to a user or a group");
@@ -101,7 +106,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   chat->add_flag("--group", group, "it is a group or a session of several");
   chat->add_option("--subject", s.subject, "what about");
   chat->add_option("--files", s.directory,
-                   "take files, and what is no text, into this directory (default: they are refused)");
+                   "take files, and what is no text, into this directory (default: they are refused, "
+                   "also a text that such a part comes with)");
   chat->add_flag("--ask", s.ask, "invitations wait for /accept or /decline");
   chat->add_flag("--json", s.json, "events as lines of JSON; lines of standard input are messages and commands");
 
@@ -129,7 +135,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     CLI::App* const list = kept->add_subcommand("list", "what there is");
     CLI::App* const fetch = kept->add_subcommand("get", "fetch one and show it");
     fetch->add_option("--files", s.directory,
-                      "save what is no text in this directory (default: the current one; with --json it is in the events)");
+                      "save what is no text in this directory (default: the current one; with --json it is in the "
+                      "events)");
     CLI::App* const remove = kept->add_subcommand("delete", "delete one; needs --xcap");
     for (CLI::App* const one : {fetch, remove}) one->add_option("id", s.id, "as 'list' shows it")->required();
     for (CLI::App* const one : {list, fetch, remove}) one->add_flag("--json", s.json, "events as lines of JSON");
@@ -187,10 +194,14 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   if (set->parsed()) s.command = Settings::Command::settings_set;
   if (create->parsed()) s.command = Settings::Command::group_create;
   if (history->parsed()) s.stored = Stored::history;
-  if ((history->parsed() || deferred->parsed()) && !s.id.empty() && !is_stored_id(s.id)) return bad("'" + s.id + "' is no id");
+  if ((history->parsed() || deferred->parsed()) && !s.id.empty() && !is_stored_id(s.id)) {
+    return bad("'" + s.id + "' is no id");
+  }
   std::string server;
   std::string path;
-  if (!s.xcap.empty() && !split_xcap_root(s.xcap, server, path)) return bad("--xcap: '" + s.xcap + "' is no http or https URL");
+  if (!s.xcap.empty() && !split_xcap_root(s.xcap, server, path)) {
+    return bad("--xcap: '" + s.xcap + "' is no http or https URL");
+  }
   if (s.command == Settings::Command::stored_delete && s.xcap.empty()) return bad("delete: --xcap says where");
   return parsed;
 }

@@ -27,6 +27,17 @@ std::size_t character_at(std::string_view text) {
   return 0;
 }
 
+// It is not seen itself, but makes what stands around it seen in another order or on another line. Only U+061C has two
+// bytes, the others have three.
+bool is_hidden(std::string_view character) {
+  if (character == "\xd8\x9c") return true;
+  if (character.size() != 3) return false;
+  const auto bits = [&](std::size_t i, unsigned mask) { return static_cast<unsigned char>(character[i]) & mask; };
+  const unsigned value = bits(0, 0x0f) << 12 | bits(1, 0x3f) << 6 | bits(2, 0x3f);
+  return (value >= 0x200b && value <= 0x200f) || (value >= 0x2028 && value <= 0x202e) ||
+         (value >= 0x2060 && value <= 0x206f) || value == 0xfeff;
+}
+
 }  // namespace
 
 std::string harmless(std::string_view text, bool keep_lines) {
@@ -40,7 +51,9 @@ std::string harmless(std::string_view text, bool keep_lines) {
     if (c == '\r') continue;
     bool kept = size != 0 && byte >= 0x20 && byte != 0x7f;
     if (byte < 0x20) kept = c == '\t' || (keep_lines && c == '\n');
-    if (c == '\xc2' && size == 2) kept = static_cast<unsigned char>(character[1]) >= 0xa0;  // U+0080 to U+009F are controls
+    if (c == '\xc2' && size == 2) kept = static_cast<unsigned char>(character[1]) >= 0xa0;  // below: controls
+    // A text ends with its own line; a name stands in a sentence of ours.
+    if (!keep_lines && is_hidden(character)) kept = false;
     out += kept ? character : "?";
   }
   return out;

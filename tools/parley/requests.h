@@ -87,8 +87,8 @@ struct PublishWish {
 [[nodiscard]] Request publish_settings(const Self& self, const PublishWish& wish);
 // To see what holds: a fetch (Expires: 0).
 [[nodiscard]] Request fetch_settings(const Self& self);
-// Which messages the deferred messaging function keeps for us (SEED3-5.2.4-10, OMA-DEF-11), or what records there are of our
-// conversations (OMA-HIS-1): a fetch, too.
+// Which messages the deferred messaging function keeps for us (SEED3-5.2.4-10, OMA-DEF-11), or what records there are
+// of our conversations (OMA-HIS-1): a fetch, too.
 [[nodiscard]] Request fetch_list(const Self& self, Stored what);
 
 // The first SUBSCRIBE; later ones have the same lines in the dialog.

@@ -44,6 +44,7 @@ struct Settings {
   std::uint32_t sessions_max = 16;
   std::uint64_t message_bytes_max = 1 << 20;
   std::uint64_t file_bytes_max = 1U << 30;
+  std::uint64_t saved_bytes_max = 1U << 30;
   std::uint32_t chunk_bytes = 2048;
   core::Duration timeout = std::chrono::seconds(40);  // of what a one-shot command waits for: longer than Timer F
   core::LoopKind loop = core::LoopKind::automatic;

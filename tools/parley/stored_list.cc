@@ -106,7 +106,8 @@ std::string stored_path(Stored what, std::string_view aor, std::string_view id) 
   policy::put_percent_encoded(aor, path);
   path.append("/").append(deferred ? policy::deferred_list_document : policy::history_document).append("/~~/");
   path.append(deferred ? "deferred-list/" : "history-list/");
-  policy::put_percent_encoded(std::string(deferred ? "entry" : "history").append("[@id=\"").append(id).append("\"]"), path);
+  policy::put_percent_encoded(std::string(deferred ? "entry" : "history").append("[@id=\"").append(id).append("\"]"),
+                              path);
   return path;
 }
 

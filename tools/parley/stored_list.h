@@ -1,5 +1,5 @@
-// tools/parley/stored_list.h - what the server keeps for the user: messages that wait for him (OMA-DEF-10, -11) and records of his
-// conversations (OMA-HIS-1, -2); the lists that say what there is, and how XCAP names an entry.
+// tools/parley/stored_list.h - what the server keeps for the user: messages that wait for him (OMA-DEF-10, -11) and
+// records of his conversations (OMA-HIS-1, -2); the lists that say what there is, and how XCAP names an entry.
 //
 // Values in, values out.
 #pragma once

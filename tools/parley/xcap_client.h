@@ -9,7 +9,8 @@ namespace parley::client {
 class XcapClient {
  public:
   virtual ~XcapClient() = default;
-  // DELETE; `path`: below the XCAP root, percent-encoded. What comes of it is told by Client::on_erased(), in a later step.
+  // DELETE; `path`: below the XCAP root, percent-encoded. What comes of it is told by Client::on_erased(), in a later
+  // step.
   virtual void erase(std::uint32_t ticket, std::string path) = 0;
 };
 
