@@ -19,6 +19,7 @@
 #include "tools/parley/disk_files.h"
 #include "tools/parley/http_xcap.h"
 #include "tools/parley/network.h"
+#include "tools/parley/requests.h"
 #include "tools/parley/screen.h"
 #include "tools/parleyd/version.h"
 
@@ -103,7 +104,10 @@ class Front final : public core::Worker {
       job_->on_event(*client_, event);
       if (event.name != "roster") continue;
       for (const Event::Field& field : event.fields) {
-        if (field.key == "users") screen_.know(field.items);
+        if (field.key != "users") continue;
+        std::vector<std::string> names = field.items;  // a peer wrote them, and the terminal shows them
+        std::erase_if(names, [](const std::string& name) { return !can_be_called(name); });
+        screen_.know(std::move(names));
       }
     }
     if (const std::string text = job_->take_output(); !text.empty()) screen_.show(text);
