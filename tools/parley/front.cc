@@ -9,7 +9,10 @@
 
 #include <charconv>
 #include <cstdio>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "core/entropy.h"
 #include "core/mailbox.h"
