@@ -318,8 +318,8 @@ void Focus::all_have_answered(FocusSession& s) {
   if (Participant* const left = participants_.get(id)) settle(*left);
 }
 
-// Who has not answered gets nothing of it: the others have waited long enough. What becomes of our CANCEL is not waited for, which
-// may take 64*T1 (RFC 3261 section 9.1); a 2xx that crosses it is ended by BYE.
+// Who has not answered gets nothing of it: the others have waited long enough. What becomes of our CANCEL is not waited
+// for, which may take 64*T1 (RFC 3261 section 9.1); a 2xx that crosses it is ended by BYE.
 void Focus::gather_no_longer(FocusSession& s) {
   s.gather_until = core::never;
   s.waiting.clear();
@@ -336,7 +336,8 @@ void Focus::gather_no_longer(FocusSession& s) {
     Participant* const p = participants_.get(id);
     if (p == nullptr || !p->invited_by_us() || p->stand != Participant::Stand::inviting || p->written_off) continue;
     p->written_off = true;
-    if (may_store_for(s) && p->unreached.aor.empty()) p->unreached = std::move(p->given_up);  // OMA-LRG-3: he gets it later
+    // OMA-LRG-3: he gets it later.
+    if (may_store_for(s) && p->unreached.aor.empty()) p->unreached = std::move(p->given_up);
     outcome(s, *p, 480);
   }
   if (s.asking != 0 && !s.ending) s.gather_until = now_ + config_->store_answer;

@@ -1,9 +1,11 @@
-// policy/pager_trace.h - the last pager messages of a shard, for operators who look for one of them: which way each took, what came
-// of it, never what it says. Another one has the last messages of MSRP that media pairs have passed (media_pair.h).
+// policy/pager_trace.h - the last pager messages of a shard, for operators who look for one of them: which way each took,
+// what came of it, never what it says. Another one has the last messages of MSRP that media pairs have passed
+// (media_pair.h).
 //
-// A circle of `capacity` records, about 600 bytes each; the oldest makes room for a new one. A message costs one record, where what
-// names it is hashed, and a store into it for each hop, answer and end: records are found by their number, and by their Message-ID
-// where it is said whose that is. Operators' looking for one compares the hashes of all of them. Core-local.
+// A circle of `capacity` records, about 600 bytes each; the oldest makes room for a new one. A message costs one record,
+// where what names it is hashed, and a store into it for each hop, answer and end: records are found by their number, and
+// by their Message-ID where it is said whose that is. Operators' looking for one compares the hashes of all of them.
+// Core-local.
 #pragma once
 
 #include <algorithm>
@@ -152,8 +154,8 @@ class PagerTrace {
     std::array<core::Hash128, 3> names{};
     TracedPager message;
     std::uint64_t previous = 0;
-    // Its place_of(); 0: nobody looks for it so, or a newer one has that. Each is there once, so chains are as short as hashes are
-    // even, whatever Message-IDs senders give out.
+    // Its place_of(); 0: nobody looks for it so, or a newer one has that. Each is there once, so chains are as short as
+    // hashes are even, whatever Message-IDs senders give out.
     std::uint64_t place = 0;
     std::uint32_t next = none;  // index of one with the same head
   };
