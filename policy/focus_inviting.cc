@@ -7,6 +7,7 @@
 #include "policy/entry_headers.h"
 #include "policy/focus.h"
 #include "policy/own_names.h"
+#include "policy/user_key.h"
 #include "sip/address.h"
 #include "sip/fork_rules.h"
 #include "sip/leg_pair.h"
@@ -364,13 +365,12 @@ void Focus::nobody_came(FocusSession& s, Participant& originator) {
 
 // OMA-SES-9: the same device has come again, or who is still being invited has come.
 void Focus::replace_older(FocusSession& s, const Participant& by) {
-  std::vector<std::string> keys;
-  home_.put_keys(by.uri, keys);
+  const std::vector<std::string> keys = home_.keys_of(by.uri);
   const std::vector<core::SlotId> all = s.participants;
   for (const core::SlotId id : all) {
     Participant* const p = participants_.get(id);
     if (p == nullptr || p == &by || p->stand == Participant::Stand::gone) continue;
-    if (std::find(keys.begin(), keys.end(), p->key) == keys.end()) continue;
+    if (!has_key(keys, p->key)) continue;
     if (p->stand == Participant::Stand::inviting) {  // he has come by himself
       if (!p->invited_by_us() || by.invited_by_us()) continue;
       hang_up(*p, "SIP;cause=200;text=\"Joined\"");

@@ -143,6 +143,12 @@ void Home::put_keys(std::string_view uri, std::vector<std::string>& keys) const 
   }
 }
 
+bool Home::same_user(std::span<const std::string> keys, std::string_view other) const {
+  if (keys.empty() || has_key(keys, other)) return !keys.empty();
+  const std::string_view number = number_in(other);
+  return !number.empty() && number == number_in(keys.front()) && has_key(keys_of(other), keys.front());
+}
+
 bool Home::is_user(std::string_view text, const Routing& routing) const {
   sip::Uri uri;
   if (!sip::parse_uri(text, uri)) return false;
