@@ -395,6 +395,8 @@ class Focus : public UserAgent {
   void carry_out_refer(FocusSession& s, const Referral& referral, FocusRefer* told);
   void forget_recipients(FocusSession& s);
   void expel(FocusSession& s, std::span<const std::string> keys, std::uint32_t number);
+  // Whether he is in a session, or on the way into it.
+  [[nodiscard]] bool is_here(const FocusSession& s, std::span<const std::string> keys) const;
   void on_refer(Participant& p, const Received& request, sip::TransactionId server);
   [[nodiscard]] Participant* participant_of(FocusSession& s, const Received& request, std::string_view identity);
   void on_message(Participant& p, const Received& request, sip::TransactionId server);

@@ -206,14 +206,13 @@ std::uint16_t Focus::refer(const Received& request, const sip::RequestMatch& mat
 // Who sends a request to the session identity: one of his dialogs, that which Target-Dialog names if it does. Its ids
 // alone prove nothing here: everybody on the way of that dialog has seen them (RFC 4538 section 8, R4538-1).
 Participant* Focus::participant_of(FocusSession& s, const Received& request, std::string_view identity) {
-  const std::string key = user_key(identity);
-  if (key.empty()) return nullptr;
+  const std::vector<std::string> keys = home_.keys_of(identity);
   sip::TargetDialog target;
   const bool named = sip::parse_target_dialog(request.head.value(HeaderId::target_dialog, request.bytes), target);
   Participant* found = nullptr;
   for (const core::SlotId id : s.participants) {
     Participant* const p = participants_.get(id);
-    if (p == nullptr || p->stand != Participant::Stand::in || p->key != key) continue;
+    if (p == nullptr || p->stand != Participant::Stand::in || !has_key(keys, p->key)) continue;
     if (named && p->dialog->is(target.call_id, target.local_tag, target.remote_tag)) return p;
     if (found == nullptr) found = p;
   }
@@ -237,13 +236,7 @@ void Focus::carry_out_refer(FocusSession& s, const Referral& referral, FocusRefe
     return;
   }
   for (const Recipient& target : referral.targets.list) {
-    const auto there = [&](core::SlotId id) {
-      const Participant* const p = participants_.get(id);
-      return p != nullptr && p->stand != Participant::Stand::gone && p->key == target.key;
-    };
-    const bool waits = std::any_of(s.waiting.begin(), s.waiting.end(),
-                                   [&](const Invitee& invitee) { return invitee.key == target.key; });
-    if (waits || std::any_of(s.participants.begin(), s.participants.end(), there)) {  // T-51
+    if (is_here(s, home_.keys_of(target.uri))) {  // T-51
       if (number != 0) refer_outcome(s, number, 200);
       continue;
     }
@@ -266,15 +259,19 @@ void Focus::forget_recipients(FocusSession& s) {
   if (list.size() < config_->focus.participants_per_session_max) return;
   metrics_.add(Metric::sip_session_refers_limit);
   const auto absent = std::find_if(list.begin(), list.end(), [&](const Recipient& recipient) {
-    const auto here = [&](core::SlotId id) {
-      const Participant* const p = participants_.get(id);
-      return p != nullptr && p->stand != Participant::Stand::gone && p->key == recipient.key;
-    };
-    const auto is_he = [&](const Invitee& invitee) { return invitee.key == recipient.key; };
-    return std::none_of(s.waiting.begin(), s.waiting.end(), is_he) &&
-           std::none_of(s.participants.begin(), s.participants.end(), here);
+    return !is_here(s, home_.keys_of(recipient.uri));
   });
   if (absent != list.end()) list.erase(absent);
+}
+
+bool Focus::is_here(const FocusSession& s, std::span<const std::string> keys) const {
+  const auto waits = [&](const Invitee& invitee) { return home_.same_user(keys, invitee.key); };
+  const auto there = [&](core::SlotId id) {
+    const Participant* const p = participants_.get(id);
+    return p != nullptr && p->stand != Participant::Stand::gone && home_.same_user(keys, p->key);
+  };
+  return std::any_of(s.waiting.begin(), s.waiting.end(), waits) ||
+         std::any_of(s.participants.begin(), s.participants.end(), there);
 }
 
 // OMA-SES-7.

@@ -119,6 +119,7 @@ struct NumberedGroups : Groups {
       spec.rules = std::vector<policy::Rule>{rule};
     } else {
       spec.members.push_back({.uri = member, .key = {}, .display_name = {}});
+      if (!also.empty()) spec.members.push_back({.uri = also, .key = {}, .display_name = {}});
     }
     make_with(spec);
   }
@@ -144,6 +145,7 @@ struct NumberedGroups : Groups {
   }
   std::unique_ptr<Phone> number;
   std::unique_ptr<Phone> other;
+  std::string also;  // another member
 };
 
 TEST_F(NumberedGroups, OMA_GRP_4_AMemberByHisNumberIsTheUserOfThatName) {
@@ -179,6 +181,19 @@ TEST_F(NumberedGroups, OMA_GRP_2_WhoBeginsASessionIsNotInvitedToItByHisNumber) {
   const std::string ok = number->want("200 INVITE");
   number->take(ok);
   number->ack();
+}
+
+TEST_F(NumberedGroups, OMA_GRP_2_AMemberByBothOfHisNamesIsCalledOnce) {
+  also = "sip:+15550100@example.org";
+  make_numbered("tel:+15550100", true);
+  call_team(*alice);
+  EXPECT_EQ(line->world.metric(Metric::sip_session_invites), 3U);
+  make_numbered("tel:+15550100", true);
+  line->world.media().binds = true;
+  alice->invite_uri("sip:team@example.org", msrp_sdp("alice", "a=sendonly\r\na=setup:actpass\r\n", "*"),
+                    "Accept-Contact: *;+g.oma.sip-im.large-message\r\nUser-Agent: IM-client/OMA1.0 test\r\n"
+                    "Allow: INVITE, ACK, CANCEL, BYE\r\n");
+  EXPECT_EQ(line->world.metric(Metric::sip_session_invites), 3U) << "OMA-LRG-3";
 }
 
 // Who he is does not depend on whether he says it for the first time.

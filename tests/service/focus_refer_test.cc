@@ -257,6 +257,44 @@ TEST_F(NumberedRefers, OMA_SES_7_ToLeaveByOnesOtherNameIsNoExpulsion) {
   EXPECT_EQ(comes(*number, by_address), "200") << "OMA-SES-9";
 }
 
+TEST_F(NumberedRefers, OMA_SES_7_TheInitiatorIsItByHisOtherNameToo) {
+  begin(*number, {"bob", "carol"});
+  join(*bob);
+  join(*carol);
+  number->take(number->want("200 INVITE"));
+  number->ack();
+  alice->target = number->target;  // comes() goes there
+  ASSERT_EQ(comes(*other, by_number), "200");
+  other->request("REFER", {}, "Refer-To: <sip:bob@example.org;method=BYE>\r\nRefer-Sub: false\r\n");
+  other->want("200 REFER");
+  ended(*bob);
+}
+
+TEST_F(NumberedRefers, T_51_WhoIsInIsNotCalledByHisOtherName) {
+  gather_with(by_number);
+  ASSERT_EQ(comes(*number, by_address), "200");
+  const std::uint64_t invites = line->world.metric(Metric::sip_session_invites);
+  for (const std::string& name : {by_number, by_address}) {
+    alice->request("REFER", {}, "Refer-To: <" + name + ">\r\n");
+    alice->want("202 REFER");
+    EXPECT_EQ(told(*alice), "100 Trying");
+    EXPECT_EQ(told(*alice), "200 OK") << name;
+  }
+  EXPECT_EQ(line->world.metric(Metric::sip_session_invites), invites);
+  number->quiet();
+}
+
+TEST_F(NumberedRefers, OMA_SES_10_WhoWritesByHisOtherNameIsInIt) {
+  gather_with(by_number);
+  ASSERT_EQ(comes(*number, by_address), "200");
+  other->call_id = "m1";
+  other->local = "<sip:+15550199@example.org>;tag=m1";
+  other->remote = "<" + alice->target + ">";
+  other->target = alice->target;
+  other->send_typed("MESSAGE", "text/plain", "hello", "P-Asserted-Identity: <" + by_number + ">\r\n");
+  EXPECT_EQ(code(other->next()), "202");
+}
+
 // --- its subscription
 
 TEST_F(Refers, R3515_1_TheSubscriptionOfAReferIsRefreshedAndEndedInItsDialog) {
