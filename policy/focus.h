@@ -158,8 +158,8 @@ class Focus : public UserAgent {
   [[nodiscard]] bool deposit(const sip::Received& request, sip::TransactionId server, const Deposit& what);
   // Of an INVITE of ours: whom it is for can not be reached; its outcome will say so.
   void on_unreached(core::SlotId participant, StoredCopy copy);
-  // His devices ring and have been called off since he counts as one who can not be reached. What comes of that may take
-  // long.
+  // His devices ring and have been called off since he counts as one who can not be reached. What comes of that may
+  // take long.
   void on_given_up(core::SlotId participant, StoredCopy copy);
   // A message for `aor` goes out as INVITE (OMA-DEF-8). What has become of it next_pushed() tells, always.
   struct Push {

@@ -58,9 +58,9 @@ class Home {
   std::string_view user_aor(std::string_view identity, std::string& room) const;
   // Whether a URI is that of a user of ours. A number may be anybody's.
   [[nodiscard]] bool serves(std::string_view user) const;
-  // The keys of whoever goes by that URI or key, appended, each once: user_key of it, and of a user of ours whose name is
-  // a number that number, which is his. The other way round a number is a user of ours where there is an account of that
-  // name.
+  // The keys of whoever goes by that URI or key, appended, each once: user_key of it, and of a user of ours whose name
+  // is a number that number, which is his. The other way round a number is a user of ours where there is an account of
+  // that name.
   void put_keys(std::string_view uri, std::vector<std::string>& keys) const;
   [[nodiscard]] std::vector<std::string> keys_of(std::string_view uri) const {
     std::vector<std::string> keys;

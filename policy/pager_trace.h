@@ -1,10 +1,10 @@
-// policy/pager_trace.h - the last pager messages of a shard, for operators who look for one of them: which way each took,
-// what came of it, never what it says. Another one has the last messages of MSRP that media pairs have passed
+// policy/pager_trace.h - the last pager messages of a shard, for operators who look for one of them: which way each
+// took, what came of it, never what it says. Another one has the last messages of MSRP that media pairs have passed
 // (media_pair.h).
 //
-// A circle of `capacity` records, about 600 bytes each; the oldest makes room for a new one. A message costs one record,
-// where what names it is hashed, and a store into it for each hop, answer and end: records are found by their number, and
-// by their Message-ID where it is said whose that is. Operators' looking for one compares the hashes of all of them.
+// A circle of `capacity` records, about 600 bytes each; the oldest makes room for a new one. A message costs one
+// record, where what names it is hashed, and a store into it for each hop, answer and end: records are found by their
+// number, and by their Message-ID where it is said whose that is. Operators' looking for one compares the hashes of all of them.
 // Core-local.
 #pragma once
 

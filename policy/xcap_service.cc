@@ -406,7 +406,9 @@ XcapOutcome XcapService::changed(const XcapAsk& ask, const XcapRequest& request,
                    XcapLimit::documents_per_user);
   }
   if (bytes_ - before + bytes.size() > config_.bytes_max) return limited(answer(507), XcapLimit::documents_bytes);
-  if (stored == nullptr && documents_.size() >= config_.documents_max) return limited(answer(507), XcapLimit::documents);
+  if (stored == nullptr && documents_.size() >= config_.documents_max) {
+    return limited(answer(507), XcapLimit::documents);
+  }
   XcapOutcome outcome = answer(created ? 201 : 200);
   outcome.change = XcapChange{.row = {.auid = ask.place.auid,
                                       .owner = stored == nullptr ? ask.place.owner : stored->row.owner,

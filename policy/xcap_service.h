@@ -70,8 +70,8 @@ struct XcapChange {
   core::XcapRow row{};
   XcapValue value{};
   std::string previous_etag{};
-  // What the store has of that document under the user's other name, which this one goes before, goes with it: its owner;
-  // empty: there is none.
+  // What the store has of that document under the user's other name, which this one goes before, goes with it: its
+  // owner; empty: there is none.
   std::string also_removes{};
 };
 
