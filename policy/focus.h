@@ -158,7 +158,8 @@ class Focus : public UserAgent {
   [[nodiscard]] bool deposit(const sip::Received& request, sip::TransactionId server, const Deposit& what);
   // Of an INVITE of ours: whom it is for can not be reached; its outcome will say so.
   void on_unreached(core::SlotId participant, StoredCopy copy);
-  // His devices ring and have been called off since he counts as one who can not be reached. What comes of that may take long.
+  // His devices ring and have been called off since he counts as one who can not be reached. What comes of that may
+  // take long.
   void on_given_up(core::SlotId participant, StoredCopy copy);
   // A message for `aor` goes out as INVITE (OMA-DEF-8). What has become of it next_pushed() tells, always.
   struct Push {
@@ -393,7 +394,9 @@ class Focus : public UserAgent {
                                           bool anonymous, Referral& referral);
   void carry_out_refer(FocusSession& s, const Referral& referral, FocusRefer* told);
   void forget_recipients(FocusSession& s);
-  void expel(FocusSession& s, std::string_view key, std::uint32_t number);
+  void expel(FocusSession& s, std::span<const std::string> keys, std::uint32_t number);
+  // Whether he is in a session, or on the way into it.
+  [[nodiscard]] bool is_here(const FocusSession& s, std::span<const std::string> keys) const;
   void on_refer(Participant& p, const Received& request, sip::TransactionId server);
   [[nodiscard]] Participant* participant_of(FocusSession& s, const Received& request, std::string_view identity);
   void on_message(Participant& p, const Received& request, sip::TransactionId server);
@@ -405,9 +408,10 @@ class Focus : public UserAgent {
   void stop_watching(const FocusSession& s, const Participant& p);
   void show_alias(FocusSession& s, Participant& p, std::string_view alias);
   void show_ended(FocusSession& s);
-  [[nodiscard]] bool may_watch(const FocusSession& s, std::string_view key, std::string_view uri) const;
+  [[nodiscard]] bool may_watch(const FocusSession& s, std::string_view key) const;
   // What the rules of its group say, with the lists that they name.
-  [[nodiscard]] bool group_lets(const FocusSession& s, std::string_view uri, bool anonymous, GroupAction action) const;
+  [[nodiscard]] bool group_lets(const FocusSession& s, std::span<const std::string> keys, bool anonymous,
+                                GroupAction action) const;
 
   // focus_text.cc
   [[nodiscard]] std::string features_toward(const FocusSession& s, bool oma_client) const;

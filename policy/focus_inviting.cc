@@ -7,6 +7,7 @@
 #include "policy/entry_headers.h"
 #include "policy/focus.h"
 #include "policy/own_names.h"
+#include "policy/user_key.h"
 #include "sip/address.h"
 #include "sip/fork_rules.h"
 #include "sip/leg_pair.h"
@@ -318,8 +319,8 @@ void Focus::all_have_answered(FocusSession& s) {
   if (Participant* const left = participants_.get(id)) settle(*left);
 }
 
-// Who has not answered gets nothing of it: the others have waited long enough. What becomes of our CANCEL is not waited for, which
-// may take 64*T1 (RFC 3261 section 9.1); a 2xx that crosses it is ended by BYE.
+// Who has not answered gets nothing of it: the others have waited long enough. What becomes of our CANCEL is not waited
+// for, which may take 64*T1 (RFC 3261 section 9.1); a 2xx that crosses it is ended by BYE.
 void Focus::gather_no_longer(FocusSession& s) {
   s.gather_until = core::never;
   s.waiting.clear();
@@ -336,7 +337,8 @@ void Focus::gather_no_longer(FocusSession& s) {
     Participant* const p = participants_.get(id);
     if (p == nullptr || !p->invited_by_us() || p->stand != Participant::Stand::inviting || p->written_off) continue;
     p->written_off = true;
-    if (may_store_for(s) && p->unreached.aor.empty()) p->unreached = std::move(p->given_up);  // OMA-LRG-3: he gets it later
+    // OMA-LRG-3: he gets it later.
+    if (may_store_for(s) && p->unreached.aor.empty()) p->unreached = std::move(p->given_up);
     outcome(s, *p, 480);
   }
   if (s.asking != 0 && !s.ending) s.gather_until = now_ + config_->store_answer;
@@ -363,13 +365,12 @@ void Focus::nobody_came(FocusSession& s, Participant& originator) {
 
 // OMA-SES-9: the same device has come again, or who is still being invited has come.
 void Focus::replace_older(FocusSession& s, const Participant& by) {
-  std::vector<std::string> keys;
-  home_.put_keys(by.uri, keys);
+  const std::vector<std::string> keys = home_.keys_of(by.uri);
   const std::vector<core::SlotId> all = s.participants;
   for (const core::SlotId id : all) {
     Participant* const p = participants_.get(id);
     if (p == nullptr || p == &by || p->stand == Participant::Stand::gone) continue;
-    if (std::find(keys.begin(), keys.end(), p->key) == keys.end()) continue;
+    if (!has_key(keys, p->key)) continue;
     if (p->stand == Participant::Stand::inviting) {  // he has come by himself
       if (!p->invited_by_us() || by.invited_by_us()) continue;
       hang_up(*p, "SIP;cause=200;text=\"Joined\"");

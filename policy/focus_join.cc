@@ -209,8 +209,7 @@ JoinFacts Focus::facts_of(const Received& request, const Invitation& invitation,
 bool Focus::is_in(const FocusSession& s, std::span<const std::string> keys) const {
   return std::any_of(s.participants.begin(), s.participants.end(), [&](core::SlotId id) {
     const Participant* const p = participants_.get(id);
-    return p != nullptr && p->stand == Participant::Stand::in &&
-           std::find(keys.begin(), keys.end(), p->key) != keys.end();
+    return p != nullptr && p->stand == Participant::Stand::in && has_key(keys, p->key);
   });
 }
 
@@ -337,7 +336,7 @@ std::uint16_t Focus::invite(const Received& request, const sip::RequestMatch& ma
   const core::SlotId session = s->self;
   const bool shown = show(*s, *p, EndpointStatus::dialing_in);
   if (!begins) {
-    if (s->begun && p->key == user_key(s->originator_uri)) s->originator = p->self;
+    if (s->begun && who.is(user_key(s->originator_uri))) s->originator = p->self;
     if (!shown) {
       p->refusal = 486;
       use(*p, p->usage.on(sip::InviteEvent::refuse, now_), {.status = 486});
@@ -444,6 +443,13 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
     s.originator_from.append("<").append(who.uri).append(">");
   }
   s.recipients = std::move(who.recipients);
+  // T-51: each user once, also by his other name.
+  const auto waits_by_number = [&](const std::string& key) {
+    if (number_in(key).empty()) return false;
+    const std::vector<std::string> keys = home_.keys_of(key);
+    return std::any_of(s.waiting.begin(), s.waiting.end(),
+                       [&](const Invitee& invitee) { return home_.same_user(keys, invitee.key); });
+  };
   if (invitation.group != nullptr && !s.distribution) {
     s.group_owner = invitation.group_owner;
     s.group = invitation.group;
@@ -452,7 +458,7 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
     if (policy.max_duration_seconds) s.ends = now_ + std::chrono::seconds(*policy.max_duration_seconds);
     if (s.group->invites_members()) {
       for (const GroupMember& member : s.group->members()) {
-        if (who.is(member.key)) continue;
+        if (who.is(member.key) || waits_by_number(member.key)) continue;
         (void)s.recipients.add(member.uri, CopyControl::bcc);  // nobody is told who is in it
         s.waiting.push_back({.uri = member.uri, .key = member.key, .display = member.display_name});
       }
@@ -460,7 +466,8 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
   } else {
     for (const Recipient& recipient : s.recipients.list) {
       const auto is_he = [&recipient](const Invitee& invitee) { return invitee.key == recipient.key; };
-      if (std::any_of(s.waiting.begin(), s.waiting.end(), is_he)) continue;  // T-51: each user once
+      const bool waits = std::any_of(s.waiting.begin(), s.waiting.end(), is_he) || waits_by_number(recipient.key);
+      if (waits) continue;
       s.waiting.push_back(
           {.uri = entry_target(recipient.uri),
            .headers = recipient.uri.substr(bare(recipient.uri).size()),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "policy/focus.h"
+#include "policy/user_key.h"
 
 namespace parley::policy {
 
@@ -36,7 +37,7 @@ struct Focus::Newcomer {
   bool oma_client = false;
   std::string recorder;
 
-  [[nodiscard]] bool is(std::string_view other) const { return std::find(keys.begin(), keys.end(), other) != keys.end(); }
+  [[nodiscard]] bool is(std::string_view other) const { return has_key(keys, other); }
 };
 
 }  // namespace parley::policy

@@ -31,10 +31,11 @@ struct Focus::Referral {
   std::uint16_t status = 0;  // of the refusal
   std::string warning;
   bool expels = false;
+  bool himself = false;      // and he is its sender
   bool subscribes = true;    // its sender is to hear of the outcome
   bool echoes = false;       // Refer-Sub: false
   Recipients targets;
-  std::string_view by;       // AO-IMA of its sender
+  std::vector<std::string> by;  // keys of its sender
 };
 
 std::uint16_t Focus::judge_refer(const FocusSession& s, const Received& request, std::string_view identity,
@@ -46,7 +47,7 @@ std::uint16_t Focus::judge_refer(const FocusSession& s, const Received& request,
   const auto too_many = [&] {  // OMA-GRP-5
     return refuse(403, "too many recipients, at most " + std::to_string(recipients_max()));
   };
-  referral.by = identity;
+  referral.by = home_.keys_of(identity);
   const sip::Header* const line = request.head.first(HeaderId::refer_to);
   sip::Address target;
   if (line == nullptr || request.head.next(*line) != nullptr ||
@@ -86,11 +87,11 @@ std::uint16_t Focus::judge_refer(const FocusSession& s, const Received& request,
     if (referral.targets.list.empty()) return refuse(404);  // OMA-GRP-8: nobody who can be named
   }
 
-  const bool starter = user_key(identity) == user_key(s.originator_uri);
-  const auto may = [&](GroupAction action) { return group_lets(s, identity, anonymous, action); };
+  const bool starter = has_key(referral.by, user_key(s.originator_uri));
+  const auto may = [&](GroupAction action) { return group_lets(s, referral.by, anonymous, action); };
   if (referral.expels) {  // OMA-SES-7: to leave oneself is no expulsion
-    const bool himself = referral.targets.list.front().key == user_key(identity);
-    const bool allowed = himself || starter || (s.group != nullptr && may(GroupAction::expelling));
+    referral.himself = has_key(referral.by, referral.targets.list.front().key);
+    const bool allowed = referral.himself || starter || (s.group != nullptr && may(GroupAction::expelling));
     return allowed ? std::uint16_t{0} : refuse(403, "not allowed to expel");
   }
   if (s.of_two()) return refuse(403, "a session of two");  // OMA-SES-12
@@ -205,14 +206,13 @@ std::uint16_t Focus::refer(const Received& request, const sip::RequestMatch& mat
 // Who sends a request to the session identity: one of his dialogs, that which Target-Dialog names if it does. Its ids
 // alone prove nothing here: everybody on the way of that dialog has seen them (RFC 4538 section 8, R4538-1).
 Participant* Focus::participant_of(FocusSession& s, const Received& request, std::string_view identity) {
-  const std::string key = user_key(identity);
-  if (key.empty()) return nullptr;
+  const std::vector<std::string> keys = home_.keys_of(identity);
   sip::TargetDialog target;
   const bool named = sip::parse_target_dialog(request.head.value(HeaderId::target_dialog, request.bytes), target);
   Participant* found = nullptr;
   for (const core::SlotId id : s.participants) {
     Participant* const p = participants_.get(id);
-    if (p == nullptr || p->stand != Participant::Stand::in || p->key != key) continue;
+    if (p == nullptr || p->stand != Participant::Stand::in || !has_key(keys, p->key)) continue;
     if (named && p->dialog->is(target.call_id, target.local_tag, target.remote_tag)) return p;
     if (found == nullptr) found = p;
   }
@@ -227,20 +227,16 @@ void Focus::carry_out_refer(FocusSession& s, const Referral& referral, FocusRefe
     send_refer_notify(s, *told, 100);  // first
   }
   if (referral.expels) {
-    const std::string& key = referral.targets.list.front().key;
-    // OMA-SES-9 is for those who have left: he comes in again when he is named again.
-    if (key != user_key(referral.by) && s.recipients.remove(key)) store(s);
-    expel(s, key, number);
+    const std::vector<std::string> keys =
+        referral.himself ? referral.by : home_.keys_of(referral.targets.list.front().uri);
+    // OMA-SES-9 is for those who have left: he comes in again when he is named again. By whichever of his names he was.
+    const auto is_he = [&](const Recipient& recipient) { return home_.same_user(keys, recipient.key); };
+    if (!referral.himself && std::erase_if(s.recipients.list, is_he) != 0) store(s);
+    expel(s, keys, number);
     return;
   }
   for (const Recipient& target : referral.targets.list) {
-    const auto there = [&](core::SlotId id) {
-      const Participant* const p = participants_.get(id);
-      return p != nullptr && p->stand != Participant::Stand::gone && p->key == target.key;
-    };
-    const bool waits = std::any_of(s.waiting.begin(), s.waiting.end(),
-                                   [&](const Invitee& invitee) { return invitee.key == target.key; });
-    if (waits || std::any_of(s.participants.begin(), s.participants.end(), there)) {  // T-51
+    if (is_here(s, home_.keys_of(target.uri))) {  // T-51
       if (number != 0) refer_outcome(s, number, 200);
       continue;
     }
@@ -263,24 +259,28 @@ void Focus::forget_recipients(FocusSession& s) {
   if (list.size() < config_->focus.participants_per_session_max) return;
   metrics_.add(Metric::sip_session_refers_limit);
   const auto absent = std::find_if(list.begin(), list.end(), [&](const Recipient& recipient) {
-    const auto here = [&](core::SlotId id) {
-      const Participant* const p = participants_.get(id);
-      return p != nullptr && p->stand != Participant::Stand::gone && p->key == recipient.key;
-    };
-    const auto is_he = [&](const Invitee& invitee) { return invitee.key == recipient.key; };
-    return std::none_of(s.waiting.begin(), s.waiting.end(), is_he) &&
-           std::none_of(s.participants.begin(), s.participants.end(), here);
+    return !is_here(s, home_.keys_of(recipient.uri));
   });
   if (absent != list.end()) list.erase(absent);
 }
 
+bool Focus::is_here(const FocusSession& s, std::span<const std::string> keys) const {
+  const auto waits = [&](const Invitee& invitee) { return home_.same_user(keys, invitee.key); };
+  const auto there = [&](core::SlotId id) {
+    const Participant* const p = participants_.get(id);
+    return p != nullptr && p->stand != Participant::Stand::gone && home_.same_user(keys, p->key);
+  };
+  return std::any_of(s.waiting.begin(), s.waiting.end(), waits) ||
+         std::any_of(s.participants.begin(), s.participants.end(), there);
+}
+
 // OMA-SES-7.
-void Focus::expel(FocusSession& s, std::string_view key, std::uint32_t number) {
+void Focus::expel(FocusSession& s, std::span<const std::string> keys, std::uint32_t number) {
   bool any = false;
   const std::vector<core::SlotId> all = s.participants;
   for (const core::SlotId id : all) {
     Participant* const p = participants_.get(id);
-    if (p == nullptr || p->stand == Participant::Stand::gone || p->key != key) continue;
+    if (p == nullptr || p->stand == Participant::Stand::gone || !home_.same_user(keys, p->key)) continue;
     p->booted = true;
     p->refusal = p->stand == Participant::Stand::in ? std::uint16_t{0} : std::uint16_t{487};
     if (!any) p->expelled_by = number;

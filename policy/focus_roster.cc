@@ -62,23 +62,24 @@ void Focus::show_left(FocusSession& s, Participant& p, bool was_in) {
 // Who is no longer in may watch no longer, unless rules let him. Asked when it is clear that the session goes on: its end
 // is another reason.
 void Focus::stop_watching(const FocusSession& s, const Participant& p) {
-  if (conferences_ != nullptr && !s.ending && !may_watch(s, p.key, p.uri)) conferences_->revoke(*s.roster, p.key);
+  if (conferences_ == nullptr || s.ending || may_watch(s, p.key)) return;
+  for (const std::string& key : home_.keys_of(p.key)) conferences_->revoke(*s.roster, key);
 }
 
 // OMA-CONF-1: who takes part, or is about to, and whom the group lets.
-bool Focus::may_watch(const FocusSession& s, std::string_view key, std::string_view uri) const {
+bool Focus::may_watch(const FocusSession& s, std::string_view key) const {
   if (s.distribution) return false;  // OMA-LRG-2
+  const std::vector<std::string> keys = home_.keys_of(key);
   for (const core::SlotId id : s.participants) {
     const Participant* const p = participants_.get(id);
-    if (p != nullptr && p->stand != Participant::Stand::gone && p->key == key) return true;
+    if (p != nullptr && p->stand != Participant::Stand::gone && has_key(keys, p->key)) return true;
   }
-  return group_lets(s, uri, false, GroupAction::conference_state);
+  return group_lets(s, keys, false, GroupAction::conference_state);
 }
 
-bool Focus::group_lets(const FocusSession& s, std::string_view uri, bool anonymous, GroupAction action) const {
+bool Focus::group_lets(const FocusSession& s, std::span<const std::string> keys, bool anonymous,
+                       GroupAction action) const {
   if (s.group == nullptr) return false;
-  std::vector<std::string> keys;
-  home_.put_keys(uri, keys);
   const Group::Asker asker{.keys = keys,
                            .anonymous = anonymous,
                            .wall_ms = wall_ms_,
@@ -105,7 +106,7 @@ Focus::Watch Focus::watch(const Received& request, const CallName& named, std::s
     const FocusSession* const s = session                ? sessions_.get(session->call)
                                   : taken_up != nullptr ? sessions_.get(taken_up->session)
                                                         : nullptr;
-    if (s != nullptr && !may_watch(*s, watch.watcher, watch.watcher)) watch.decision = 403;
+    if (s != nullptr && !may_watch(*s, watch.watcher)) watch.decision = 403;
     return watch;
   }
   FocusSession* const s = sessions_.get(p != nullptr ? p->session : named.call);
@@ -121,7 +122,7 @@ Focus::Watch Focus::watch(const Received& request, const CallName& named, std::s
   if (p != nullptr) watch.dialog = p->dialog;
   watch.watcher = p != nullptr ? p->key : user_key(identity);
   // Also in the dialog of one who has left, while his BYE is under way.
-  watch.decision = may_watch(*s, watch.watcher, p != nullptr ? std::string_view(p->uri) : identity) ? 200 : 403;
+  watch.decision = may_watch(*s, watch.watcher) ? 200 : 403;
   watch.contact = "<";
   put_listener_uri(watch.contact, request.flow.transport, transport_.listener(request.flow), s->name, request.secure());
   watch.contact.append(">").append(features_toward(*s, true));

@@ -40,7 +40,7 @@ const LeftSession* Focus::left(std::string_view name) const {
 
 // OMA-SES-9: who was in it, or was to be.
 bool Focus::was_named(const core::SessionRow& row, std::span<const std::string> keys) {
-  const auto is_he = [keys](std::string_view uri) { return std::find(keys.begin(), keys.end(), user_key(uri)) != keys.end(); };
+  const auto is_he = [keys](std::string_view uri) { return has_key(keys, user_key(uri)); };
   if (is_he(row.originator)) return true;
   std::string_view rest = row.members;
   while (!rest.empty()) {

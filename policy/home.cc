@@ -128,20 +128,25 @@ bool Home::serves(std::string_view user) const {
 
 void Home::put_keys(std::string_view uri, std::vector<std::string>& keys) const {
   const std::string key = user_key(uri);
-  sip::Uri parsed;
-  if (key.empty() || !sip::parse_uri(uri, parsed)) return;
+  sip::Uri parsed;  // of the key: "sip:+15550100@example.org;user=phone" is the number, which may be anybody's
+  if (key.empty() || !sip::parse_uri(key, parsed)) return;
   const auto add = [&keys](std::string one) {
     if (std::find(keys.begin(), keys.end(), one) == keys.end()) keys.push_back(std::move(one));
   };
   add(key);
   const std::string_view number = number_in(key);
-  // "sip:+15550100@example.org" may have user=phone or not.
   if (number.empty() || !(has_domain(parsed.host) || (parsed.host.empty() && config_->users.contains(number)))) return;
   if (!key.starts_with("tel:")) {
     add("tel:" + std::string(number));
   } else if (!config_->domains.empty()) {
     add("sip:" + std::string(number) + "@" + config_->domains.front());
   }
+}
+
+bool Home::same_user(std::span<const std::string> keys, std::string_view other) const {
+  if (keys.empty() || has_key(keys, other)) return !keys.empty();
+  const std::string_view number = number_in(other);
+  return !number.empty() && number == number_in(keys.front()) && has_key(keys_of(other), keys.front());
 }
 
 bool Home::is_user(std::string_view text, const Routing& routing) const {

@@ -58,9 +58,18 @@ class Home {
   std::string_view user_aor(std::string_view identity, std::string& room) const;
   // Whether a URI is that of a user of ours. A number may be anybody's.
   [[nodiscard]] bool serves(std::string_view user) const;
-  // The keys of whoever goes by that URI, appended, each once: user_key of it, and of a user of ours whose name is a number that
-  // number, which is his. The other way round a number is a user of ours where there is an account of that name.
+  // The keys of whoever goes by that URI or key, appended, each once: user_key of it, and of a user of ours whose name
+  // is a number that number, which is his. The other way round a number is a user of ours where there is an account of
+  // that name.
   void put_keys(std::string_view uri, std::vector<std::string>& keys) const;
+  [[nodiscard]] std::vector<std::string> keys_of(std::string_view uri) const {
+    std::vector<std::string> keys;
+    put_keys(uri, keys);
+    return keys;
+  }
+  // Whether the key `other` and these, of one user, lead to one another, whichever of them knows more names: so that he
+  // is not taken for two. Who may do something is asked by has_key().
+  [[nodiscard]] bool same_user(std::span<const std::string> keys, std::string_view other) const;
   // Whether `text` names the user that a request is for, under whichever of our names (T-18).
   [[nodiscard]] bool is_user(std::string_view text, const Routing& routing) const;
   [[nodiscard]] std::uint32_t shard_of(std::string_view aor) const;

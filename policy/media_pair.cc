@@ -272,7 +272,8 @@ void MediaPairs::refuse(Pair& pair, Side from, EndFact& fact) {
   abort(pair, from, fact.message_id, fact.start);
 }
 
-Result MediaPairs::send(Pair& pair, Side from, const EndSend& message, std::string_view message_id, std::uint64_t trace) {
+Result MediaPairs::send(Pair& pair, Side from, const EndSend& message, std::string_view message_id,
+                        std::uint64_t trace) {
   const Leg& to = pair.leg(other(from));
   if (!to.connected) return Result::gone;
   const Result result = ends_.send(to.end, message);

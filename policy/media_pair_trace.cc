@@ -1,7 +1,7 @@
 // policy/media_pair_trace.cc - what operators can find of the messages that pairs have passed. See media_pair.h.
 //
-// A message is remembered with its first byte, and what comes of it by its Message-ID among all of its direction that are remembered:
-// later chunks, the answer to its last one, and reports. None of this is done where nothing is remembered.
+// A message is remembered with its first byte, and what comes of it by its Message-ID among all of its direction that
+// are remembered: later chunks, the answer to its last one, and reports. None of this is done where nothing is remembered.
 #include "policy/imdn.h"
 #include "policy/media_pair.h"
 

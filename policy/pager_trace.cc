@@ -28,7 +28,13 @@ std::uint64_t PagerTrace::add(const Names& names, const About& about) {
   unlink(index);
   record.place = place_of(names.whose, names.message_id);
   record.previous = about.previous;
-  if (record.place != 0) record.next = std::exchange(heads_[head_of(record.place)], index);
+  if (record.place != 0) {
+    if (const std::uint32_t older = index_of(record.place); older != none) {  // nobody asks for it any more
+      unlink(older);
+      records_[older].place = 0;
+    }
+    record.next = std::exchange(heads_[head_of(record.place)], index);
+  }
   record.names = {hash(names.message_id), hash(names.call_id), hash(names.leg_call_id)};
   TracedPager& message = record.message;
   message.number = number;
@@ -53,6 +59,22 @@ void PagerTrace::unlink(std::uint32_t index) {
   std::uint32_t* link = &heads_[head_of(record.place)];
   while (*link != index) link = &records_[*link].next;
   *link = record.next;
+}
+
+std::uint32_t PagerTrace::index_of(std::uint64_t place) const {
+  std::uint32_t at = heads_[head_of(place)];
+  while (at != none && records_[at].place != place) at = records_[at].next;
+  return at;
+}
+
+std::size_t PagerTrace::longest_chain() const {
+  std::size_t longest = 0;
+  for (std::uint32_t at : heads_) {
+    std::size_t length = 0;
+    for (; at != none; at = records_[at].next) ++length;
+    longest = std::max(longest, length);
+  }
+  return longest;
 }
 
 PagerTrace::Record* PagerTrace::record_of(std::uint64_t number) {
@@ -115,11 +137,8 @@ void PagerTrace::has_come(std::uint64_t number, TracedPager::Came came, std::int
 
 std::uint64_t PagerTrace::number_of(std::uint64_t whose, std::string_view message_id) const {
   if (!on()) return 0;
-  const std::uint64_t place = place_of(whose, message_id);
-  for (std::uint32_t at = heads_[head_of(place)]; at != none; at = records_[at].next) {
-    if (records_[at].place == place) return records_[at].message.number;
-  }
-  return 0;
+  const std::uint32_t index = index_of(place_of(whose, message_id));
+  return index == none ? 0 : records_[index].message.number;
 }
 
 void PagerTrace::break_off(std::uint64_t last, std::uint32_t count, std::int64_t wall_ms) {

@@ -1,9 +1,11 @@
-// policy/pager_trace.h - the last pager messages of a shard, for operators who look for one of them: which way each took, what came
-// of it, never what it says. Another one has the last messages of MSRP that media pairs have passed (media_pair.h).
+// policy/pager_trace.h - the last pager messages of a shard, for operators who look for one of them: which way each
+// took, what came of it, never what it says. Another one has the last messages of MSRP that media pairs have passed
+// (media_pair.h).
 //
-// A circle of `capacity` records, about 600 bytes each; the oldest makes room for a new one. A message costs one record, where what
-// names it is hashed, and a store into it for each hop, answer and end: records are found by their number, and by their Message-ID
-// where it is said whose that is. Operators' looking for one compares the hashes of all of them. Core-local.
+// A circle of `capacity` records, about 600 bytes each; the oldest makes room for a new one. A message costs one
+// record, where what names it is hashed, and a store into it for each hop, answer and end: records are found by their
+// number, and by their Message-ID where it is said whose that is. Operators' looking for one compares the hashes of all of them.
+// Core-local.
 #pragma once
 
 #include <algorithm>
@@ -132,6 +134,9 @@ class PagerTrace {
   // None of those from him comes to an end any more: all that are under way get that status.
   void end(std::uint64_t last, std::uint16_t status, std::int64_t wall_ms);
 
+  // For tests: how many records one step of the above may look at.
+  [[nodiscard]] std::size_t longest_chain() const;
+
   // Those with that Message-ID or Call-ID, the newest first.
   template <typename Visit>
   void for_each(std::string_view id, Visit&& visit) const {
@@ -149,7 +154,9 @@ class PagerTrace {
     std::array<core::Hash128, 3> names{};
     TracedPager message;
     std::uint64_t previous = 0;
-    std::uint64_t place = 0;    // its place_of(); 0: nobody looks for it so
+    // Its place_of(); 0: nobody looks for it so, or a newer one has that. Each is there once, so chains are as short as
+    // hashes are even, whatever Message-IDs senders give out.
+    std::uint64_t place = 0;
     std::uint32_t next = none;  // index of one with the same head
   };
   [[nodiscard]] Record* record_of(std::uint64_t number);
@@ -162,6 +169,7 @@ class PagerTrace {
   }
   [[nodiscard]] std::size_t head_of(std::uint64_t place) const { return (place >> 1) % heads_.size(); }
   void unlink(std::uint32_t index);
+  [[nodiscard]] std::uint32_t index_of(std::uint64_t place) const;
   [[nodiscard]] core::Hash128 hash(std::string_view name) const {
     return name.empty() ? core::Hash128{} : core::KeyedHash(key_).add(name).finish();
   }

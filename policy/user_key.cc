@@ -34,4 +34,8 @@ std::string_view number_in(std::string_view key) {
   return is_number ? name : std::string_view{};
 }
 
+bool has_key(std::span<const std::string> keys, std::string_view key) {
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
 }  // namespace parley::policy

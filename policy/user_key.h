@@ -1,6 +1,7 @@
 // policy/user_key.h - the one spelling under which documents and rules keep a user.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -11,8 +12,10 @@ namespace parley::policy {
 // own whole text. Empty: no SIP, SIPS or TEL URI.
 [[nodiscard]] std::string user_key(std::string_view uri);
 
-// The number that a user is called by, of his key: "+15550100" of "tel:+15550100" and of "sip:+15550100@example.org"; empty: his name
-// is none. Into `key`.
+// The number that a user is called by, of his key: "+15550100" of "tel:+15550100" and of "sip:+15550100@example.org";
+// empty: his name is none. Into `key`.
 [[nodiscard]] std::string_view number_in(std::string_view key);
+
+[[nodiscard]] bool has_key(std::span<const std::string> keys, std::string_view key);
 
 }  // namespace parley::policy

@@ -207,6 +207,14 @@ const XcapService::Stored* XcapService::find(const XcapPlace& place) const {
   return found == documents_.end() ? nullptr : &found->second;
 }
 
+std::string XcapService::hidden_owner(const XcapPlace& place) const {
+  const std::string_view number = number_in(place.owner);
+  if (number.empty()) return {};
+  std::string other = "tel:" + std::string(number);
+  const bool his = other != place.owner && user_of(other) == place.owner;
+  return his && documents_.contains(key_of(other, place.auid, place.document)) ? other : std::string();
+}
+
 XcapOutcome XcapService::judge(const XcapAsk& ask, const XcapRequest& request, const XcapComputed* computed) const {
   if (ask.status != 200) return answer(ask.status);
   const bool reads = request.method == "GET" || request.method == "HEAD";
@@ -375,6 +383,7 @@ XcapOutcome XcapService::judge_delete(const XcapAsk& ask, const XcapRequest& req
   outcome.change->row = stored->row;
   outcome.change->row.changed_ms = request.now_ms;
   outcome.change->previous_etag = stored->row.etag;
+  outcome.change->also_removes = hidden_owner(ask.place);
   return outcome;
 }
 
@@ -397,7 +406,9 @@ XcapOutcome XcapService::changed(const XcapAsk& ask, const XcapRequest& request,
                    XcapLimit::documents_per_user);
   }
   if (bytes_ - before + bytes.size() > config_.bytes_max) return limited(answer(507), XcapLimit::documents_bytes);
-  if (stored == nullptr && documents_.size() >= config_.documents_max) return limited(answer(507), XcapLimit::documents);
+  if (stored == nullptr && documents_.size() >= config_.documents_max) {
+    return limited(answer(507), XcapLimit::documents);
+  }
   XcapOutcome outcome = answer(created ? 201 : 200);
   outcome.change = XcapChange{.row = {.auid = ask.place.auid,
                                       .owner = stored == nullptr ? ask.place.owner : stored->row.owner,
@@ -406,7 +417,8 @@ XcapOutcome XcapService::changed(const XcapAsk& ask, const XcapRequest& request,
                                       .body = std::move(bytes),
                                       .changed_ms = request.now_ms},
                               .value = std::move(value),
-                              .previous_etag = stored == nullptr ? std::string() : stored->row.etag};
+                              .previous_etag = stored == nullptr ? std::string() : stored->row.etag,
+                              .also_removes = hidden_owner(ask.place)};
   outcome.answer.etag = outcome.change->row.etag;
   return outcome;
 }
@@ -490,10 +502,17 @@ std::shared_ptr<const UserDocuments> XcapService::apply(XcapChange change) {
   auto next = std::make_shared<UserDocuments>(*snapshot_);
   const std::string owner = user_of(change.row.owner);
   const std::string key = key_of(owner, change.row.auid, change.row.name);
-  if (const auto old = documents_.find(key); old != documents_.end()) {
+  const auto remove = [&](std::string_view which) {
+    const auto old = documents_.find(which);
+    if (old == documents_.end()) return;
     hide(old->second, *next);
     bytes_ -= old->second.row.body.size();
     documents_.erase(old);
+  };
+  remove(key);
+  if (!change.also_removes.empty()) {
+    remove(key_of(change.also_removes, change.row.auid, change.row.name));
+    list_owned(change.also_removes, *next);
   }
   next->changed_owner = owner;
   next->changed_selector = xcap_selector(change.row.auid, owner, change.row.name);
@@ -587,7 +606,8 @@ XcapRefusal XcapService::read_again(Stored& stored, std::vector<std::string>& wa
 std::shared_ptr<const UserDocuments> XcapService::restore(std::vector<core::XcapRow>&& rows,
                                                           std::vector<std::string>& warnings) {
   auto next = std::make_shared<UserDocuments>(*snapshot_);
-  std::stable_partition(rows.begin(), rows.end(), [this](const core::XcapRow& row) { return user_of(row.owner) == row.owner; });
+  std::stable_partition(rows.begin(), rows.end(),
+                        [this](const core::XcapRow& row) { return user_of(row.owner) == row.owner; });
   for (core::XcapRow& row : rows) {
     std::string whose = user_of(row.owner);
     Stored stored{std::move(row), std::move(whose), {}};

@@ -70,6 +70,9 @@ struct XcapChange {
   core::XcapRow row{};
   XcapValue value{};
   std::string previous_etag{};
+  // What the store has of that document under the user's other name, which this one goes before, goes with it: its
+  // owner; empty: there is none.
+  std::string also_removes{};
 };
 
 struct XcapOutcome {
@@ -90,9 +93,9 @@ class XcapService {
   // Settings are settled anew; whose document the operator has now, too, is told of.
   [[nodiscard]] std::shared_ptr<const UserDocuments> set_operators(std::shared_ptr<const Documents> operators,
                                                                    std::vector<std::string>& warnings);
-  // What an earlier process has stored, after set_operators(). What is not valid any more stays its user's and means nothing
-  // until a later set_operators() makes it valid. What was written for a number before there was an account of that name is that
-  // user's while there is one.
+  // What an earlier process has stored, after set_operators(). What is not valid any more stays its user's and means
+  // nothing until a later set_operators() makes it valid. What was written for a number before there was an account of
+  // that name is that user's while there is one.
   [[nodiscard]] std::shared_ptr<const UserDocuments> restore(std::vector<core::XcapRow>&& rows,
                                                              std::vector<std::string>& warnings);
 
@@ -139,6 +142,7 @@ class XcapService {
   [[nodiscard]] XcapRefusal read_again(Stored& stored, std::vector<std::string>& warnings) const;
   void give_to_owners(UserDocuments& next, std::vector<std::string>& warnings);
   [[nodiscard]] const Stored* find(const XcapPlace& place) const;
+  [[nodiscard]] std::string hidden_owner(const XcapPlace& place) const;  // XcapChange::also_removes
   [[nodiscard]] std::size_t count_of(std::string_view owner, std::string_view auid) const;
   // Into and out of a snapshot that is being made.
   void show(const Stored& stored, UserDocuments& out);

@@ -106,7 +106,8 @@ std::vector<std::string_view> XcapGroups::namespaces() const {
 bool XcapGroups::may_read(std::string_view reader, const XcapValue& value, const XcapWorld& world) const {
   std::vector<std::string> keys = {std::string(reader)};
   // user_of has made his number his address already.
-  if (const std::string_view number = number_in(reader); !number.empty() && reader.ends_with("@" + std::string(world.domain))) {
+  const std::string_view number = number_in(reader);
+  if (!number.empty() && reader.ends_with("@" + std::string(world.domain))) {
     keys.push_back("tel:" + std::string(number));
   }
   return !value.groups.empty() && std::all_of(value.groups.begin(), value.groups.end(), [&](const auto& group) {
@@ -115,7 +116,8 @@ bool XcapGroups::may_read(std::string_view reader, const XcapValue& value, const
   });
 }
 
-XcapRefusal XcapGroups::read(const XcapPlace& place, std::string_view bytes, const XcapWorld& world, XcapValue& out) const {
+XcapRefusal XcapGroups::read(const XcapPlace& place, std::string_view bytes, const XcapWorld& world,
+                             XcapValue& out) const {
   std::vector<Group> groups;
   if (const XmlError error = parse_groups(bytes, groups)) return invalid(error);
   for (Group& group : groups) {

@@ -132,6 +132,23 @@ TEST_F(Tracing, WhoseItIsAndItsMessageIdFindTheNewestOfThoseThatAreKept) {
   }
 }
 
+TEST_F(Tracing, HowOftenAMessageIdComesAgainCostsNothing) {
+  constexpr std::uint32_t many = 20'000;
+  trace.set_capacity(many);
+  for (std::uint64_t n = 1; n <= 2 * many; ++n) {
+    const PagerTrace::About about{.sender = {}, .recipient = {}, .wall_ms = begin_ms};
+    ASSERT_EQ(trace.add({.message_id = "same", .whose = 1}, about), n);
+    ASSERT_EQ(trace.number_of(1, "same"), n);
+  }
+  EXPECT_EQ(trace.longest_chain(), 1U);
+  EXPECT_EQ(numbers("same").size(), many) << "operators find all of them";
+  for (std::uint64_t n = 0; n < many; ++n) {
+    trace.add({.message_id = "m" + std::to_string(n), .whose = 1}, {.sender = {}, .recipient = {}, .wall_ms = begin_ms});
+  }
+  EXPECT_EQ(trace.number_of(1, "same"), 0U);
+  EXPECT_LT(trace.longest_chain(), 16U);
+}
+
 TEST_F(Tracing, WhatOneSenderHasSentInPartEndsWithHim) {
   using Came = TracedPager::Came;
   trace.set_capacity(10);

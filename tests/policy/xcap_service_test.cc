@@ -454,12 +454,43 @@ TEST_F(XcapServiceTest, RFC4825_6_2_WhatHeHasWrittenHimselfGoesBeforeWhatWasWrit
   set_operators("");
   EXPECT_EQ(warnings_.size(), 1U) << "each time";
   EXPECT_EQ(ask(his, "GET", path).body, rules("accept"));
-  ASSERT_EQ(ask(his, "DELETE", path).status, 200);
-  EXPECT_EQ(ask(his, "GET", path).status, 404);
-  set_operators("");
-  EXPECT_TRUE(warnings_.empty());
-  EXPECT_EQ(ask(his, "GET", path).body, rules("reject"));
-  EXPECT_NE(snapshot_->access_rules.find(his), nullptr);
+}
+
+// Nor does it come back when his own is gone.
+TEST_F(XcapServiceTest, RFC4825_6_2_WhatHeReplacesOrDeletesIsGoneForHisNumberToo) {
+  const std::string number = "tel:+15550100";
+  const std::string his = "sip:+15550100@example.org";
+  const std::string auid(xcap_access_rules_auid);
+  const std::string path = auid + "/users/" + his + "/index";
+  for (const bool replaces : {false, true}) {
+    begin({});
+    const auto accounts = std::make_shared<core::Credentials>();
+    (*accounts)["+15550100"] = {};
+    service_->set_accounts(accounts);
+    snapshot_ = service_->restore(
+        {{auid, number, "index", "e1", rules("reject"), 1}, {auid, his, "index", "e2", rules("accept"), 1}}, warnings_);
+    ASSERT_EQ(service_->documents(), 2U);
+    const XcapAsk asked = service_->ask("/xcap-root/" + path);
+    const std::vector<std::string> users = {his};
+    const std::string text = rules("accept") + "\n";
+    XcapRequest request{.method = "DELETE", .users = users, .random = 77};
+    if (replaces) request = {.method = "PUT", .users = users, .content_type = asked.usage->type(), .body = text, .random = 77};
+    XcapOutcome outcome = service_->judge(asked, request);
+    ASSERT_TRUE(outcome.change);
+    EXPECT_EQ(outcome.change->row.owner, his);
+    EXPECT_EQ(outcome.change->also_removes, number) << "out of the store";
+    snapshot_ = service_->apply(*std::move(outcome.change));
+    EXPECT_EQ(service_->documents(), replaces ? 1U : 0U);
+    EXPECT_EQ(service_->bytes(), replaces ? text.size() : 0U);
+    EXPECT_EQ(snapshot_->owned.find(number), nullptr);
+    set_operators("");
+    EXPECT_TRUE(warnings_.empty());
+    EXPECT_EQ(ask(his, "GET", path).status, replaces ? 200 : 404);
+    if (replaces) {
+      EXPECT_EQ(ask(his, "GET", path).body, text);
+      EXPECT_EQ(service_->judge(asked, {.method = "DELETE", .users = users, .random = 78}).change->also_removes, "");
+    }
+  }
 }
 
 // A member by his number reads his group's document.

@@ -119,7 +119,11 @@ struct NumberedGroups : Groups {
       spec.rules = std::vector<policy::Rule>{rule};
     } else {
       spec.members.push_back({.uri = member, .key = {}, .display_name = {}});
+      if (!also.empty()) spec.members.push_back({.uri = also, .key = {}, .display_name = {}});
     }
+    make_with(spec);
+  }
+  void make_with(const policy::GroupSpec& spec) {
     auto config = group_config(spec);
     config->users.emplace("+15550100", config->users.at("bob"));
     make(config);
@@ -141,6 +145,7 @@ struct NumberedGroups : Groups {
   }
   std::unique_ptr<Phone> number;
   std::unique_ptr<Phone> other;
+  std::string also;  // another member
 };
 
 TEST_F(NumberedGroups, OMA_GRP_4_AMemberByHisNumberIsTheUserOfThatName) {
@@ -176,6 +181,56 @@ TEST_F(NumberedGroups, OMA_GRP_2_WhoBeginsASessionIsNotInvitedToItByHisNumber) {
   const std::string ok = number->want("200 INVITE");
   number->take(ok);
   number->ack();
+}
+
+TEST_F(NumberedGroups, OMA_GRP_2_AMemberByBothOfHisNamesIsCalledOnce) {
+  also = "sip:+15550100@example.org";
+  make_numbered("tel:+15550100", true);
+  call_team(*alice);
+  EXPECT_EQ(line->world.metric(Metric::sip_session_invites), 3U);
+  make_numbered("tel:+15550100", true);
+  line->world.media().binds = true;
+  alice->invite_uri("sip:team@example.org", msrp_sdp("alice", "a=sendonly\r\na=setup:actpass\r\n", "*"),
+                    "Accept-Contact: *;+g.oma.sip-im.large-message\r\nUser-Agent: IM-client/OMA1.0 test\r\n"
+                    "Allow: INVITE, ACK, CANCEL, BYE\r\n");
+  EXPECT_EQ(line->world.metric(Metric::sip_session_invites), 3U) << "OMA-LRG-3";
+}
+
+// Who he is does not depend on whether he says it for the first time.
+TEST_F(NumberedGroups, OMA_CONF_1_WhoMayWatchMayGoOnWatching) {
+  const auto watches = [this](const std::string& member, const std::string& asserted) {
+    policy::GroupSpec spec = team(false);
+    policy::Rule rule = member_rule("x", {"allow-conference-state"});
+    rule.conditions.one = {policy::user_key(member)};
+    spec.rules = std::vector<policy::Rule>{member_rule("alice", {"join-handling", "allow-initiate-conference"}), rule};
+    make_with(spec);
+    call_team(*alice);
+    alice->take(alice->want("200 INVITE"));
+    alice->ack();
+    other->call_id = "watch";
+    other->local = "<sip:+15550199@example.org>;tag=w";
+    other->remote = "<" + alice->target + ">";
+    other->target = alice->target;
+    const std::string lines = "Event: conference\r\nExpires: 600\r\nAccept: application/conference-info+xml\r\n"
+                              "P-Asserted-Identity: <" + asserted + ">\r\n";
+    std::string codes;
+    for (int times = 0; times < 2; ++times) {
+      other->request("SUBSCRIBE", {}, lines);
+      const std::string answer = other->next();
+      codes += code(answer) + " ";
+      if (code(answer) != "200") break;
+      if (times == 0) other->take(answer);
+      other->respond(other->want("NOTIFY"), 200);
+    }
+    return codes;
+  };
+  EXPECT_EQ(watches("tel:+15550177", "tel:+15550177"), "200 200 ");
+  EXPECT_EQ(watches("tel:+15550177", "sip:+15550177@example.org;user=phone"), "200 200 ");
+  EXPECT_EQ(watches("tel:+15550177", "sip:+15550177@example.org"), "200 200 ");
+  EXPECT_EQ(watches("sip:+15550177@example.org", "sip:+15550177@example.org;user=phone"), "403 ")
+      << "a number without account is nobody of this domain";
+  EXPECT_EQ(watches("sip:+15550100@example.org", "sip:+15550100@example.org;user=phone"), "200 200 ");
+  EXPECT_EQ(watches("sip:+15550100@example.org", "tel:+15550100"), "200 200 ");
 }
 
 TEST_F(NumberedGroups, OMA_PAG_3_WhoWritesToItGetsNoCopyByHisNumber) {

@@ -180,6 +180,121 @@ TEST_F(Refers, R4538_1_WhoKnowsADialogIsNotItsParticipant) {
   carol->want("BYE");
 }
 
+// --- whose name is a number
+
+struct NumberedRefers : Refers {
+  void SetUp() override { renew(); }
+  void renew() {
+    auto config = focus_config();
+    config->users.emplace("+15550100", config->users.at("bob"));
+    make(config);
+    number = phone("+15550100", 5, 0);
+    other = phone("+15550199", 6, 0);
+  }
+  // alice begins; whoever is called besides bob does not answer.
+  void gather_with(const std::string& listed) {
+    begin(*alice, {"bob", listed});
+    join(*bob);
+    alice->take(alice->want("200 INVITE"));
+    alice->ack();
+    line->pass(40s);
+    while (number->boxed() > 0) number->next();
+  }
+  std::string comes(Phone& who, const std::string& asserted) {
+    who.invite_uri(alice->target, msrp_sdp(who.user()), im_lines + "P-Asserted-Identity: <" + asserted + ">\r\n");
+    std::string answer = who.next();
+    while (code(answer) == "100") answer = who.next();
+    if (code(answer) == "200") {
+      who.take(answer);
+      who.ack();
+    } else {
+      who.ack_refused(answer);
+    }
+    return code(answer);
+  }
+  std::unique_ptr<Phone> number;
+  std::unique_ptr<Phone> other;
+  const std::string by_number = "tel:+15550100";
+  const std::string by_address = "sip:+15550100@example.org";
+};
+
+TEST_F(NumberedRefers, OMA_SES_7_WhoIsMadeToGoIsItByEachOfHisNames) {
+  for (const std::string& listed : {by_number, by_address}) {
+    for (const std::string& came_as : {by_number, by_address}) {
+      for (const std::string& expelled_as : {by_number, by_address}) {
+        const std::string scope = listed + ", " + came_as + ", " + expelled_as;
+        renew();
+        gather_with(listed);
+        ASSERT_EQ(comes(*other, came_as), "200") << scope;
+        alice->request("REFER", {}, "Refer-To: <" + expelled_as + ";method=BYE>\r\n");
+        alice->want("202 REFER");
+        ended(*other);
+        EXPECT_EQ(told(*alice), "100 Trying") << scope;
+        EXPECT_EQ(told(*alice), "200 OK") << scope;
+        EXPECT_EQ(comes(*other, by_number), "403") << scope;
+        EXPECT_EQ(comes(*other, by_address), "403") << scope;
+      }
+    }
+  }
+}
+
+TEST_F(NumberedRefers, OMA_SES_7_ANumberOfAnotherServerIsMadeToGoToo) {
+  const std::string address = "sip:+15550177@example.org";
+  gather_with("tel:+15550177");
+  ASSERT_EQ(comes(*other, address), "200");
+  alice->request("REFER", {}, "Refer-To: <tel:+15550177;method=BYE>\r\nRefer-Sub: false\r\n");
+  alice->want("200 REFER");
+  ended(*other);
+  EXPECT_EQ(comes(*other, address), "403");
+}
+
+TEST_F(NumberedRefers, OMA_SES_7_ToLeaveByOnesOtherNameIsNoExpulsion) {
+  gather_with(by_number);
+  ASSERT_EQ(comes(*number, by_address), "200");
+  number->request("REFER", {}, "Refer-To: <" + by_number + ";method=BYE>\r\nRefer-Sub: false\r\n");
+  number->want("200 REFER");
+  ended(*number);
+  EXPECT_EQ(comes(*number, by_address), "200") << "OMA-SES-9";
+}
+
+TEST_F(NumberedRefers, OMA_SES_7_TheInitiatorIsItByHisOtherNameToo) {
+  begin(*number, {"bob", "carol"});
+  join(*bob);
+  join(*carol);
+  number->take(number->want("200 INVITE"));
+  number->ack();
+  alice->target = number->target;  // comes() goes there
+  ASSERT_EQ(comes(*other, by_number), "200");
+  other->request("REFER", {}, "Refer-To: <sip:bob@example.org;method=BYE>\r\nRefer-Sub: false\r\n");
+  other->want("200 REFER");
+  ended(*bob);
+}
+
+TEST_F(NumberedRefers, T_51_WhoIsInIsNotCalledByHisOtherName) {
+  gather_with(by_number);
+  ASSERT_EQ(comes(*number, by_address), "200");
+  const std::uint64_t invites = line->world.metric(Metric::sip_session_invites);
+  for (const std::string& name : {by_number, by_address}) {
+    alice->request("REFER", {}, "Refer-To: <" + name + ">\r\n");
+    alice->want("202 REFER");
+    EXPECT_EQ(told(*alice), "100 Trying");
+    EXPECT_EQ(told(*alice), "200 OK") << name;
+  }
+  EXPECT_EQ(line->world.metric(Metric::sip_session_invites), invites);
+  number->quiet();
+}
+
+TEST_F(NumberedRefers, OMA_SES_10_WhoWritesByHisOtherNameIsInIt) {
+  gather_with(by_number);
+  ASSERT_EQ(comes(*number, by_address), "200");
+  other->call_id = "m1";
+  other->local = "<sip:+15550199@example.org>;tag=m1";
+  other->remote = "<" + alice->target + ">";
+  other->target = alice->target;
+  other->send_typed("MESSAGE", "text/plain", "hello", "P-Asserted-Identity: <" + by_number + ">\r\n");
+  EXPECT_EQ(code(other->next()), "202");
+}
+
 // --- its subscription
 
 TEST_F(Refers, R3515_1_TheSubscriptionOfAReferIsRefreshedAndEndedInItsDialog) {

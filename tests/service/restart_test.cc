@@ -95,6 +95,25 @@ TEST_F(Restart, OMA_SES_9_WhoWasExpelledStaysOut) {
   EXPECT_EQ(code(come_back(*bob, alice->target)), "200");
 }
 
+// He was named by his number and has come by his address.
+TEST_F(Restart, OMA_SES_9_WhoWasExpelledStaysOutByHisOtherNameToo) {
+  begin(*alice, {"bob", "tel:+15550177"});
+  join(*bob);
+  alice->take(alice->want("200 INVITE"));
+  alice->ack();
+  const std::string asserted = im_lines + "P-Asserted-Identity: <sip:+15550177@example.org>\r\n";
+  carol->invite_uri(alice->target, msrp_sdp("carol"), asserted);
+  carol->take(carol->want("200 INVITE"));
+  carol->ack();
+  alice->request("REFER", "", "Refer-To: <sip:+15550177@example.org;method=BYE>\r\n");
+  alice->want("202 REFER");
+  ended(*carol);
+  crash();
+  carol->invite_uri(alice->target, msrp_sdp("carol2"), asserted);
+  EXPECT_EQ(code(carol->want("403 INVITE")), "403");
+  EXPECT_EQ(code(come_back(*bob, alice->target)), "200");
+}
+
 TEST_F(Restart, OMA_SES_9_WhoWasBroughtInLaterComesBack) {
   gather({bob.get()});
   alice->request("REFER", "", "Refer-To: <sip:dave@example.org>\r\n");

@@ -236,12 +236,16 @@ void XcapFront::carry_out(policy::XcapChange&& change, bool wait) {
 bool XcapFront::commit(const policy::XcapChange& change) {
   if (store_ == nullptr) return true;
   std::vector<core::StoreOp> ops(1);
+  const core::XcapRow& row = change.row;
   {
     const std::lock_guard lock(stored_mutex_);
+    // What goes with it is not waited for: it comes to the disk with it, or it means as little as before.
+    if (!change.also_removes.empty()) {
+      ops.push_back({++token_, core::RemoveXcap{row.auid, change.also_removes, row.name}});
+    }
     ops[0].token = ++token_;
     said_.reset();
   }
-  const core::XcapRow& row = change.row;
   if (change.removes) {
     ops[0].what = core::RemoveXcap{row.auid, row.owner, row.name};
   } else {
