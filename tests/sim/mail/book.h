@@ -19,7 +19,6 @@ struct Book {
     int status = 0;            // its answer; 0: none
     std::map<std::string, unsigned> taken;    // by user: how often he answered it 2xx
     std::map<std::string, unsigned> refused;  // and with what he has decided
-    std::map<std::string, unsigned> unshown{};  // of these: his device can not show it, so that others pass it
   };
   // One that goes over MSRP.
   struct Large {

@@ -186,7 +186,6 @@ void Phone::take(const sip::Message& m, int status) {
     world_.journal.fail("%s was deferred and does not say since when", id.c_str());
   }
   if (status == 415 || status == 486) ++mail.refused[user_];
-  if (status == 415) ++mail.unshown[user_];
   if (status != 200) return;
   ++book_.taken;
   if (++mail.taken[user_] == 1) book_.order[{mail.from, mail.to, user_}].push_back(id);
