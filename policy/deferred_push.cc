@@ -352,9 +352,7 @@ void Deferred::on_over(core::SlotId id, std::uint32_t number) {
     next_message(*box);
   } else {
     box->refused = true;
-    // OMA-DEF-9: it is tried again, perhaps there is another device then. But what this one can not show at all is no
-    // reason to keep from him what else its sender has to say.
-    if (status != 415 && status != 488) hold(*box, box->rows.front().sender);
+    hold(*box, box->rows.front().sender);
     box->rows.pop_front();
     next_message(*box);
   }

@@ -225,33 +225,12 @@ TEST_F(Deferring, OMA_DEF_9_WhatADeviceRefusesHoldsUpItsSenderAlone) {
   send(*carol, "bob", "from carol");
   carol->want("202 MESSAGE");
   come(*bob);
-  EXPECT_EQ(body_of(takes(*bob, 603)), "from alice, refused");
+  EXPECT_EQ(body_of(takes(*bob, 415)), "from alice, refused");
   EXPECT_EQ(body_of(takes(*bob)), "from carol");
   bob->quiet();
   line->pass(31s);
   EXPECT_EQ(body_of(takes(*bob)), "from alice, refused");
   EXPECT_EQ(body_of(takes(*bob)), "from alice, behind it");
-  at_rest();
-}
-
-// It may be a week until that goes.
-TEST_F(Deferring, OMA_DEF_9_WhatADeviceCanNotShowHoldsUpNobody) {
-  leave(*bob);
-  for (const char* const text : {"one", "two", "three"}) EXPECT_EQ(says(text), "202 MESSAGE");
-  come(*bob);
-  EXPECT_EQ(body_of(takes(*bob, 415)), "one");
-  EXPECT_EQ(body_of(takes(*bob)), "two");
-  EXPECT_EQ(body_of(takes(*bob, 488)), "three");
-  bob->quiet();
-  EXPECT_EQ(world->store.deferred.size(), 2U) << "they wait for another device, or to be fetched";
-  send(*alice, "bob", "four");
-  EXPECT_EQ(body_of(takes(*bob)), "four");
-  alice->want("200 MESSAGE");  // it has gone to him, not behind them
-  line->pass(31s);
-  EXPECT_EQ(body_of(takes(*bob, 415)), "one");
-  EXPECT_EQ(body_of(takes(*bob)), "three");
-  line->pass(61s);
-  EXPECT_EQ(body_of(takes(*bob)), "one") << "a device that can";
   at_rest();
 }
 
