@@ -479,7 +479,7 @@ int SqliteStore::State::carry_out(const StoreOp& op, StoreResult& result) {
         } else if constexpr (std::is_same_v<What, RemoveSubscription>) {
           return subscriptions.remove(what.id);
         } else if constexpr (std::is_same_v<What, PutXcap>) {
-          return xcap_documents.put(what.row);
+          return xcap_documents.put(what);
         } else if constexpr (std::is_same_v<What, RemoveXcap>) {
           return xcap_documents.remove(what);
         } else if constexpr (std::is_same_v<What, PutHistory>) {

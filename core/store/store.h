@@ -297,11 +297,13 @@ struct RemoveSystemMessage {
 };
 struct PutXcap {  // in place of the row of that key, if there is one
   XcapRow row;
+  std::string also_owner{};  // whose document of that usage and name goes with it, or stays with it; empty: nobody's
 };
 struct RemoveXcap {  // nothing happens if it is not there
   std::string auid;
   std::string owner;
   std::string name;
+  std::string also_owner{};  // as above
 };
 
 struct PutPublication {  // in place of the row of that key, if there is one

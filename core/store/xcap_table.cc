@@ -33,12 +33,21 @@ bool XcapTable::prepare(Sqlite& db) {
 
 #undef PARLEY_XCAP_COLUMNS
 
-int XcapTable::put(const XcapRow& d) {
+int XcapTable::put(const PutXcap& what) {
+  const XcapRow& d = what.row;
   put_.put(d.auid).put(d.owner).put(d.name).put(d.etag).put_bytes(d.body).put(d.changed_ms);
-  return put_.run();
+  const int result = put_.run();
+  return result != SQLITE_OK || what.also_owner.empty() ? result : remove(d.auid, what.also_owner, d.name);
 }
 
-int XcapTable::remove(const RemoveXcap& key) { return remove_.put(key.auid).put(key.owner).put(key.name).run(); }
+int XcapTable::remove(const RemoveXcap& what) {
+  const int result = remove(what.auid, what.owner, what.name);
+  return result != SQLITE_OK || what.also_owner.empty() ? result : remove(what.auid, what.also_owner, what.name);
+}
+
+int XcapTable::remove(const std::string& auid, const std::string& owner, const std::string& name) {
+  return remove_.put(auid).put(owner).put(name).run();
+}
 
 int XcapTable::for_each(const std::function<void(XcapRow&&)>& visit) {
   int result = SQLITE_DONE;

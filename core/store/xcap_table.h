@@ -14,11 +14,13 @@ class XcapTable {
   [[nodiscard]] bool prepare(Sqlite& db);
 
   // SQLITE_OK or why not; within whatever transaction is open.
-  int put(const XcapRow& row);
-  int remove(const RemoveXcap& key);
+  int put(const PutXcap& what);
+  int remove(const RemoveXcap& what);
   int for_each(const std::function<void(XcapRow&&)>& visit);
 
  private:
+  int remove(const std::string& auid, const std::string& owner, const std::string& name);
+
   Statement put_;
   Statement remove_;
   Statement all_;

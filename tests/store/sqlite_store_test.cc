@@ -694,6 +694,34 @@ TEST_F(SqliteStoreTest, OMA_GRP_1_DocumentsOfUsersAreThereAgainAsTheyWereLast) {
   EXPECT_EQ(contents().xcap_documents, std::vector<core::XcapRow>{first});
 }
 
+TEST_F(SqliteStoreTest, OMA_GRP_1_WhatADocumentHidesGoesWithItOrStaysWithIt) {
+  open();
+  store_->start();
+  core::XcapRow own{.auid = "org.openmobilealliance.access-rules",
+                    .owner = "sip:+15550100@example.org",
+                    .name = "access-rules",
+                    .etag = "1",
+                    .body = "<ruleset/>",
+                    .changed_ms = 1'700'000'000'000};
+  core::XcapRow of_number = own;
+  of_number.owner = "tel:+15550100";
+  core::XcapRow other = of_number;
+  other.name = "another";
+  const auto put_all = [&](std::uint64_t token) {
+    submit({{0, core::PutXcap{of_number}}, {token, core::PutXcap{other}}});
+    EXPECT_EQ(answer(token).status, Status::done);
+  };
+  put_all(1);
+  submit({{2, core::PutXcap{own, of_number.owner}}});
+  EXPECT_EQ(answer(2).status, Status::done);
+  EXPECT_EQ(contents().xcap_documents, (std::vector<core::XcapRow>{own, other}));
+  store_->start();
+  put_all(3);
+  submit({{4, core::RemoveXcap{own.auid, own.owner, own.name, of_number.owner}}});
+  EXPECT_EQ(answer(4).status, Status::done);
+  EXPECT_EQ(contents().xcap_documents, std::vector<core::XcapRow>{other});
+}
+
 // --- bodies of large messages
 
 struct BodiesTest : SqliteStoreTest {

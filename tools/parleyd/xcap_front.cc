@@ -239,17 +239,13 @@ bool XcapFront::commit(const policy::XcapChange& change) {
   const core::XcapRow& row = change.row;
   {
     const std::lock_guard lock(stored_mutex_);
-    // What goes with it is not waited for: it comes to the disk with it, or it means as little as before.
-    if (!change.also_removes.empty()) {
-      ops.push_back({++token_, core::RemoveXcap{row.auid, change.also_removes, row.name}});
-    }
     ops[0].token = ++token_;
     said_.reset();
   }
   if (change.removes) {
-    ops[0].what = core::RemoveXcap{row.auid, row.owner, row.name};
+    ops[0].what = core::RemoveXcap{row.auid, row.owner, row.name, change.also_removes};
   } else {
-    ops[0].what = core::PutXcap{row};
+    ops[0].what = core::PutXcap{row, change.also_removes};
   }
   store_->submit(store_shard_, ops);
   std::unique_lock lock(stored_mutex_);
