@@ -214,7 +214,8 @@ Participant* Focus::participant_of(FocusSession& s, const Received& request, std
     Participant* const p = participants_.get(id);
     if (p == nullptr || p->stand != Participant::Stand::in || !has_key(keys, p->key)) continue;
     if (named && p->dialog->is(target.call_id, target.local_tag, target.remote_tag)) return p;
-    if (found == nullptr) found = p;
+    // By the name that he gives now before another one of his: he may be in by both, and hidden by one.
+    if (found == nullptr || (found->key != keys.front() && p->key == keys.front())) found = p;
   }
   return found;
 }
