@@ -89,9 +89,16 @@ bool rename_new(const std::string& from, const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
   if (errno != EINVAL && errno != ENOSYS) return false;
   // A file system, or a kernel, that does not know how.
-  if (::link(from.c_str(), to.c_str()) != 0) return false;
-  (void)::unlink(from.c_str());
-  return true;
+  if (::link(from.c_str(), to.c_str()) == 0) {
+    (void)::unlink(from.c_str());
+    return true;
+  }
+  if (errno == EEXIST) return false;
+  // Nor how to give a file two names.
+  const int made = ::open(to.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+  if (made < 0) return false;
+  ::close(made);
+  return ::rename(from.c_str(), to.c_str()) == 0;
 }
 
 }  // namespace
