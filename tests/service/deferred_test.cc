@@ -22,12 +22,7 @@ std::string cpim(const std::string& id, const std::string& wanted, const std::st
 struct Deferring : Party {
   void SetUp() override { start({}); }
   void start(const std::function<void(policy::SipConfig&)>& change, std::uint32_t shards = 1) {
-    config = focus_config();
-    config->focus.one_to_one = policy::OneToOne::direct;
-    config->im.participating = true;
-    config->im.deferred.on = true;
-    config->im.deferred_uris = {"sip:Deferred@example.org"};
-    config->stores_bindings = config->stores_messages = true;
+    config = deferring_config();
     policy::GroupSpec team;
     team.uri = "sip:team@example.org";
     for (const char* name : {"alice", "bob", "carol"}) {

@@ -16,12 +16,7 @@ inline const std::string sends = "Success-Report: yes\r\nFailure-Report: yes\r\n
 struct Large : Party {
   void SetUp() override { start({}); }
   void start(const std::function<void(policy::SipConfig&)>& change, std::uint32_t shards = 1) {
-    config = focus_config();
-    config->focus.one_to_one = policy::OneToOne::direct;
-    config->im.participating = true;
-    config->im.deferred.on = true;
-    config->im.deferred_uris = {"sip:Deferred@example.org"};
-    config->stores_bindings = config->stores_messages = true;
+    config = deferring_config();
     if (change) change(*config);
     make(config, shards);
     world = &line->world;

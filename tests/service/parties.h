@@ -28,6 +28,17 @@ inline std::shared_ptr<policy::SipConfig> focus_config() {
   return config;
 }
 
+// Messages wait for who is away.
+inline std::shared_ptr<policy::SipConfig> deferring_config() {
+  auto config = focus_config();
+  config->focus.one_to_one = policy::OneToOne::direct;
+  config->im.participating = true;
+  config->im.deferred.on = true;
+  config->im.deferred_uris = {"sip:Deferred@example.org"};
+  config->stores_bindings = config->stores_messages = true;
+  return config;
+}
+
 inline std::string path_of(const std::string& message) { return between(message, "a=path:", "\r\n"); }
 
 // What a client says of its MSRP session.

@@ -35,13 +35,8 @@ inline std::string states(const std::string& xml) {
 struct Waiting : Party {
   void SetUp() override { start({}); }
   void start(const std::function<void(policy::SipConfig&)>& change, std::uint32_t shards = 1) {
-    config = focus_config();
-    config->focus.one_to_one = policy::OneToOne::direct;
-    config->im.participating = true;
-    config->im.deferred.on = true;
+    config = deferring_config();
     config->im.deferred.xcap_root = "https://example.org/";
-    config->im.deferred_uris = {dmf};
-    config->stores_bindings = config->stores_messages = true;
     if (change) change(*config);
     make(config, shards);
     world = &line->world;
