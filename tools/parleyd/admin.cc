@@ -169,7 +169,8 @@ void AdminServer::start() {
     core::begin_side_thread("admin");
     http_->server.listen_after_bind();
   });
-  // stop() has no effect on a server that does not listen yet.
+  // stop() has no effect on a server that does not listen yet. httplib tells nobody when it does; and yielding, with a
+  // real-time priority, would never let its thread come to it.
   while (!http_->server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
