@@ -152,6 +152,7 @@ class Peer:
         self.keep_messages = True
         self._open_tids = collections.Counter()  # our requests that may still be answered
         self._theirs = set()  # the server's requests not answered by us yet
+        self._auto_busy = False  # a SEND is among `frames` and its answer on its way out
         self._changed = threading.Condition()
         self._tls_lock = threading.Lock()
         self._write_lock = threading.RLock()
@@ -245,8 +246,9 @@ class Peer:
                     message = self.messages[mid] = Message(mid)
                 message.add(frame)
             self.frames.append(frame)
+            self._auto_busy = frame.method == "SEND" and bool(self.auto)
             self._changed.notify_all()
-        if frame.method == "SEND" and self.auto:
+        if self._auto_busy:
             code = self.auto(frame) if callable(self.auto) else 200
             wants = frame.get("Failure-Report") or "yes"
             if code and (wants == "yes" or (wants == "partial" and code != 200)):
@@ -254,6 +256,9 @@ class Peer:
                     self.respond(frame, code, "OK" if code == 200 else "No")
                 except Gone:
                     pass  # the test has closed the connection, or the reader will see that the server has
+            with self._changed:
+                self._auto_busy = False
+                self._changed.notify_all()
 
     def pause(self):
         """Stop reading from the socket."""
@@ -313,6 +318,10 @@ class Peer:
             self.frames.clear()
             self.frames.extend(kept)
         return message
+
+    def wait_answered(self):
+        """Until what is among `frames` has been answered: a frame stands there before its answer is written."""
+        self.wait(lambda: not self._auto_busy, "an answer of our own")
 
     def wait_closed(self, timeout=None):
         deadline = time.monotonic() + (timeout or TIMEOUT)
