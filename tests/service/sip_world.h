@@ -193,6 +193,12 @@ class SipWorld {
     now.mono = end;
     wake();
   }
+  // Time has passed at once, as over a machine that was asleep: whatever was due is late.
+  void skip(core::Duration duration) {
+    now.mono += duration;
+    now.wall_ms += std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+    wake();
+  }
   void wake() {
     for (std::uint32_t i = 0; i < shards_.size(); ++i) step(i, std::span<const core::Input>{});
     settle();
