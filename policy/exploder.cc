@@ -2,6 +2,7 @@
 #include "policy/exploder.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "core/check.h"
@@ -73,6 +74,9 @@ ListMessageFacts Exploder::facts_of(const Received& request, const To& to, const
     for (const GroupMember& member : to.group->members()) (void)recipients.add(member.uri, CopyControl::to);
   }
   for (const std::string& key : keys) (void)recipients.remove(key);  // OMA-PAG-3: the sender gets no copy
+  std::set<std::string, std::less<>> twice;  // T-51
+  for (const Recipient& recipient : recipients.list) home_.put_number(recipient.key, twice);
+  std::erase_if(recipients.list, [&twice](const Recipient& recipient) { return twice.contains(recipient.key); });
   facts.anybody = !recipients.list.empty();
   return facts;
 }

@@ -1,6 +1,7 @@
 // policy/focus_join.cc - INVITEs without To tag: the facts for the checks, sessions that begin, who comes in
 // (OMA-SES-1 to -3, OMA-SES-9, OMA-GRP-4 to -9, OMA-ID-9, OMA-ALIAS-1). See focus.h.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "core/text.h"
@@ -443,13 +444,7 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
     s.originator_from.append("<").append(who.uri).append(">");
   }
   s.recipients = std::move(who.recipients);
-  // T-51: each user once, also by his other name.
-  const auto waits_by_number = [&](const std::string& key) {
-    if (number_in(key).empty()) return false;
-    const std::vector<std::string> keys = home_.keys_of(key);
-    return std::any_of(s.waiting.begin(), s.waiting.end(),
-                       [&](const Invitee& invitee) { return home_.same_user(keys, invitee.key); });
-  };
+  std::set<std::string, std::less<>> twice;  // T-51
   if (invitation.group != nullptr && !s.distribution) {
     s.group_owner = invitation.group_owner;
     s.group = invitation.group;
@@ -457,17 +452,18 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
     const auto& policy = s.group->session_policy();
     if (policy.max_duration_seconds) s.ends = now_ + std::chrono::seconds(*policy.max_duration_seconds);
     if (s.group->invites_members()) {
+      for (const GroupMember& member : s.group->members()) home_.put_number(member.key, twice);
       for (const GroupMember& member : s.group->members()) {
-        if (who.is(member.key) || waits_by_number(member.key)) continue;
+        if (who.is(member.key) || twice.contains(member.key)) continue;
         (void)s.recipients.add(member.uri, CopyControl::bcc);  // nobody is told who is in it
         s.waiting.push_back({.uri = member.uri, .key = member.key, .display = member.display_name});
       }
     }
   } else {
+    for (const Recipient& recipient : s.recipients.list) home_.put_number(recipient.key, twice);
     for (const Recipient& recipient : s.recipients.list) {
       const auto is_he = [&recipient](const Invitee& invitee) { return invitee.key == recipient.key; };
-      const bool waits = std::any_of(s.waiting.begin(), s.waiting.end(), is_he) || waits_by_number(recipient.key);
-      if (waits) continue;
+      if (twice.contains(recipient.key) || std::any_of(s.waiting.begin(), s.waiting.end(), is_he)) continue;
       s.waiting.push_back(
           {.uri = entry_target(recipient.uri),
            .headers = recipient.uri.substr(bare(recipient.uri).size()),

@@ -277,6 +277,16 @@ bool Focus::is_here(const FocusSession& s, std::span<const std::string> keys) co
 
 // OMA-SES-7.
 void Focus::expel(FocusSession& s, std::span<const std::string> keys, std::uint32_t number) {
+  // Who was still to be called is not called any more; whoever named him hears what he would of a call that is given up.
+  std::vector<std::uint32_t> named_by;
+  const bool waited = std::erase_if(s.waiting, [&](const Invitee& invitee) {
+    if (!home_.same_user(keys, invitee.key)) return false;
+    named_by.push_back(invitee.refer);
+    return true;
+  }) != 0;
+  for (const std::uint32_t named : named_by) {
+    if (named != 0) refer_outcome(s, named, 487);
+  }
   bool any = false;
   const std::vector<core::SlotId> all = s.participants;
   for (const core::SlotId id : all) {
@@ -289,7 +299,7 @@ void Focus::expel(FocusSession& s, std::span<const std::string> keys, std::uint3
     hang_up(*p, "SIP;cause=200;text=\"Booted by focus\"");
     if (Participant* const left = participants_.get(id)) settle(*left);
   }
-  if (!any && number != 0) refer_outcome(s, number, 404);
+  if (!any && number != 0) refer_outcome(s, number, waited ? 200 : 404);
 }
 
 // --- MESSAGE

@@ -143,6 +143,13 @@ void Home::put_keys(std::string_view uri, std::vector<std::string>& keys) const 
   }
 }
 
+void Home::put_number(std::string_view key, std::set<std::string, std::less<>>& numbers) const {
+  if (number_in(key).empty() || key.starts_with("tel:")) return;
+  for (std::string& other : keys_of(key)) {
+    if (other != key) numbers.insert(std::move(other));
+  }
+}
+
 bool Home::same_user(std::span<const std::string> keys, std::string_view other) const {
   if (keys.empty() || has_key(keys, other)) return !keys.empty();
   const std::string_view number = number_in(other);

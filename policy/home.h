@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -67,6 +68,9 @@ class Home {
     put_keys(uri, keys);
     return keys;
   }
+  // Adds the key of the number that the user of that key has besides, where the key is his address here. Of several who are
+  // all to be reached, those of these keys are named twice, and reached by the address.
+  void put_number(std::string_view key, std::set<std::string, std::less<>>& numbers) const;
   // Whether the key `other` and these, of one user, lead to one another, whichever of them knows more names: so that he
   // is not taken for two. Who may do something is asked by has_key().
   [[nodiscard]] bool same_user(std::span<const std::string> keys, std::string_view other) const;

@@ -220,7 +220,7 @@ TEST(Chat, with_the_last_line_and_the_last_session_it_is_over) {
   world.receive(in_dialog(ok, "BYE", 2));
   world.hear();
   EXPECT_EQ(world.job->take_complaint(), "parley: 1 line not sent\n");
-  EXPECT_EQ(world.job->status(), exit_done);
+  EXPECT_EQ(world.job->status(), exit_refused);
 }
 
 TEST(Chat, a_registration_that_is_not_refreshed_takes_no_message_away) {
@@ -247,6 +247,20 @@ TEST(Chat, a_registration_that_is_not_refreshed_takes_no_message_away) {
     EXPECT_NE(world.next("BYE"), "");
     EXPECT_EQ(world.job->status(), exit_done);
   }
+}
+
+TEST(Chat, what_was_not_taken_is_in_the_exit_status) {
+  Chatting world;
+  const core::ConnId conn = world.called();
+  world.type("hello");
+  const std::string said = world.written(conn);
+  world.type(std::nullopt);
+  const std::string tid = said.substr(5, said.find(' ', 5) - 5);
+  world.bytes(conn, "MSRP " + tid + " 413 Enough\r\nTo-Path: " + field(said, "From-Path") +
+                        "\r\nFrom-Path: " + field(said, "To-Path") + "\r\n-------" + tid + "$\r\n");
+  world.hear();
+  EXPECT_NE(world.next("BYE"), "");
+  EXPECT_EQ(world.job->status(), exit_refused);
 }
 
 TEST(Chat, without_a_server_the_end_of_all_lines_is_the_end) {

@@ -175,6 +175,36 @@ TEST_F(Exploding, OMA_PAG_3_EachUserOnceAndNeverTheSender) {
   alice->quiet();
 }
 
+TEST_F(Exploding, T_51_WhoIsNamedByHisNumberTooGetsOneCopyAtHisAddress) {
+  const std::string by_number = "tel:+15550100";
+  const std::string by_address = "sip:+15550100@example.org";
+  for (const auto& [first, second] : {std::pair(by_number, by_address), std::pair(by_address, by_number)}) {
+    start([&, first = first, second = second](policy::SipConfig& config) {
+      config.users.emplace("+15550100", config.users.at("bob"));
+      policy::GroupSpec team;
+      team.uri = "sip:team@example.org";
+      for (const std::string& uri : {std::string("sip:alice@example.org"), first, second}) {
+        team.members.push_back({.uri = uri, .key = {}, .display_name = {}});
+      }
+      config.documents = policy::read_documents({}, {&team, 1}, "example.org").documents;
+    });
+    const auto number = phone("+15550100", 5, 0);
+    const auto one_copy = [&] {
+      EXPECT_EQ(header(takes(*number), "To"), "<" + by_address + ">");
+      number->quiet();
+      EXPECT_EQ(line->world.metric(Metric::im_list_copies_failed), 0U) << "and none to the number";
+    };
+    EXPECT_EQ(Phone::kind(to_list({first, "bob", second})), "202 MESSAGE");
+    takes(*bob);
+    one_copy();
+    EXPECT_EQ(Phone::kind(says("sip:team@example.org", "text/plain", "hello", "")), "202 MESSAGE");
+    one_copy();
+    EXPECT_EQ(Phone::kind(says("sip:team@example.org", "text/plain", "hello", "", number.get())), "202 MESSAGE");
+    takes(*alice);
+    number->quiet();
+  }
+}
+
 TEST_F(Exploding, SEED4_6_1_2_1_CopiesAreCheckedLikeAnyMessageAndTheOthersGetTheirs) {
   start([](policy::SipConfig& config) { config.focus.invite_parallel = 1; });
   EXPECT_EQ(Phone::kind(to_list({"nobody", "bob", "carol"})), "202 MESSAGE");

@@ -81,6 +81,37 @@ TEST_F(Refers, OMA_SES_7_TheInitiatorMayExpel) {
   EXPECT_EQ(told(*alice), "404 Not Found") << "the REFER itself was good";
 }
 
+TEST_F(Refers, OMA_SES_7_WhoIsExpelledBeforeHeIsCalledIsNotCalled) {
+  auto config = focus_config();
+  config->focus.invite_parallel = 1;
+  make(config);
+  begin(*alice, {"bob"});
+  join(*bob);
+  alice->take(alice->want("200 INVITE"));
+  alice->ack();
+  for (const char* const user : {"carol", "dave"}) {
+    alice->request("REFER", {}, "Refer-To: <sip:" + std::string(user) + "@example.org>\r\n");
+    alice->want("202 REFER");
+    EXPECT_EQ(told(*alice), "100 Trying");
+  }
+  const std::string of_dave = header(last_notify, "Event");
+  const std::string invite = carol->want("INVITE");
+  alice->request("REFER", {}, "Refer-To: <sip:dave@example.org;method=BYE>\r\n");
+  alice->want("202 REFER");
+  EXPECT_EQ(told(*alice), "100 Trying");
+  EXPECT_EQ(told(*alice), "487 Request Terminated");
+  EXPECT_EQ(header(last_notify, "Event"), of_dave);
+  EXPECT_EQ(told(*alice), "200 OK");
+  carol->respond(invite, 486);
+  carol->want("ACK");
+  EXPECT_EQ(told(*alice), "486 Busy Here");
+  dave->quiet();
+  dave->invite_uri(alice->target, msrp_sdp("dave"), im_lines);
+  std::string answer = dave->next();
+  while (code(answer) == "100") answer = dave->next();
+  EXPECT_EQ(code(answer), "403");
+}
+
 TEST_F(Refers, OMA_SES_7_OthersMayOnlyExpelThemselves) {
   gather({bob.get(), carol.get()});
   bob->request("REFER", {}, "Refer-To: <sip:carol@example.org;method=BYE>\r\n");

@@ -72,6 +72,9 @@ class ChatJob final : public Job {
     }
     if (event.name == "sent" || event.name == "delivery") {
       if (event.name == "sent" && waiting_ != 0) --waiting_;
+      if (event.name == "sent" && event.number_of("status") >= 300 && outcome_ == exit_done) {
+        outcome_ = exit_of(event.number_of("status"));
+      }
       if (no_more_lines_) leave_when_sent(client);
     }
     if (event.name == "session" && event.get("state") == "ended") rosters_.erase(event.number_of("session"));
@@ -81,7 +84,7 @@ class ChatJob final : public Job {
         std::uint64_t status = 0;
         const std::string_view why = event.get("why");
         (void)std::from_chars(why.data(), why.data() + why.size(), status);
-        finish(status == 0 ? exit_done : exit_of(status));
+        finish(status == 0 ? outcome_ : exit_of(status));
       } else if (no_more_lines_) {
         leave_when_sent(client);
       }
@@ -129,7 +132,7 @@ class ChatJob final : public Job {
     if (number == current_) return;
     current_ = number;
     if (early_.empty()) return;
-    complain(std::to_string(early_.size()) + (early_.size() == 1 ? " line" : " lines") + " not sent");
+    not_sent(std::to_string(early_.size()) + (early_.size() == 1 ? " line" : " lines") + " not sent");
     early_.clear();
   }
 
@@ -137,19 +140,24 @@ class ChatJob final : public Job {
     const ImSession* const session = client.session(current_);
     const bool comes = session != nullptr || (!opened_ && !settings_.to.empty());
     if (!comes) {
-      complain("not sent: there is no session; /msg URI TEXT sends without one");
+      not_sent("not sent: there is no session; /msg URI TEXT sends without one");
     } else if (session == nullptr || !session->media_up) {
       constexpr std::size_t early_max = 100;
       if (early_.size() < early_max) {
         early_.push_back(text);
       } else {
-        complain("not sent: too much waits for the session");
+        not_sent("not sent: too much waits for the session");
       }
     } else if (client.say(current_, text, true) == 0) {
-      complain("not sent: too much waits");
+      not_sent("not sent: too much waits");
     } else {
       ++waiting_;
     }
+  }
+
+  void not_sent(const std::string& why) {
+    complain(why);
+    if (outcome_ == exit_done) outcome_ = exit_refused;
   }
 
   void leave_when_sent(Client& client) {
@@ -159,7 +167,7 @@ class ChatJob final : public Job {
     } else if (away_) {  // sessions and messages have their own ways and times
       finish(exit_unreachable);
     } else if (opened_ || settings_.to.empty()) {
-      finish(exit_done);
+      finish(outcome_);
     }
   }
 
@@ -266,6 +274,7 @@ class ChatJob final : public Job {
   bool opened_ = false;
   bool away_ = false;  // the server, which is tried again
   bool no_more_lines_ = false;
+  int outcome_ = exit_done;   // of the first message that was not sent
   std::size_t waiting_ = 0;   // messages without `sent`
   std::uint64_t marked_ = 0;  // the last ticket of which a mark was shown,
   std::uint64_t mark_ = 0;    // and which: 1 delivered, 2 displayed
