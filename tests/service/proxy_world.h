@@ -2,6 +2,7 @@
 // registered users.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,58 +27,20 @@ struct Says {
   std::string lines{};  // whole header lines
   std::string body{};
 };
-inline std::string text_of(const Says& s) {
-  return s.method + " " + s.uri + " SIP/2.0\r\nVia: SIP/2.0/" + s.transport + " " + s.sent_by + ";branch=" + s.branch +
-         ";rport\r\nMax-Forwards: 70\r\nFrom: " + s.from + "\r\nTo: " + s.to + "\r\nCall-ID: " + s.call_id +
-         "\r\nCSeq: " + std::to_string(s.cseq) + " " + s.method + "\r\n" + s.lines +
-         "Content-Length: " + std::to_string(s.body.size()) + "\r\n\r\n" + s.body;
-}
+std::string text_of(const Says& s);
 // The same in the method that goes with it: CANCEL, ACK.
-inline Says beside(Says s, std::string method, std::string to = {}) {
-  s.method = std::move(method);
-  if (!to.empty()) s.to = std::move(to);
-  s.lines.clear();
-  s.body.clear();
-  return s;
-}
+Says beside(Says s, std::string method, std::string to = {});
 
 // "200" or "MESSAGE".
-inline std::string what(std::string_view message) {
-  return std::string(message.starts_with("SIP/2.0 ") ? message.substr(8, 3) : message.substr(0, message.find(' ')));
-}
-inline std::vector<std::string> codes(const std::vector<SipWorld::Sent>& sent) {
-  std::vector<std::string> all;
-  for (const auto& one : sent) all.push_back(what(one.text));
-  return all;
-}
+std::string what(std::string_view message);
+std::vector<std::string> codes(const std::vector<SipWorld::Sent>& sent);
 using Codes = std::vector<std::string>;
 
 // Of all headers of that name.
-inline std::vector<std::string> values(std::string_view message, const std::string& name) {
-  std::vector<std::string> all;
-  for (std::string value; !(value = header(message, name)).empty();) {
-    all.push_back(value);
-    message.remove_prefix(message.find("\r\n" + name + ": ") + 2);
-  }
-  return all;
-}
+std::vector<std::string> values(std::string_view message, const std::string& name);
 
 // By the trusted peer, as an edge proxy in front of the user's device does.
-inline std::string enrol(SipWorld& world, const std::string& user, const std::string& contact,
-                         std::string_view from = peer, std::uint32_t shard = 0) {
-  static std::uint32_t number = 0;
-  ++number;
-  const std::string own = "<sip:" + user + "@example.org>";
-  world.datagram(text_of({.method = "REGISTER",
-                          .uri = "sip:example.org",
-                          .branch = "z9hG4bKr" + std::to_string(number),
-                          .from = own + ";tag=r",
-                          .to = own,
-                          .call_id = "reg" + std::to_string(number),
-                          .cseq = number,
-                          .lines = "Contact: " + contact + "\r\n"}),
-                 from, shard);
-  return world.only().text;
-}
+std::string enrol(SipWorld& world, const std::string& user, const std::string& contact, std::string_view from = peer,
+                  std::uint32_t shard = 0);
 
 }  // namespace parley::tests

@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "policy/history_list.h"
 #include "policy/history_reference.h"
 #include "tests/service/waiting.h"
@@ -13,114 +18,32 @@ inline const std::string history_function = "sip:History@example.org";
 inline const std::string history_type(policy::history_list_type);
 
 struct Recorded : Waiting {
-  void SetUp() override { start_recorded({}); }
-  void start_recorded(const std::function<void(policy::SipConfig&)>& change, std::uint32_t shards = 1) {
-    start(
-        [&](policy::SipConfig& c) {
-          c.im.history_access.on = true;
-          c.im.history_access.uri = history_function;
-          if (change) change(c);
-        },
-        shards);
-    for (std::uint32_t shard = 0; shard < shards; ++shard) {
-      world->media(shard).binds = world->media(shard).answers = true;
-    }
-  }
+  void SetUp() override;
+  void start_recorded(const std::function<void(policy::SipConfig&)>& change, std::uint32_t shards = 1);
   // A session of his with alice, which she began.
-  core::HistoryRecordRow& record(std::uint64_t id, const std::string& user = "bob") {
-    core::HistoryRecordRow& row = world->store.histories[id];
-    row = {.id = id,
-           .aor = "sip:" + user + "@example.org",
-           .from = "\"Alice\" <sip:alice@example.org>",
-           .to = "<sip:" + user + "@example.org>",
-           .began_ms = world->now.wall_ms - 60'000,
-           .ended_ms = world->now.wall_ms - 30'000,
-           .expires_ms = world->now.wall_ms + 86'400'000};
-    return row;
-  }
+  core::HistoryRecordRow& record(std::uint64_t id, const std::string& user = "bob");
   core::HistoryMessageRow& message(std::uint64_t record, std::uint32_t number, const std::string& body,
-                                   const std::string& type = "text/plain", bool sent = false) {
-    core::HistoryMessageRow& row = world->store.history_messages[{record, number}];
-    row = {.record = record,
-           .number = number,
-           .at_ms = world->now.wall_ms - 60'000 + number * 1000,
-           .sent = sent,
-           .type = type,
-           .body = body,
-           .size = body.size()};
-    return row;
-  }
+                                   const std::string& type = "text/plain", bool sent = false);
 
   void fetch(Phone& who, std::uint64_t id, const std::string& types = "*",
-             const std::string& more = "a=recvonly\r\na=setup:active\r\n") {
-    who.invite_uri(policy::history_reference(id, "example.org"), msrp_sdp(who.user(), more, types), im);
-  }
-  static std::string final(Phone& who) {
-    const std::string response = who.next();
-    return Phone::kind(response) == "100 INVITE" ? who.next() : response;
-  }
-  std::string refusal(Phone& who, std::uint64_t id) {
-    fetch(who, id);
-    const std::string response = final(who);
-    EXPECT_NE(code(response), "200") << response;
-    who.ack_refused(response);
-    return code(response);
-  }
+             const std::string& more = "a=recvonly\r\na=setup:active\r\n");
+  static std::string final(Phone& who);
+  std::string refusal(Phone& who, std::uint64_t id);
   // His session, which is on.
-  std::string fetched(Phone& who, std::uint64_t id, const std::string& types = "*") {
-    fetch(who, id, types);
-    const std::string ok = final(who);
-    EXPECT_EQ(code(ok), "200") << ok;
-    who.take(ok);
-    who.ack();
-    return ok;
-  }
+  std::string fetched(Phone& who, std::uint64_t id, const std::string& types = "*");
   struct Got {
     std::string headers;
     std::string body;
   };
   // What has come over that session, message by message; each has to be whole.
-  std::vector<Got> got(const std::string& path, std::uint32_t shard = 0) {
-    const auto* session = world->media(shard).find(path);
-    const auto past = world->media(shard).past.find(path);
-    if (session == nullptr && past != world->media(shard).past.end()) session = &past->second;
-    std::vector<Got> all;
-    if (session == nullptr) return all;
-    bool whole = true;
-    for (const FakeMedia::Session::Chunk& chunk : session->chunks) {
-      if (whole) all.push_back({chunk.headers, {}});
-      EXPECT_EQ(chunk.headers, all.back().headers) << "messages are not mixed";
-      EXPECT_EQ(chunk.start, all.back().body.size() + 1);
-      all.back().body += chunk.body;
-      whole = chunk.flag == msrp::Flag::end;
-    }
-    return all;
-  }
-  static std::string line_of(const std::string& headers, const std::string& name) { return header("\r\n" + headers, name); }
+  std::vector<Got> got(const std::string& path, std::uint32_t shard = 0);
+  static std::string line_of(const std::string& headers, const std::string& name);
 
   // What he is shown; empty: there is nothing.
-  std::string listed(const std::string& user = "bob") {
-    const std::string json = asks(Kind::history_list, user);
-    std::string plain;
-    const std::string xml = between(json, "\"document\":\"", "\"}");
-    for (std::size_t i = 0; i < xml.size(); ++i) {
-      if (xml[i] != '\\') {
-        plain += xml[i];
-      } else {
-        plain += xml[++i] == 'n' ? '\n' : xml[i];
-      }
-    }
-    return plain;
-  }
-  std::string tag() { return between(asks(Kind::history_list, "bob"), "\"etag\":\"", "\""); }
+  std::string listed(const std::string& user = "bob");
+  std::string tag();
 
-  void at_rest() {
-    Waiting::at_rest();
-    for (std::uint32_t shard = 0; shard < world->shards(); ++shard) {
-      EXPECT_EQ(world->service(shard).history_lists().open_work(), 0U);
-      EXPECT_EQ(world->stored_legs(shard).live(), 0U);
-    }
-  }
+  void at_rest();
 };
 
 }  // namespace parley::tests
