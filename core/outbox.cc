@@ -7,6 +7,8 @@
 
 namespace parley::core {
 
+Outbox::Outbox(Pool& pool) : pool_(pool) {}
+
 Outbox::~Outbox() {
   for (const Output& output : outputs_) {
     if (output.kind == Output::Kind::send) pool_.release(output.slice.buffer);
@@ -78,6 +80,27 @@ void Outbox::mail(std::uint32_t shard, std::string_view bytes, bool kept) {
   if (mail.bytes != nullptr && !bytes.empty()) std::memcpy(mail.bytes.get(), bytes.data(), bytes.size());
   mails_.push_back(std::move(mail));
 }
+
+void Outbox::mail(ShardMail mail) { mails_.push_back(std::move(mail)); }
+
+void Outbox::connect(ConnectRequest request) { connects_.push_back(std::move(request)); }
+
+void Outbox::resolve(ResolveRequest request) { resolves_.push_back(std::move(request)); }
+
+void Outbox::open_pipe(std::uint64_t token, std::uint32_t shard, PeerInfo served) {
+  pipes_.push_back({token, shard, std::move(served)});
+}
+
+void Outbox::hand_over(ConnId conn, std::uint32_t shard, std::string unused) {
+  forget_extension(conn);
+  hand_overs_.push_back({conn, shard, std::move(unused)});
+}
+
+void Outbox::admin_reply(std::uint64_t id, std::string json) { replies_.push_back({id, std::move(json)}); }
+
+void Outbox::store(StoreOp op) { stores_.push_back(std::move(op)); }
+
+void Outbox::log(LogRecord::Level level, std::string text) { logs_.push_back({level, std::move(text)}); }
 
 void Outbox::push(const Output& output) {
   forget_extension(output.conn);

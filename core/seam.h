@@ -261,7 +261,7 @@ class Outbox {
   // responses to their sender) stay contiguous for each of them.
   enum class Lane : std::uint8_t { forward, back };
 
-  explicit Outbox(Pool& pool) : pool_(pool) {}
+  explicit Outbox(Pool& pool);
   ~Outbox();
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
@@ -296,25 +296,20 @@ class Outbox {
   void send_datagram(std::uint16_t socket, const Address& to, Slice slice);
   // Copies `bytes` for the Worker of a shard. A shard that does not exist loses them.
   void mail(std::uint32_t shard, std::string_view bytes, bool kept = false);
-  void mail(ShardMail mail) { mails_.push_back(std::move(mail)); }
+  void mail(ShardMail mail);
 
   void close(ConnId conn) { push({Output::Kind::close, conn, {}}); }
   void abort(ConnId conn) { push({Output::Kind::abort, conn, {}}); }
   void pause(ConnId conn) { push({Output::Kind::pause, conn, {}}); }
   void resume(ConnId conn) { push({Output::Kind::resume, conn, {}}); }
 
-  void connect(ConnectRequest request) { connects_.push_back(std::move(request)); }
-  void resolve(ResolveRequest request) { resolves_.push_back(std::move(request)); }
-  void open_pipe(std::uint64_t token, std::uint32_t shard, PeerInfo served = {}) {
-    pipes_.push_back({token, shard, std::move(served)});
-  }
-  void hand_over(ConnId conn, std::uint32_t shard, std::string unused) {
-    forget_extension(conn);
-    hand_overs_.push_back({conn, shard, std::move(unused)});
-  }
-  void admin_reply(std::uint64_t id, std::string json) { replies_.push_back({id, std::move(json)}); }
-  void store(StoreOp op) { stores_.push_back(std::move(op)); }
-  void log(LogRecord::Level level, std::string text) { logs_.push_back({level, std::move(text)}); }
+  void connect(ConnectRequest request);
+  void resolve(ResolveRequest request);
+  void open_pipe(std::uint64_t token, std::uint32_t shard, PeerInfo served = {});
+  void hand_over(ConnId conn, std::uint32_t shard, std::string unused);
+  void admin_reply(std::uint64_t id, std::string json);
+  void store(StoreOp op);
+  void log(LogRecord::Level level, std::string text);
   // The next time step must be called even if nothing arrives; stays until set again.
   void deadline(Instant at) { deadline_ = at; }
   // Answer to Input::drain: nothing is left that must be finished.

@@ -45,8 +45,8 @@ TEST_F(Recorded, OMA_HIS_1_OrOnlyThatItHasChanged) {
   record(7);
   const std::string first = subscribes(*bob, history_function, "ua-profile", diff_type);
   EXPECT_EQ(header(first, "Content-Type"), diff_type);
-  const std::string etag = tag();
-  EXPECT_NE(first.find("<document new-etag=\"" + etag +
+  const std::string old_tag = tag();
+  EXPECT_NE(first.find("<document new-etag=\"" + old_tag +
                        "\" sel=\"org.openmobilealliance.conv-history/users/sip:bob@example.org/conv-history\"/>"),
             std::string::npos)
       << first;
@@ -54,7 +54,7 @@ TEST_F(Recorded, OMA_HIS_1_OrOnlyThatItHasChanged) {
   asks(Kind::history_delete, "bob 7");
   line->pass(5s);
   const std::string second = told(*bob);
-  EXPECT_NE(second.find("previous-etag=\"" + etag + "\" new-etag=\"" + tag() + "\""), std::string::npos) << second;
+  EXPECT_NE(second.find("previous-etag=\"" + old_tag + "\" new-etag=\"" + tag() + "\""), std::string::npos) << second;
   const std::string before = tag();
   asks(Kind::history_delete, "bob all");
   line->pass(5s);

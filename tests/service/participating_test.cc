@@ -303,13 +303,13 @@ TEST_F(Participating, OMA_ACC_3_WhoAsksIsWhoIsProvenOrAssertedUnlessHeIsAnonymou
 }
 
 TEST_F(Participating, OMA_ACC_3_WhoseNameIsANumberIsThatNumberToo) {
-  make([](policy::SipConfig& config) {
+  make([](policy::SipConfig& c) {
     core::Digest digest;
     core::Credential user;
     for (const auto algorithm : {core::DigestAlgorithm::md5, core::DigestAlgorithm::sha256}) {
-      user.ha1[algorithm] = std::string(digest.ha1(algorithm, "+15550100", config.realm, "secret").view());
+      user.ha1[algorithm] = std::string(digest.ha1(algorithm, "+15550100", c.realm, "secret").view());
     }
-    config.users.emplace("+15550100", user);
+    c.users.emplace("+15550100", user);
   });
   Says says = message();
   const auto sent_by = [&](const std::string& identity) {
