@@ -2,7 +2,6 @@
 #include "policy/exploder.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "core/check.h"
@@ -58,6 +57,7 @@ ListMessageFacts Exploder::facts_of(const Received& request, const To& to, const
       if (parse_resource_list(list, lists.back())) facts.list_wrong = true;
     }
     if (!facts.list_wrong) recipients = recipients_of(lists, config_->focus.list);
+    recipients.join(home_.numbers_of(recipients.list));
     facts.list_too_long = recipients.left_out != 0 || recipients.count_without(keys) > config_->focus.adhoc_max;
     facts.list_useless = recipients.all_failed();
     (void)recipients.remove(user_key(config_->focus.factory));
@@ -72,11 +72,9 @@ ListMessageFacts Exploder::facts_of(const Received& request, const To& to, const
     facts.member = verdict != GroupVerdict::forbidden;
     facts.anonymity_disallowed = verdict == GroupVerdict::anonymity_disallowed;
     for (const GroupMember& member : to.group->members()) (void)recipients.add(member.uri, CopyControl::to);
+    recipients.join(home_.numbers_of(recipients.list));
   }
   for (const std::string& key : keys) (void)recipients.remove(key);  // OMA-PAG-3: the sender gets no copy
-  std::set<std::string, std::less<>> twice;  // T-51
-  for (const Recipient& recipient : recipients.list) home_.put_number(recipient.key, twice);
-  std::erase_if(recipients.list, [&twice](const Recipient& recipient) { return twice.contains(recipient.key); });
   facts.anybody = !recipients.list.empty();
   return facts;
 }

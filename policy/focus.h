@@ -394,6 +394,7 @@ class Focus : public UserAgent {
                                           bool anonymous, Referral& referral);
   void carry_out_refer(FocusSession& s, const Referral& referral, FocusRefer* told);
   void forget_recipients(FocusSession& s);
+  bool forget_waiting(FocusSession& s, std::span<const std::string> keys, std::uint16_t status);
   void expel(FocusSession& s, std::span<const std::string> keys, std::uint32_t number);
   // Whether he is in a session, or on the way into it.
   [[nodiscard]] bool is_here(const FocusSession& s, std::span<const std::string> keys) const;

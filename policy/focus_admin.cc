@@ -205,7 +205,7 @@ void Focus::put_trace(std::string_view message_id, std::int64_t wall_ms, std::st
   json += ']';
 }
 
-// As a REFER with BYE does it (OMA-SES-7).
+// As a REFER with BYE ends his dialog (OMA-SES-7). He may come again: to keep him out is the group's matter.
 bool Focus::kick(core::SlotId session, core::SlotId participant) {
   Participant* const p = participants_.get(participant);
   if (p == nullptr || p->session != session || p->stand == Participant::Stand::gone) return false;

@@ -366,6 +366,7 @@ void Focus::nobody_came(FocusSession& s, Participant& originator) {
 // OMA-SES-9: the same device has come again, or who is still being invited has come.
 void Focus::replace_older(FocusSession& s, const Participant& by) {
   const std::vector<std::string> keys = home_.keys_of(by.uri);
+  if (!by.invited_by_us()) (void)forget_waiting(s, keys, 200);
   const std::vector<core::SlotId> all = s.participants;
   for (const core::SlotId id : all) {
     Participant* const p = participants_.get(id);

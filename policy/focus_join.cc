@@ -1,7 +1,6 @@
 // policy/focus_join.cc - INVITEs without To tag: the facts for the checks, sessions that begin, who comes in
 // (OMA-SES-1 to -3, OMA-SES-9, OMA-GRP-4 to -9, OMA-ID-9, OMA-ALIAS-1). See focus.h.
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "core/text.h"
@@ -122,7 +121,10 @@ JoinFacts Focus::facts_of(const Received& request, const Invitation& invitation,
   const std::string_view type =
       sip::parse_uri(invitation.uri, uri) ? session_type(uri) : std::string_view{};
   const auto is = [type](std::string_view name) { return core::equal_ignore_case(type, name); };
-  const std::size_t others = who.recipients.list.size();
+  const NumberKeys numbers = home_.numbers_of(who.recipients.list);
+  const auto others = std::count_if(who.recipients.list.begin(), who.recipients.list.end(), [&numbers](const Recipient& one) {
+    return !numbers.contains(one.key);
+  });
   if (who.body.has_sdp) {
     who.sdp_status = read_terms(who.body.sdp, true, who.terms);
     facts.sdp_wrong = who.sdp_status == 400;
@@ -174,7 +176,7 @@ JoinFacts Focus::facts_of(const Received& request, const Invitation& invitation,
   facts.list_wrong = who.list_wrong;
   facts.list_useless = who.recipients.all_failed();
   facts.list_too_long = invitation.target == Target::factory &&
-                        (others > config_->focus.adhoc_max || who.recipients.left_out != 0);
+                        (others > std::ptrdiff_t{config_->focus.adhoc_max} || who.recipients.left_out != 0);
 
   const Group* const group = who.distribution         ? who.group
                              : who.session != nullptr ? who.session->group
@@ -444,7 +446,6 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
     s.originator_from.append("<").append(who.uri).append(">");
   }
   s.recipients = std::move(who.recipients);
-  std::set<std::string, std::less<>> twice;  // T-51
   if (invitation.group != nullptr && !s.distribution) {
     s.group_owner = invitation.group_owner;
     s.group = invitation.group;
@@ -452,18 +453,18 @@ FocusSession* Focus::open_session(const Received& request, const Invitation& inv
     const auto& policy = s.group->session_policy();
     if (policy.max_duration_seconds) s.ends = now_ + std::chrono::seconds(*policy.max_duration_seconds);
     if (s.group->invites_members()) {
-      for (const GroupMember& member : s.group->members()) home_.put_number(member.key, twice);
+      const NumberKeys numbers = home_.numbers_of(s.group->members());
       for (const GroupMember& member : s.group->members()) {
-        if (who.is(member.key) || twice.contains(member.key)) continue;
+        if (who.is(member.key) || numbers.contains(member.key)) continue;
         (void)s.recipients.add(member.uri, CopyControl::bcc);  // nobody is told who is in it
         s.waiting.push_back({.uri = member.uri, .key = member.key, .display = member.display_name});
       }
     }
   } else {
-    for (const Recipient& recipient : s.recipients.list) home_.put_number(recipient.key, twice);
+    const NumberKeys numbers = home_.numbers_of(s.recipients.list);
     for (const Recipient& recipient : s.recipients.list) {
       const auto is_he = [&recipient](const Invitee& invitee) { return invitee.key == recipient.key; };
-      if (twice.contains(recipient.key) || std::any_of(s.waiting.begin(), s.waiting.end(), is_he)) continue;
+      if (numbers.contains(recipient.key) || std::any_of(s.waiting.begin(), s.waiting.end(), is_he)) continue;
       s.waiting.push_back(
           {.uri = entry_target(recipient.uri),
            .headers = recipient.uri.substr(bare(recipient.uri).size()),

@@ -72,6 +72,7 @@ std::uint16_t Focus::judge_refer(const FocusSession& s, const Received& request,
     }
     if (lists.empty()) return refuse(400, "no recipient list");
     referral.targets = recipients_of(lists, config_->focus.list);
+    referral.targets.join(home_.numbers_of(referral.targets.list));
     if (referral.targets.left_out != 0) return too_many();
     if (referral.targets.all_failed()) return refuse(404);
     referral.subscribes = false;  // R5368-1
@@ -275,18 +276,23 @@ bool Focus::is_here(const FocusSession& s, std::span<const std::string> keys) co
          std::any_of(s.participants.begin(), s.participants.end(), there);
 }
 
-// OMA-SES-7.
-void Focus::expel(FocusSession& s, std::span<const std::string> keys, std::uint32_t number) {
-  // Who was still to be called is not called any more; whoever named him hears what he would of a call that is given up.
+// Who was still to be called is not called any more; whoever named him hears `status`. False: he did not wait.
+bool Focus::forget_waiting(FocusSession& s, std::span<const std::string> keys, std::uint16_t status) {
   std::vector<std::uint32_t> named_by;
-  const bool waited = std::erase_if(s.waiting, [&](const Invitee& invitee) {
+  const auto forgotten = std::erase_if(s.waiting, [&](const Invitee& invitee) {
     if (!home_.same_user(keys, invitee.key)) return false;
     named_by.push_back(invitee.refer);
     return true;
-  }) != 0;
-  for (const std::uint32_t named : named_by) {
-    if (named != 0) refer_outcome(s, named, 487);
+  });
+  for (const std::uint32_t number : named_by) {
+    if (number != 0) refer_outcome(s, number, status);
   }
+  return forgotten != 0;
+}
+
+// OMA-SES-7.
+void Focus::expel(FocusSession& s, std::span<const std::string> keys, std::uint32_t number) {
+  const bool waited = forget_waiting(s, keys, 487);  // as a call that is given up
   bool any = false;
   const std::vector<core::SlotId> all = s.participants;
   for (const core::SlotId id : all) {
@@ -294,7 +300,11 @@ void Focus::expel(FocusSession& s, std::span<const std::string> keys, std::uint3
     if (p == nullptr || p->stand == Participant::Stand::gone || !home_.same_user(keys, p->key)) continue;
     p->booted = true;
     p->refusal = p->stand == Participant::Stand::in ? std::uint16_t{0} : std::uint16_t{487};
-    if (!any) p->expelled_by = number;
+    if (!any && p->expelled_by == 0) {
+      p->expelled_by = number;
+    } else if (!any && number != 0) {
+      refer_outcome(s, number, 200);  // he is on his way out
+    }
     any = true;
     hang_up(*p, "SIP;cause=200;text=\"Booted by focus\"");
     if (Participant* const left = participants_.get(id)) settle(*left);

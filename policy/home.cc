@@ -143,10 +143,10 @@ void Home::put_keys(std::string_view uri, std::vector<std::string>& keys) const 
   }
 }
 
-void Home::put_number(std::string_view key, std::set<std::string, std::less<>>& numbers) const {
+void Home::put_number(std::string_view key, NumberKeys& numbers) const {
   if (number_in(key).empty() || key.starts_with("tel:")) return;
   for (std::string& other : keys_of(key)) {
-    if (other != key) numbers.insert(std::move(other));
+    if (other != key) numbers.emplace(std::move(other), key);
   }
 }
 

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +18,7 @@
 #include "core/keyed_hash.h"
 #include "policy/routing.h"
 #include "policy/sip_config.h"
+#include "policy/user_key.h"
 #include "sip/flow.h"
 #include "sip/loop.h"
 #include "sip/route_token.h"
@@ -68,9 +68,14 @@ class Home {
     put_keys(uri, keys);
     return keys;
   }
-  // Adds the key of the number that the user of that key has besides, where the key is his address here. Of several who are
-  // all to be reached, those of these keys are named twice, and reached by the address.
-  void put_number(std::string_view key, std::set<std::string, std::less<>>& numbers) const;
+  // The numbers of those of `named` (each with a `key`) who are among them by their address here. Who is there by his
+  // number as well is there twice, and reached at the address (T-51).
+  template <typename Named>
+  [[nodiscard]] NumberKeys numbers_of(const Named& named) const {
+    NumberKeys numbers;
+    for (const auto& one : named) put_number(one.key, numbers);
+    return numbers;
+  }
   // Whether the key `other` and these, of one user, lead to one another, whichever of them knows more names: so that he
   // is not taken for two. Who may do something is asked by has_key().
   [[nodiscard]] bool same_user(std::span<const std::string> keys, std::string_view other) const;
@@ -98,6 +103,8 @@ class Home {
   }
 
  private:
+  void put_number(std::string_view key, NumberKeys& numbers) const;
+
   const std::uint32_t shard_;
   const std::uint32_t shard_count_;
   const core::HashKey route_key_;

@@ -156,15 +156,32 @@ Recipients recipients_of(std::span<const ResourceList> lists, const ListRules& r
         continue;
       }
       ++out.duplicates;
-      Recipient& first = out.list[*same];
-      // What is said goes before what is not; of what is said the higher. Anonymity that is asked for once is kept.
-      if (recipient.copy_said && (!first.copy_said || recipient.copy < first.copy)) first.copy = recipient.copy;
-      first.copy_said |= recipient.copy_said;
-      first.anonymize |= recipient.anonymize;
-      if (first.display_name.empty()) first.display_name = recipient.display_name;
+      out.list[*same].also(recipient);
     }
   }
   return out;
+}
+
+void Recipient::also(const Recipient& again) {
+  if (again.copy_said && (!copy_said || again.copy < copy)) copy = again.copy;
+  copy_said |= again.copy_said;
+  anonymize |= again.anonymize;
+  if (display_name.empty()) display_name = again.display_name;
+}
+
+void Recipients::join(const NumberKeys& numbers) {
+  std::multimap<std::string_view, const Recipient*> by_address;
+  for (const Recipient& recipient : list) {
+    const auto number = numbers.find(recipient.key);
+    if (number != numbers.end()) by_address.emplace(number->second, &recipient);
+  }
+  if (by_address.empty()) return;
+  duplicates += by_address.size();
+  for (Recipient& recipient : list) {
+    const auto [first, last] = by_address.equal_range(recipient.key);
+    for (auto number = first; number != last; ++number) recipient.also(*number->second);
+  }
+  std::erase_if(list, [&numbers](const Recipient& recipient) { return numbers.contains(recipient.key); });
 }
 
 std::size_t Recipients::count_without(std::span<const std::string> keys) const {

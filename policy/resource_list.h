@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/user_key.h"
 #include "policy/xml_reader.h"
 
 namespace parley::policy {
@@ -63,6 +64,9 @@ struct Recipient {
   CopyControl copy = CopyControl::to;
   bool copy_said = false;  // false: others are not told of him, whatever `copy` is (OMA-GRP-6)
   bool anonymize = false;
+  // He stands there again: what is said goes before what is not, of what is said the higher. Anonymity that is asked for
+  // once is kept.
+  void also(const Recipient& again);
 };
 
 struct Recipients {
@@ -76,6 +80,8 @@ struct Recipients {
   [[nodiscard]] std::size_t count_without(std::span<const std::string> keys) const;
   // Takes a user out, however often the list has him; true when it had.
   bool remove(std::string_view key);
+  // Takes out who is in it by one of these numbers and by its address as well; the address has what was said of either.
+  void join(const NumberKeys& numbers);
   // Brings one in, as the target of a REFER that is no list; false when he was there.
   bool add(std::string_view uri, CopyControl copy);
 };

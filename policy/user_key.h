@@ -1,6 +1,8 @@
 // policy/user_key.h - the one spelling under which documents and rules keep a user.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +17,9 @@ namespace parley::policy {
 // The number that a user is called by, of his key: "+15550100" of "tel:+15550100" and of "sip:+15550100@example.org";
 // empty: his name is none. Into `key`.
 [[nodiscard]] std::string_view number_in(std::string_view key);
+
+// Keys of numbers, each with the key of the address here that its user has.
+using NumberKeys = std::map<std::string, std::string, std::less<>>;
 
 [[nodiscard]] bool has_key(std::span<const std::string> keys, std::string_view key);
 

@@ -263,6 +263,30 @@ TEST(Chat, what_was_not_taken_is_in_the_exit_status) {
   EXPECT_EQ(world.job->status(), exit_refused);
 }
 
+TEST(Chat, what_was_never_sent_is_in_the_exit_status) {
+  for (const char* const last : {"/quit", "/msg nobody hello", "/msg"}) {
+    Chatting world({"sip:bob@example.org"});
+    const bool quits = std::string(last) == "/quit";
+    if (quits) world.type("hello");
+    world.type(last);
+    EXPECT_NE(world.job->take_complaint(), "") << last;
+    if (!quits) world.type("/quit");
+    EXPECT_EQ(world.job->status(), exit_refused) << last;
+  }
+  Chatting idle({"sip:bob@example.org"});
+  idle.type("/quit");
+  EXPECT_EQ(idle.job->status(), exit_done);
+}
+
+TEST(Chat, a_last_line_that_goes_on_in_none_is_sent) {
+  Chatting world;
+  const core::ConnId conn = world.called();
+  world.type("one\\");
+  world.type("two\\");
+  world.type(std::nullopt);
+  EXPECT_NE(world.written(conn).find("one\ntwo\r\n---"), std::string::npos);
+}
+
 TEST(Chat, without_a_server_the_end_of_all_lines_is_the_end) {
   for (const bool before : {true, false}) {
     Chatting world({"sip:bob@example.org"}, false);

@@ -122,6 +122,26 @@ TEST(ResourceList, OMA_GRP_6_anonymity_asked_for_once_is_kept) {
           .anonymize);
 }
 
+TEST(ResourceList, T_51_who_is_named_by_his_number_too_stands_there_once) {
+  Recipients recipients;
+  for (const char* const uri : {"tel:+15550100", "sip:bob@example.org", "sip:+15550100@example.org", "tel:+15550199"}) {
+    ASSERT_TRUE(recipients.add(uri, CopyControl::to));
+  }
+  recipients.list[0].display_name = "Carol";
+  recipients.list[0].anonymize = true;
+  recipients.list[2].copy = CopyControl::bcc;
+  recipients.join({{"tel:+15550100", "sip:+15550100@example.org"}});
+  ASSERT_EQ(recipients.list.size(), 3U);
+  EXPECT_EQ(recipients.list[0].uri, "sip:bob@example.org");
+  EXPECT_FALSE(recipients.list[0].anonymize);
+  EXPECT_EQ(recipients.list[1].uri, "sip:+15550100@example.org");
+  EXPECT_EQ(recipients.list[1].display_name, "Carol");
+  EXPECT_EQ(recipients.list[1].copy, CopyControl::to);
+  EXPECT_TRUE(recipients.list[1].anonymize);
+  EXPECT_EQ(recipients.list[2].uri, "tel:+15550199");
+  EXPECT_EQ(recipients.duplicates, 1U);
+}
+
 TEST(ResourceList, R5363_1_several_lists_of_a_request_are_one) {
   const std::vector<ResourceList> lists = {parsed(list("<entry uri='sip:a@x'/><entry uri='sip:b@x'/>")),
                                            parsed(list("<entry uri='sip:b@x'/><entry uri='sip:c@x'/>"))};

@@ -112,6 +112,28 @@ TEST_F(Refers, OMA_SES_7_WhoIsExpelledBeforeHeIsCalledIsNotCalled) {
   EXPECT_EQ(code(answer), "403");
 }
 
+TEST_F(Refers, OMA_SES_9_WhoComesBeforeHeIsCalledIsNotCalled) {
+  auto config = focus_config();
+  config->focus.invite_parallel = 1;
+  make(config);
+  begin(*alice, {"bob", "carol", "dave"});
+  const std::string invite = carol->boxed() != 0 ? std::string() : join(*bob);
+  EXPECT_NE(invite, "");
+  alice->take(alice->want("200 INVITE"));
+  alice->ack();
+  const std::string ringing = carol->want("INVITE");
+  dave->invite_uri(alice->target, msrp_sdp("dave"), im_lines);
+  std::string answer = dave->next();
+  while (code(answer) == "100") answer = dave->next();
+  ASSERT_EQ(code(answer), "200");
+  dave->take(answer);
+  dave->ack();
+  carol->respond(ringing, 486);
+  carol->want("ACK");
+  dave->quiet();
+  EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 3U);
+}
+
 TEST_F(Refers, OMA_SES_7_OthersMayOnlyExpelThemselves) {
   gather({bob.get(), carol.get()});
   bob->request("REFER", {}, "Refer-To: <sip:carol@example.org;method=BYE>\r\n");
@@ -313,6 +335,19 @@ TEST_F(NumberedRefers, T_51_WhoIsInIsNotCalledByHisOtherName) {
   }
   EXPECT_EQ(line->world.metric(Metric::sip_session_invites), invites);
   number->quiet();
+}
+
+TEST_F(NumberedRefers, T_51_WhoIsNamedByHisNumberTooIsCalledAtHisAddress) {
+  for (const auto& [first, second] : {std::pair(by_number, by_address), std::pair(by_address, by_number)}) {
+    renew();
+    gather({bob.get()});
+    alice->send_typed("REFER", "application/resource-lists+xml", resource_list({first, second}),
+                      "Refer-To: <cid:l1@example.org>\r\nRefer-Sub: false\r\nContent-ID: <l1@example.org>\r\n"
+                      "Require: multiple-refer, norefersub\r\nContent-Disposition: recipient-list\r\n");
+    alice->want("200 REFER");
+    join(*number);
+    number->quiet();
+  }
 }
 
 TEST_F(NumberedRefers, OMA_SES_10_WhoWritesByHisOtherNameIsInIt) {

@@ -84,7 +84,8 @@ class ChatJob final : public Job {
         std::uint64_t status = 0;
         const std::string_view why = event.get("why");
         (void)std::from_chars(why.data(), why.data() + why.size(), status);
-        finish(status == 0 ? outcome_ : exit_of(status));
+        if (status != 0) finish(exit_of(status));
+        if (waiting_ == 0 || !no_more_lines_) finish(outcome_);  // else with what is under way outside it
       } else if (no_more_lines_) {
         leave_when_sent(client);
       }
@@ -93,6 +94,10 @@ class ChatJob final : public Job {
 
   void on_line(Client& client, const std::optional<std::string>& line) override {
     if (!line) {
+      if (!partial_.empty()) {
+        partial_.pop_back();
+        say(client, std::exchange(partial_, {}));
+      }
       no_more_lines_ = true;
       leave_when_sent(client);
       return;
@@ -111,10 +116,7 @@ class ChatJob final : public Job {
     }
   }
 
-  void on_stop(Client& client) override {
-    client.stop();
-    finish(exit_done);
-  }
+  void on_stop(Client& client) override { stop(client); }
 
  private:
   void open(Client& client) {
@@ -131,6 +133,10 @@ class ChatJob final : public Job {
   void talk_in(std::uint32_t number) {
     if (number == current_) return;
     current_ = number;
+    forget_early();
+  }
+
+  void forget_early() {
     if (early_.empty()) return;
     not_sent(std::to_string(early_.size()) + (early_.size() == 1 ? " line" : " lines") + " not sent");
     early_.clear();
@@ -155,6 +161,14 @@ class ChatJob final : public Job {
     }
   }
 
+  // What is under way may still arrive, but nobody will know.
+  void stop(Client& client) {
+    forget_early();
+    if (waiting_ != 0) not_sent("it is not known whether all was sent");
+    client.stop();
+    finish(outcome_);
+  }
+
   void not_sent(const std::string& why) {
     complain(why);
     if (outcome_ == exit_done) outcome_ = exit_refused;
@@ -166,7 +180,7 @@ class ChatJob final : public Job {
       if (early_.empty()) client.leave(current_);
     } else if (away_) {  // sessions and messages have their own ways and times
       finish(exit_unreachable);
-    } else if (opened_ || settings_.to.empty()) {
+    } else if (early_.empty() && (opened_ || settings_.to.empty())) {
       finish(outcome_);
     }
   }
@@ -179,8 +193,9 @@ class ChatJob final : public Job {
     const auto known = std::find_if(chat_commands().begin(), chat_commands().end(),
                                     [&](const ChatCommand& one) { return one.name == name; });
     if (known == chat_commands().end()) return complain("no such command: /" + name + "; see /help");
+    const auto wrong = [&](const std::string& why) { name == "msg" ? not_sent(why) : complain(why); };
     if (words.size() < known->words_min || words.size() > known->words_max)
-      return complain("this is " + written(*known));
+      return wrong("this is " + written(*known));
     // The session that is named, or the one that is talked in.
     std::uint32_t number = current_;
     if (known->names_session && !words.empty()) {
@@ -189,11 +204,10 @@ class ChatJob final : public Job {
     }
     if (known->needs_session && client.session(number) == nullptr) return complain("there is no such session");
     for (const std::string& word : std::span(words).first(std::min(known->uris, words.size()))) {
-      if (!can_be_called(word)) return complain("'" + harmless(word, false) + "' is no URI, like sip:NAME@DOMAIN");
+      if (!can_be_called(word)) return wrong("'" + harmless(word, false) + "' is no URI, like sip:NAME@DOMAIN");
     }
     if (name == "quit") {
-      client.stop();
-      finish(exit_done);
+      stop(client);
     } else if (name == "leave") {
       client.leave(number);
     } else if (name == "who") {

@@ -16,11 +16,12 @@ namespace {
 constexpr const char* statuses =
     "Exit status:\n"
     "  0  done: sent, and with --report delivered\n"
-    "  1  refused by the other side or by a server on the way; chat: a line was not sent\n"
+    "  1  refused by the other side or by a server on the way\n"
     "  2  a bad flag, or a file that cannot be read or written\n"
     "  3  no server, or no answer in time\n"
     "  4  taken, but the receipt did not come in time or says that it was not delivered\n"
-    "  5  the password is refused\n";
+    "  5  the password is refused\n"
+    "chat ends with that of the first message that was not sent.\n";
 
 }  // namespace
 
