@@ -371,14 +371,14 @@ void Focus::replace_older(FocusSession& s, const Participant& by) {
   for (const core::SlotId id : all) {
     Participant* const p = participants_.get(id);
     if (p == nullptr || p == &by || p->stand == Participant::Stand::gone) continue;
-    if (!has_key(keys, p->key)) continue;
     if (p->stand == Participant::Stand::inviting) {  // he has come by himself
-      if (!p->invited_by_us() || by.invited_by_us()) continue;
+      if (!p->invited_by_us() || by.invited_by_us() || !home_.same_user(keys, p->key)) continue;
+      if (p->refer != 0) refer_outcome(s, std::exchange(p->refer, 0), 200);
       hang_up(*p, "SIP;cause=200;text=\"Joined\"");
       settle(*p);
       continue;
     }
-    if (by.instance.empty() || p->instance != by.instance) continue;
+    if (!has_key(keys, p->key) || by.instance.empty() || p->instance != by.instance) continue;
     hang_up(*p, "SIP;cause=200;text=\"Joined Again\"");
     settle(*p);
   }

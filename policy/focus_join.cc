@@ -122,9 +122,8 @@ JoinFacts Focus::facts_of(const Received& request, const Invitation& invitation,
       sip::parse_uri(invitation.uri, uri) ? session_type(uri) : std::string_view{};
   const auto is = [type](std::string_view name) { return core::equal_ignore_case(type, name); };
   const NumberKeys numbers = home_.numbers_of(who.recipients.list);
-  const auto others = std::count_if(who.recipients.list.begin(), who.recipients.list.end(), [&numbers](const Recipient& one) {
-    return !numbers.contains(one.key);
-  });
+  const auto others = std::count_if(who.recipients.list.begin(), who.recipients.list.end(),
+                                    [&numbers](const Recipient& one) { return !numbers.contains(one.key); });
   if (who.body.has_sdp) {
     who.sdp_status = read_terms(who.body.sdp, true, who.terms);
     facts.sdp_wrong = who.sdp_status == 400;

@@ -278,13 +278,19 @@ TEST(Chat, what_was_never_sent_is_in_the_exit_status) {
   EXPECT_EQ(idle.job->status(), exit_done);
 }
 
-TEST(Chat, a_last_line_that_goes_on_in_none_is_sent) {
+TEST(Chat, a_last_line_that_goes_on_in_none_is_taken_as_any_other) {
   Chatting world;
   const core::ConnId conn = world.called();
-  world.type("one\\");
+  world.type("//one\\");
   world.type("two\\");
   world.type(std::nullopt);
-  EXPECT_NE(world.written(conn).find("one\ntwo\r\n---"), std::string::npos);
+  EXPECT_NE(world.written(conn).find("\r\n\r\n/one\ntwo\r\n---"), std::string::npos);
+  Chatting other;
+  const core::ConnId quiet = other.called();
+  other.type("/msg nobody secret\\");
+  other.type(std::nullopt);
+  EXPECT_NE(other.job->take_complaint(), "");
+  EXPECT_EQ(other.written(quiet).find("secret"), std::string::npos);
 }
 
 TEST(Chat, without_a_server_the_end_of_all_lines_is_the_end) {

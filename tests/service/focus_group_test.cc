@@ -185,7 +185,8 @@ TEST_F(NumberedGroups, OMA_GRP_2_WhoBeginsASessionIsNotInvitedToItByHisNumber) {
 
 TEST_F(NumberedGroups, OMA_GRP_2_AMemberByBothOfHisNamesIsCalledOnce) {
   const std::string by_address = "sip:+15550100@example.org";
-  for (const auto& [first, second] : {std::pair<std::string, std::string>("tel:+15550100", by_address), {by_address, "tel:+15550100"}}) {
+  const std::string by_number = "tel:+15550100";
+  for (const auto& [first, second] : {std::pair(by_number, by_address), std::pair(by_address, by_number)}) {
     also = second;
     make_numbered(first, true);
     call_team(*alice);

@@ -117,8 +117,8 @@ TEST_F(Refers, OMA_SES_9_WhoComesBeforeHeIsCalledIsNotCalled) {
   config->focus.invite_parallel = 1;
   make(config);
   begin(*alice, {"bob", "carol", "dave"});
-  const std::string invite = carol->boxed() != 0 ? std::string() : join(*bob);
-  EXPECT_NE(invite, "");
+  EXPECT_EQ(carol->boxed(), 0U);
+  join(*bob);
   alice->take(alice->want("200 INVITE"));
   alice->ack();
   const std::string ringing = carol->want("INVITE");
@@ -132,6 +132,29 @@ TEST_F(Refers, OMA_SES_9_WhoComesBeforeHeIsCalledIsNotCalled) {
   carol->want("ACK");
   dave->quiet();
   EXPECT_EQ(line->world.metric(Metric::sip_session_participants), 3U);
+}
+
+TEST_F(Refers, OMA_SES_9_WhoNamedOneThatComesByHimselfHearsThatHeCame) {
+  for (const bool called : {true, false}) {
+    auto config = focus_config();
+    config->focus.invite_parallel = 1;
+    make(config);
+    gather({bob.get()});
+    std::string ringing;
+    for (const char* const user : {"carol", "dave"}) {
+      alice->request("REFER", {}, "Refer-To: <sip:" + std::string(user) + "@example.org>\r\n");
+      alice->want("202 REFER");
+      EXPECT_EQ(told(*alice), "100 Trying");
+      if (ringing.empty()) ringing = carol->want("INVITE");
+    }
+    Phone& who = called ? *carol : *dave;
+    who.invite_uri(alice->target, msrp_sdp("x"), im_lines);
+    std::string answer = who.next();
+    while (code(answer) == "100") answer = who.next();
+    ASSERT_EQ(code(answer), "200");
+    EXPECT_EQ(told(*alice), "200 OK") << called;
+    EXPECT_EQ(header(last_notify, "Subscription-State"), "terminated;reason=noresource");
+  }
 }
 
 TEST_F(Refers, OMA_SES_7_OthersMayOnlyExpelThemselves) {

@@ -85,10 +85,9 @@ class ChatJob final : public Job {
         const std::string_view why = event.get("why");
         (void)std::from_chars(why.data(), why.data() + why.size(), status);
         if (status != 0) finish(exit_of(status));
-        if (waiting_ == 0 || !no_more_lines_) finish(outcome_);  // else with what is under way outside it
-      } else if (no_more_lines_) {
-        leave_when_sent(client);
+        no_more_lines_ = true;  // a program is not asked whom to write to next
       }
+      if (no_more_lines_) leave_when_sent(client);
     }
   }
 
@@ -96,7 +95,7 @@ class ChatJob final : public Job {
     if (!line) {
       if (!partial_.empty()) {
         partial_.pop_back();
-        say(client, std::exchange(partial_, {}));
+        take_text(client, std::exchange(partial_, {}));
       }
       no_more_lines_ = true;
       leave_when_sent(client);
@@ -109,11 +108,7 @@ class ChatJob final : public Job {
       return;
     }
     text.insert(0, std::exchange(partial_, {}));
-    if (text.starts_with("/") && !text.starts_with("//")) {
-      command(client, text.substr(1));
-    } else if (!text.empty()) {
-      say(client, text.starts_with("//") ? text.substr(1) : text);
-    }
+    take_text(client, text);
   }
 
   void on_stop(Client& client) override { stop(client); }
@@ -134,6 +129,14 @@ class ChatJob final : public Job {
     if (number == current_) return;
     current_ = number;
     forget_early();
+  }
+
+  void take_text(Client& client, const std::string& text) {
+    if (text.starts_with("/") && !text.starts_with("//")) {
+      command(client, text.substr(1));
+    } else if (!text.empty()) {
+      say(client, text.starts_with("//") ? text.substr(1) : text);
+    }
   }
 
   void forget_early() {
@@ -161,10 +164,9 @@ class ChatJob final : public Job {
     }
   }
 
-  // What is under way may still arrive, but nobody will know.
+  // What is under way may still arrive; nobody waits for it.
   void stop(Client& client) {
     forget_early();
-    if (waiting_ != 0) not_sent("it is not known whether all was sent");
     client.stop();
     finish(outcome_);
   }
@@ -178,7 +180,7 @@ class ChatJob final : public Job {
     if (waiting_ != 0) return;
     if (client.session(current_) != nullptr) {
       if (early_.empty()) client.leave(current_);
-    } else if (away_) {  // sessions and messages have their own ways and times
+    } else if (away_ && !opened_) {  // sessions and messages have their own ways and times
       finish(exit_unreachable);
     } else if (early_.empty() && (opened_ || settings_.to.empty())) {
       finish(outcome_);
@@ -193,7 +195,13 @@ class ChatJob final : public Job {
     const auto known = std::find_if(chat_commands().begin(), chat_commands().end(),
                                     [&](const ChatCommand& one) { return one.name == name; });
     if (known == chat_commands().end()) return complain("no such command: /" + name + "; see /help");
-    const auto wrong = [&](const std::string& why) { name == "msg" ? not_sent(why) : complain(why); };
+    const auto wrong = [&](const std::string& why) {
+      if (name == "msg") {
+        not_sent(why);
+      } else {
+        complain(why);
+      }
+    };
     if (words.size() < known->words_min || words.size() > known->words_max)
       return wrong("this is " + written(*known));
     // The session that is named, or the one that is talked in.

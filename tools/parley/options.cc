@@ -21,7 +21,7 @@ constexpr const char* statuses =
     "  3  no server, or no answer in time\n"
     "  4  taken, but the receipt did not come in time or says that it was not delivered\n"
     "  5  the password is refused\n"
-    "chat ends with that of the first message that was not sent.\n";
+    "chat ends with that of the session's refusal, or of the first message that was not sent.\n";
 
 }  // namespace
 
