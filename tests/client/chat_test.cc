@@ -31,6 +31,13 @@ struct Chatting : ClientWorld {
     step([&] { job->on_line(client(), line); });
     hear();
   }
+  // The peer's response to that SEND.
+  void answer(core::ConnId conn, const std::string& said, const std::string& status) {
+    const std::string tid = said.substr(5, said.find(' ', 5) - 5);
+    bytes(conn, "MSRP " + tid + " " + status + "\r\nTo-Path: " + field(said, "From-Path") +
+                    "\r\nFrom-Path: " + field(said, "To-Path") + "\r\n-------" + tid + "$\r\n");
+    hear();
+  }
   void hear_of(const Event& event) {
     step([&] { job->on_event(client(), event); });
   }
@@ -240,10 +247,7 @@ TEST(Chat, a_registration_that_is_not_refreshed_takes_no_message_away) {
     world.hear();
     if (!last_line_first) world.type(std::nullopt);
     EXPECT_FALSE(world.job->status()) << "its message is under way";
-    const std::string tid = said.substr(5, said.find(' ', 5) - 5);
-    world.bytes(conn, "MSRP " + tid + " 200 OK\r\nTo-Path: " + field(said, "From-Path") +
-                          "\r\nFrom-Path: " + field(said, "To-Path") + "\r\n-------" + tid + "$\r\n");
-    world.hear();
+    world.answer(conn, said, "200 OK");
     EXPECT_NE(world.next("BYE"), "");
     EXPECT_EQ(world.job->status(), exit_done);
   }
@@ -255,10 +259,7 @@ TEST(Chat, what_was_not_taken_is_in_the_exit_status) {
   world.type("hello");
   const std::string said = world.written(conn);
   world.type(std::nullopt);
-  const std::string tid = said.substr(5, said.find(' ', 5) - 5);
-  world.bytes(conn, "MSRP " + tid + " 413 Enough\r\nTo-Path: " + field(said, "From-Path") +
-                        "\r\nFrom-Path: " + field(said, "To-Path") + "\r\n-------" + tid + "$\r\n");
-  world.hear();
+  world.answer(conn, said, "413 Enough");
   EXPECT_NE(world.next("BYE"), "");
   EXPECT_EQ(world.job->status(), exit_refused);
 }

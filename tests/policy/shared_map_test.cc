@@ -14,7 +14,7 @@ namespace {
 TEST(SharedMap, EverySnapshotStaysAsItWas) {
   std::mt19937 random(4711);
   std::vector<std::pair<SharedMap<int>, std::map<std::string, int>>> snapshots(1);
-  for (int step = 0; step < 1000; ++step) {
+  for (int step = 0; step < 3000; ++step) {
     SharedMap<int> next = snapshots.back().first;
     std::map<std::string, int> wanted = snapshots.back().second;
     for (std::uint64_t left = 1 + random() % 3; left != 0; --left) {

@@ -112,6 +112,28 @@ TEST_F(Refers, OMA_SES_7_WhoIsExpelledBeforeHeIsCalledIsNotCalled) {
   EXPECT_EQ(code(answer), "403");
 }
 
+TEST_F(Refers, OMA_SES_7_WhoIsExpelledTwiceIsGoneForBothWhoAsked) {
+  gather({bob.get()});
+  alice->request("REFER", {}, "Refer-To: <sip:carol@example.org>\r\nRefer-Sub: false\r\nSupported: norefersub\r\n");
+  alice->want("200 REFER");
+  const std::string invite = carol->want("INVITE");
+  carol->respond(invite, 180);
+  std::string events[2];
+  for (std::string& event : events) {
+    alice->request("REFER", {}, "Refer-To: <sip:carol@example.org;method=BYE>\r\n");
+    alice->want("202 REFER");
+    EXPECT_EQ(told(*alice), "100 Trying");
+    event = header(last_notify, "Event");
+  }
+  EXPECT_EQ(told(*alice), "200 OK") << "she is on her way out";
+  EXPECT_EQ(header(last_notify, "Event"), events[1]);
+  carol->respond(carol->want("CANCEL"), 200);
+  carol->respond(invite, 487);
+  carol->want("ACK");
+  EXPECT_EQ(told(*alice), "200 OK");
+  EXPECT_EQ(header(last_notify, "Event"), events[0]);
+}
+
 TEST_F(Refers, OMA_SES_9_WhoComesBeforeHeIsCalledIsNotCalled) {
   auto config = focus_config();
   config->focus.invite_parallel = 1;
@@ -368,6 +390,24 @@ TEST_F(NumberedRefers, T_51_WhoIsNamedByHisNumberTooIsCalledAtHisAddress) {
                       "Refer-To: <cid:l1@example.org>\r\nRefer-Sub: false\r\nContent-ID: <l1@example.org>\r\n"
                       "Require: multiple-refer, norefersub\r\nContent-Disposition: recipient-list\r\n");
     alice->want("200 REFER");
+    join(*number);
+    number->quiet();
+  }
+}
+
+TEST_F(NumberedRefers, OMA_GRP_5_WhoIsInvitedByBothOfHisNamesIsOne) {
+  for (const std::size_t max : {std::size_t{1}, std::size_t{2}}) {
+    auto config = focus_config();
+    config->users.emplace("+15550100", config->users.at("bob"));
+    config->focus.adhoc_max = static_cast<std::uint32_t>(max);
+    make(config);
+    number = phone("+15550100", 5, 0);
+    begin(*alice, {"bob", by_number, by_address});
+    if (max == 1) {
+      alice->want("403 INVITE");
+      continue;
+    }
+    join(*bob);
     join(*number);
     number->quiet();
   }

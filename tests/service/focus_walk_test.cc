@@ -126,12 +126,7 @@ TEST_P(FocusWalk, OMA_SES_8_NothingIsLeftWhateverTheParticipantsDo) {
   }
   for (std::size_t i = 0; i < std::size(reached); ++i) EXPECT_GT(reached[i], 0U) << "never seen: " << i;
 }
-#if defined(PARLEY_SANITIZED)
-constexpr int seeds = 1;  // each takes twenty times as long
-#else
-constexpr int seeds = 4;
-#endif
-INSTANTIATE_TEST_SUITE_P(Seeds, FocusWalk, testing::Range(0, seeds));
+INSTANTIATE_TEST_SUITE_P(Seeds, FocusWalk, testing::Range(0, 4));
 
 }  // namespace
 }  // namespace parley::tests

@@ -28,6 +28,19 @@ std::string body_of(std::string_view message) {
   return at == std::string_view::npos ? std::string() : std::string(message.substr(at + 4));
 }
 
+std::string document_in(std::string_view json) {
+  const std::string xml = between(json, "\"document\":\"", "\"}");
+  std::string plain;
+  for (std::size_t i = 0; i < xml.size(); ++i) {
+    if (xml[i] != '\\') {
+      plain += xml[i];
+    } else {
+      plain += xml[++i] == 'n' ? '\n' : xml[i];
+    }
+  }
+  return plain;
+}
+
 std::string credentials(std::string_view challenge_message, const std::string& method, const std::string& uri,
                         const std::string& user, std::string_view count) {
   const bool proxy = challenge_message.find("\r\nProxy-Authenticate: ") != std::string_view::npos;

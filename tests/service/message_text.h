@@ -15,6 +15,8 @@ std::string header(std::string_view message, const std::string& name);
 std::string code(std::string_view response);
 std::string between(std::string_view text, std::string_view from, std::string_view to);
 std::string body_of(std::string_view message);
+// The document in an answer of the admin side, which is JSON.
+std::string document_in(std::string_view json);
 
 // The Authorization or Proxy-Authorization line that answers a challenge of the server.
 std::string credentials(std::string_view challenge_message, const std::string& method, const std::string& uri,

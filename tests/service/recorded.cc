@@ -91,17 +91,7 @@ std::string Recorded::line_of(const std::string& headers, const std::string& nam
 }
 
 std::string Recorded::listed(const std::string& user) {
-  const std::string json = asks(Kind::history_list, user);
-  std::string plain;
-  const std::string xml = between(json, "\"document\":\"", "\"}");
-  for (std::size_t i = 0; i < xml.size(); ++i) {
-    if (xml[i] != '\\') {
-      plain += xml[i];
-    } else {
-      plain += xml[++i] == 'n' ? '\n' : xml[i];
-    }
-  }
-  return plain;
+  return document_in(asks(Kind::history_list, user));
 }
 
 std::string Recorded::tag() { return between(asks(Kind::history_list, "bob"), "\"etag\":\"", "\""); }

@@ -205,10 +205,14 @@ void SipWorld::advance(core::Duration duration) {
   wake();
 }
 
-void SipWorld::skip(core::Duration duration) {
-  now.mono += duration;
-  now.wall_ms += std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-  wake();
+void SipWorld::stride(core::Duration duration, core::Duration each) {
+  while (duration > core::Duration{}) {
+    const core::Duration step = std::min(duration, each);
+    duration -= step;
+    now.mono += step;
+    now.wall_ms += std::chrono::duration_cast<std::chrono::milliseconds>(step).count();
+    wake();
+  }
 }
 
 void SipWorld::wake() {

@@ -60,8 +60,8 @@ class SipWorld {
   void drain();
   // Time passes; each service is woken at its deadlines on the way.
   void advance(core::Duration duration);
-  // Time has passed at once, as over a machine that was asleep: whatever was due is late.
-  void skip(core::Duration duration);
+  // A long time passes, in which the services are woken only so often: what was due is that late.
+  void stride(core::Duration duration, core::Duration each);
   void wake();
 
   // A SEND of the peer of that session of ours.

@@ -197,7 +197,7 @@ TEST_F(SystemMessaging, OMA_SYS_3_WithoutADemandItIsDoneWhenADeviceHasIt) {
             std::string::npos);
   pass(2h);
   EXPECT_FALSE(held());
-  world->skip(365 * 24h);
+  world->stride(365 * 24h, 1h);
   EXPECT_FALSE(held());
 }
 
@@ -481,7 +481,7 @@ TEST_F(SystemMessaging, OMA_SYS_3_OnlySoManyAreOpen) {
 TEST_F(SystemMessaging, OMA_SYS_3_WhatIsClosedIsForgottenAfterAWhile) {
   const std::string id = delivers();
   EXPECT_EQ(answers(id, "yes"), "200");
-  world->skip(7 * 24h - 2min);
+  world->stride(7 * 24h - 2min, 10min);
   EXPECT_EQ(state(id), "answered");
   pass(3min);
   EXPECT_EQ(state(id), "none");

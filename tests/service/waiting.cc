@@ -72,17 +72,7 @@ std::string Waiting::asks(Kind kind, const std::string& argument) {
 }
 
 std::string Waiting::document(const std::string& user) {
-  const std::string json = asks(Kind::deferred_list, user);
-  std::string xml = between(json, "\"document\":\"", "\"}");
-  std::string plain;
-  for (std::size_t i = 0; i < xml.size(); ++i) {
-    if (xml[i] != '\\') {
-      plain += xml[i];
-    } else {
-      plain += xml[++i] == 'n' ? '\n' : xml[i];
-    }
-  }
-  return plain;
+  return document_in(asks(Kind::deferred_list, user));
 }
 
 std::string Waiting::subscribes(Phone& who, const std::string& uri, const std::string& event,
